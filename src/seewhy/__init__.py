@@ -1,0 +1,36 @@
+"""seewhy shows why an image classifier decided what it did, and catches it when it is right for the wrong reason.
+
+>>> import seewhy
+>>> clf = seewhy.load("demo:honest")
+>>> scene = seewhy.demo.scenes(1)[0]
+>>> explanation = seewhy.explain(clf, scene.photo)
+>>> explanation.maps.shape
+(1, 12, 16)
+"""
+
+from __future__ import annotations
+
+from seewhy import demo, show
+from seewhy.classifier import Classifier
+from seewhy.errors import SeewhyError
+from seewhy.explain import explain
+from seewhy.load import load
+from seewhy.methods import METHODS
+from seewhy.preprocess import Preprocess
+from seewhy.records import Explanation, Prediction, Target
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "METHODS",
+    "Classifier",
+    "Explanation",
+    "Prediction",
+    "Preprocess",
+    "SeewhyError",
+    "Target",
+    "demo",
+    "explain",
+    "load",
+    "show",
+]

@@ -1,0 +1,175 @@
+"""A network made ready: how it is run, where a map can be made, and whether it has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from seewhy.engine.plan import Fingerprint, Plan, has_hooks, make_plan, plain_plan
+from seewhy.engine.probe import Run, pull_back, run
+from seewhy.engine.trace import Step, Trace
+from seewhy.errors import GradientError, LayerError, MethodError, ModelError, did_you_mean
+from seewhy.records import Layer
+
+Result = TypeVar("Result")
+
+CLOSED = (
+    "This is {}: its inside cannot be watched, so methods that use layers or gradients are not possible. For CAM and Grad-CAM "
+    "give the original nn.Module (torch.compile and DataParallel are unwrapped)."
+)
+# What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
+_MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError)
+
+
+class PlannedNetwork:
+    """A network, its plan and its trace; good for as long as :meth:`is_fresh`.
+
+    trial : ``(2, C, H, W)`` network inputs of the shape that will come, on which it is traced and the plan checked.
+    pick : takes the class scores out of what the network returns.
+    """
+
+    def __init__(self, network: nn.Module, trial: torch.Tensor, pick: Callable[[Any], Any], precision: str, name: str) -> None:
+        self.network = network
+        self.name = name
+        self._pick = pick
+        self._trial = trial
+        self._fingerprint = Fingerprint(network)
+        self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], pick, precision), trial)
+
+    def is_fresh(self) -> bool:
+        """True while the network is what it was: same modules, same weights, no new hooks."""
+        return self._fingerprint.holds(self.network) and (self.plan.as_is or not has_hooks(self.network))
+
+    def run(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
+        """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.run``)."""
+        plan = self._unfolded if any(step.number in self.plan.folded for step in steps) else self.plan
+        done: Run = _guarded(lambda: run(plan, inputs, self._pick, steps, graph), inputs)
+        return done
+
+    @cached_property
+    def _unfolded(self) -> Plan:
+        return plain_plan(self.plan, self.network)
+
+    @cached_property
+    def bytes_each(self) -> int:
+        """Memory that one photo takes on its way: about four tensors as large as the largest one."""
+        steps = self.plan.trace.steps if self.plan.trace else ()
+        return 4 * 4 * max((int(np.prod(step.shape)) for step in steps), default=0)
+
+    @property
+    def trace(self) -> Trace:
+        """The forward pass, written down. Raises MethodError for what cannot be watched inside."""
+        if self.plan.trace is None:
+            raise MethodError(CLOSED.format("TorchScript"))
+        if not self.plan.trace.on_path():
+            raise MethodError(
+                f"The forward pass of {self.name} cannot be followed to its scores (it leaves torch on the way): methods that "
+                "look inside are not possible."
+            )
+        return self.plan.trace
+
+    def feature_step(self) -> Step:
+        """Where a map is made when no layer is named: the first candidate that a gradient reaches."""
+        return self._feature_step
+
+    @cached_property
+    def _feature_step(self) -> Step:
+        trace = self.trace
+        candidates = trace.feature_steps()
+        if not candidates:
+            raise LayerError("No layer of this network has rows and columns: methods on feature maps are not possible.")
+        if trace.dense_head is not None and trace.dense_head.features == candidates[0].number:
+            return candidates[0]  # what the head averages is reached by construction
+        reached = next((step for step in candidates if self._is_reached(step)), None)
+        if reached is None:
+            raise GradientError(
+                f"No gradient reaches any layer of {self.name} (best candidate: '{trace.name(candidates[0])}'): remove "
+                "@torch.no_grad(), .detach() or argmax from its forward."
+            )
+        return reached
+
+    def _is_reached(self, step: Step) -> bool:
+        done = self.run(self._trial, (step,), graph=True)
+        if done.taken[0] is None or not isinstance(done.output, torch.Tensor):
+            return False
+        weights = torch.linspace(-1, 2, done.output[0].numel(), device=done.output.device).reshape(done.output.shape[1:])
+        seeds = weights.to(done.output.dtype).expand(done.output.shape)[None]
+        gradient = pull_back(done.output, seeds, done.taken[0])
+        return gradient is not None and step.grid is not None and bool((step.grid.read(gradient) != 0).any())
+
+    def find_layer(self, layer: str | nn.Module | None) -> Step:
+        """The step that a layer's name or module stands for; the automatic choice for None.
+
+        Raises LayerError: unknown (with the nearest), not reached, called several times, without rows and columns.
+        """
+        if layer is None:
+            return self.feature_step()
+        trace = self.trace
+        name = self._name_of(layer)
+        numbers = trace.find(name)
+        if not numbers:
+            known = [n for n, _ in self.network.named_modules() if n]
+            if name.partition(":")[0] in known:
+                raise LayerError(f"Layer '{name}' was not reached in this forward pass. Usable layers: {self.best_layers()}.")
+            raise LayerError(
+                f"This network has no layer '{name}'.{did_you_mean(name, known)} Usable layers, best first: {self.best_layers()}."
+            )
+        if len(numbers) > 1:
+            raise LayerError(
+                f"Layer '{name}' runs {len(numbers)} times in one pass: say which, '{name}:1' to '{name}:{len(numbers)}', or "
+                "name the block around it."
+            )
+        step = trace.steps[numbers[0]]
+        if step.grid is None or not step.grid.has_cells:
+            raise LayerError(
+                f"Layer '{name}' gives {step.shape}: no rows and columns. Usable layers, best first: {self.best_layers()}."
+            )
+        return step
+
+    def _name_of(self, layer: str | nn.Module) -> str:
+        if isinstance(layer, str):
+            return layer
+        if not isinstance(layer, nn.Module):
+            raise LayerError(f"layer={layer!r}: write a layer's name (clf.layers() lists them) or the module itself.")
+        found = next((name for name, module in self.network.named_modules() if module is layer and name), None)
+        if found is not None:
+            return str(found)
+        raise LayerError(f"This {type(layer).__name__} is not a layer of the network {self.name}.")
+
+    def best_layers(self, most: int = 4) -> str:
+        """The first candidates with their grids, for messages."""
+        found = self.trace.feature_steps()[:most]
+        return ", ".join(f"{self.trace.name(s)} {s.grid.rows}×{s.grid.columns}" for s in found if s.grid)
+
+    def layers(self) -> list[Layer]:
+        """The layers that can be explained, in the network's order, the automatic choice marked."""
+        trace = self.trace
+        automatic = self.feature_step()
+        made = []
+        for step in trace.on_path():
+            by_module = trace.name(step).partition(":")[0] in trace.calls
+            if step.grid is None or not step.grid.has_cells or not (by_module or step == automatic):
+                continue
+            grid = (step.grid.rows, step.grid.columns)
+            made.append(Layer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
+        return made
+
+
+def _guarded(work: Callable[[], Result], inputs: torch.Tensor) -> Result:
+    """The network's own complaint about an input, in one line that names the layer and the shape."""
+    try:
+        return work()
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except _MISFITS as error:
+        if type(error) not in _MISFITS:
+            raise
+        layer = getattr(error, "seewhy_layer", "")
+        where = f" in layer '{layer}'" if layer else ""
+        said = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ModelError(f"The network cannot take an input of shape {tuple(inputs.shape[1:])}{where}: {said}") from error

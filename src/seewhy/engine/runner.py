@@ -1,0 +1,139 @@
+"""One loop for all repeated work: batch size, memory, progress, budget."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import torch
+
+from seewhy.errors import ModelError, OptionError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+ProgressCallback = Callable[[int, int, Any], None]
+
+MOST_ON_CPU = 16  # photos at once; more is no faster on few cores, and one waits longer for the first
+MOST_ON_GPU = 64
+_SHARE = 0.25  # of the free memory
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one photo may cost: forward passes, or seconds. None means no limit."""
+
+    passes: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def of(cls, budget: int | float | str | None) -> Budget:
+        """An int is forward passes; a float or ``"20s"`` is seconds."""
+        if budget is None:
+            return cls()
+        text = str(budget).strip().lower()
+        if isinstance(budget, bool) or not text:
+            raise OptionError(f"budget={budget!r}: write forward passes (200) or seconds (20.0 or '20s').")
+        try:
+            if isinstance(budget, int) or text.isdigit():
+                made = cls(passes=int(text))
+            else:
+                made = cls(seconds=float(text.removesuffix("s")))
+        except ValueError:
+            raise OptionError(f"budget={budget!r}: write forward passes (200) or seconds (20.0 or '20s').") from None
+        if not (made.passes or made.seconds or 0) > 0:
+            raise OptionError(f"budget={budget!r}: it must be above 0.")
+        return made
+
+
+class Progress:
+    """Tells how far the work is: a callback, or after a second a bar on stderr if that is a terminal."""
+
+    def __init__(self, progress: bool | ProgressCallback | None, total: int, what: str) -> None:
+        if progress not in (None, True, False) and not callable(progress):
+            raise OptionError(f"progress={progress!r}: write None, False, or a function (done, total, partial).")
+        self._callback: ProgressCallback | None = progress if callable(progress) else None
+        self._may_draw = progress is not False and self._callback is None and sys.stderr.isatty()
+        (self._total, self._what, self._done, self._start) = (total, what, 0, time.monotonic())
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, count: int, partial: Any = None) -> None:
+        """``count`` more are done."""
+        self._done += count
+        if self._callback is not None:
+            self._callback(self._done, self._total, partial)
+        if not self._may_draw or time.monotonic() - self._start < 1 or self._done >= self._total:
+            return
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(console=Console(stderr=True), transient=True)
+            self._bar.add_task(self._what, total=self._total)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=self._done)
+
+
+def batch_size(asked: int | None, bytes_each: int, device: torch.device) -> int:
+    """How many photos go through at once: what was asked for, else what a share of the free memory holds."""
+    if asked is not None:
+        if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
+            raise OptionError(f"batch_size={asked!r}: write a whole number above 0.")
+        return asked
+    most = MOST_ON_CPU if device.type == "cpu" else MOST_ON_GPU
+    return max(1, min(most, int(_SHARE * free_memory(device) / max(1, bytes_each))))
+
+
+def free_memory(device: torch.device) -> float:
+    """Free bytes: of the GPU, else of the machine or of the container around us, whichever is less."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    free = []
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free.append(1024.0 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
+            free.append(float(int(Path(limit).read_text()) - int(Path(used).read_text())))
+    return max(0.0, min(free)) if free else 2.0**31
+
+
+def in_batches(
+    items: Sequence[Item], size: int, alike: Callable[[Item], Any], work: Callable[[Sequence[Item]], Result]
+) -> Iterator[tuple[int, Result]]:
+    """Run ``work`` on neighbours that are ``alike`` (the same input size), at most ``size`` at once.
+
+    Yields how many items each result stands for. When a GPU runs out of memory the batch is halved and goes again.
+    """
+    start = 0
+    while start < len(items):
+        end = start + 1
+        while end < min(len(items), start + size) and alike(items[end]) == alike(items[start]):
+            end += 1
+        try:
+            result = work(items[start:end])
+        except torch.cuda.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if end - start == 1:
+                raise ModelError(
+                    "One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or device='cpu'."
+                ) from error
+            size = (end - start) // 2
+            continue
+        yield end - start, result
+        start = end

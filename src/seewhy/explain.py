@@ -1,0 +1,189 @@
+"""The one pipeline that every door uses: photos in, explanations out."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seewhy.classifier import Classifier, is_many, photo_list
+from seewhy.engine import runner
+from seewhy.engine.state import random_state
+from seewhy.errors import MethodError, ModelError, OptionError, TargetError, did_you_mean, listed
+from seewhy.geometry import Array
+from seewhy.methods import METHODS, Heat, Method, Subject
+from seewhy.methods.base import empty_notes
+from seewhy.records import Cost, Explanation, Photo
+from seewhy.targets import Wish, choose, wishes
+
+
+def explain(
+    clf: Classifier,
+    photo: Any,
+    method: str | Method = "grad_cam",
+    target: Any = "top1",
+    *,
+    batch_size: int | None = None,
+    seed: int = 0,
+    progress: bool | runner.ProgressCallback | None = None,
+    budget: int | float | str | None = None,
+    **settings: Any,
+) -> Any:
+    """Where did the network look? One :class:`~seewhy.Explanation` for a photo, a list of them for several.
+
+    photo : a path, bytes, a PIL image, a uint8 array ``(H, W, 3)``, a float tensor ``(C, H, W)``; or a list of these, or a
+        batch tensor ``(N, C, H, W)``: then the result is a list, also for N = 1.
+    method : one of ``seewhy.METHODS``. Its settings are keyword arguments (``layer="layer4"``, ``relu=False``).
+    target : a class name, an index, "top1", "top3", "present" (every label above 0.5), a function of the output ``(N, ...)`` ->
+        ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
+    batch_size : photos at once; None chooses by the free memory. seed : for everything random, recorded.
+    progress : None (a bar after a second, in a terminal), False, or ``callback(done, total, partial)``.
+    budget : what one photo may cost: forward passes (int) or seconds (float or "20s").
+
+    Raises a child of ``SeewhyError`` for every mistake: unknown class, layer, method or setting, unreadable photo, ...
+    """
+    made = make_method(method, settings)
+    limit = runner.Budget.of(budget)
+    if limit.passes is not None and limit.passes < 1:
+        raise OptionError(f"budget={budget}: one photo takes at least 1 forward pass.")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise OptionError(f"seed={seed!r}: write a whole number.")
+    if not isinstance(clf, Classifier):
+        raise ModelError(
+            f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, preprocess=...), or "
+            "load one with seewhy.load(...)."
+        )
+    photos = photo_list(photo)
+    wanted = wishes(target, len(photos))
+    read = [clf.read(one) for one in photos]
+    explanations: list[Explanation] = []
+    if read:
+        # One network is traced on one set of hooks at a time; each batch after that is independent.
+        size = clf.batch_size(batch_size, read[0])
+        asked = list(zip(read, wanted, strict=True))
+        with random_state(seed), runner.Progress(progress, len(read), made.title) as bar:
+            work = _Work(clf, made, seed)
+            for count, batch in runner.in_batches(asked, size, lambda item: item[0].pixels.shape, work):
+                explanations.extend(batch)
+                bar.advance(count, batch[-1])
+    return explanations if is_many(photo) else explanations[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """A batch of photos of one size, explained."""
+
+    clf: Classifier
+    method: Method
+    seed: int
+
+    def __call__(self, batch: Sequence[tuple[Photo, list[Wish]]]) -> list[Explanation]:
+        start = time.perf_counter()
+        photos = [photo for photo, _ in batch]
+        subject = Subject(self.clf, self.clf.inputs(photos), [wishes_of_one for _, wishes_of_one in batch], self.seed)
+        heat = self.method.heat(subject)
+        seconds = (time.perf_counter() - start) / len(batch)
+        return [self._one(photo, heat, n, seconds) for n, photo in enumerate(photos)]
+
+    def _one(self, photo: Photo, heat: Heat, n: int, seconds: float) -> Explanation:
+        clf = self.clf
+        return Explanation(
+            maps=np.ascontiguousarray(heat.maps[n], dtype=np.float32),
+            signed=heat.signed,
+            targets=heat.chosen[n],
+            method=self.method.name,
+            photo=photo,
+            settings=self.method.settings(),
+            layer=heat.layer,
+            seed=self.seed,
+            units=heat.units,
+            cost=Cost(heat.forward, heat.backward, seconds),
+            notes=[*photo.notes, *_reading_notes(clf, heat, n), *heat.notes[n]],
+            details=heat.details[n],
+            predictions=[] if heat.scores is None else clf.predictions(heat.scores[n], 5),
+            model=clf.name,
+            weights=clf.weights_hash(),
+            versions=_versions(),
+        )
+
+
+def _reading_notes(clf: Classifier, heat: Heat, n: int) -> list[str]:
+    """How the output was read, where that is not the obvious way."""
+    notes = []
+    if clf.head.kind == "none" or any(target.index is None for target in heat.chosen[n]):
+        notes.append("the value itself is explained, not a logit or a probability")
+    if clf.returns_probabilities:
+        notes.append("the network returns probabilities already: no softmax was added, and a logit means their logarithm")
+    deviation = heat.details[n].get("deviation", 0.0)
+    if clf.precision == "fast":
+        notes.append(f"precision='fast': the scores deviate from the exact network by {deviation:.1e} of the largest")
+    return notes
+
+
+def make_method(method: str | Method, settings: dict[str, Any]) -> Method:
+    """The method with its settings. Raises MethodError for an unknown name, OptionError for an unknown setting."""
+    if isinstance(method, Method):
+        if settings:
+            raise OptionError(f"The method is made already: {listed(settings)} cannot be given beside it.")
+        return method
+    kind = METHODS.get(method) if isinstance(method, str) else None
+    if kind is None:
+        raise MethodError(f"There is no method {method!r}.{did_you_mean(str(method), METHODS)} Known: {listed(METHODS, 30)}.")
+    known = kind.setting_names()
+    for name in settings:
+        if name not in known:
+            raise OptionError(
+                f"{kind.name} has no setting '{name}'.{did_you_mean(name, known)} It has {listed(known)}; every method takes "
+                "batch_size, seed, progress and budget."
+            )
+    for field in dataclasses.fields(kind):
+        choices = field.metadata.get("choices")
+        if choices and field.name in settings and settings[field.name] not in choices:
+            raise OptionError(f"{field.name}={settings[field.name]!r}: write one of {listed(repr(c) for c in choices)}.")
+        if isinstance(field.default, bool) and field.name in settings and not isinstance(settings[field.name], bool):
+            raise OptionError(f"{field.name}={settings[field.name]!r}: write True or False.")
+    return kind(**settings)
+
+
+def explanation_of(clf: Classifier, photo: Any, heat: npt.ArrayLike, target: Any = "top1") -> Explanation:
+    """A map of one's own as an explanation of ``photo``; see ``Explanation.from_map``."""
+    read = clf.read(photo)
+    maps: Array = np.array(heat.detach().cpu() if isinstance(heat, torch.Tensor) else heat, dtype=np.float32)
+    maps = maps[None] if maps.ndim == 2 else maps
+    if maps.ndim != 3 or 0 in maps.shape or not np.isfinite(maps).all():
+        raise OptionError(f"The map has shape {maps.shape}: give finite numbers, (h, w), or (K, h, w) for K targets.")
+    with random_state(0):
+        output = clf.run(clf.inputs([read])).output
+        scores = clf.head.scores(clf.checked(output)).cpu().numpy()[0]
+    chosen = [choice.target for choice in choose(wishes(target, 1)[0], scores, clf.class_names())]
+    if len(chosen) != len(maps):
+        raise TargetError(f"{len(maps)} maps but {len(chosen)} targets: give one target per map.")
+    notes = [note for one, name in zip(maps, chosen, strict=True) for note in empty_notes(one, name, None)]
+    return Explanation(
+        maps=maps,
+        signed=bool((maps < 0).any()),
+        targets=chosen,
+        method="from_map",
+        photo=read,
+        units="value",
+        cost=Cost(1.0, 0.0, 0.0),
+        notes=[*read.notes, *notes],
+        predictions=clf.predictions(scores, 5),
+        model=clf.name,
+        weights=clf.weights_hash(),
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    try:
+        own = version("seewhy")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        own = "unknown"
+    return {"seewhy": own, "torch": str(torch.__version__)}

@@ -1,0 +1,131 @@
+"""Where a cell of a map lies on the photo, and how a small map becomes a large one.
+
+Rows and columns, never x and y. Positions are continuous: pixel ``r`` covers ``r`` to ``r + 1``, its centre is ``r + 0.5``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.errors import OptionError
+
+Array = npt.NDArray[np.float32]
+Size = tuple[int, int]
+UPSAMPLINGS = ("bicubic", "nearest")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the network's input was cut out of the photo: ``photo = scale * input + offset`` on each axis.
+
+    photo : (H, W) of the photo as a person sees it.
+    input : (h, w) of the network's input.
+    rows, columns : (scale, offset) of each axis, in photo pixels per input pixel and photo pixels.
+    """
+
+    photo: Size
+    input: Size
+    rows: tuple[float, float]
+    columns: tuple[float, float]
+
+    @classmethod
+    def resized(cls, photo: Size, resized: Size, crop: tuple[int, int], size: Size) -> Geometry:
+        """A photo resized to ``resized``, of which ``size`` pixels are cut out from (top, left) = ``crop`` on."""
+        (row_scale, column_scale) = (photo[0] / resized[0], photo[1] / resized[1])
+        return cls(photo, size, (row_scale, crop[0] * row_scale), (column_scale, crop[1] * column_scale))
+
+    @classmethod
+    def whole(cls, size: Size) -> Geometry:
+        """The input is the photo itself."""
+        return cls(size, size, (1.0, 0.0), (1.0, 0.0))
+
+    @property
+    def frame(self) -> tuple[float, float, float, float]:
+        """(top, left, bottom, right) of what the network saw, in photo pixels, cut at the photo's edges."""
+        (top, left) = (max(0.0, self.rows[1]), max(0.0, self.columns[1]))
+        bottom = min(self.photo[0], self.rows[0] * self.input[0] + self.rows[1])
+        right = min(self.photo[1], self.columns[0] * self.input[1] + self.columns[1])
+        return (top, left, bottom, right)
+
+    @property
+    def cropped(self) -> bool:
+        """True when part of the photo was not seen by the network (more than half a pixel)."""
+        (top, left, bottom, right) = self.frame
+        return top > 0.5 or left > 0.5 or bottom < self.photo[0] - 0.5 or right < self.photo[1] - 0.5
+
+    def input_positions(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The input row of every photo row's centre ``(H,)``, and the input column of every photo column's ``(W,)``."""
+        rows = (np.arange(self.photo[0], dtype=np.float64) + 0.5 - self.rows[1]) / self.rows[0]
+        columns = (np.arange(self.photo[1], dtype=np.float64) + 0.5 - self.columns[1]) / self.columns[0]
+        return rows, columns
+
+
+def _keys(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The cubic convolution kernel of Keys (1981) with a = -0.5."""
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x**2 + 1.0
+    far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def sample_weights(count: int, positions: npt.NDArray[np.float64], shrink: float, upsample: str) -> Array:
+    """A matrix ``(len(positions), count)`` that reads ``count`` samples, evenly spread, at other positions.
+
+    positions : in units of samples; sample k covers k to k + 1.
+    shrink : samples per new position. Above 1 the kernel is widened by it, so that nothing is skipped (antialiasing).
+    upsample : "bicubic" (Keys, a = -0.5, the border reflected with the edge sample repeated) or "nearest".
+    """
+    if upsample not in UPSAMPLINGS:
+        raise OptionError(f"upsample={upsample!r} is not known: write 'bicubic' or 'nearest'.")
+    weights = np.zeros((len(positions), count))
+    if upsample == "nearest":
+        weights[np.arange(len(positions)), np.clip(np.floor(positions), 0, count - 1).astype(int)] = 1.0
+        return weights.astype(np.float32)
+    shrink = max(1.0, shrink)
+    centres = positions - 0.5
+    first = np.floor(centres - 2 * shrink).astype(int) + 1
+    taps = first[:, None] + np.arange(int(np.ceil(4 * shrink)))  # (positions, taps)
+    values = _keys((centres[:, None] - taps) / shrink)
+    values /= values.sum(axis=1, keepdims=True)
+    taps = taps % (2 * count)  # reflected: ... 1 0 | 0 1 2 ... n-1 | n-1 n-2 ...
+    taps = np.where(taps < count, taps, 2 * count - 1 - taps)
+    np.add.at(weights, (np.arange(len(positions))[:, None], taps), values)
+    return weights.astype(np.float32)
+
+
+def _sample(maps: Array, row_weights: Array, column_weights: Array) -> Array:
+    large = row_weights @ maps @ column_weights.T  # (..., H, W)
+    # Bicubic overshoots: a map without negative values must not get any by being enlarged.
+    floor = np.where(maps.min(axis=(-2, -1), keepdims=True) >= 0, 0.0, -np.inf).astype(np.float32)
+    clipped: Array = np.maximum(large, floor, dtype=np.float32)
+    return clipped
+
+
+def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic") -> Array:
+    """Maps ``(..., h, w)`` enlarged (or reduced, antialiased) to ``(..., H, W)``; half-pixel centres."""
+    maps = np.asarray(maps, dtype=np.float32)
+    weights = [
+        sample_weights(count, (np.arange(new) + 0.5) * count / new, count / new, upsample)
+        for count, new in zip(maps.shape[-2:], size, strict=True)
+    ]
+    return _sample(maps, *weights)
+
+
+def map_on_photo(maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicubic") -> Array:
+    """Maps ``(..., h, w)`` that cover the network's input, laid on the photo ``(..., H, W)``.
+
+    NaN where a photo pixel's centre lies outside what the network saw.
+    """
+    maps = np.asarray(maps, dtype=np.float32)
+    weights, outside = [], []
+    scales = (geometry.rows[0], geometry.columns[0])
+    for count, length, scale, positions in zip(maps.shape[-2:], geometry.input, scales, geometry.input_positions(), strict=True):
+        cells = count / length  # samples of the map per input pixel
+        weights.append(sample_weights(count, positions * cells, cells / scale, upsample))
+        outside.append((positions < 0) | (positions > length))
+    large = _sample(maps, *weights)
+    large[..., outside[0][:, None] | outside[1][None, :]] = np.nan
+    return large

@@ -1,0 +1,79 @@
+"""From a name or a file to a classifier: ``load("resnet50")``, ``load("model.py:build")``, ``load("demo:honest")``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from seewhy.classes import ClassNames
+from seewhy.classifier import Classifier
+from seewhy.errors import ModelError
+from seewhy.load import demo, from_file, from_torchvision
+from seewhy.load.parts import Parts
+from seewhy.preprocess import Preprocess
+
+SPECS = "'resnet50' (any classification network of torchvision), 'path/model.py:build', 'demo:honest'"
+
+
+def load(
+    spec: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    classes: Any = None,
+    preprocess: Any = None,
+    head: str | None = None,
+    device: str | torch.device | None = None,
+    precision: str = "exact",
+    trust: bool = False,
+) -> Classifier:
+    """A classifier from its name or file.
+
+    spec : "resnet50" or "torchvision:resnet50"; "path/model.py:build" (a function that returns an ``nn.Module`` or a
+        ``seewhy.Classifier``); "demo:honest", "demo:shortcut" (bear | cow | sheep), "demo:bear" (bear | not bear).
+    weights : your own ``.safetensors`` or ``.pth`` for that architecture; None takes the published ones, from the cache or
+        the network. The number of classes is read off the file.
+    classes : class names, a list or a file with one a line; None takes the names that belong to the published weights.
+    preprocess : None takes the library's own for that architecture.
+    head : None means "softmax", or "binary" for a single output.
+    trust : unpickle what could run code. Without it only safetensors and tensors are read.
+
+    Raises ModelError (unknown name, not to be fetched), WeightsError (unsafe, broken, does not fit), ClassesError.
+    """
+    text = os.fspath(spec)
+    (source, _, name) = text.partition(":")
+    if source == "demo":
+        parts = _demo(name, weights)
+    elif ".py" in text:
+        parts = from_file.build(text, weights, trust)
+    elif source == "torchvision" or ":" not in text:
+        parts = from_torchvision.build(name or text, weights, trust)
+    else:
+        raise ModelError(f"The model '{text}' is not known: write {SPECS}.")
+    if parts.classifier is not None and classes is None and preprocess is None and head is None:
+        return parts.classifier
+    names = classes if classes is not None else parts.classes
+    if names is not None:
+        names = ClassNames.read(names)
+        parts.check_count(names)
+    classifier = Classifier(
+        parts.network,
+        preprocess=preprocess if preprocess is not None else parts.preprocess,
+        classes=names,
+        head=head or ("binary" if parts.outputs == 1 else "softmax"),
+        device=device,
+        precision=precision,
+    )
+    classifier.name = parts.name
+    return classifier
+
+
+def _demo(name: str, weights: object) -> Parts:
+    if weights is not None:
+        raise ModelError("The demo networks bring their own weights: leave weights= out.")
+    (network, classes) = demo.demo_network(name)
+    prepare = Preprocess(size=demo.DEMO_SIZE, resize="stretch", mean=demo.DEMO_MEAN, std=demo.DEMO_STD)
+    return Parts(network, f"demo:{name}", prepare, classes, len(classes))
+
+
+__all__ = ["load"]

@@ -1,0 +1,150 @@
+"""Classification networks of torchvision, with their own weights, preprocessing and class names.
+
+This is the only file that imports torchvision.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from seewhy.errors import MissingExtraError, ModelError, WeightsError, did_you_mean, listed
+from seewhy.load.parts import Parts
+from seewhy.load.weights import State, fetch, fit, read_weights
+from seewhy.preprocess import Preprocess
+
+# What torchvision's compiled part declares and classification does not use. Its published wheel is built for CUDA; beside a
+# CPU build of torch that part does not load, and the import stops at these two names.
+_OPERATORS = ("nms", "qnms")
+_SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+
+
+@functools.cache
+def models() -> ModuleType:
+    """``torchvision.models``, also beside a CPU build of torch. Raises MissingExtraError where it is not installed."""
+    try:
+        return _import()
+    except RuntimeError as error:
+        if "operator torchvision::nms does not exist" not in str(error):
+            raise
+    library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    _kept_alive.append(library)  # the operators vanish with the object
+    for operator in _OPERATORS:
+        try:
+            library.define(f"{operator}{_SCHEMA}")
+        except RuntimeError as error:  # another library (timm, a notebook) has registered it already
+            if "multiple" not in str(error) and "already" not in str(error):
+                raise
+    return _import()
+
+
+_kept_alive: list[Any] = []
+
+
+def _import() -> ModuleType:
+    try:
+        import torchvision.models  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "Networks by name come from torchvision, which is not installed: pip install 'seewhy[torchvision]'."
+        ) from error
+    found: ModuleType = torchvision.models
+    return found
+
+
+def names() -> list[str]:
+    """The classification networks that can be loaded by name."""
+    return list(models().list_models(module=models()))
+
+
+def build(name: str, weights: str | os.PathLike[str] | None, trust: bool) -> Parts:
+    """A network by name: with the published weights, or with a person's own file."""
+    if name not in names():
+        own = " (a file? write its function too: 'model.py:build')" if os.sep in name or "." in name else ""
+        raise ModelError(
+            f"There is no classification network '{name}' in torchvision{own}.{did_you_mean(name, names())} Examples: "
+            f"{listed(['squeezenet1_0', 'googlenet', 'resnet18', 'resnet50', 'mobilenet_v2', 'vgg16'])}."
+        )
+    published = models().get_model_weights(name).DEFAULT
+    path = fetch(published.url) if weights is None else Path(weights)
+    state = read_weights(path, trust)
+    outputs = _outputs(name, state)
+    network = _network(name, outputs, state, is_published=path.name == published.url.rsplit("/", 1)[-1])
+    fit(network, _renamed(network, state), f"{name} with {outputs} classes")
+    names_known = published.meta["categories"] if outputs == len(published.meta["categories"]) else None
+    return Parts(network.eval(), name, _preprocess(published), names_known, outputs)
+
+
+def _renamed(network: nn.Module, state: State) -> State:
+    """The published DenseNets name their layers "norm.1" where the module has "norm1"."""
+    wanted = network.state_dict()
+    short = {k: k.replace("norm.", "norm").replace("conv.", "conv") for k in state}
+    return {k if k in wanted or short[k] not in wanted else short[k]: value for k, value in state.items()}
+
+
+def _network(name: str, outputs: int, state: State, is_published: bool) -> nn.Module:
+    """The architecture as the file was saved: with or without auxiliary heads."""
+    settings: dict[str, Any] = {"num_classes": outputs}
+    known = _settings(name)
+    if "aux_logits" in known:  # GoogLeNet and Inception-v3
+        settings["aux_logits"] = any(key.lower().startswith("aux") for key in state)
+    if "transform_input" in known:  # their published weights expect another normalisation inside forward
+        settings["transform_input"] = is_published
+    if "init_weights" in known:  # drawing weights that are overwritten at once takes seconds
+        settings["init_weights"] = False
+    state_before = torch.get_rng_state()
+    try:
+        network: nn.Module = models().get_model(name, weights=None, **settings)
+    finally:
+        torch.set_rng_state(state_before)
+    return network
+
+
+def _settings(name: str) -> set[str]:
+    """What the network's constructor takes, beyond what its builder names."""
+    module = inspect.getmodule(models().get_model_builder(name))
+    classes = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == getattr(module, "__name__", "")]
+    builders = [c for c in classes if issubclass(c, nn.Module) and "num_classes" in inspect.signature(c).parameters]
+    return set().union(*(inspect.signature(c).parameters for c in builders if "num_classes" in inspect.signature(c).parameters))
+
+
+def _outputs(name: str, state: State) -> int:
+    """How many classes the file has: read off the last layer of the architecture."""
+    head = _head_of(name)
+    if head not in state:
+        raise WeightsError(
+            f"The weights do not fit {name}: there is no '{head}' in the file (it has {listed(state, 4)}). Of which architecture "
+            "are they?"
+        )
+    return int(state[head].shape[0])
+
+
+@functools.cache
+def _head_of(name: str) -> str:
+    """The parameter of the last layer, whose first side is the number of classes: the one that changes with it."""
+    with torch.device("meta"):
+        settings: dict[str, Any] = {"init_weights": False} if "init_weights" in _settings(name) else {}
+        (one, two) = (models().get_model(name, weights=None, num_classes=n, **settings).state_dict() for n in (11, 12))
+    changed: list[str] = [
+        k for k in one if one[k].shape != two[k].shape and not k.lower().startswith("aux") and k.endswith("weight")
+    ]
+    return changed[-1]
+
+
+def _preprocess(published: Any) -> Preprocess:
+    """The library's own preprocessing of these weights."""
+    own = published.transforms()
+    return Preprocess(
+        size=int(own.crop_size[0]),
+        resize=int(own.resize_size[0]),
+        mean=tuple(own.mean),
+        std=tuple(own.std),
+        interpolation=str(own.interpolation.value),
+    )

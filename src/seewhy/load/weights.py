@@ -1,0 +1,125 @@
+"""Weights files, read safely: safetensors, or tensors in a ``.pth``. Nothing is unpickled that could run code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import urllib.error
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from seewhy.errors import ModelError, WeightsError, listed
+
+State = dict[str, torch.Tensor]
+_INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "ema", "params")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+
+
+def read_weights(path: str | os.PathLike[str], trust: bool = False) -> State:
+    """The tensors of a ``.safetensors`` or ``.pth`` file by name, as float32 on the CPU.
+
+    Looks inside checkpoint dictionaries and takes off prefixes that every name has ("module.", "model.").
+    Raises WeightsError: no file, broken or truncated, unsafe without ``trust``, no tensors inside.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"There is no weights file '{path}'.")
+    content = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_pickle(path, trust)
+    state = _state_inside(content)
+    if not state:
+        kind = type(content).__name__
+        raise WeightsError(f"'{path.name}' holds no weights that can be read ({kind}): save model.state_dict().")
+    state = _without_prefixes(state)
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def _read_safetensors(path: Path) -> Any:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"'{path.name}' is not a whole safetensors file ({error}): it is broken or truncated.") from error
+
+
+def _read_pickle(path: Path, trust: bool) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=not trust)
+    except pickle.UnpicklingError as error:
+        if trust or "Weights only" not in str(error):
+            raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights: it is broken or something else.") from error
+        raise WeightsError(
+            f"'{path.name}' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors "
+            "file; if you trust its author, say trust=True (--trust)."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, ImportError) as error:
+        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights ({said}): it is broken or truncated.") from error
+
+
+def _state_inside(content: Any) -> State:
+    """The state dict in a module, a checkpoint dictionary, or as it is."""
+    if isinstance(content, nn.Module):
+        content = content.state_dict()
+    if not isinstance(content, Mapping):
+        return {}
+    for key in _INSIDE:
+        if isinstance(content.get(key), (Mapping, nn.Module)):
+            return _state_inside(content[key])
+    return {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+
+
+def _without_prefixes(state: State) -> State:
+    while True:
+        prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None)
+        if prefix is None:
+            return state
+        state = {name[len(prefix) :]: value for name, value in state.items()}
+
+
+def fit(network: nn.Module, state: State, what: str) -> None:
+    """Put the weights into the network. Raises WeightsError that names the keys and shapes that do not fit."""
+    own = {name: value for name, value in network.state_dict().items() if isinstance(value, torch.Tensor)}
+    optional = {name for name in own if name.endswith("num_batches_tracked")}
+    missing = [name for name in own if name not in state and name not in optional]
+    extra = [name for name in state if name not in own]
+    shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
+    if missing or extra or shapes:
+        parts = []
+        if shapes:
+            one = shapes[0]
+            parts.append(f"'{one}' is {tuple(state[one].shape)} in the file and {tuple(own[one].shape)} in the network")
+        if missing:
+            parts.append(f"missing in the file: {listed(missing, 3)}")
+        if extra:
+            parts.append(f"unknown to the network: {listed(extra, 3)}")
+        raise WeightsError(f"The weights do not fit {what}: {'; '.join(parts)}.")
+    network.load_state_dict(state, strict=False)
+
+
+def fetch(url: str) -> Path:
+    """A published weights file: from torch's cache, else fetched into it (whole or not at all, its hash checked).
+
+    Raises ModelError that names the file, the cache folder and the address when neither is possible.
+    """
+    name = url.rsplit("/", 1)[-1]
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    path = folder / name
+    if path.is_file():
+        return path
+    hash_prefix = torch.hub.HASH_REGEX.search(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix[1] if hash_prefix else None, sys.stderr.isatty())
+    except (urllib.error.URLError, OSError, RuntimeError) as error:
+        reason = getattr(error, "reason", error)
+        raise ModelError(
+            f"The weights '{name}' are not in the cache '{folder}' and cannot be fetched from {url} ({reason}). Put the file "
+            "into that folder, or give your own with weights=."
+        ) from error
+    return path

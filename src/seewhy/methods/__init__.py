@@ -1,0 +1,17 @@
+"""Every method, one line each. A new one: a file with a frozen dataclass, and its line here."""
+
+from __future__ import annotations
+
+from seewhy.methods.base import Heat, Method, Subject
+from seewhy.methods.cam import Cam
+from seewhy.methods.grad_cam import GradCam
+
+METHODS: dict[str, type[Method]] = {
+    method.name: method
+    for method in (
+        Cam,
+        GradCam,
+    )
+}
+
+__all__ = ["METHODS", "Heat", "Method", "Subject"]

@@ -1,0 +1,312 @@
+"""From the person's photo to the network's input, with the way back.
+
+Everything that prepares pixels has one form: ``apply(picture)`` gives the input's pixels (0-255, before normalisation) and
+the geometry; ``normalise`` is what is done to them inside the function that methods differentiate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from seewhy.errors import OptionError, PhotoError, listed
+from seewhy.geometry import Array, Geometry
+from seewhy.photo import Picture
+
+INTERPOLATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+# A resized picture above this many pixels is never made: only the part that the crop needs is (or an error).
+MOST_PIXELS = 32_000_000
+
+
+class Prepares(Protocol):
+    """What a classifier needs of its preprocessing."""
+
+    @property
+    def input_size(self) -> tuple[int, int] | None: ...
+
+    def apply(self, picture: Picture) -> tuple[Array, Geometry, tuple[str, ...]]:
+        """Pixels float32 ``(C, h, w)`` in 0-255, where they lie on the picture, and notes."""
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """``(N, C, h, w)`` pixels to the values the network was trained on; differentiable."""
+
+    def describe(self) -> str:
+        """In words, for every output."""
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize, crop, normalise: ``Preprocess(size=224, mean=[...], std=[...])``.
+
+    size : the network's input, an int or (H, W).
+    resize : "shorter" (aspect kept; the photo just covers ``size``), "stretch" (exactly ``size``, aspect lost), or an int:
+        the shorter side becomes so many pixels before the crop (torchvision's 256 for 224).
+    crop : cut the centre out. With False and "shorter" the whole photo is kept, so the input is as long as the photo
+        is (the class activation maps of the sources); the long side is rounded up.
+    mean, std : numbers or one per channel, in units of [0, 1]; None leaves [0, 1].
+    channels : 3, or 1 for grey networks (colour photos become grey, grey photos are repeated).
+    interpolation : "nearest", "bilinear", "bicubic" or "lanczos".
+    """
+
+    size: int | tuple[int, int] = 224
+    resize: str | int = "shorter"
+    crop: bool = True
+    mean: float | Sequence[float] | None = None
+    std: float | Sequence[float] | None = None
+    channels: int = 3
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        sizes = (self.size,) if isinstance(self.size, int) else tuple(self.size)
+        if len(sizes) not in (1, 2) or not all(isinstance(s, int) and s > 0 for s in sizes):
+            raise OptionError(f"size={self.size!r}: write one number or (rows, columns), above 0.")
+        if self.resize not in ("shorter", "stretch") and not (isinstance(self.resize, int) and self.resize > 0):
+            raise OptionError(
+                f"resize={self.resize!r}: write 'shorter', 'stretch', or the shorter side's pixels before the crop."
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise OptionError(f"interpolation={self.interpolation!r}: write one of {listed(INTERPOLATIONS)}.")
+        if self.channels < 1:
+            raise OptionError(f"channels={self.channels}: a photo has at least 1.")
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if value is not None and np.size(value) not in (1, self.channels):
+                raise OptionError(f"{name} has {np.size(value)} values for {self.channels} channels.")
+        if self.std is not None and not np.all(np.asarray(self.std) > 0):
+            raise OptionError(f"std={self.std!r}: the standard deviation must be above 0.")
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return (self.size, self.size) if isinstance(self.size, int) else (self.size[0], self.size[1])
+
+    def apply(self, picture: Picture) -> tuple[Array, Geometry, tuple[str, ...]]:
+        """Pixels float32 ``(C, h, w)`` in 0-255, where they lie on the picture, and notes."""
+        (values, notes) = with_channels(picture.values, self.channels)
+        (resized, corner, size) = self._plan(picture.size)
+        if resized[0] * resized[1] <= MOST_PIXELS:
+            # Resize, then cut: exactly what the libraries do, to the last bit.
+            box = (0.0, 0.0, float(picture.size[1]), float(picture.size[0]))
+            large = self._resize(values, resized, box)
+            pixels = large[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+        elif size[0] * size[1] <= MOST_PIXELS:
+            # A very thin photo: only the part that the crop keeps is ever made (equal up to one grey level).
+            (down, across) = (picture.size[0] / resized[0], picture.size[1] / resized[1])
+            (top, left) = (corner[0] * down, corner[1] * across)
+            pixels = self._resize(values, size, (left, top, left + size[1] * across, top + size[0] * down))
+        else:
+            raise PhotoError(
+                f"The photo is {picture.size[1]}×{picture.size[0]}: without a crop its input would be {size[1]}×{size[0]}. "
+                "Use crop=True or resize='stretch'."
+            )
+        pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
+        return pixels, Geometry.resized(picture.size, resized, corner, size), notes
+
+    def _plan(self, photo: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """(rows, columns) after resizing, (top, left) of the crop, (rows, columns) of the input."""
+        size = self.input_size
+        if self.resize == "stretch":
+            return size, (0, 0), size
+        (height, width) = photo
+        if isinstance(self.resize, int):
+            shorter = self.resize
+        else:  # the photo covers the input: for a square input its shorter side becomes that side
+            shorter = size[0] if height * size[1] <= width * size[0] else size[1]
+        rows_first = height <= width if isinstance(self.resize, int) else height * size[1] <= width * size[0]
+        rounded: Callable[[float], int] = int if self.crop else math.ceil
+        if rows_first:
+            resized = (shorter, max(1, rounded(shorter * width / height)))
+        else:
+            resized = (max(1, rounded(shorter * height / width)), shorter)
+        if not self.crop:
+            return resized, (0, 0), resized
+        if resized[0] < size[0] or resized[1] < size[1]:
+            raise OptionError(
+                f"resize={self.resize} makes the photo {resized[1]}×{resized[0]}, smaller than the input {size[1]}×{size[0]}: "
+                "write resize='shorter' or a larger number."
+            )
+        corner = (round((resized[0] - size[0]) / 2), round((resized[1] - size[1]) / 2))
+        return resized, corner, size
+
+    def _resize(
+        self, values: npt.NDArray[Any], size: tuple[int, int], box: tuple[float, float, float, float]
+    ) -> npt.NDArray[Any]:
+        """``(H, W, C)`` to ``(h, w, C)`` in 0-255; 8-bit pictures stay 8-bit, as in the libraries' own transforms."""
+        resample = INTERPOLATIONS[self.interpolation]
+        to = (size[1], size[0])
+        if values.dtype == np.uint8 and values.shape[2] == 3:
+            return np.asarray(Image.fromarray(values).resize(to, resample, box))
+        scale = 1 if values.dtype == np.uint8 else 255
+        bands = (Image.fromarray(np.ascontiguousarray(values[..., band])) for band in range(values.shape[2]))
+        return np.stack([np.asarray(band.resize(to, resample, box)) for band in bands], axis=2) * scale
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """``(N, C, h, w)`` pixels to the values the network was trained on; differentiable."""
+        unit = pixels / 255
+        if self.mean is not None:
+            unit = unit - _per_channel(self.mean, unit)
+        if self.std is not None:
+            unit = unit / _per_channel(self.std, unit)
+        return unit
+
+    def describe(self) -> str:
+        """In words, for every output."""
+        (height, width) = self.input_size
+        size = f"{width}×{height}"
+        if self.resize == "stretch":
+            fit = f"stretched to {size}"
+        else:
+            shorter = self.resize if isinstance(self.resize, int) else min(height, width)
+            fit = f"shorter side {shorter}" + (f", centre crop {size}" if self.crop else ", no crop")
+        colours = {1: "grey", 3: "RGB"}.get(self.channels, f"{self.channels} channels")
+        parts = [fit, colours, "values 0-1"]
+        if self.mean is not None:
+            parts.append(f"mean {_numbers(self.mean)}")
+        if self.std is not None:
+            parts.append(f"std {_numbers(self.std)}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class TransformPreprocess:
+    """Somebody else's transform (torchvision, timm, Hugging Face), its geometry found by trying it out.
+
+    Black, white and grey pictures show what it does to values; a picture of coordinates, as large as the photo, shows where
+    each input pixel comes from. A transform that is random, or that turns or bends the picture, is refused.
+    """
+
+    transform: Callable[..., Any]
+    mean: Array = field(init=False)  # (C, 1, 1): what black becomes, in network units
+    gain: Array = field(init=False)  # (C, 1, 1): network units per grey level
+    input_size: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        black, grey, white = (self._run(Image.new("RGB", (320, 256), (v, v, v))) for v in (0, 102, 255))
+        low, middle, high = (x.mean(axis=(1, 2), keepdims=True) for x in (black, grey, white))
+        gain = (high - low) / 255
+        tolerance = 1e-3 * np.abs(high - low)
+        if not (np.abs(gain) > 0).all() or (np.abs(low + 102 * gain - middle) > tolerance).any():
+            raise OptionError(
+                f"The transform {self._name()} does not treat brightness evenly (black {low.ravel()}, grey {middle.ravel()}, "
+                f"white {high.ravel()}): describe it as seewhy.Preprocess(size=..., mean=..., std=...) instead."
+            )
+        object.__setattr__(self, "mean", low.astype(np.float32))
+        object.__setattr__(self, "gain", gain.astype(np.float32))
+        object.__setattr__(self, "input_size", (black.shape[1], black.shape[2]))
+
+    def apply(self, picture: Picture) -> tuple[Array, Geometry, tuple[str, ...]]:
+        """Pixels float32 ``(C, h, w)`` in 0-255, where they lie on the picture, and notes."""
+        (values, notes) = with_channels(picture.values, 3)
+        pixels = self._pixels(Picture(values).image())
+        return pixels, self._geometry(picture.size), notes
+
+    def _geometry(self, size: tuple[int, int]) -> Geometry:
+        (height, width) = size
+        ramps = np.zeros((height, width, 3), dtype=np.uint8)
+        ramps[..., 0] = np.round((np.arange(height) + 0.5) / height * 255)[:, None]
+        ramps[..., 1] = np.round((np.arange(width) + 0.5) / width * 255)[None, :]
+        coordinates = Image.fromarray(ramps)
+        found = self._pixels(coordinates)
+        if not np.array_equal(found, self._pixels(coordinates)):
+            raise OptionError(f"The transform {self._name()} is random: give the one used for evaluation.")
+        axes = []
+        for channel, (length, across) in enumerate(((height, 1), (width, 0))):
+            along = found[channel].mean(axis=across) * length / 255  # photo position of each input row or column
+            centres = np.arange(len(along)) + 0.5
+            inner = slice(len(along) // 8, max(len(along) - len(along) // 8, 2))  # resizing blurs the ends
+            if length < 4 or len(along) < 4:
+                (scale, offset) = (length / len(along), 0.0)
+            else:
+                (scale, offset) = np.polyfit(centres[inner], along[inner], 1)
+            level = max(length / 255, abs(scale))
+            bent = np.abs(scale * centres + offset - along)[inner].max(initial=0.0) > 1.5 * level
+            turned = np.ptp(found[channel], axis=across).max(initial=0.0) > 3
+            if scale <= 0 or bent or turned:
+                raise OptionError(
+                    f"The transform {self._name()} flips, turns or bends the picture, so a map could not be laid back on the "
+                    "photo: describe it as seewhy.Preprocess(...) instead."
+                )
+            # The ramp has 256 steps: snap to the edge-to-edge fit where that explains what was seen.
+            (fitted, shift) = (length / len(along), 0.0)
+            if abs((scale - fitted) * len(along)) < 2 * level and abs(offset) < 2 * level:
+                (scale, offset) = (fitted, shift)
+            axes.append((float(scale), float(offset)))
+        return Geometry(size, (found.shape[1], found.shape[2]), axes[0], axes[1])
+
+    def _pixels(self, image: Image.Image) -> Array:
+        return np.ascontiguousarray((self._run(image) - self.mean) / self.gain, dtype=np.float32)
+
+    def _run(self, image: Image.Image) -> npt.NDArray[np.float64]:
+        try:
+            out = self.transform(image)
+        except TypeError:
+            out = self.transform(images=image, return_tensors="np")  # an image processor of transformers
+        if hasattr(out, "keys"):
+            out = out["pixel_values"]
+        values = np.asarray(out.detach().cpu() if isinstance(out, torch.Tensor) else out, dtype=np.float64)
+        values = values[0] if values.ndim == 4 and len(values) == 1 else values
+        if values.ndim != 3 or values.shape[0] not in (1, 3):
+            raise OptionError(
+                f"The transform {self._name()} gave {type(out).__name__} of shape {values.shape}; expected a tensor (3, H, W): "
+                "end it with ToTensor()."
+            )
+        return values
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """``(N, C, h, w)`` pixels to the values the network was trained on; differentiable."""
+        gain, mean = (torch.from_numpy(a).to(pixels) for a in (self.gain, self.mean))
+        return pixels * gain + mean
+
+    def describe(self) -> str:
+        """In words, for every output."""
+        return f"the transform {self._name()}, input {self.input_size[1]}×{self.input_size[0]}"
+
+    def _name(self) -> str:
+        return str(getattr(self.transform, "__name__", type(self.transform).__name__))
+
+
+def prepares(preprocess: Any) -> Prepares | None:
+    """The preprocessing in its one form; None stays None (photos are then tensors of the network's own input)."""
+    if preprocess is None or isinstance(preprocess, (Preprocess, TransformPreprocess)):
+        return preprocess
+    if callable(preprocess):
+        return TransformPreprocess(preprocess)
+    raise OptionError(f"preprocess={preprocess!r}: write seewhy.Preprocess(size=..., mean=..., std=...), a transform, or None.")
+
+
+def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """``(H, W)`` or ``(H, W, C)`` as ``(H, W, channels)``; a note says what was done."""
+    values = values[..., None] if values.ndim == 2 else values
+    given = values.shape[2]
+    if given == channels:
+        return values, ()
+    if given == 1:
+        note = f"1 channel given, the network wants {channels}: the grey channel was repeated"
+        return np.repeat(values, channels, axis=2), (note,)
+    if given == 4 and channels == 3:
+        return values[..., :3], ("the fourth channel was left out",)
+    if given == 3 and channels == 1:
+        grey = values.astype(np.float64) @ (0.299, 0.587, 0.114)
+        grey = np.floor(grey + 0.5).astype(np.uint8) if values.dtype == np.uint8 else grey.astype(np.float32)
+        return grey[..., None], ("the network is grey: the colours were turned to brightness",)
+    raise PhotoError(f"The photo has {given} channels, the network wants {channels}.")
+
+
+def _per_channel(value: float | Sequence[float], like: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1, 1, 1)
+
+
+def _numbers(value: float | Sequence[float]) -> str:
+    return "/".join(f"{v:g}" for v in np.ravel(value))
