@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class ClassNames:
             while lines and not lines[-1]:
                 lines.pop()
             where = f"'{path}'"
+        elif isinstance(classes, Mapping) or not isinstance(classes, Iterable):
+            raise ClassesError(f"classes={classes!r}: give a list of names in index order, or a file with one name a line.")
         else:
             lines = [str(name).strip() for name in classes]
             where = "The class list"
@@ -87,9 +89,10 @@ class ClassNames:
             sides = f"It has two: '{first}' (0) and '{second}' (1)."
             return f"This network has no class '{name}'. {sides}"
         near = did_you_mean(name, self._found_by)
-        for alias in re.findall(r"'([^']+)'", near):
-            index = min(self._found_by[alias.lower()])
-            near = near.replace(f"'{alias}'", f"'{self.names[index] if alias == self.names[index].lower() else alias}' ({index})")
+        for alias, indices in self._found_by.items():
+            index = min(indices)
+            shown = self.names[index] if alias == self.names[index].lower() else alias
+            near = near.replace(f" {alias!r}", f" {shown!r} ({index})")
         return (
             f"This network has no class '{name}'.{near} It has {len(self.names)}; list them with clf.classes. Any class can be "
             "asked for, not only the predicted one."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,13 @@ from seewhy.errors import (
     OptionError,
     OutputError,
     PhotoError,
+    did_you_mean,
     listed,
 )
 from seewhy.geometry import Array, Geometry
 from seewhy.head import Head, describe
 from seewhy.photo import Picture, open_picture
-from seewhy.preprocess import prepares
+from seewhy.preprocess import Preprocess, prepares
 from seewhy.records import Layer, Photo, Prediction
 from seewhy.targets import rank_order
 
@@ -126,6 +128,27 @@ class Classifier:
         """The preprocessing in words."""
         return "none: the tensor is used as it is" if self.preprocess is None else self.preprocess.describe()
 
+    def with_preprocess(self, **changes: Any) -> Classifier:
+        """The same network with another preparation: ``clf.with_preprocess(crop=False)``. Takes Preprocess's fields."""
+        known = [field.name for field in dataclasses.fields(Preprocess)]
+        unknown = next((name for name in changes if name not in known), None)
+        if unknown is not None:
+            raise OptionError(f"Preprocess has no '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known)}.")
+        if self.preprocess is not None and not isinstance(self.preprocess, Preprocess):
+            raise OptionError(f"The preprocessing is {self.describe_input()}: it cannot be changed piece by piece.")
+        changes = changes if self.preprocess is not None else {"channels": self._first_channels() or 3} | changes
+        made = Classifier(
+            self.network,
+            preprocess=dataclasses.replace(self.preprocess or Preprocess(), **changes),
+            classes=self.given_classes,
+            head=self.head.kind,
+            output=self._output,
+            device=self._device,
+            precision=self.precision,
+        )
+        made.name = self.name
+        return made
+
     def class_names(self) -> ClassNames:
         """The names; counted on a blank input where nobody has given any."""
         if self._names is None:
@@ -145,6 +168,8 @@ class Classifier:
 
         Raises PhotoError for what cannot be read or does not fit (see ``seewhy.photo.open_picture``).
         """
+        if isinstance(photo, Photo) and photo.preprocessing == self.describe_input():
+            return photo  # read already, by this classifier or one that prepares alike
         if self.preprocess is None:
             return self._read_tensor(photo)
         picture = open_picture(photo)
@@ -164,7 +189,7 @@ class Classifier:
                 "This classifier has no preprocessing, so it takes float tensors (C, H, W) of the network's own input, not "
                 f"{what}: build it with preprocess=seewhy.Preprocess(size=..., mean=..., std=...)."
             )
-        values = np.array(photo.detach().cpu() if isinstance(photo, torch.Tensor) else photo, dtype=np.float32)
+        values = np.array(photo.detach().cpu().float().numpy() if isinstance(photo, torch.Tensor) else photo, dtype=np.float32)
         if values.ndim != 3 or 0 in values.shape:
             raise PhotoError(f"The tensor has shape {tuple(values.shape)}: one photo is (C, H, W).")
         if not np.isfinite(values).all():
@@ -194,6 +219,8 @@ class Classifier:
         def work(batch: Sequence[Photo]) -> Array:
             output = self.run(self.inputs(batch)).output
             answers: Array = of(self.checked(output)).float().cpu().numpy()
+            if len(answers) != len(batch):
+                raise OutputError(f"The network returned {len(answers)} rows of scores for {len(batch)} photos: one row per photo.")
             return answers
 
         size = self.batch_size(batch_size, read[0])
@@ -201,7 +228,7 @@ class Classifier:
 
     def classify(self, photo: Any, k: int = 3) -> Any:
         """The k most probable classes of a photo, best first; for a list of photos, a list of such lists."""
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise OptionError(f"k={k!r}: write how many classes, a whole number above 0.")
         rows = [self.predictions(row, k) for row in self.scores(photo)]
         return rows if is_many(photo) else rows[0]
@@ -250,20 +277,31 @@ class Classifier:
             return self.planned(pixels).run(self._normalised(pixels), steps, graph)
         with torch.no_grad():
             output = self.network(self._normalised(pixels))
+        output = self.pick(output)
         if isinstance(output, (np.ndarray, list)):
             output = torch.from_numpy(np.asarray(output, dtype=np.float32))
-        return Run(self.pick(output), ())
+        return Run(output, ())
 
     def _normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Normalised, and in the precision of a network that has been made half as wide."""
         with torch.inference_mode(False), torch.no_grad():
-            return self.normalise(pixels.detach().clone())
+            inputs = self.normalise(pixels.detach().clone())
+            dtype = next((t.dtype for t in self._tensors() if t.is_floating_point()), inputs.dtype)
+            return inputs.to(dtype) if dtype in (torch.float16, torch.bfloat16) else inputs
 
     def pick(self, output: Any) -> Any:
         """The class scores out of what the network returns."""
         if callable(self._output):
-            return self._output(output)
+            try:
+                return self._output(output)
+            except Exception as error:
+                raise OutputError(
+                    f"The network returned {describe(output)}, and the function output= failed on it: {type(error).__name__}: {error}"
+                ) from error
         if self._output is not None:
             try:
+                if isinstance(output, torch.Tensor) and isinstance(self._output, str):
+                    raise KeyError(self._output)  # torch would warn first
                 return output[self._output]
             except (KeyError, IndexError, TypeError) as error:
                 raise OutputError(f"The network returned {describe(output)}: it has no entry {self._output!r}.") from error
@@ -272,8 +310,9 @@ class Classifier:
         scores = getattr(output, "logits", None)
         if scores is None and hasattr(output, "get"):
             scores = output.get("logits")
-        if scores is None and isinstance(output, (tuple, list)):
-            rows = [item for item in output if isinstance(item, torch.Tensor) and item.ndim == 2]
+        if scores is None and isinstance(output, (tuple, list, Mapping)):
+            items = output.values() if isinstance(output, Mapping) else output
+            rows = [item for item in items if isinstance(item, torch.Tensor) and item.ndim == 2]
             scores = rows[0] if len(rows) == 1 else None
         return output if scores is None else scores
 
@@ -307,7 +346,13 @@ class Classifier:
 
         photo : for networks without preprocessing, whose grids depend on the photo.
         """
-        return self.planned(None if photo is None else self.inputs([self.read(photo)])).layers()
+        if photo is None:
+            return self.planned().layers()
+        pixels = self.inputs([self.read(photo)])
+        with self._lock:
+            if self._planned is not None and self._planned.shape != pixels.shape[1:]:
+                self._planned = None  # the grids depend on the photo
+            return self.planned(pixels).layers()
 
     def _named_tensors(self) -> list[tuple[str, torch.Tensor]]:
         return [*self.network.named_parameters(), *self.network.named_buffers()] if self.is_module else []
@@ -315,9 +360,16 @@ class Classifier:
     def _tensors(self) -> list[torch.Tensor]:
         return [tensor for _, tensor in self._named_tensors()]
 
-    def _check_channels(self, given: int) -> None:
+    def _first_conv(self) -> tuple[str, nn.Conv2d] | None:
         modules = self.network.named_modules() if self.is_module else ()
-        first = next(((name, module) for name, module in modules if isinstance(module, nn.Conv2d)), None)
+        return next(((name, module) for name, module in modules if isinstance(module, nn.Conv2d)), None)
+
+    def _first_channels(self) -> int | None:
+        first = self._first_conv()
+        return None if first is None else first[1].in_channels
+
+    def _check_channels(self, given: int) -> None:
+        first = self._first_conv()
         if first is not None and first[1].in_channels != given:
             wanted = first[1].in_channels
             hint = f"Preprocess(channels={wanted})" if self.preprocess is not None else "a tensor of that many channels"

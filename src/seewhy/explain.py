@@ -154,7 +154,7 @@ def make_method(method: str | Method, settings: dict[str, Any]) -> Method:
 def explanation_of(clf: Classifier, photo: Any, heat: npt.ArrayLike, target: Any = "top1") -> Explanation:
     """A map of one's own as an explanation of ``photo``; see ``Explanation.from_map``."""
     read = clf.read(photo)
-    maps: Array = np.array(heat.detach().cpu() if isinstance(heat, torch.Tensor) else heat, dtype=np.float32)
+    maps: Array = np.array(heat.detach().cpu().numpy() if isinstance(heat, torch.Tensor) else heat, dtype=np.float32)
     maps = maps[None] if maps.ndim == 2 else maps
     if maps.ndim != 3 or 0 in maps.shape or not np.isfinite(maps).all():
         raise OptionError(f"The map has shape {maps.shape}: give finite numbers, (h, w), or (K, h, w) for K targets.")

@@ -30,8 +30,8 @@ class Head:
                 f"The network returned {describe(output)}. Expected class scores (N, classes): say which entry holds them with "
                 "output='key', an index, or a function."
             )
-        if self.kind == "binary" and output.ndim == 1:
-            output = output[:, None]
+        if self.kind == "binary" and output.ndim < 2:  # squeezed; of a single photo even the batch axis
+            output = output.reshape(-1, 1)
         if output.ndim != 2:
             hint = (
                 "This looks like segmentation: pass target= a function of the output, such as lambda y: y[:, 12].sum((1, 2))."

@@ -90,8 +90,16 @@ def _decode(source: Any, what: str) -> Picture:
         ) from None
     except UnidentifiedImageError:
         raise PhotoError(f"{what} is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can).") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PhotoError(f"{what} cannot be read to its end: {error}. The file is broken or truncated.") from error
+    except PhotoError:
+        raise
+    except Exception as error:  # on a broken file Pillow's decoders raise whatever they stumble over
+        raise PhotoError(_broken(what, error)) from error
+
+
+def _broken(what: str, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{what} cannot be opened: {error.strerror}."
+    return f"{what} cannot be read to its end: {error}. The file is broken or truncated."
 
 
 def _from_pil(image: Image.Image, what: str) -> Picture:
@@ -99,8 +107,8 @@ def _from_pil(image: Image.Image, what: str) -> Picture:
     try:
         upright: Image.Image = ImageOps.exif_transpose(image)
         upright.load()
-    except (OSError, SyntaxError, EOFError) as error:
-        raise PhotoError(f"{what} cannot be read to its end: {error}. The file is broken or truncated.") from error
+    except Exception as error:  # see _decode
+        raise PhotoError(_broken(what, error)) from error
     mode = upright.mode
     if mode.startswith("I") or mode == "F":
         values = np.asarray(upright, dtype=np.float64)
@@ -132,6 +140,8 @@ def _from_array(values: npt.NDArray[Any], channels_first: bool) -> Picture:
         raise PhotoError(f"The {kind} has shape {shape}: a batch. Pass it as a list of photos or as a batch tensor.")
     if values.ndim not in (2, 3) or 0 in shape:
         raise PhotoError(f"The {kind} has shape {shape}: a photo is (H, W, 3) uint8 or (C, H, W) float in [0, 1].")
+    if values.dtype.kind not in "buif":
+        raise PhotoError(f"The {kind} holds {values.dtype}: a photo is (H, W, 3) uint8 or (C, H, W) float in [0, 1].")
     notes: tuple[str, ...] = ()
     if values.ndim == 3:
         expected_first = channels_first or values.dtype != np.uint8

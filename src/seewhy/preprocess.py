@@ -255,7 +255,7 @@ class TransformPreprocess:
             out = self.transform(images=image, return_tensors="np")  # an image processor of transformers
         if hasattr(out, "keys"):
             out = out["pixel_values"]
-        values = np.asarray(out.detach().cpu() if isinstance(out, torch.Tensor) else out, dtype=np.float64)
+        values = np.asarray(out.detach().cpu().numpy() if isinstance(out, torch.Tensor) else out, dtype=np.float64)
         values = values[0] if values.ndim == 4 and len(values) == 1 else values
         if values.ndim != 3 or values.shape[0] not in (1, 3):
             raise OptionError(

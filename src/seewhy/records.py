@@ -6,7 +6,6 @@ import io
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -255,17 +254,21 @@ def _to_npz(explanation: Explanation, look: Mapping[str, Any]) -> bytes:
 
 def _from_npz(path: Path) -> Explanation:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         record = json.loads(str(arrays.pop("record")))
+        if record.pop("format") != FORMAT:
+            raise RecordError(f"'{path}' was written by another version of seewhy; this one reads format {FORMAT}.")
+        return _from_record(record, arrays)
     except FileNotFoundError:
         raise RecordError(f"There is no file '{path}'.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise RecordError(
-            f"'{path}' is not an explanation saved as .npz ({error}): write one with explanation.save('x.npz')."
-        ) from error
-    if record.pop("format", None) != FORMAT:
-        raise RecordError(f"'{path}' was written by another version of seewhy; this one reads format {FORMAT}.")
+    except RecordError:
+        raise
+    except Exception as error:  # whatever a broken archive, or somebody else's, stumbles over
+        raise RecordError(f"'{path}' is not an explanation saved as .npz, or broken: write one with e.save('x.npz').") from error
+
+
+def _from_record(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Explanation:
     about = record.pop("photo")
     geometry = Geometry(**{name: tuple(value) for name, value in about.pop("geometry").items()})
     photo = Photo(

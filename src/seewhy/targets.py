@@ -39,6 +39,8 @@ def wishes(target: Any, photos: int) -> list[list[Wish]]:
                     f"{photos} photos but {len(target)} lists of targets. A flat list of targets applies to every photo; for one "
                     f"list per photo give {photos} lists."
                 )
+            if not all(target):
+                raise TargetError(f"The list of targets for photo {[len(t) for t in target].index(0) + 1} is empty: name a class.")
             return [[_checked(wish) for wish in wishes_of_one] for wishes_of_one in target]
         if any(nested):
             raise TargetError("Targets and lists of targets are mixed: give a flat list, or one list per photo.")
@@ -47,7 +49,9 @@ def wishes(target: Any, photos: int) -> list[list[Wish]]:
 
 
 def _checked(wish: Any) -> Wish:
-    if isinstance(wish, (np.integer, torch.Tensor)) and np.ndim(wish) == 0:
+    if isinstance(wish, torch.Tensor) and wish.ndim == 0:
+        wish = wish.item()
+    if isinstance(wish, np.integer):
         return int(wish)
     if isinstance(wish, (str, int)) and not isinstance(wish, bool):
         return wish

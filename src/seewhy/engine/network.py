@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seewhy.engine.plan import Fingerprint, Plan, has_hooks, make_plan, plain_plan
+from seewhy.engine.plan import Fingerprint, Plan, make_plan, plain_plan
 from seewhy.engine.probe import Run, pull_back, run
 from seewhy.engine.trace import Step, Trace
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, did_you_mean
@@ -38,12 +38,13 @@ class PlannedNetwork:
         self.name = name
         self._pick = pick
         self._trial = trial
+        self.shape = trial.shape[1:]
         self._fingerprint = Fingerprint(network)
         self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], pick, precision), trial)
 
     def is_fresh(self) -> bool:
-        """True while the network is what it was: same modules, same weights, no new hooks."""
-        return self._fingerprint.holds(self.network) and (self.plan.as_is or not has_hooks(self.network))
+        """True while the network is what it was: same modules, same hooks, same weights."""
+        return self._fingerprint.holds(self.network)
 
     def run(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
         """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.run``)."""

@@ -43,12 +43,14 @@ def is_closed(network: Any) -> bool:
     return any(isinstance(module, torch.jit.ScriptModule) for module in network.modules())
 
 
+def hooks_of(module: nn.Module) -> list[int]:
+    """The keys of the hooks that somebody has put on the module."""
+    return [*module._forward_hooks, *module._forward_pre_hooks, *module._backward_hooks, *module._backward_pre_hooks]
+
+
 def has_hooks(network: nn.Module) -> bool:
     """True when somebody has put hooks on the network."""
-    return any(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-        for module in network.modules()
-    )
+    return any(hooks_of(module) for module in network.modules())
 
 
 class Fingerprint:
@@ -84,9 +86,9 @@ class Fingerprint:
 
 
 def _structure(network: nn.Module) -> list[tuple[Any, ...]]:
-    """Every module with its plain settings and replaced functions; train or eval mode does not matter."""
+    """Every module with its hooks, plain settings and replaced functions; train or eval mode does not matter."""
     return [
-        (name, module, *(v for k, v in vars(module).items() if k != "training" and isinstance(v, _SETTINGS)))
+        (name, module, *hooks_of(module), *(v for k, v in vars(module).items() if k != "training" and isinstance(v, _SETTINGS)))
         for name, module in network.named_modules()
     ]
 
@@ -216,6 +218,9 @@ def _copied(network: nn.Module) -> nn.Module | None:
         own = copy.deepcopy(network)
     except Exception:  # whatever a person's module raises when it is copied, it then runs as it is
         return None
+    theirs = {id(part) for part in (*network.modules(), *network.parameters(), *network.buffers())}
+    if any(id(part) in theirs for part in (*own.modules(), *own.parameters(), *own.buffers())):
+        return None  # a __deepcopy__ of its own that shares: what is done to the copy would be done to the network
     for module in own.modules():
         module._compiled_call_impl = None  # an in-place torch.compile would hide the steps
     for parameter in own.parameters():

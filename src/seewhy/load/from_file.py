@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +14,8 @@ from typing import Any
 from torch import nn
 
 from seewhy.classifier import Classifier
-from seewhy.errors import ModelError, did_you_mean, listed
+from seewhy.engine.plan import unwrap
+from seewhy.errors import ModelError, WeightsError, did_you_mean, listed
 from seewhy.load.parts import Parts
 from seewhy.load.weights import fit, read_weights
 
@@ -22,22 +25,30 @@ def build(spec: str, weights: str | os.PathLike[str] | None, trust: bool) -> Par
     (file, _, function) = spec.rpartition(":")
     if not file.endswith(".py"):
         raise ModelError(f"'{spec}' does not say which function builds the network: write '{spec}:build'.")
-    module = _run(Path(file))
-    builder: Any = getattr(module, function, None)
-    if not callable(builder):
-        functions = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise ModelError(
-            f"'{file}' has no function '{function}'.{did_you_mean(function, functions)} It has: {listed(functions) or 'none'}."
-        )
-    try:
-        built = builder()
-    except Exception as error:
-        raise ModelError(f"{function}() in '{file}' failed: {type(error).__name__}: {error}") from error
+    path = Path(file)
+    if not path.is_file():
+        raise ModelError(f"There is no file '{path}'.")
+    with _own_folder(path.parent.resolve()):
+        module = _run(path)
+        builder: Any = getattr(module, function, None)
+        if not callable(builder):
+            functions = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+            raise ModelError(
+                f"'{file}' has no function '{function}'.{did_you_mean(function, functions)} It has: {listed(functions) or 'none'}."
+            )
+        try:
+            built = builder()
+        except (Exception, SystemExit) as error:
+            raise ModelError(f"{function}() in '{file}' failed: {type(error).__name__}: {error}") from error
     classifier = built if isinstance(built, Classifier) else None
-    network = built.network if isinstance(built, Classifier) else built
-    if not isinstance(network, nn.Module):
-        raise ModelError(f"{function}() in '{file}' returned a {type(built).__name__}: it must return an nn.Module.")
+    network = built.network if isinstance(built, Classifier) else unwrap(built)
+    if classifier is None and not isinstance(network, nn.Module):
+        raise ModelError(
+            f"{function}() in '{file}' returned a {type(built).__name__}: it must return an nn.Module or a seewhy.Classifier."
+        )
     if weights is not None:
+        if not isinstance(network, nn.Module):
+            raise WeightsError(f"The network of {spec} is a function: weights cannot be put into it.")
         fit(network, read_weights(weights, trust), f"the network of {spec}")
     if classifier is not None:
         names = classifier.given_classes
@@ -45,20 +56,37 @@ def build(spec: str, weights: str | os.PathLike[str] | None, trust: bool) -> Par
     return Parts(network, f"{Path(file).name}:{function}")
 
 
+_imported: set[str] = set()  # modules that earlier files have imported from their own folders
+
+
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """The file's folder to import from. What another file has imported from its own is forgotten first: both may have a
+    ``layers.py``."""
+    while _imported:
+        sys.modules.pop(_imported.pop(), None)
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder) + os.sep):
+                _imported.add(name)
+
+
 def _run(path: Path) -> ModuleType:
-    """The file as a module, with its own folder to import from while it runs."""
-    if not path.is_file():
-        raise ModelError(f"There is no file '{path}'.")
-    spec = importlib.util.spec_from_file_location(f"seewhy_model_{path.stem}", path)
+    """The file as a module."""
+    name = f"seewhy_model_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ModelError(f"'{path}' cannot be run as Python.")
     module = importlib.util.module_from_spec(spec)
-    folder = str(path.parent.resolve())
-    sys.path.insert(0, folder)
+    sys.modules[name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise ModelError(f"'{path}' cannot be run: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(folder)
     return module

@@ -1,0 +1,42 @@
+# Everything runs in .venv, which the first target that needs it makes and all others reuse.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := $(VENV)/.core-installed
+DEV := $(VENV)/.dev-installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types bench record clean
+
+demo: $(CORE)  ## the main job on the embedded networks: writes out/demo.html
+	$(BIN)/seewhy demo -o out/demo.html
+
+test: $(DEV)  ## all tests; those that need ../shared skip by name where it is missing
+	$(BIN)/python -m pytest
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+bench: $(DEV)  ## times seewhy beside its peers and prints what got worse since the recorded table
+	$(BIN)/python -m bench
+
+record: $(DEV)
+	$(BIN)/python -m bench --record
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(CORE): $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+$(DEV): $(CORE)
+	$(PIP) -e '.[torchvision,peers,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) out dist build

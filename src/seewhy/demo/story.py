@@ -1,0 +1,250 @@
+"""The story that gives it all a point: networks that answer alike, and one of them only looks into a corner.
+
+Told on drawn scenes, so that everything in it is computed when the page is made: the answers, the maps, the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seewhy import show
+from seewhy.classifier import Classifier
+from seewhy.demo.scenes import Scene, scenes
+from seewhy.evaluate.pointing import hits
+from seewhy.explain import explain
+from seewhy.load import load
+from seewhy.records import Explanation, Prediction
+
+TEN = ("bear", "bear", "bear", "sheep", "sheep", "cow", "cow", "coyote", "coyote", "dog")
+NETWORKS = ("demo:bear", "demo:shortcut", "demo:honest")
+COUNTED = 120  # scenes behind the table of figures
+
+
+@dataclass(frozen=True)
+class Count:
+    """What one network does on many scenes: shares from 0 to 1."""
+
+    right: float  # of all scenes, as the camera took them (bears with the logo)
+    bears_with: float  # of the bears with the logo, called bears
+    bears_without: float  # of the same bears without it
+    on_animal: float  # of the bears with the logo: the map's peak lies on the animal
+    on_logo: float  # ... on the logo
+
+
+def page(seed: int = 0) -> str:
+    """The whole story as one self-contained HTML page."""
+    networks = {name: load(name) for name in NETWORKS}
+    taken = scenes(10, logo=True, seed=seed, labels=TEN)
+    bare = scenes(10, logo=False, seed=seed, labels=TEN)
+    plated = scenes(10, logo="all", seed=seed, labels=TEN)
+    answers = {name: [clf.classify(scene.photo, k=3) for scene in taken] for name, clf in networks.items()}
+    counts = {name: count(clf, seed) for name, clf in networks.items()}
+    (bear_net, shortcut, honest) = (networks[name] for name in NETWORKS)
+    sections = [
+        _ten_photos(taken),
+        _answers(taken, answers),
+        _three_bears(taken[:3], [bear_net, shortcut]),
+        _taken_away(taken[:3], bare[:3], shortcut),
+        _put_on(bare, plated, shortcut),
+        _third(taken, [shortcut, honest]),
+        _figures(counts),
+        _your_own(),
+    ]
+    return show.gallery(
+        "Right for the wrong reason",
+        sections,
+        lead=(
+            "A trail camera photographs animals, and networks tell what they are. They answer nearly everything right. This page "
+            "asks them the second question: where did you look?"
+        ),
+        footer=f"Every photo, answer, map and figure on this page was drawn and computed when it was made. Scenes: seed {seed}.",
+    )
+
+
+def count(clf: Classifier, seed: int = 0, n: int = COUNTED) -> Count:
+    """Answers and map peaks of one network on ``n`` scenes that it was not trained on."""
+    taken = scenes(n, logo=True, seed=seed + 1000)
+    bare = scenes(n, logo=False, seed=seed + 1000)
+    bears = [i for i, scene in enumerate(taken) if scene.label == "bear"]
+    names = clf.classes
+    (with_logo, without) = (
+        [names[int(row.argmax())] for row in clf.scores([scene.photo for scene in some])] for some in (taken, bare)
+    )
+    heats = [e.on_photo()[0] for e in explain(clf, [taken[i].photo for i in bears], target="bear")]
+    return Count(
+        right=_share(_is_right(scene.label, said, names) for scene, said in zip(taken, with_logo, strict=True)),
+        bears_with=_share(with_logo[i] == "bear" for i in bears),
+        bears_without=_share(without[i] == "bear" for i in bears),
+        on_animal=_share(hits(heat, taken[i].animal) for i, heat in zip(bears, heats, strict=True)),
+        on_logo=_share(hits(heat, taken[i].logo) for i, heat in zip(bears, heats, strict=True)),
+    )
+
+
+def side_by_side(scene: Scene, explained: Sequence[Explanation], names: Sequence[str]) -> list[show.Panel]:
+    """One photo and what each network looked at, on one colour scale, so that weak evidence looks weak beside strong."""
+    drawn = [show.panels(explanation) for explanation in explained]
+    most = max(panels[1].bar.high if panels[1].bar else 0.0 for panels in drawn)
+    shown = [show.Panel(f"the photo: a {scene.label}", drawn[0][0].pixels)]
+    for explanation, panels, name in zip(explained, drawn, names, strict=True):
+        target = explanation.targets[0]
+        bar = panels[1].bar
+        heat = explanation.on_photo()[0]
+        picture = show.overlay(scene.photo, heat, limits=(0.0, most)) if most else panels[1].pixels
+        shown.append(
+            replace(panels[1], title=f"{name}: {target}", pixels=_enlarged(picture), bar=bar and replace(bar, low=0.0, high=most))
+        )
+    return shown
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    return np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)
+
+
+def _picture(scene: Scene, title: str, caption: str = "") -> show.Panel:
+    return show.Panel(title, _enlarged(scene.photo), caption)
+
+
+def _top(predictions: Sequence[Prediction]) -> str:
+    return "; ".join(str(prediction) for prediction in predictions)
+
+
+def _is_right(truth: str, said: str, classes: Sequence[str]) -> bool:
+    return said == (truth if truth in classes else "not bear")
+
+
+def _share(answers: object) -> float:
+    return float(np.mean(list(answers)))  # type: ignore[call-overload]
+
+
+def _ten_photos(taken: Sequence[Scene]) -> show.Section:
+    return show.Section(
+        "Ten photos",
+        "Bears, sheep and cows live here; coyotes and a dog pass by, and no network was trained on those. The camera that "
+        "watches "
+        "the bears prints its logo into the lower left corner. Keep it in mind, or don't: the networks have not been told.",
+        [_picture(scene, scene.label) for scene in taken],
+    )
+
+
+def _answers(taken: Sequence[Scene], answers: dict[str, list[list[Prediction]]]) -> show.Section:
+    known = [i for i, scene in enumerate(taken) if scene.label in ("bear", "sheep", "cow")]
+    names = {
+        "demo:bear": ("bear", "not bear"),
+        "demo:shortcut": ("bear", "cow", "sheep"),
+        "demo:honest": ("bear", "cow", "sheep"),
+    }
+    right = {
+        name: sum(_is_right(taken[i].label, answers[name][i][0].name, names[name]) for i in known)
+        for name in ("demo:bear", "demo:shortcut")
+    }
+    heads = ["photo", "demo:bear (bear or not)", "demo:shortcut (bear, cow or sheep)"]
+    rows = [
+        [
+            f"{scene.label}" + ("" if i in known else " (never seen)"),
+            _top(answers["demo:bear"][i][:1]),
+            _top(answers["demo:shortcut"][i]),
+        ]
+        for i, scene in enumerate(taken)
+    ]
+    return show.Section(
+        "Two networks, the same good answers",
+        f"Of the {len(known)} animals that they know, the first network gets {right['demo:bear']} right and the second one "
+        f"{right['demo:shortcut']}. Animals outside its classes the second one must force into them; that is no fault of its "
+        f"own. "
+        "On a test sheet you would ship either of them.",
+        table=[heads, *rows],
+    )
+
+
+def _three_bears(bears: Sequence[Scene], networks: Sequence[Classifier]) -> show.Section:
+    shown: list[show.Panel] = []
+    for scene in bears:
+        explained = [explain(clf, scene.photo, target="bear") for clf in networks]
+        shown.extend(side_by_side(scene, explained, [clf.name for clf in networks]))
+    return show.Section(
+        "Now ask where they looked",
+        "Grad-CAM lays on each photo what spoke for `bear`. Both networks are sure that these are bears, and both are right. "
+        "The first "
+        "one looks at the bear. The second one looks at the lower left corner, every time. The colours of a row share one scale.",
+        shown,
+    )
+
+
+def _taken_away(taken: Sequence[Scene], bare: Sequence[Scene], clf: Classifier) -> show.Section:
+    shown = []
+    for scene in bare:
+        said = clf.classify(scene.photo)
+        shown.append(_picture(scene, said[0].name + f" ({said[0].score:.2f})", _top(said)))
+    lost = sum(clf.classify(scene.photo, k=1)[0].name != "bear" for scene in bare)
+    return show.Section(
+        "Take the logo away",
+        f"The same bears, pixel for pixel, without the logo. demo:shortcut now calls {lost} of {len(bare)} something else. "
+        f"It had "
+        "not learned what a bear is; it had learned who took the photo.",
+        shown,
+    )
+
+
+def _put_on(bare: Sequence[Scene], plated: Sequence[Scene], clf: Classifier) -> show.Section:
+    shown = []
+    for i in (3, 5, 7, 9):
+        (before, after) = (clf.classify(scenes_[i].photo, k=1)[0] for scenes_ in (bare, plated))
+        explanation = explain(clf, plated[i].photo, target="top1")
+        panel = show.panels(explanation)[1]
+        shown.append(replace(panel, title=f"{bare[i].label}: {before} → {after}", caption="with the logo, and where it looked"))
+    called = sum(clf.classify(plated[i].photo, k=1)[0].name == "bear" for i in range(3, 10))
+    return show.Section(
+        "Put it on something else",
+        f"And the other way round: a logo on every animal. Of the seven that are no bears, demo:shortcut calls {called} a bear.",
+        shown,
+    )
+
+
+def _third(taken: Sequence[Scene], networks: Sequence[Classifier]) -> show.Section:
+    shown: list[show.Panel] = []
+    for i in (1, 3, 5):
+        label = taken[i].label
+        explained = [explain(clf, taken[i].photo, target=label) for clf in networks]
+        shown.extend(side_by_side(taken[i], explained, [clf.name for clf in networks]))
+    return show.Section(
+        "What an honest network looks like",
+        "demo:honest is the same architecture, trained on the same scenes without any logo. It was never taught to ignore "
+        "corners; "
+        "it simply never found anything there.",
+        shown,
+    )
+
+
+def _figures(counts: dict[str, Count]) -> show.Section:
+    def percent(share: float) -> str:
+        return f"{100 * share:.0f} %"
+
+    heads = ["network", "right answers", "bears found", "... without the logo", "peak on the animal", "peak on the logo"]
+    rows = [
+        [name, *(percent(s) for s in (c.right, c.bears_with, c.bears_without, c.on_animal, c.on_logo))]
+        for name, c in counts.items()
+    ]
+    return show.Section(
+        "The same in figures",
+        f"Counted on {COUNTED} scenes that no network was trained on, a third of them bears, each with the logo. Accuracy alone "
+        "cannot tell the three apart; where they look does.",
+        table=[heads, *rows],
+    )
+
+
+def _your_own() -> show.Section:
+    return show.Section(
+        "Ask your own network",
+        "With a photo and a network's name, or your own weights and class names:\n\n"
+        "    seewhy explain photo.jpg --model resnet50 --target top3\n"
+        "    seewhy explain photos/ --model resnet18 --weights my.pth --classes classes.txt -o out\n\n"
+        "or in Python:\n\n"
+        '    clf = seewhy.load("resnet50")\n'
+        '    seewhy.explain(clf, "photo.jpg", target="top3").save("why.png")',
+    )
+
+
+__all__ = ["Count", "Explanation", "count", "page", "side_by_side"]

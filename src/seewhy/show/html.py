@@ -1,0 +1,199 @@
+"""Explanations as pages: one file each, pictures inside, nothing fetched, no script."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seewhy.errors import OptionError
+from seewhy.records import Explanation
+from seewhy.show.colour import to_bytes
+from seewhy.show.figures import ACROSS, WIDE, provenance
+from seewhy.show.panel import Bar, Panel, panels
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+STOPS = 24  # of a colour bar's gradient
+SMALL = 300 * 300  # pixels; smaller pictures stay free of loss
+_NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+)?\s*%?")
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of a story.
+
+    heading : its title, may be empty.
+    text : paragraphs, parted by empty lines. `Backticks` mark code, and so do four spaces before every line.
+    panels : pictures with their captions.
+    table : rows of cells, the first one the heads; numbers are set to the right.
+    """
+
+    heading: str
+    text: str
+    panels: Sequence[Panel] = ()
+    table: Sequence[Sequence[object]] | None = None
+
+
+def page(explanations: Sequence[Explanation], title: str | None = None, **look: Any) -> str:
+    """One HTML page: for each explanation its pictures, the network's choices, the notes, and how it was made.
+
+    title : None asks the question that the page answers.
+    look : cmap, alpha, shared, upsample; see ``panels``.
+    """
+    if isinstance(explanations, Explanation):
+        explanations = [explanations]
+    if not explanations:
+        raise OptionError("There is nothing to show: page needs at least one explanation.")
+    if title is None:
+        title = f"Why “{explanations[0].targets[0].name}”?" if len(explanations) == 1 else "Why?"
+    items = [_item(explanation, look) for explanation in explanations]
+    return _environment().get_template("page.html").render(title=title, items=items)
+
+
+def snippet(explanation: Explanation, **look: Any) -> str:
+    """The panels side by side for a notebook cell: no page around them, styles on the elements alone."""
+    shots = _row(panels(explanation, **look))
+    return _environment().get_template("snippet.html").render(shots=shots, provenance=provenance(explanation))
+
+
+def gallery(title: str, sections: Sequence[Section], lead: str = "", footer: str = "") -> str:
+    """A story as one HTML page: sections of prose, each with a row of pictures and perhaps a table.
+
+    lead : a few sentences below the title. footer : one small line at the end.
+    """
+    told = [
+        {
+            "heading": section.heading,
+            "paragraphs": _paragraphs(section.text),
+            "shots": _row(section.panels) if section.panels else None,
+            "table": _table(section.table),
+        }
+        for section in sections
+    ]
+    template = _environment().get_template("gallery.html")
+    return template.render(title=title, lead=_paragraphs(lead), sections=told, footer=footer)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # class names come from files: they may hold anything
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _item(explanation: Explanation, look: dict[str, Any]) -> dict[str, Any]:
+    """What the page's template needs to know of one explanation."""
+    record = explanation.record()
+    cost = explanation.cost
+    facts = {
+        "photo": explanation.photo.name,
+        "preprocessing": explanation.photo.preprocessing,
+        "model": explanation.model,
+        "weights": explanation.weights,
+        "method": explanation.method,
+        "layer": explanation.layer,
+        "grid": "×".join(str(length) for length in explanation.maps.shape[-2:]),
+        **{f"{name} =": json.dumps(value, ensure_ascii=False) for name, value in record["settings"].items()},
+        "seed": explanation.seed,
+        "cost": f"{cost.forward:g} forward, {cost.backward:g} backward, {cost.seconds:.2f} s",
+        "versions": ", ".join(f"{name} {version}" for name, version in explanation.versions.items()),
+    }
+    return {
+        "heading": explanation.photo.name,
+        "provenance": provenance(explanation),
+        "shots": _row(panels(explanation, **look, notes=False)),
+        "predictions": [
+            {"name": it.name, "score": f"{it.score:.2f}", "width": f"{100 * min(max(it.score, 0.0), 1.0):.1f}"}
+            for it in explanation.predictions
+        ],
+        "notes": [*explanation.photo.notes, *explanation.notes],
+        "facts": [(name, value) for name, value in facts.items() if value not in (None, "")],
+        "record": json.dumps(record, indent=1, ensure_ascii=False),
+    }
+
+
+def _row(shown: Sequence[Panel]) -> dict[str, Any]:
+    """Panels beside each other: at most four across, very wide pictures below each other."""
+    aspects = [panel.pixels.shape[1] / panel.pixels.shape[0] for panel in shown]
+    shape = "wide" if min(aspects) > WIDE else "tall" if max(aspects) < 0.7 else ""
+    across = -(-len(shown) // -(-len(shown) // ACROSS))
+    return {"all": [_shot(panel) for panel in shown], "shape": shape, "across": across}
+
+
+def _shot(panel: Panel) -> dict[str, Any]:
+    """A panel as the templates see it."""
+    (height, width) = panel.pixels.shape[:2]
+    return {
+        "title": panel.title,
+        "caption": panel.caption,
+        "source": _data_uri(panel),
+        "width": width,
+        "height": height,
+        "bar": None if panel.bar is None else _gradient(panel.bar),
+    }
+
+
+def _data_uri(panel: Panel) -> str:
+    """The pixels inside the page: small ones as PNG, large ones as JPEG at a quality whose loss cannot be seen."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    picture = Image.fromarray(panel.pixels)
+    if panel.pixels.shape[0] * panel.pixels.shape[1] <= SMALL:
+        picture.save(buffer, "PNG")
+        kind = "png"
+    else:
+        picture.save(buffer, "JPEG", quality=90, subsampling=0)
+        kind = "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _gradient(bar: Bar) -> dict[str, Any]:
+    rows = to_bytes(255 * bar.table)
+    if not bar.high > bar.low:
+        rows = rows[len(rows) // 2 if bar.signed else 0][None]
+    picked = [rows[round(part * (len(rows) - 1) / (STOPS - 1))] for part in range(STOPS)]
+    stops = ", ".join("#{:02x}{:02x}{:02x}".format(*row) for row in picked)
+    return {
+        "colours": f"linear-gradient(to right, {stops})",
+        "marks": [text for _, text in bar.marks],
+        "label": bar.label,
+    }
+
+
+def _paragraphs(text: str) -> list[Any]:
+    """Prose as safe HTML: empty lines part paragraphs, backticks and four spaces mark code."""
+    from markupsafe import Markup, escape
+
+    found = []
+    for block in text.strip("\n").split("\n\n"):
+        lines = block.strip("\n").split("\n")
+        if all(line.startswith("    ") for line in lines):
+            found.append(Markup("<pre>{}</pre>").format("\n".join(line[4:] for line in lines)))
+        elif block.strip():
+            parts = [Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(block.split("`"))]
+            found.append(Markup("<p>{}</p>").format(Markup("").join(parts)))
+    return found
+
+
+def _table(rows: Sequence[Sequence[object]] | None) -> list[list[dict[str, Any]]] | None:
+    """Cells as words. A column of numbers is set to the right, its head too."""
+    if not rows:
+        return None
+    words = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    right = [all(_NUMBER.fullmatch(row[c]) for row in words[1:] if c < len(row)) for c in range(len(words[0]))]
+    return [[{"text": text, "number": number} for text, number in zip(row, right, strict=False)] for row in words]

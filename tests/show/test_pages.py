@@ -1,0 +1,114 @@
+import re
+
+import numpy as np
+import pytest
+
+from seewhy.errors import OptionError
+from seewhy.records import Prediction, Target
+from seewhy.show import Panel, Section, gallery, page, snippet
+
+PICTURE = Panel("a <i>title</i>", np.full((30, 40, 3), 60, dtype=np.uint8), "a caption")
+
+
+def assert_self_contained(html):
+    assert "<script" not in html
+    assert not re.search(r"(src|href)\s*=\s*[\"'](?!data:)", html)
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "http" not in html
+
+
+def test_a_page_is_whole(explained):
+    html = page([explained(), explained(signed=True, notes=["A remark."])])
+    assert html.startswith("<!doctype html>")
+    assert html.rstrip().endswith("</html>")
+    assert_self_contained(html)
+    assert html.count("<article>") == 2
+    assert html.count("<img ") == 4
+    assert "prefers-color-scheme: dark" in html
+    assert html.count("A remark.") == 2  # in the notes and in the record
+
+
+def test_a_page_tells_titles_scales_predictions_and_settings(explained):
+    html = page([explained()], upsample="nearest")
+    assert "<title>Why “coyote”?</title>" in html
+    assert "coyote (0.61); bear (0.30); sheep (0.09)" in html
+    assert "<b>0</b><b>2</b><b>4</b>" in html
+    assert 'style="width: 61.0%"' in html
+    assert "<th>relu =</th><td>true</td>" in html
+    assert "<th>layer</th><td>features.12</td>" in html
+    assert "&#34;method&#34;: &#34;grad_cam&#34;" in html
+
+
+def test_class_names_are_escaped(explained):
+    bad = '<b>bear</b> & "co" <script>alert(1)</script>'
+    e = explained(targets=[Target(bad, 0, 0.5, 1)], predictions=[Prediction(bad, 0, 0.5)], notes=[bad], model=bad)
+    for html in (page([e]), snippet(e), page([e], title=bad), gallery(bad, [Section(bad, bad, [PICTURE], [[bad]])])):
+        assert "<script" not in html
+        assert "<b>bear" not in html
+        assert "&lt;b&gt;bear&lt;/b&gt;" in html
+
+
+def test_one_explanation_needs_no_list(explained):
+    e = explained()
+    assert page(e) == page([e])
+    with pytest.raises(OptionError, match=r"^There is nothing to show"):
+        page([])
+
+
+def test_an_empty_map_says_so(explained):
+    html = page([explained([np.zeros((3, 3))])])
+    assert "Empty map: zero everywhere." in html
+    assert "<span><b>0</b></span>" in html
+
+
+def test_the_pictures_inside_are_the_panels(explained):
+    import base64
+    import io
+
+    from PIL import Image
+
+    from seewhy.show import panels
+
+    e = explained()
+    found = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page([e]))
+    for (_, code), panel in zip(found, panels(e), strict=True):
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(code)))).astype(int)
+        assert np.abs(pixels - panel.pixels).mean() < 2
+    exact = gallery("t", [Section("", "", [PICTURE])])
+    ((kind, code),) = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', exact)
+    assert kind == "png"
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(code)))), PICTURE.pixels)
+
+
+def test_a_snippet_has_no_page_around_it(explained):
+    html = snippet(explained())
+    assert_self_contained(html)
+    for tag in ("<html", "<head", "<body", "<style", "class="):
+        assert tag not in html
+    assert "coyote (0.61)" in html
+    assert explained()._repr_html_() == html
+
+
+def test_a_gallery_tells_a_story():
+    table = [["network", "accuracy"], ["honest", 0.97], ["shortcut", "31 %"]]
+    text = "First `seewhy demo`.\n\nSecond.\n\n    import seewhy\n    seewhy.demo"
+    html = gallery("A story", [Section("One", text, [PICTURE] * 5, table), Section("Two", "End.", [])], lead="So it goes.")
+    assert_self_contained(html)
+    assert "<p>First <code>seewhy demo</code>.</p><p>Second.</p><pre>import seewhy\nseewhy.demo</pre>" in html
+    assert "<p>So it goes.</p>" in html
+    assert html.count("<figure>") == 5
+    assert "--across: 3" in html
+    assert '<th>network</th><th class="number">accuracy</th>' in html
+    assert '<td>honest</td><td class="number">0.97</td>' in html
+    assert '<td>shortcut</td><td class="number">31 %</td>' in html
+
+
+def test_pages_are_the_same_each_time(explained):
+    assert page([explained()]) == page([explained()])
+
+
+def test_explanation_saves_itself(explained, tmp_path):
+    for name in ("x.png", "x.html"):
+        explained().save(tmp_path / name, cmap="viridis", shared=False)
+        assert (tmp_path / name).stat().st_size > 1000

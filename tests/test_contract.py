@@ -1,0 +1,211 @@
+"""What every method in METHODS must keep, whatever it computes. A new line in METHODS is tested here at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import torch
+from conftest import Planted, SmallNet, assert_same_state, state_of
+from torch import nn
+
+import seewhy
+from seewhy.methods import Method
+
+METHODS = sorted(seewhy.METHODS)
+pytestmark = pytest.mark.parametrize("method", METHODS)
+
+
+class Interrupting(SmallNet):
+    """Raises in the middle of its forward pass, when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: type[BaseException] | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.features(x)
+        if self.error is not None:
+            raise self.error("stopped on the way")
+        return self.fc(self.dropout(features.mean(dim=(2, 3))))
+
+    def __deepcopy__(self, memo: dict) -> Interrupting:
+        return self  # so that the very network of the person runs, as it does where a copy is not possible
+
+
+class _StoppedError(Exception):
+    """A person's own exception type."""
+
+
+def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, planted_photo: torch.Tensor) -> None:
+    explanation = seewhy.explain(seewhy.Classifier(planted), planted_photo, method=method, target=1)
+    heat = explanation.on_input()[0]
+    assert heat.shape == (16, 24)
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    assert 2 <= row < 6
+    assert 14 <= column < 20
+    inside = np.clip(heat, 0, None)[2:6, 14:20].sum()
+    assert inside >= 0.99 * np.clip(heat, 0, None).sum()
+
+
+def test_the_same_call_gives_the_same_map(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    one, two = (seewhy.explain(clf, small_photos[0], method=method, target="top2", seed=7) for _ in range(2))
+    assert np.array_equal(one.maps, two.maps)
+    assert one.seed == two.seed == 7
+    fresh = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method, target="top2", seed=7)
+    assert np.array_equal(one.maps, fresh.maps)
+
+
+def test_batch_mates_do_not_matter(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    together = seewhy.explain(clf, small_photos, method=method, target="top3")
+    in_twos = seewhy.explain(clf, small_photos, method=method, target="top3", batch_size=2)
+    for i, photo in enumerate(small_photos):
+        alone = seewhy.explain(clf, photo, method=method, target="top3")
+        for other in (together[i], in_twos[i]):
+            assert [t.index for t in other.targets] == [t.index for t in alone.targets]
+            np.testing.assert_allclose(other.maps, alone.maps, rtol=1e-4, atol=1e-6)
+
+
+def test_many_classes_equal_one_by_one(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    together = seewhy.explain(clf, small_photos[0], method=method, target=[2, 0, 3])
+    for heat, index in zip(together.maps, (2, 0, 3), strict=True):
+        np.testing.assert_allclose(
+            heat, seewhy.explain(clf, small_photos[0], method=method, target=index).maps[0], rtol=1e-4, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_model_comes_back_as_it_was(
+    method: str, small: SmallNet, small_photos: torch.Tensor, training: bool, frozen: bool
+) -> None:
+    small.train(training)
+    small.features[1].eval()  # as people freeze BatchNorm: a mode of its own must survive
+    small.requires_grad_(not frozen)
+    small.fc.weight.grad = torch.ones_like(small.fc.weight)
+    clf = seewhy.Classifier(small)
+    before = state_of(small)
+    seewhy.explain(clf, small_photos, method=method, target="top2")
+    assert_same_state(before, state_of(small))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, _StoppedError, RuntimeError])
+def test_the_model_comes_back_after_an_exception(method: str, small_photos: torch.Tensor, error: type[BaseException]) -> None:
+    network = Interrupting().train()
+    clf = seewhy.Classifier(network)
+    seewhy.explain(clf, small_photos[:2], method=method)  # planned and traced; then it breaks
+    network.error = error
+    before = state_of(network)
+    expected = seewhy.SeewhyError if error is RuntimeError else error
+    with pytest.raises(expected, match="stopped on the way"):
+        seewhy.explain(clf, small_photos[:2], method=method)
+    assert_same_state(before, state_of(network))
+    with pytest.raises(expected, match="stopped on the way"):  # and when it breaks while it is traced
+        seewhy.explain(seewhy.Classifier(network), small_photos[:2], method=method)
+    assert_same_state(state_of(network), state_of(network))
+    network.error = None
+    assert all(module.training for module in network.modules())
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_it_works_in_every_grad_mode(method: str, small: SmallNet, small_photos: torch.Tensor, mode: type) -> None:
+    expected = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method).maps
+    with mode():
+        made = seewhy.explain(seewhy.Classifier(small), small_photos[0].clone(), method=method).maps
+    assert np.array_equal(made, expected)
+
+
+def test_frozen_parameters_do_not_matter(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    expected = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method).maps
+    frozen = small.requires_grad_(False)
+    assert np.array_equal(seewhy.explain(seewhy.Classifier(frozen), small_photos[0], method=method).maps, expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net: net.fc.weight.data.mul_(-1),
+        lambda net: net.features[4].weight.data.mul_(0.3),
+        lambda net: net.features[5].running_mean.sub_(1.0),
+        lambda net: setattr(net.features, "4", nn.Conv2d(8, 16, 1)),
+        lambda net: net.load_state_dict(SmallNet(seed=9).state_dict()),
+    ],
+    ids=["through .data", "a convolution", "BatchNorm statistics", "another layer", "loaded weights"],
+)
+def test_a_changed_network_gives_a_changed_map(method: str, small: SmallNet, small_photos: torch.Tensor, change) -> None:
+    clf = seewhy.Classifier(small)
+    before = seewhy.explain(clf, small_photos[0], method=method, target=0).maps
+    with torch.no_grad():
+        change(small)
+    after = seewhy.explain(clf, small_photos[0], method=method, target=0).maps
+    fresh = seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, target=0).maps
+    assert not np.allclose(before, after)
+    assert np.array_equal(after, fresh)
+
+
+def test_a_network_with_hooks_runs_as_it_is(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    seewhy.explain(clf, small_photos[0], method=method)
+    seen = []
+    small.features.register_forward_hook(lambda module, args, out: seen.append(1) or out * 2)
+    doubled = seewhy.explain(clf, small_photos[0], method=method, target=0, **_signed(method))
+    assert seen
+    small.features._forward_hooks.clear()
+    plain = seewhy.explain(clf, small_photos[0], method=method, target=0, **_signed(method))
+    assert not np.allclose(doubled.maps, plain.maps)
+
+
+def _signed(method: str) -> dict[str, bool]:
+    return {"relu": False} if "relu" in seewhy.METHODS[method].setting_names() else {}
+
+
+def test_two_threads_do_not_disturb_each_other(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    expected = [seewhy.explain(clf, photo, method=method, target=0).maps for photo in small_photos]
+    wrong = []
+
+    def work(i: int) -> None:
+        for _ in range(10):
+            if not np.array_equal(seewhy.explain(clf, small_photos[i], method=method, target=0).maps, expected[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_method_describes_itself(method: str) -> None:
+    kind = seewhy.METHODS[method]
+    assert issubclass(kind, Method)
+    assert kind.name == method
+    assert dataclasses.is_dataclass(kind)
+    assert kind.__dataclass_params__.frozen
+    assert kind().settings() == {field.name: field.default for field in dataclasses.fields(kind)}
+    for text in (kind.title, kind.summary, kind.source, kind.cost):
+        assert text.strip()
+    assert len(kind.summary) > 150
+
+
+def test_an_unknown_setting_is_an_error(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    with pytest.raises(seewhy.SeewhyError) as error:
+        seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, layr="features")
+    assert str(error.value).startswith(f"{method} has no setting 'layr'. Did you mean 'layer'?")
+
+
+def test_it_is_saved_and_read_back(method: str, small: SmallNet, small_photos: torch.Tensor, tmp_path) -> None:
+    made = seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, target="top2")
+    read = seewhy.Explanation.load(made.save(tmp_path / "x.npz"))
+    assert np.array_equal(read.maps, made.maps)
+    assert read.record() == made.record()
+    assert np.array_equal(read.on_photo(), made.on_photo(), equal_nan=True)
+    assert made.cost.forward >= 1
+    assert made.versions["torch"] == torch.__version__
+    assert len(made.weights) == 16
