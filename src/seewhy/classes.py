@@ -88,7 +88,8 @@ class ClassNames:
             (first, second) = self.names
             sides = f"It has two: '{first}' (0) and '{second}' (1)."
             return f"This network has no class '{name}'. {sides}"
-        near = did_you_mean(name, self._found_by)
+        shown_names = {known.lower() for known in self.names}
+        near = did_you_mean(name, (known for known in self._found_by if ", " not in known or known in shown_names))
         for alias, indices in self._found_by.items():
             index = min(indices)
             shown = self.names[index] if alias == self.names[index].lower() else alias

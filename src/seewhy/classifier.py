@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class Classifier:
         self.precision = precision
         self.name = type(self.network).__name__ if self.is_module else getattr(network, "__name__", "function")
         self.returns_probabilities = False  # seen on the last output: the network ends in a softmax of its own
-        self._output = output
+        self.output = output
         self._names = None if classes is None else ClassNames.read(classes)
         self._numbered = classes is None
         self._lock = threading.RLock()
@@ -111,8 +111,7 @@ class Classifier:
         """Where the network runs."""
         if self._device is not None:
             return self._device
-        first = next(iter(self._tensors()), None)
-        return torch.device("cpu") if first is None else first.device
+        return next((tensor.device for _, tensor in self._named_tensors()), torch.device("cpu"))
 
     @property
     def feature_layer(self) -> str:
@@ -142,7 +141,7 @@ class Classifier:
             preprocess=dataclasses.replace(self.preprocess or Preprocess(), **changes),
             classes=self.given_classes,
             head=self.head.kind,
-            output=self._output,
+            output=self.output,
             device=self._device,
             precision=self.precision,
         )
@@ -216,14 +215,18 @@ class Classifier:
         if not read:
             return np.zeros((0, len(self.class_names())), np.float32)
 
+        planned = self.planned(self.inputs(read[:1])) if self.is_module else None
+
         def work(batch: Sequence[Photo]) -> Array:
-            output = self.run(self.inputs(batch)).output
+            output = self.run(self.inputs(batch), planned=planned).output
             answers: Array = of(self.checked(output)).float().cpu().numpy()
             if len(answers) != len(batch):
-                raise OutputError(f"The network returned {len(answers)} rows of scores for {len(batch)} photos: one row per photo.")
+                raise OutputError(
+                    f"The network returned {len(answers)} rows of scores for {len(batch)} photos: one row per photo."
+                )
             return answers
 
-        size = self.batch_size(batch_size, read[0])
+        size = self.batch_size(batch_size, planned)
         return np.concatenate([rows for _, rows in runner.in_batches(read, size, lambda p: p.pixels.shape, work)])
 
     def classify(self, photo: Any, k: int = 3) -> Any:
@@ -243,7 +246,7 @@ class Classifier:
     def inputs(self, photos: Sequence[Photo]) -> torch.Tensor:
         """The photos' pixels, ``(N, C, h, w)``, on the network's device, not yet normalised."""
         pixels = torch.from_numpy(np.stack([photo.pixels for photo in photos]))
-        dtype = next((t.dtype for t in self._tensors() if t.is_floating_point()), torch.float32)
+        dtype = next((tensor.dtype for _, tensor in self._named_tensors() if tensor.is_floating_point()), torch.float32)
         return pixels.to(self.device, torch.float64 if dtype == torch.float64 else torch.float32)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -271,10 +274,19 @@ class Classifier:
             self._planned = PlannedNetwork(self.network, trial, self.pick, self.precision, self.name)
             return self._planned
 
-    def run(self, pixels: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
-        """Normalise ``(N, C, h, w)`` pixels, run the network and take the results of ``steps`` (see ``engine.probe``)."""
+    def run(
+        self,
+        pixels: torch.Tensor,
+        steps: tuple[Step, ...] = (),
+        graph: bool = False,
+        planned: PlannedNetwork | None = None,
+    ) -> Run:
+        """Normalise ``(N, C, h, w)`` pixels, run the network and take the results of ``steps`` (see ``engine.probe``).
+
+        planned : what :meth:`planned` gave a moment ago; looking for changes once per call is enough.
+        """
         if self.is_module:
-            return self.planned(pixels).run(self._normalised(pixels), steps, graph)
+            return (planned or self.planned(pixels)).run(self._normalised(pixels), steps, graph)
         with torch.no_grad():
             output = self.network(self._normalised(pixels))
         output = self.pick(output)
@@ -286,25 +298,26 @@ class Classifier:
         """Normalised, and in the precision of a network that has been made half as wide."""
         with torch.inference_mode(False), torch.no_grad():
             inputs = self.normalise(pixels.detach().clone())
-            dtype = next((t.dtype for t in self._tensors() if t.is_floating_point()), inputs.dtype)
+            dtype = next((tensor.dtype for _, tensor in self._named_tensors() if tensor.is_floating_point()), inputs.dtype)
             return inputs.to(dtype) if dtype in (torch.float16, torch.bfloat16) else inputs
 
     def pick(self, output: Any) -> Any:
         """The class scores out of what the network returns."""
-        if callable(self._output):
+        if callable(self.output):
             try:
-                return self._output(output)
+                return self.output(output)
             except Exception as error:
                 raise OutputError(
-                    f"The network returned {describe(output)}, and the function output= failed on it: {type(error).__name__}: {error}"
+                    f"The network returned {describe(output)}, and the function output= failed on it: {type(error).__name__}: "
+                    f"{error}"
                 ) from error
-        if self._output is not None:
+        if self.output is not None:
             try:
-                if isinstance(output, torch.Tensor) and isinstance(self._output, str):
-                    raise KeyError(self._output)  # torch would warn first
-                return output[self._output]
+                if isinstance(output, torch.Tensor) and isinstance(self.output, str):
+                    raise KeyError(self.output)  # torch would warn first
+                return output[self.output]
             except (KeyError, IndexError, TypeError) as error:
-                raise OutputError(f"The network returned {describe(output)}: it has no entry {self._output!r}.") from error
+                raise OutputError(f"The network returned {describe(output)}: it has no entry {self.output!r}.") from error
         if isinstance(output, torch.Tensor):
             return output
         scores = getattr(output, "logits", None)
@@ -335,11 +348,9 @@ class Classifier:
         """Sixteen digits that stand for the weights; empty for a callable."""
         return self._planned.plan.weights if self._planned is not None else ""
 
-    def batch_size(self, asked: int | None, photo: Photo) -> int:
+    def batch_size(self, asked: int | None, planned: PlannedNetwork | None) -> int:
         """Photos at once: what was asked for, else what fits the free memory."""
-        if asked is not None or not self.is_module:
-            return runner.batch_size(asked, 1, self.device)
-        return runner.batch_size(None, self.planned(self.inputs([photo])).bytes_each, self.device)
+        return runner.batch_size(asked, 1 if planned is None else planned.bytes_each, self.device)
 
     def layers(self, photo: Any = None) -> list[Layer]:
         """The layers that can be explained, in the network's order, the automatic choice marked.
@@ -354,11 +365,10 @@ class Classifier:
                 self._planned = None  # the grids depend on the photo
             return self.planned(pixels).layers()
 
-    def _named_tensors(self) -> list[tuple[str, torch.Tensor]]:
-        return [*self.network.named_parameters(), *self.network.named_buffers()] if self.is_module else []
-
-    def _tensors(self) -> list[torch.Tensor]:
-        return [tensor for _, tensor in self._named_tensors()]
+    def _named_tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+        if self.is_module:
+            yield from self.network.named_parameters()
+            yield from self.network.named_buffers()
 
     def _first_conv(self) -> tuple[str, nn.Conv2d] | None:
         modules = self.network.named_modules() if self.is_module else ()

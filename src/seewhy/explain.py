@@ -14,6 +14,7 @@ import torch
 
 from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine import runner
+from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
 from seewhy.errors import MethodError, ModelError, OptionError, TargetError, did_you_mean, listed
 from seewhy.geometry import Array
@@ -64,11 +65,11 @@ def explain(
     read = [clf.read(one) for one in photos]
     explanations: list[Explanation] = []
     if read:
-        # One network is traced on one set of hooks at a time; each batch after that is independent.
-        size = clf.batch_size(batch_size, read[0])
         asked = list(zip(read, wanted, strict=True))
         with random_state(seed), runner.Progress(progress, len(read), made.title) as bar:
-            work = _Work(clf, made, seed)
+            inside = clf.planned(clf.inputs(read[:1])) if clf.is_module else None
+            work = _Work(clf, inside, made, seed)
+            size = clf.batch_size(batch_size, inside)
             for count, batch in runner.in_batches(asked, size, lambda item: item[0].pixels.shape, work):
                 explanations.extend(batch)
                 bar.advance(count, batch[-1])
@@ -80,13 +81,15 @@ class _Work:
     """A batch of photos of one size, explained."""
 
     clf: Classifier
+    inside: PlannedNetwork | None
     method: Method
     seed: int
 
     def __call__(self, batch: Sequence[tuple[Photo, list[Wish]]]) -> list[Explanation]:
         start = time.perf_counter()
         photos = [photo for photo, _ in batch]
-        subject = Subject(self.clf, self.clf.inputs(photos), [wishes_of_one for _, wishes_of_one in batch], self.seed)
+        wanted = [wishes_of_one for _, wishes_of_one in batch]
+        subject = Subject(self.clf, self.inside, self.clf.inputs(photos), wanted, self.seed)
         heat = self.method.heat(subject)
         seconds = (time.perf_counter() - start) / len(batch)
         return [self._one(photo, heat, n, seconds) for n, photo in enumerate(photos)]

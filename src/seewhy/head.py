@@ -64,7 +64,9 @@ class Head:
 
     def logits(self, output: torch.Tensor) -> torch.Tensor:
         """``(N, K)``; for one logit, minus it and it."""
-        output = output.float()
+        return self._sides(output.float())
+
+    def _sides(self, output: torch.Tensor) -> torch.Tensor:
         return torch.cat([-output, output], dim=1) if self.kind == "binary" else output
 
     def scores(self, output: torch.Tensor) -> torch.Tensor:
@@ -88,7 +90,7 @@ class Head:
                 return output.gather(1, index[:, None])[:, 0]
             output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
         if self.kind != "softmax" or score == "logit":
-            value = self.logits(output).gather(1, index[:, None])[:, 0]
+            value = self._sides(output).gather(1, index[:, None])[:, 0]
             return value.sigmoid() if score == "probability" and self.kind != "none" else value
         if score == "probability":
             return output.softmax(dim=1).gather(1, index[:, None])[:, 0]

@@ -28,6 +28,7 @@ INTERPOLATIONS = {
 }
 # A resized picture above this many pixels is never made: only the part that the crop needs is (or an error).
 MOST_PIXELS = 32_000_000
+TRIALS = 16  # runs of a person's transform that must agree: half of them would miss a random flip far too often
 
 
 class Prepares(Protocol):
@@ -69,19 +70,21 @@ class Preprocess:
     interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
-        sizes = (self.size,) if isinstance(self.size, int) else tuple(self.size)
-        if len(sizes) not in (1, 2) or not all(isinstance(s, int) and s > 0 for s in sizes):
+        sizes = tuple(self.size) if isinstance(self.size, (tuple, list)) else (self.size,)
+        if len(sizes) not in (1, 2) or not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in sizes):
             raise OptionError(f"size={self.size!r}: write one number or (rows, columns), above 0.")
-        if self.resize not in ("shorter", "stretch") and not (isinstance(self.resize, int) and self.resize > 0):
+        if self.resize not in ("shorter", "stretch") and not (type(self.resize) is int and self.resize > 0):
             raise OptionError(
                 f"resize={self.resize!r}: write 'shorter', 'stretch', or the shorter side's pixels before the crop."
             )
         if self.interpolation not in INTERPOLATIONS:
             raise OptionError(f"interpolation={self.interpolation!r}: write one of {listed(INTERPOLATIONS)}.")
-        if self.channels < 1:
+        if not isinstance(self.channels, int) or self.channels < 1:
             raise OptionError(f"channels={self.channels}: a photo has at least 1.")
         for name in ("mean", "std"):
             value = getattr(self, name)
+            if value is not None and np.asarray(value).dtype.kind not in "iuf":
+                raise OptionError(f"{name}={value!r}: write numbers in units of [0, 1].")
             if value is not None and np.size(value) not in (1, self.channels):
                 raise OptionError(f"{name} has {np.size(value)} values for {self.channels} channels.")
         if self.std is not None and not np.all(np.asarray(self.std) > 0):
@@ -171,7 +174,7 @@ class Preprocess:
             shorter = self.resize if isinstance(self.resize, int) else min(height, width)
             fit = f"shorter side {shorter}" + (f", centre crop {size}" if self.crop else ", no crop")
         colours = {1: "grey", 3: "RGB"}.get(self.channels, f"{self.channels} channels")
-        parts = [fit, colours, "values 0-1"]
+        parts = [fit + (f" ({self.interpolation})" if self.interpolation != "bilinear" else ""), colours, "values 0-1"]
         if self.mean is not None:
             parts.append(f"mean {_numbers(self.mean)}")
         if self.std is not None:
@@ -193,6 +196,10 @@ class TransformPreprocess:
     input_size: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
+        coordinates = _coordinates(256, 320)
+        first = self._run(coordinates)
+        if not all(np.array_equal(first, self._run(coordinates)) for _ in range(TRIALS)):
+            raise OptionError(f"The transform {self._name()} is random: give the one used for evaluation.")
         black, grey, white = (self._run(Image.new("RGB", (320, 256), (v, v, v))) for v in (0, 102, 255))
         low, middle, high = (x.mean(axis=(1, 2), keepdims=True) for x in (black, grey, white))
         gain = (high - low) / 255
@@ -214,13 +221,7 @@ class TransformPreprocess:
 
     def _geometry(self, size: tuple[int, int]) -> Geometry:
         (height, width) = size
-        ramps = np.zeros((height, width, 3), dtype=np.uint8)
-        ramps[..., 0] = np.round((np.arange(height) + 0.5) / height * 255)[:, None]
-        ramps[..., 1] = np.round((np.arange(width) + 0.5) / width * 255)[None, :]
-        coordinates = Image.fromarray(ramps)
-        found = self._pixels(coordinates)
-        if not np.array_equal(found, self._pixels(coordinates)):
-            raise OptionError(f"The transform {self._name()} is random: give the one used for evaluation.")
+        found = self._pixels(_coordinates(height, width))
         axes = []
         for channel, (length, across) in enumerate(((height, 1), (width, 0))):
             along = found[channel].mean(axis=across) * length / 255  # photo position of each input row or column
@@ -250,9 +251,17 @@ class TransformPreprocess:
 
     def _run(self, image: Image.Image) -> npt.NDArray[np.float64]:
         try:
-            out = self.transform(image)
-        except TypeError:
-            out = self.transform(images=image, return_tensors="np")  # an image processor of transformers
+            try:
+                out = self.transform(image)
+            except TypeError as error:
+                if "images" not in str(error):
+                    raise
+                out = self.transform(images=image, return_tensors="np")  # an image processor of transformers
+        except Exception as error:  # whatever a person's transform raises
+            raise OptionError(
+                f"The transform {self._name()} failed on a picture of {image.width}×{image.height}: {type(error).__name__}: "
+                f"{error}"
+            ) from error
         if hasattr(out, "keys"):
             out = out["pixel_values"]
         values = np.asarray(out.detach().cpu().numpy() if isinstance(out, torch.Tensor) else out, dtype=np.float64)
@@ -275,6 +284,14 @@ class TransformPreprocess:
 
     def _name(self) -> str:
         return str(getattr(self.transform, "__name__", type(self.transform).__name__))
+
+
+def _coordinates(height: int, width: int) -> Image.Image:
+    """A picture whose red channel says how far down a pixel is, the green one how far right."""
+    ramps = np.zeros((height, width, 3), dtype=np.uint8)
+    ramps[..., 0] = np.round((np.arange(height) + 0.5) / height * 255)[:, None]
+    ramps[..., 1] = np.round((np.arange(width) + 0.5) / width * 255)[None, :]
+    return Image.fromarray(ramps)
 
 
 def prepares(preprocess: Any) -> Prepares | None:

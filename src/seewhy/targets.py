@@ -40,7 +40,8 @@ def wishes(target: Any, photos: int) -> list[list[Wish]]:
                     f"list per photo give {photos} lists."
                 )
             if not all(target):
-                raise TargetError(f"The list of targets for photo {[len(t) for t in target].index(0) + 1} is empty: name a class.")
+                empty = [len(wishes_of_one) for wishes_of_one in target].index(0)
+                raise TargetError(f"The list of targets for photo {empty + 1} is empty: name a class.")
             return [[_checked(wish) for wish in wishes_of_one] for wishes_of_one in target]
         if any(nested):
             raise TargetError("Targets and lists of targets are mixed: give a flat list, or one list per photo.")

@@ -48,8 +48,15 @@ class PlannedNetwork:
 
     def run(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
         """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.run``)."""
-        plan = self._unfolded if any(step.number in self.plan.folded for step in steps) else self.plan
-        done: Run = _guarded(lambda: run(plan, inputs, self._pick, steps, graph), inputs)
+        folded = self.plan.folded
+        # A folded step has other values or is gone, and then the BatchNorms that are left are counted differently.
+        plan = self._unfolded if any(s.number in folded or (folded and s.op == "batch_norm") for s in steps) else self.plan
+        try:
+            done: Run = _guarded(lambda: run(plan, inputs, self._pick, steps, graph), inputs)
+        except ModelError:
+            if inputs.shape[1:] != self.shape:  # a size that it was not traced with: traced, the complaint names the layer
+                _guarded(lambda: make_plan(self.network, inputs[:1], self._pick, "exact"), inputs)
+            raise
         return done
 
     @cached_property

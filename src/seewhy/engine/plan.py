@@ -58,20 +58,21 @@ class Fingerprint:
     of the values (an edit through ``.data`` changes neither identity nor version)."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._structure = _structure(network)
+        self._modules = list(network.modules())
+        self._structure = [_structure(module) for module in self._modules]
         self._tensors = [*network.parameters(), *network.buffers()]
         self._versions = [_version(tensor) for tensor in self._tensors]
         self._views = [_spread(tensor.detach()) for tensor in self._tensors]
         self._values = self._sample()
+        self._network = network
 
     def holds(self, network: nn.Module) -> bool:
-        """True when nothing has changed since."""
-        tensors = [*network.parameters(), *network.buffers()]
+        """True when nothing has changed since. Costs about a millisecond for a hundred layers."""
         return (
-            len(tensors) == len(self._tensors)
-            and all(a is b for a, b in zip(tensors, self._tensors, strict=True))
-            and [_version(tensor) for tensor in tensors] == self._versions
-            and _structure(network) == self._structure
+            network is self._network
+            # The modules known then, each with the children it has now: a replaced one shows in its parent.
+            and all(_structure(module) == known for module, known in zip(self._modules, self._structure, strict=True))
+            and [_version(tensor) for tensor in self._tensors] == self._versions
             and all(torch.equal(a, b) for a, b in zip(self._sample(), self._values, strict=True))
         )
 
@@ -85,14 +86,18 @@ class Fingerprint:
         return [t.view(torch.int32) if t.dtype == torch.float32 else t.nan_to_num() for t in joined]
 
 
-def _structure(network: nn.Module) -> list[tuple[Any, ...]]:
-    """Every module with its hooks, plain settings and replaced functions; train or eval mode does not matter."""
-    return [
-        (name, module, *hooks_of(module), *(v for k, v in vars(module).items() if k != "training" and isinstance(v, _SETTINGS)))
-        for name, module in network.named_modules()
-    ]
+def _structure(module: nn.Module) -> list[Any]:
+    """A module's children, weights and hooks by identity, its plain settings and replaced functions by value.
+
+    Train or eval mode does not matter: the copy is in eval mode anyway.
+    """
+    own = vars(module)
+    parts = [id(part) for kind in _PARTS for part in own[kind].values()]
+    settings = [v for k, v in own.items() if k[0] != "_" and k != "training" and isinstance(v, _SETTINGS)]
+    return [parts, hooks_of(module), settings]
 
 
+_PARTS = ("_modules", "_parameters", "_buffers")
 _SETTINGS = (int, float, str, tuple, type(len), type(unwrap), type(Fingerprint.holds))
 
 

@@ -40,6 +40,8 @@ def load(
 
     Raises ModelError (unknown name, not to be fetched), WeightsError (unsafe, broken, does not fit), ClassesError.
     """
+    if not isinstance(spec, (str, os.PathLike)):
+        raise ModelError(f"A model cannot be loaded from a {type(spec).__name__}: write {SPECS}, or seewhy.Classifier(network).")
     text = os.fspath(spec)
     (source, _, name) = text.partition(":")
     if source == "demo":
@@ -50,8 +52,9 @@ def load(
         parts = from_torchvision.build(name or text, weights, trust)
     else:
         raise ModelError(f"The model '{text}' is not known: write {SPECS}.")
-    if parts.classifier is not None and classes is None and preprocess is None and head is None:
-        return parts.classifier
+    built = parts.classifier
+    if built is not None and (classes, preprocess, head, device, precision) == (None, None, None, None, "exact"):
+        return built
     names = classes if classes is not None else parts.classes
     if names is not None:
         names = ClassNames.read(names)
@@ -60,9 +63,10 @@ def load(
         parts.network,
         preprocess=preprocess if preprocess is not None else parts.preprocess,
         classes=names,
-        head=head or ("binary" if parts.outputs == 1 else "softmax"),
+        head=head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax"),
+        output=None if built is None else built.output,
         device=device,
-        precision=precision,
+        precision=built.precision if built is not None and precision == "exact" else precision,
     )
     classifier.name = parts.name
     return classifier

@@ -34,7 +34,8 @@ def build(spec: str, weights: str | os.PathLike[str] | None, trust: bool) -> Par
         if not callable(builder):
             functions = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
             raise ModelError(
-                f"'{file}' has no function '{function}'.{did_you_mean(function, functions)} It has: {listed(functions) or 'none'}."
+                f"'{file}' has no function '{function}'.{did_you_mean(function, functions)} It has: "
+                f"{listed(functions) or 'none'}."
             )
         try:
             built = builder()

@@ -17,7 +17,7 @@ from torch import nn
 
 from seewhy.errors import MissingExtraError, ModelError, WeightsError, did_you_mean, listed
 from seewhy.load.parts import Parts
-from seewhy.load.weights import State, fetch, fit, read_weights
+from seewhy.load.weights import WEIGHTS_SUFFIXES, State, fetch, fit, read_weights
 from seewhy.preprocess import Preprocess
 
 # What torchvision's compiled part declares and classification does not use. Its published wheel is built for CUDA; beside a
@@ -68,6 +68,8 @@ def build(name: str, weights: str | os.PathLike[str] | None, trust: bool) -> Par
     """A network by name: with the published weights, or with a person's own file."""
     if name not in names():
         own = " (a file? write its function too: 'model.py:build')" if os.sep in name or "." in name else ""
+        if name.endswith(WEIGHTS_SUFFIXES):
+            own = f" (weights alone do not say which network they are of: load('resnet50', weights='{name}'))"
         raise ModelError(
             f"There is no classification network '{name}' in torchvision{own}.{did_you_mean(name, names())} Examples: "
             f"{listed(['squeezenet1_0', 'googlenet', 'resnet18', 'resnet50', 'mobilenet_v2', 'vgg16'])}."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import pickle
 import sys
 import urllib.error
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from torch import nn
 from seewhy.errors import ModelError, WeightsError, listed
 
 State = dict[str, torch.Tensor]
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 _INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "ema", "params")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 
@@ -49,7 +52,9 @@ def _read_safetensors(path: Path) -> Any:
 
 def _read_pickle(path: Path, trust: bool) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=not trust)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch says about an archive, the messages below say
+            return torch.load(path, map_location="cpu", weights_only=not trust)
     except pickle.UnpicklingError as error:
         if trust or "Weights only" not in str(error):
             raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights: it is broken or something else.") from error
@@ -58,7 +63,16 @@ def _read_pickle(path: Path, trust: bool) -> Any:
             "file; if you trust its author, say trust=True (--trust)."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, ImportError) as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        said = str(error).strip().splitlines()[0].split(". ")[0] if str(error).strip() else type(error).__name__
+        if "TorchScript" in said:
+            raise WeightsError(
+                f"'{path.name}' is a TorchScript archive, not weights alone: save model.state_dict(), or say trust=True "
+                "(--trust)."
+            ) from error
+        if trust and isinstance(error, (AttributeError, ImportError)):
+            raise WeightsError(
+                f"'{path.name}' was saved with code that cannot be imported here ({said}): save model.state_dict() instead."
+            ) from error
         raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights ({said}): it is broken or truncated.") from error
 
 
@@ -85,6 +99,10 @@ def _without_prefixes(state: State) -> State:
 def fit(network: nn.Module, state: State, what: str) -> None:
     """Put the weights into the network. Raises WeightsError that names the keys and shapes that do not fit."""
     own = {name: value for name, value in network.state_dict().items() if isinstance(value, torch.Tensor)}
+    first = next(iter(own), "")
+    if own and (prefix := first.removesuffix(next(iter(_without_prefixes(own))))):
+        # The network's own names begin like a wrapper's ("net.0.weight"), so reading the file has taken that off.
+        state = {name if name in own else prefix + name: value for name, value in state.items()}
     optional = {name for name in own if name.endswith("num_batches_tracked")}
     missing = [name for name in own if name not in state and name not in optional]
     extra = [name for name in state if name not in own]
@@ -116,7 +134,7 @@ def fetch(url: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), hash_prefix[1] if hash_prefix else None, sys.stderr.isatty())
-    except (urllib.error.URLError, OSError, RuntimeError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, RuntimeError) as error:
         reason = getattr(error, "reason", error)
         raise ModelError(
             f"The weights '{name}' are not in the cache '{folder}' and cannot be fetched from {url} ({reason}). Put the file "

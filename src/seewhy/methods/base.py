@@ -16,7 +16,7 @@ from torch import nn
 
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.probe import pull_back
+from seewhy.engine.probe import Run, pull_back
 from seewhy.engine.trace import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, TargetError
 from seewhy.geometry import Array
@@ -48,12 +48,25 @@ class Heat:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A batch to be explained: the classifier, the pixels ``(N, C, H, W)``, and what was asked for each photo."""
+    """A batch to be explained: the classifier, the pixels ``(N, C, H, W)``, and what was asked for each photo.
+
+    inside : the network ready to be looked into; None for a callable.
+    """
 
     clf: Classifier
+    inside: PlannedNetwork | None
     pixels: torch.Tensor
     wishes: Sequence[Sequence[Wish]]
     seed: int
+
+    @property
+    def planned(self) -> PlannedNetwork:
+        """The network ready to be looked into. Raises MethodError for a callable."""
+        return self.clf.planned(self.pixels) if self.inside is None else self.inside
+
+    def run(self, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
+        """One forward pass of the batch; see ``engine.probe.run``."""
+        return self.clf.run(self.pixels, steps, graph, self.inside)
 
     def read_scores(self, output: Any) -> Array | None:
         """``(N, K)``; None where the output holds no class scores and only functions were asked for."""
@@ -115,10 +128,10 @@ class FeatureMethod(Method):
     def heat(self, subject: Subject) -> Heat:
         """The maps of a batch, raw: one forward pass, then one sweep back for all targets, or none where the head is linear."""
         clf = subject.clf
-        planned = clf.planned(subject.pixels)
+        planned = subject.planned
         step = planned.find_layer(self.layer)
         head = _linear_head(planned, step)
-        done = clf.run(subject.pixels, (step,), graph=head is None)
+        done = subject.run((step,), graph=head is None)
         layer = planned.trace.name(step)
         leaf = done.taken[0]
         if leaf is None or step.grid is None:

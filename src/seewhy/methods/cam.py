@@ -41,13 +41,13 @@ class Cam(Method):
     def heat(self, subject: Subject) -> Heat:
         """The maps of a batch, raw and signed."""
         clf = subject.clf
-        planned = clf.planned(subject.pixels)
+        planned = subject.planned
         head = planned.trace.dense_head
         if head is None:
             raise MethodError(_unfit(planned))
         step = planned.trace.steps[head.features] if self.layer is None else planned.find_layer(self.layer)
         logits_step = planned.trace.steps[head.logits]
-        done = clf.run(subject.pixels, (step, logits_step))
+        done = subject.run((step, logits_step))
         (taken, logits) = done.taken
         if taken is None or logits is None or step.grid is None:
             raise MethodError(_unfit(planned))
