@@ -93,7 +93,7 @@ class PlannedNetwork:
             raise LayerError("No layer of this network has rows and columns: methods on feature maps are not possible.")
         if trace.dense_head is not None and trace.dense_head.features == candidates[0].number:
             return candidates[0]  # what the head averages is reached by construction
-        reached = next((step for step in candidates if self._is_reached(step)), None)
+        reached = self._first_reached(candidates)
         if reached is None:
             raise GradientError(
                 f"No gradient reaches any layer of {self.name} (best candidate: '{trace.name(candidates[0])}'): remove "
@@ -101,14 +101,27 @@ class PlannedNetwork:
             )
         return reached
 
-    def _is_reached(self, step: Step) -> bool:
+    def _first_reached(self, candidates: list[Step]) -> Step | None:
+        """The first step with a gradient that is not zero; where noise wakes none of them, the first one that is connected."""
+        connected = None
+        for step in candidates:
+            gradient = self._trial_gradient(step)
+            if gradient is None:
+                continue
+            if bool((gradient != 0).any()):
+                return step
+            connected = connected or step
+        return connected
+
+    def _trial_gradient(self, step: Step) -> torch.Tensor | None:
+        """How all scores together move with the step, on noise; None where it is cut off from them."""
         done = self.run(self._trial, (step,), graph=True)
-        if done.taken[0] is None or not isinstance(done.output, torch.Tensor):
-            return False
+        if done.taken[0] is None or not isinstance(done.output, torch.Tensor) or step.grid is None:
+            return None
         weights = torch.linspace(-1, 2, done.output[0].numel(), device=done.output.device).reshape(done.output.shape[1:])
         seeds = weights.to(done.output.dtype).expand(done.output.shape)[None]
         gradient = pull_back(done.output, seeds, done.taken[0])
-        return gradient is not None and step.grid is not None and bool((step.grid.read(gradient) != 0).any())
+        return None if gradient is None else step.grid.read(gradient)
 
     def find_layer(self, layer: str | nn.Module | None) -> Step:
         """The step that a layer's name or module stands for; the automatic choice for None.

@@ -23,7 +23,7 @@ from torch import nn
 from seewhy.engine.trace import INPUT, Trace, trace
 
 EXACT = 1e-5  # largest difference over largest output that precision="exact" allows
-_SAMPLES = 256  # values looked at per tensor to notice edits through .data
+_SAMPLES = 4096  # values looked at per tensor, at most, to notice edits through .data
 _lock = threading.RLock()  # held while a network that cannot be copied is in eval mode
 
 
@@ -92,7 +92,7 @@ def _structure(module: nn.Module) -> list[Any]:
     Train or eval mode does not matter: the copy is in eval mode anyway.
     """
     own = vars(module)
-    parts = [id(part) for kind in _PARTS for part in own[kind].values()]
+    parts = [id(part) for kind in _PARTS for part in own.get(kind, {}).values()]  # TorchScript keeps them elsewhere
     settings = [v for k, v in own.items() if k[0] != "_" and k != "training" and isinstance(v, _SETTINGS)]
     return [parts, hooks_of(module), settings]
 
@@ -106,11 +106,11 @@ def _version(tensor: torch.Tensor) -> tuple[int, int]:
 
 
 def _spread(tensor: torch.Tensor) -> torch.Tensor:
-    """A view of at most 256 values spread over the tensor, rows and columns alike."""
+    """A view of values spread over the tensor: all of a small one, else at least one of every row, each in another column."""
     if tensor.numel() <= _SAMPLES or not tensor.is_contiguous():
-        return tensor.reshape(-1)[: _SAMPLES * 4]
-    step = tensor.numel() // _SAMPLES | 1  # odd, so that powers of two do not always meet the same column
-    return tensor.view(-1)[::step]
+        return tensor.reshape(-1)[:_SAMPLES]
+    row = tensor[0].numel()
+    return tensor.view(-1)[:: max(row - 1, tensor.numel() // _SAMPLES, 1)]
 
 
 @dataclass(frozen=True, eq=False)

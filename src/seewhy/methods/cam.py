@@ -72,7 +72,7 @@ class Cam(Method):
                 maps.append((sign[:, None, None] * shares).cpu().numpy())
         targets = [[choice.target for choice in row] for row in chosen]
         layer = planned.trace.name(step)
-        biases = [[0.0 if bias is None else float(bias[(c.target.index or 0) % len(bias)]) for c in row] for row in chosen]
+        biases = [[_bias(bias, choice.target.index or 0, clf.head.kind == "binary") for choice in row] for row in chosen]
         return Heat(
             maps=maps,
             chosen=targets,
@@ -114,6 +114,13 @@ class Cam(Method):
                 f"{logits[n, k]:.3f}: this is not the tensor that the head averages (that is '{best}'). Leave layer=None, or use "
                 "method='grad_cam'."
             )
+
+
+def _bias(bias: torch.Tensor | None, index: int, binary: bool) -> float:
+    """What is added to the map's mean to give the logit; with one logit, the negative side is minus the positive one."""
+    if bias is None:
+        return 0.0
+    return float(bias[0] if index == 1 else -bias[0]) if binary else float(bias[index])
 
 
 def _unfit(planned: PlannedNetwork) -> str:

@@ -1,0 +1,41 @@
+"""Source 001: odd-looking answers often have a visible cause. Class activation maps of a shoe, a mouse and a cup.
+
+The camera of the document is a photo here; frames of several sizes show that a larger one gives a finer map and another answer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from common import cam_figure, classifier, has_real_data, photo, save
+
+import seewhy
+
+ASKED = [("Loafer", 0), ("mouse", 1), ("coffee_mug", 2), ("buckle", 4)]
+
+
+def main() -> None:
+    clf = classifier(size=227, resize="shorter", crop=False)
+    for name, scene in ASKED:
+        taken = photo(name, scene)
+        said = clf.classify(taken)
+        print(f"{name}: {'; '.join(str(p) for p in said)}")
+        save(cam_figure(clf, taken), f"001_{name.lower()}")
+
+    # On a mistake, compare the map of the true class with that of the answer: both from one forward pass.
+    mouse = photo("mouse", 1)
+    truth = "mouse" if has_real_data() else "cow"
+    e = seewhy.explain(clf, mouse, method="cam", target=["top1", truth])
+    save(e.image(), "001_answer_and_truth")
+
+    # The identity that makes it exact: mean(M) + b = logit.
+    gap = e.maps.mean(axis=(1, 2)) + e.details["bias"] - clf.logits(mouse)[0][[t.index for t in e.targets]]
+    print(f"mean(M) + b - logit: {np.abs(gap).max():.1e}")
+
+    for side in (160, 227, 320, 448):
+        larger = classifier().with_preprocess(size=side, resize="shorter", crop=False)
+        e = seewhy.explain(larger, mouse, method="cam")
+        print(f"shorter side {side}: frame {e.photo.geometry.input}, map {e.maps.shape[1:]}, {e.predictions[0]}")
+
+
+if __name__ == "__main__":
+    main()

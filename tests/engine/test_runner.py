@@ -1,0 +1,98 @@
+"""Batches, budgets, memory, progress."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from seewhy.engine import runner
+from seewhy.engine.state import random_state
+from seewhy.errors import ModelError, OptionError
+
+
+def test_neighbours_that_are_alike_go_together() -> None:
+    seen = []
+
+    def work(batch):
+        seen.append(list(batch))
+        return sum(len(word) for word in batch)
+
+    words = ["a", "b", "cc", "dd", "ee", "f", "g", "h"]
+    assert list(runner.in_batches(words, 2, len, work)) == [(2, 2), (2, 4), (1, 2), (2, 2), (1, 1)]
+    assert seen == [["a", "b"], ["cc", "dd"], ["ee"], ["f", "g"], ["h"]]
+
+
+def test_out_of_gpu_memory_halves_the_batch_and_goes_on() -> None:
+    sizes = []
+
+    def work(batch):
+        sizes.append(len(batch))
+        if len(batch) > 3:
+            raise torch.cuda.OutOfMemoryError("too much")
+        return list(batch)
+
+    done = [item for _, part in runner.in_batches(range(10), 8, lambda _: 0, work) for item in part]
+    assert done == list(range(10))
+    assert sizes == [8, 4, 2, 2, 2, 2, 2]
+
+
+def test_one_photo_that_does_not_fit_is_said_in_words() -> None:
+    def work(batch):
+        raise torch.cuda.OutOfMemoryError("too much")
+
+    with pytest.raises(ModelError) as error:
+        list(runner.in_batches([1], 4, lambda _: 0, work))
+    assert str(error.value).startswith("One photo does not fit into the GPU's memory: a smaller Preprocess(size=...)")
+
+
+@pytest.mark.parametrize(
+    ("given", "passes", "seconds"),
+    [(None, None, None), (200, 200, None), ("200", 200, None), (1.5, None, 1.5), ("20s", None, 20.0), ("0.5", None, 0.5)],
+)
+def test_budgets(given, passes, seconds) -> None:
+    assert runner.Budget.of(given) == runner.Budget(passes, seconds)
+
+
+@pytest.mark.parametrize("given", [0, -1, "0s", "much", True, ""])
+def test_budgets_that_are_none(given) -> None:
+    with pytest.raises(OptionError, match="budget="):
+        runner.Budget.of(given)
+
+
+def test_the_batch_follows_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "free_memory", lambda device: 1000.0)
+    cpu = torch.device("cpu")
+    assert runner.batch_size(None, 1, cpu) == runner.MOST_ON_CPU
+    assert runner.batch_size(None, 50, cpu) == 5
+    assert runner.batch_size(None, 10**9, cpu) == 1
+    assert runner.batch_size(7, 10**9, cpu) == 7
+
+
+def test_free_memory_is_read() -> None:
+    assert 1e6 < runner.free_memory(torch.device("cpu")) < 1e15
+
+
+def test_a_callback_hears_every_step() -> None:
+    told = []
+    with runner.Progress(lambda *step: told.append(step), 5, "work") as bar:
+        bar.advance(2, "half")
+        bar.advance(3, "all")
+    assert told == [(2, 5, "half"), (5, 5, "all")]
+
+
+def test_random_states_come_back_and_start_from_the_seed() -> None:
+    def draw():
+        return (random.random(), np.random.rand(), float(torch.rand(())))
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = [draw(), draw()]
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    first = draw()
+    with random_state(5):
+        inside = draw()
+    with pytest.raises(ZeroDivisionError), random_state(5):
+        draw()[0] / 0
+    assert [first, draw()] == expected

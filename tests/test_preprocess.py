@@ -1,0 +1,455 @@
+"""The network's input: bit for bit the library's own, of bounded size, and with the way back to the photo."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from seewhy.errors import OptionError, PhotoError
+from seewhy.load import from_torchvision
+from seewhy.photo import Picture, open_picture
+from seewhy.preprocess import MOST_PIXELS, Preprocess, TransformPreprocess, prepares, with_channels
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A photo with structure at every scale, so that a shift of a pixel shows."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(coarse, np.int16) + rng.integers(-30, 31, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def prepared(preprocess: Any, photo: Any) -> torch.Tensor:
+    """The normalised input ``(C, h, w)``."""
+    (pixels, _, _) = preprocess.apply(open_picture(photo))
+    return preprocess.normalise(torch.from_numpy(pixels)[None])[0]
+
+
+# -- as the library does ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["squeezenet1_0", "resnet50", "mobilenet_v2", "inception_v3", "vit_b_16", "efficientnet_b4", "convnext_tiny", "swin_v2_t"],
+)
+@pytest.mark.parametrize("size", [(333, 500), (500, 301), (120, 90), (256, 256)])
+def test_bit_for_bit_torchvisions_own(name: str, size: tuple[int, int]) -> None:
+    published = from_torchvision.models().get_model_weights(name).DEFAULT
+    preprocess = from_torchvision._preprocess(published)
+    photo = Image.fromarray(noise(*size))
+    theirs = published.transforms()(photo)
+    ours = prepared(preprocess, photo)
+    assert torch.equal(ours, theirs), f"largest difference {(ours - theirs).abs().max()}"
+
+
+# -- sizes --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("photo", "size"),
+    [
+        ((720, 1280), (227, 404)),
+        ((480, 640), (227, 303)),
+        ((384, 512), (227, 303)),
+        ((640, 480), (303, 227)),
+        ((300, 300), (227, 227)),
+        ((10, 40), (227, 908)),
+    ],
+)
+def test_without_a_crop_the_shorter_side_is_set_and_the_longer_rounded_up(photo: tuple[int, int], size: tuple[int, int]) -> None:
+    picture = Picture(np.zeros((*photo, 3), np.uint8))
+    (pixels, geometry, _) = Preprocess(size=227, crop=False).apply(picture)
+    assert pixels.shape == (3, *size)
+    assert (geometry.photo, geometry.input) == (photo, size)
+    assert not geometry.cropped
+
+
+def test_shorter_and_crop_cut_the_middle_out() -> None:
+    (pixels, geometry, _) = Preprocess(size=50).apply(open_picture(noise(100, 300)))
+    whole = np.asarray(Image.fromarray(noise(100, 300)).resize((150, 50), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(pixels, whole[:, 50:100].transpose(2, 0, 1))
+    assert geometry.frame == (0.0, 100.0, 100.0, 200.0)
+    assert geometry.cropped
+
+
+def test_a_number_is_the_shorter_side_before_the_crop() -> None:
+    (pixels, geometry, _) = Preprocess(size=224, resize=256).apply(open_picture(noise(300, 400)))
+    assert pixels.shape == (3, 224, 224)
+    (scale, rescale) = (300 / 256, 400 / 341)  # 256 * 400 / 300 = 341.3
+    assert geometry.frame == pytest.approx((16 * scale, 58 * rescale, 240 * scale, 282 * rescale))
+
+
+def test_stretch_loses_the_aspect_and_nothing_else() -> None:
+    (pixels, geometry, _) = Preprocess(size=(30, 50), resize="stretch").apply(open_picture(noise(100, 60)))
+    whole = np.asarray(Image.fromarray(noise(100, 60)).resize((50, 30), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(pixels, whole.transpose(2, 0, 1))
+    assert geometry.frame == pytest.approx((0, 0, 100, 60))
+
+
+@pytest.mark.parametrize(
+    ("photo", "frame"),
+    [((100, 100), (25.0, 0.0, 75.0, 100.0)), ((100, 400), (0.0, 100.0, 100.0, 300.0)), ((50, 100), (0.0, 0.0, 50.0, 100.0))],
+)
+def test_a_wide_input_is_just_covered(photo: tuple[int, int], frame: tuple[float, ...]) -> None:
+    (pixels, geometry, _) = Preprocess(size=(20, 40)).apply(open_picture(noise(*photo)))
+    assert pixels.shape == (3, 20, 40)
+    assert geometry.frame == pytest.approx(frame)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos"])
+def test_interpolations(interpolation: str) -> None:
+    photo = noise(31, 31)
+    (pixels, _, _) = Preprocess(size=20, interpolation=interpolation).apply(open_picture(photo))
+    kind = Image.Resampling[interpolation.upper()]
+    np.testing.assert_array_equal(pixels, np.asarray(Image.fromarray(photo).resize((20, 20), kind)).transpose(2, 0, 1))
+
+
+def test_of_a_very_thin_photo_only_the_crop_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo of 1 × 20000 pixels would become 256 × 5,120,000."""
+    made: list[int] = []
+    resize = Image.Image.resize
+
+    def counted(self: Image.Image, size: tuple[int, int], *rest: Any) -> Image.Image:
+        made.append(size[0] * size[1])
+        return resize(self, size, *rest)
+
+    monkeypatch.setattr(Image.Image, "resize", counted)
+    line = np.repeat(np.linspace(0, 255, 20000).round().astype(np.uint8)[None, :, None], 3, axis=2)
+    for photo, turned in ((line, False), (line.transpose(1, 0, 2), True)):
+        (pixels, geometry, _) = Preprocess(size=224, resize=256).apply(open_picture(photo))
+        assert pixels.shape == (3, 224, 224)
+        np.testing.assert_allclose(pixels, 127.5, atol=1, err_msg="the middle of the ramp")
+        frame = geometry.frame if not turned else (geometry.frame[1], geometry.frame[0], geometry.frame[3], geometry.frame[2])
+        assert frame == pytest.approx((16 / 256, 10000 - 112 / 256, 240 / 256, 10000 + 112 / 256))
+    assert max(made) == 224 * 224
+
+
+@pytest.mark.parametrize("photo", [(3, 19999), (7, 50000), (13, 40001), (49999, 11), (20000, 1)])
+@pytest.mark.parametrize("resize", ["shorter", 256])
+def test_thin_photos_of_every_size_fit(photo: tuple[int, int], resize: str | int) -> None:
+    (pixels, _, _) = Preprocess(size=49, resize=resize).apply(Picture(np.full((*photo, 3), 7, np.uint8)))
+    np.testing.assert_array_equal(pixels, np.full((3, 49, 49), 7))
+
+
+def test_the_shortcut_for_thin_photos_gives_the_same_as_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = open_picture(noise(30, 400))
+    (long_way, geometry, _) = Preprocess(size=64).apply(picture)
+    monkeypatch.setattr("seewhy.preprocess.MOST_PIXELS", 64 * 64)
+    (short_way, same, _) = Preprocess(size=64).apply(picture)
+    np.testing.assert_allclose(short_way, long_way, atol=1)
+    assert geometry == same
+
+
+def test_a_thin_photo_without_a_crop_is_refused() -> None:
+    with pytest.raises(PhotoError) as error:
+        Preprocess(size=224, crop=False).apply(Picture(np.zeros((1, 20000, 3), np.uint8)))
+    assert str(error.value) == (
+        "The photo is 20000×1: without a crop its input would be 4480000×224. Use crop=True or resize='stretch'."
+    )
+    assert MOST_PIXELS < 4480000 * 224
+
+
+# -- channels -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_grey_network_gets_brightness() -> None:
+    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 20, 30]]], np.uint8)
+    (values, notes) = with_channels(colours, 1)
+    np.testing.assert_array_equal(values[0, :, 0], [76, 150, 29, 18])
+    assert notes == ("the network is grey: the colours were turned to brightness",)
+    (unit, _) = with_channels((colours / 255).astype(np.float32), 1)
+    np.testing.assert_allclose(unit[0, :, 0], [0.299, 0.587, 0.114, (2.99 + 11.74 + 3.42) / 255], atol=1e-6)
+
+
+def test_a_grey_photo_is_repeated_for_a_colour_network() -> None:
+    grey = noise(20, 20)[..., 0]
+    (pixels, _, notes) = Preprocess(size=20).apply(open_picture(grey))
+    np.testing.assert_array_equal(pixels, np.stack([grey] * 3))
+    assert notes == ("1 channel given, the network wants 3: the grey channel was repeated",)
+
+
+def test_a_grey_photo_for_a_grey_network_needs_nothing() -> None:
+    grey = noise(20, 20)[..., 0]
+    (pixels, _, notes) = Preprocess(size=20, channels=1, mean=0.5, std=0.25).apply(open_picture(grey))
+    np.testing.assert_array_equal(pixels, grey[None])
+    assert notes == ()
+
+
+def test_the_fourth_channel_of_a_float_photo_is_left_out() -> None:
+    (values, notes) = with_channels(np.ones((2, 2, 4), np.float32), 3)
+    assert values.shape == (2, 2, 3)
+    assert notes == ("the fourth channel was left out",)
+
+
+def test_channels_that_do_not_fit() -> None:
+    with pytest.raises(PhotoError) as error:
+        with_channels(np.zeros((4, 4, 2), np.uint8), 3)
+    assert str(error.value) == "The photo has 2 channels, the network wants 3."
+
+
+def test_many_bands() -> None:
+    bands = np.random.default_rng(0).random((6, 9, 9)).astype(np.float32)
+    (pixels, _, notes) = Preprocess(size=9, channels=6).apply(open_picture(bands))
+    np.testing.assert_allclose(pixels, bands * 255, atol=1e-3)
+    assert notes == ()
+
+
+def test_a_float_photo_is_resized_without_rounding() -> None:
+    photo = noise(40, 40)
+    (exact, _, _) = Preprocess(size=20).apply(open_picture((photo / 255).astype(np.float32).transpose(2, 0, 1)))
+    (rounded, _, _) = Preprocess(size=20).apply(open_picture(photo))
+    assert np.abs(exact - rounded).max() < 1.01  # 8 bits are rounded twice, along rows and along columns
+    assert not np.array_equal(exact, exact.round())
+    assert exact.dtype == rounded.dtype == np.float32
+
+
+# -- normalisation ------------------------------------------------------------------------------------------------------
+
+
+def test_normalise_in_units_of_zero_to_one() -> None:
+    pixels = torch.tensor([0.0, 127.5, 255.0]).reshape(1, 3, 1, 1)
+    plain = Preprocess().normalise(pixels)
+    torch.testing.assert_close(plain.flatten(), torch.tensor([0.0, 0.5, 1.0]))
+    torch.testing.assert_close(Preprocess(mean=0.5, std=0.5).normalise(pixels).flatten(), torch.tensor([-1.0, 0.0, 1.0]))
+    torch.testing.assert_close(Preprocess(mean=(0.5, 0.4, 0.3)).normalise(pixels).flatten(), torch.tensor([-0.5, 0.1, 0.7]))
+    torch.testing.assert_close(Preprocess(std=(1, 0.5, 0.25)).normalise(pixels).flatten(), torch.tensor([0.0, 1.0, 4.0]))
+
+
+def test_normalise_hands_gradients_on() -> None:
+    pixels = torch.full((1, 3, 2, 2), 100.0, dtype=torch.float64, requires_grad=True)
+    Preprocess(mean=MEAN, std=STD).normalise(pixels).sum().backward()
+    torch.testing.assert_close(pixels.grad[0, :, 0, 0], 1 / (255 * torch.tensor(STD, dtype=torch.float64)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "shorter side 224, centre crop 224×224, RGB, values 0-1"),
+        ({"size": (96, 128), "resize": "stretch"}, "stretched to 128×96, RGB, values 0-1"),
+        ({"size": 227, "crop": False, "channels": 1}, "shorter side 227, no crop, grey, values 0-1"),
+        (
+            {"resize": 256, "mean": MEAN, "std": STD, "interpolation": "bicubic"},
+            "shorter side 256, centre crop 224×224 (bicubic), RGB, values 0-1, mean 0.485/0.456/0.406, std 0.229/0.224/0.225",
+        ),
+        ({"channels": 5, "mean": 0.5}, "shorter side 224, centre crop 224×224, 5 channels, values 0-1, mean 0.5"),
+    ],
+)
+def test_in_words(settings: dict[str, Any], words: str) -> None:
+    assert Preprocess(**settings).describe() == words
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": 0}, "size=0: write one number or (rows, columns), above 0."),
+        ({"size": (1, 2, 3)}, "size=(1, 2, 3): write one number or (rows, columns), above 0."),
+        ({"size": 224.0}, "size=224.0: write one number or (rows, columns), above 0."),
+        ({"size": None}, "size=None: write one number or (rows, columns), above 0."),
+        ({"size": True}, "size=True: write one number or (rows, columns), above 0."),
+        ({"resize": "longer"}, "resize='longer': write 'shorter', 'stretch', or the shorter side's pixels before the crop."),
+        ({"resize": 1.5}, "resize=1.5: write 'shorter', 'stretch', or the shorter side's pixels before the crop."),
+        ({"interpolation": "area"}, "interpolation='area': write one of nearest, bilinear, bicubic, lanczos."),
+        ({"channels": 0}, "channels=0: a photo has at least 1."),
+        ({"mean": (0.1, 0.2)}, "mean has 2 values for 3 channels."),
+        ({"mean": "0.5"}, "mean='0.5': write numbers in units of [0, 1]."),
+        ({"std": 0}, "std=0: the standard deviation must be above 0."),
+    ],
+)
+def test_wrong_settings(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError) as error:
+        Preprocess(**settings)
+    assert str(error.value) == message
+
+
+def test_a_resize_that_is_smaller_than_the_crop() -> None:
+    with pytest.raises(OptionError) as error:
+        Preprocess(size=224, resize=200).apply(open_picture(noise(300, 400)))
+    assert str(error.value) == (
+        "resize=200 makes the photo 266×200, smaller than the input 224×224: write resize='shorter' or a larger number."
+    )
+
+
+# -- somebody else's transform ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tv() -> Any:
+    from_torchvision.models()
+    import torchvision.transforms
+
+    return torchvision.transforms
+
+
+def fitted(tv: Any) -> Any:
+    return tv.Compose([tv.Resize(256), tv.CenterCrop(224), tv.ToTensor(), tv.Normalize(MEAN, STD)])
+
+
+@pytest.mark.parametrize("size", [(333, 500), (500, 333), (256, 256), (120, 90), (1000, 3000), (2500, 1700)])
+def test_a_torchvision_transform_gives_its_own_input_and_its_geometry(tv: Any, size: tuple[int, int]) -> None:
+    photo = noise(*size)
+    transform = fitted(tv)
+    theirs = prepares(transform)
+    assert isinstance(theirs, TransformPreprocess)
+    assert theirs.input_size == (224, 224)
+    torch.testing.assert_close(prepared(theirs, photo), transform(Image.fromarray(photo)), atol=2e-5, rtol=0)
+    (_, found, _) = theirs.apply(open_picture(photo))
+    (_, true, _) = Preprocess(size=224, resize=256).apply(open_picture(photo))
+    assert (found.photo, found.input) == (true.photo, true.input)
+    for axis in ("rows", "columns"):
+        (scale, offset) = getattr(found, axis)
+        (true_scale, true_offset) = getattr(true, axis)
+        ends = [(scale * at + offset - true_scale * at - true_offset) / true_scale for at in (0, 224)]
+        assert np.abs(ends).max() < 1.0, f"{axis}: off by {ends} input pixels at the ends"
+
+
+def test_a_transform_that_stretches(tv: Any) -> None:
+    preprocess = prepares(tv.Compose([tv.Resize((96, 128)), tv.ToTensor()]))
+    assert preprocess is not None
+    (pixels, geometry, _) = preprocess.apply(open_picture(noise(300, 200)))
+    assert preprocess.input_size == (96, 128)
+    assert geometry.rows == (300 / 96, 0.0)
+    assert geometry.columns == (200 / 128, 0.0)
+    theirs = np.asarray(Image.fromarray(noise(300, 200)).resize((128, 96), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(pixels, theirs.transpose(2, 0, 1), atol=1e-3)
+    assert preprocess.describe() == "the transform Compose, input 128×96"
+
+
+def test_a_photo_in_other_forms_goes_through_a_transform(tv: Any) -> None:
+    preprocess = prepares(fitted(tv))
+    grey = noise(250, 250)[..., 0]
+    torch.testing.assert_close(prepared(preprocess, grey), prepared(preprocess, np.stack([grey] * 3, axis=-1)))
+    unit = torch.from_numpy(noise(250, 250)).permute(2, 0, 1) / 255
+    torch.testing.assert_close(prepared(preprocess, unit), prepared(preprocess, noise(250, 250)))
+
+
+def squeezed(image: Image.Image) -> torch.Tensor:
+    values = np.asarray(image.resize((32, 24), Image.Resampling.BILINEAR), np.float32).transpose(2, 0, 1) / 255
+    return torch.from_numpy((values - 0.5) / 0.5)
+
+
+class ImageProcessor:
+    """As in transformers: takes ``images=``, gives a mapping with a batch of ``pixel_values``."""
+
+    def __call__(self, images: Image.Image, *, return_tensors: str) -> dict[str, torch.Tensor]:
+        assert return_tensors == "pt"  # the fast ones of transformers know nothing else
+        return {"pixel_values": squeezed(images)[None]}
+
+
+class ListImageProcessor:
+    """The older ones: keywords in ``**kwargs``, a list of arrays."""
+
+    def __call__(self, images: Image.Image, **kwargs: Any) -> dict[str, list[np.ndarray]]:
+        return {"pixel_values": [squeezed(images).numpy()]}
+
+
+@pytest.mark.parametrize("processor", [ImageProcessor(), ListImageProcessor()])
+def test_an_image_processor_of_transformers(processor: Any) -> None:
+    preprocess = prepares(processor)
+    assert preprocess is not None
+    photo = noise(48, 64)
+    (_, geometry, _) = preprocess.apply(open_picture(photo))
+    assert (preprocess.input_size, geometry.rows, geometry.columns) == ((24, 32), (2.0, 0.0), (2.0, 0.0))
+    torch.testing.assert_close(prepared(preprocess, photo), squeezed(Image.fromarray(photo)), atol=1e-5, rtol=0)
+
+
+RANDOM = "The transform Compose is random: give the one used for evaluation."
+
+
+def test_random_transforms_are_refused(tv: Any) -> None:
+    for own in (tv.RandomCrop(224), tv.RandomHorizontalFlip(), tv.RandomResizedCrop(224), tv.ColorJitter(brightness=0.5)):
+        transform = tv.Compose([tv.Resize((256, 256)), own, tv.ToTensor()])
+        for _ in range(3):  # a flip that comes in half of the cases must not pass by luck
+            with pytest.raises(OptionError) as error:
+                prepares(transform)
+            assert str(error.value) == RANDOM
+
+
+def test_a_transform_with_a_random_generator_of_its_own_is_refused() -> None:
+    own = random.Random(4)
+
+    def jitter(image: Image.Image) -> np.ndarray:
+        left = own.randrange(8)
+        return np.asarray(image.crop((left, 0, left + 100, 100)), np.float32).transpose(2, 0, 1)
+
+    with pytest.raises(OptionError, match=r"^The transform jitter is random: give the one used for evaluation\.$"):
+        prepares(jitter)
+
+
+BENT = (
+    "The transform Compose flips, turns or bends the picture, so a map could not be laid back on the photo: describe it as "
+    "seewhy.Preprocess(...) instead."
+)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        lambda tv: tv.RandomHorizontalFlip(p=1),
+        lambda tv: tv.RandomVerticalFlip(p=1),
+        lambda tv: tv.Lambda(lambda image: image.transpose(Image.Transpose.ROTATE_90)),
+        lambda tv: tv.Lambda(lambda image: image.rotate(20)),
+    ],
+)
+def test_transforms_that_flip_or_turn_are_refused(tv: Any, own: Any) -> None:
+    preprocess = prepares(tv.Compose([tv.Resize((64, 64)), own(tv), tv.ToTensor()]))
+    assert preprocess is not None
+    with pytest.raises(OptionError) as error:
+        preprocess.apply(open_picture(noise(80, 90)))
+    assert str(error.value) == BENT
+
+
+def raises_type_error(image: Image.Image) -> None:
+    raise TypeError("pic should be a Tensor")
+
+
+def divides_by_zero(image: Image.Image) -> float:
+    return image.width / 0
+
+
+def forgets_to_tensor(image: Image.Image) -> Image.Image:
+    return image
+
+
+def inverts_half(image: Image.Image) -> np.ndarray:
+    values = np.asarray(image, np.float32).transpose(2, 0, 1)
+    return np.where(values > 128, 255 - values, values)
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (5, "preprocess=5: write seewhy.Preprocess(size=..., mean=..., std=...), a transform, or None."),
+        (
+            raises_type_error,
+            "The transform raises_type_error failed on a picture of 320×256: TypeError: pic should be a Tensor",
+        ),
+        (divides_by_zero, "The transform divides_by_zero failed on a picture of 320×256: ZeroDivisionError: division by zero"),
+        (
+            forgets_to_tensor,
+            "The transform forgets_to_tensor gave Image of shape (256, 320, 3); expected a tensor (3, H, W): end it with "
+            "ToTensor().",
+        ),
+        (
+            inverts_half,
+            "The transform inverts_half does not treat brightness evenly (black [0. 0. 0.], grey [102. 102. 102.], white "
+            "[0. 0. 0.]): describe it as seewhy.Preprocess(size=..., mean=..., std=...) instead.",
+        ),
+    ],
+)
+def test_what_cannot_prepare(transform: Any, message: str) -> None:
+    with pytest.raises(OptionError) as error:
+        prepares(transform)
+    assert str(error.value) == message
+
+
+def test_none_stays_none_and_a_preprocess_itself() -> None:
+    own = Preprocess(size=8)
+    assert prepares(None) is None
+    assert prepares(own) is own

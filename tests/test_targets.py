@@ -1,0 +1,141 @@
+"""What was asked for, and which classes that is: flat lists, lists per photo, ranks, ties."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seewhy.classes import ClassNames
+from seewhy.errors import OptionError, TargetError
+from seewhy.records import Target
+from seewhy.targets import Chosen, choose, rank_order, wishes
+
+NAMES = ClassNames(["bear", "cow", "sheep", "wolf"])
+SCORES = np.array([0.1, 0.4, 0.4, 0.1], np.float32)
+
+
+def indices(wanted: list[Any], scores: np.ndarray = SCORES) -> list[int | None]:
+    return [choice.target.index for choice in choose(wishes(wanted, 1)[0], scores, NAMES)]
+
+
+def test_one_wish_or_a_flat_list_goes_to_every_photo() -> None:
+    assert wishes("top1", 3) == [["top1"], ["top1"], ["top1"]]
+    assert wishes(["bear", 2], 2) == [["bear", 2], ["bear", 2]]
+    assert wishes(("bear", 2), 1) == [["bear", 2]]
+    assert wishes(["bear", 2, "top1"], 1) == [["bear", 2, "top1"]]
+
+
+def test_a_list_of_lists_is_one_list_per_photo() -> None:
+    assert wishes([["bear"], [1, 2]], 2) == [["bear"], [1, 2]]
+    assert wishes([("bear",), [1, 2]], 2) == [["bear"], [1, 2]]
+
+
+def test_the_wrong_number_of_lists() -> None:
+    with pytest.raises(TargetError) as error:
+        wishes([["bear"]] * 3, 8)
+    assert str(error.value) == (
+        "8 photos but 3 lists of targets. A flat list of targets applies to every photo; for one list per photo give 8 lists."
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ([], "The list of targets is empty: name a class, or leave target='top1'."),
+        ([["bear"], []], "The list of targets for photo 2 is empty: name a class."),
+        ([["bear"], "cow"], "Targets and lists of targets are mixed: give a flat list, or one list per photo."),
+        (
+            1.5,
+            "target=1.5: write a class name, an index, 'top1', 'top3', 'present', a function of the output, or a list.",
+        ),
+        (
+            True,
+            "target=True: write a class name, an index, 'top1', 'top3', 'present', a function of the output, or a list.",
+        ),
+        (
+            None,
+            "target=None: write a class name, an index, 'top1', 'top3', 'present', a function of the output, or a list.",
+        ),
+    ],
+)
+def test_what_is_no_target(target: object, message: str) -> None:
+    with pytest.raises(TargetError) as error:
+        wishes(target, 2)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("one", [2, np.int64(2), np.uint8(2), torch.tensor(2)])
+def test_every_kind_of_whole_number_is_an_index(one: Any) -> None:
+    (wish,) = wishes(one, 1)[0]
+    assert type(wish) is int
+    assert indices([one]) == [2]
+
+
+@pytest.mark.parametrize("one", [torch.tensor(1.7), torch.tensor(True), np.bool_(True), np.float32(1.0)])
+def test_other_numbers_are_not_rounded_to_one(one: Any) -> None:
+    with pytest.raises(TargetError, match=r"^target="):
+        wishes(one, 1)
+
+
+def test_names_and_indices_with_score_and_rank() -> None:
+    assert choose(["wolf", 1], SCORES, NAMES) == [
+        Chosen(Target("wolf", 3, pytest.approx(0.1), 4)),
+        Chosen(Target("cow", 1, pytest.approx(0.4), 1)),
+    ]
+
+
+def test_ties_keep_the_class_order() -> None:
+    assert indices(["top1"]) == [1]
+    assert indices(["top4"]) == [1, 2, 0, 3]
+    assert rank_order(np.zeros(5)).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("spelling", ["top3", "TOP3", "top_3", "top-3", "top 3", " top3 "])
+def test_spellings_of_top(spelling: str) -> None:
+    assert indices([spelling]) == [1, 2, 0]
+
+
+def test_more_than_there_are_gives_all() -> None:
+    assert indices(["top10"]) == [1, 2, 0, 3]
+
+
+def test_top_zero() -> None:
+    with pytest.raises(TargetError) as error:
+        indices(["top0"])
+    assert str(error.value) == "target='top0': the smallest is 'top1'."
+
+
+def test_top_without_a_number_is_a_class_name() -> None:
+    with pytest.raises(TargetError, match=r"^This network has no class 'top'\."):
+        indices(["top"])
+
+
+def test_nan_comes_last() -> None:
+    assert rank_order(np.array([np.nan, -5.0, 1.0, np.nan, -np.inf])).tolist()[:2] == [2, 1]
+    assert set(rank_order(np.array([np.nan, -5.0, 1.0])).tolist()[2:]) == {0}
+
+
+def test_present_is_everything_above_a_half_best_first() -> None:
+    assert indices(["present"], np.array([0.6, 0.5, 0.9, 0.2])) == [2, 0]
+    assert indices(["present"], np.array([0.2, 0.4, 0.3, 0.1])) == [1], "none is present: the best one"
+
+
+def test_a_function_is_kept_and_named() -> None:
+    def total(output: torch.Tensor) -> torch.Tensor:
+        return output.sum(1)
+
+    (named, unnamed) = choose([total, lambda y: y[:, 0]], SCORES, NAMES)
+    assert named.function is total
+    assert (named.target.name, named.target.index, named.target.rank) == ("total", None, None)
+    assert unnamed.target.name == "function"
+    (object_,) = choose([torch.nn.Identity()], None, None)
+    assert object_.target.name == "Identity"
+
+
+def test_without_class_scores_only_functions_can_be_asked_for() -> None:
+    with pytest.raises(OptionError) as error:
+        choose(["top1"], None, None)
+    assert str(error.value) == "The output holds no class scores: give a function of the output as the target."
