@@ -1,71 +1,14 @@
-"""Small networks whose evidence is known, and the state that must come back."""
+"""Fixtures that all tests share."""
 
 from __future__ import annotations
 
-import copy
-import random
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
+from small_nets import DATA, Planted, SmallNet
 
 import seewhy
-
-DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-
-
-class Planted(nn.Module):
-    """Class k scores by how bright channel k is: 1×1 identity convolution (bias -0.5), ReLU, mean over space, identity.
-
-    For a photo of zeros with a square of ones in channel k, every place of the square gives 0.5 to class k and every other
-    place gives nothing, so each method's map is known.
-    """
-
-    def __init__(self, channels: int = 3) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 1)
-        self.relu = nn.ReLU()
-        self.fc = nn.Linear(channels, channels)
-        with torch.no_grad():
-            self.conv.weight.copy_(torch.eye(channels)[:, :, None, None])
-            self.conv.bias.fill_(-0.5)
-            self.fc.weight.copy_(torch.eye(channels))
-            self.fc.bias.zero_()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(self.relu(self.conv(x)).mean(dim=(2, 3)))
-
-
-class SmallNet(nn.Module):
-    """Convolution, BatchNorm, in-place ReLU, pooling, mean, dropout, dense: what people train in a week."""
-
-    def __init__(self, classes: int = 4, seed: int = 0) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.features = nn.Sequential(
-                nn.Conv2d(3, 8, 3, padding=1, bias=False),
-                nn.BatchNorm2d(8),
-                nn.ReLU(inplace=True),
-                nn.MaxPool2d(2),
-                nn.Conv2d(8, 16, 3, padding=1),
-                nn.BatchNorm2d(16),
-                nn.ReLU(inplace=True),
-            )
-            self.dropout = nn.Dropout(0.5)
-            self.fc = nn.Linear(16, classes)
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    nn.init.uniform_(module.weight, 0.5, 2.0)
-                    nn.init.normal_(module.bias, std=0.3)
-                    module.running_mean.normal_(std=0.3)
-                    module.running_var.uniform_(0.5, 2.0)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(self.dropout(self.features(x).mean(dim=(2, 3))))
 
 
 @pytest.fixture
@@ -90,39 +33,6 @@ def small() -> SmallNet:
 def small_photos() -> torch.Tensor:
     """(5, 3, 20, 28) noise."""
     return torch.randn(5, 3, 20, 28, generator=torch.Generator().manual_seed(3))
-
-
-def state_of(network: nn.Module) -> dict[str, Any]:
-    """Everything about a network and the process that an explanation could disturb."""
-    return {
-        "modules": [(name, id(module), module.training) for name, module in network.named_modules()],
-        "hooks": [
-            (len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks), len(m._backward_pre_hooks))
-            for m in network.modules()
-        ],
-        "tensors": [
-            (name, id(t), t.detach().clone(), t.stride(), t.requires_grad, t._version, None if t.grad is None else t.grad.clone())
-            for name, t in (*network.named_parameters(), *network.named_buffers())
-        ],
-        "torch": torch.get_rng_state().clone(),
-        "numpy": copy.deepcopy(np.random.get_state()),
-        "python": random.getstate(),
-        "grad mode": torch.is_grad_enabled(),
-        "inference mode": torch.is_inference_mode_enabled(),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def assert_same_state(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Bit for bit."""
-    for (name, *old), (_, *new) in zip(before.pop("tensors"), after.pop("tensors"), strict=True):
-        for a, b in zip(old, new, strict=True):
-            same = torch.equal(a, b) if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) else a == b
-            assert same, f"{name} changed: {a} -> {b}"
-    assert torch.equal(before.pop("torch"), after.pop("torch")), "torch's random state changed"
-    for a, b in zip(before.pop("numpy"), after.pop("numpy"), strict=True):
-        assert np.array_equal(a, b), "numpy's random state changed"
-    assert before == after
 
 
 @pytest.fixture(scope="session")

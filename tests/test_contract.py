@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import Planted, SmallNet, assert_same_state, state_of
+from small_nets import Planted, SmallNet, assert_same_state, state_of
 from torch import nn
 
 import seewhy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import Planted, SmallNet
+from small_nets import Planted, SmallNet
 from torch import nn
 
 import seewhy

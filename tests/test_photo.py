@@ -294,11 +294,11 @@ def test_wrong_files(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("I am a text.")
     (tmp_path / "empty.png").touch()
     cannot = "is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can)."
-    assert message(tmp_path / "text.jpg") == f"{tmp_path / 'text.jpg'} {cannot}"
-    assert message(str(tmp_path / "empty.png")) == f"{tmp_path / 'empty.png'} {cannot}"
+    assert message(tmp_path / "text.jpg") == f"'{tmp_path / 'text.jpg'}' {cannot}"
+    assert message(str(tmp_path / "empty.png")) == f"'{tmp_path / 'empty.png'}' {cannot}"
     assert message(tmp_path / "no.jpg") == f"There is no file '{tmp_path / 'no.jpg'}'."
     assert message(tmp_path) == f"'{tmp_path}' is a folder, not a photo."
-    assert message("x" * 5000) == "x" * 5000 + " cannot be opened: File name too long."
+    assert message("x" * 5000) == f"'{'x' * 5000}' cannot be opened: File name too long."
 
 
 def test_a_truncated_jpeg(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_truncated_jpeg(tmp_path: Path) -> None:
     content = encoded(noise, "JPEG")
     path.write_bytes(content[: len(content) // 2])
     said = message(path)
-    assert said.startswith(f"{path} cannot be read to its end: ")
+    assert said.startswith(f"'{path}' cannot be read to its end: ")
     assert said.endswith(". The file is broken or truncated.")
     assert said.count("cannot be read") == 1
     with Image.open(path) as opened:
@@ -346,7 +346,7 @@ def test_a_float_tiff_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "f.tif"
     Image.fromarray(np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)).save(path)
     assert message(path) == (
-        f"{path} has pixels from 0 to 1 (mode F): scale them to 8 bit first, so that the picture is the one the network was "
+        f"'{path}' has pixels from 0 to 1 (mode F): scale them to 8 bit first, so that the picture is the one the network was "
         "trained on."
     )
 

@@ -382,6 +382,11 @@ def test_a_transform_with_a_random_generator_of_its_own_is_refused() -> None:
         prepares(jitter)
 
 
+def sheared(image: Image.Image) -> Image.Image:
+    """Every sixteen rows a pixel further to the right: what is straight on average, and still is not."""
+    return Image.fromarray(np.stack([np.roll(line, row // 16, axis=0) for row, line in enumerate(np.asarray(image))]))
+
+
 BENT = (
     "The transform Compose flips, turns or bends the picture, so a map could not be laid back on the photo: describe it as "
     "seewhy.Preprocess(...) instead."
@@ -395,6 +400,7 @@ BENT = (
         lambda tv: tv.RandomVerticalFlip(p=1),
         lambda tv: tv.Lambda(lambda image: image.transpose(Image.Transpose.ROTATE_90)),
         lambda tv: tv.Lambda(lambda image: image.rotate(20)),
+        lambda tv: tv.Lambda(sheared),
     ],
 )
 def test_transforms_that_flip_or_turn_are_refused(tv: Any, own: Any) -> None:

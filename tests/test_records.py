@@ -151,6 +151,23 @@ def test_files_that_are_not_ours(tmp_path: Path) -> None:
     assert refused(path) == f"'{path}' was written by another version of seewhy; this one reads format 1."
 
 
+class Evil:
+    """Runs code when it is unpickled."""
+
+    ran = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (setattr, (Evil, "ran", True))
+
+
+def test_reading_runs_no_code(tmp_path: Path) -> None:
+    path = tmp_path / "evil.npz"
+    np.savez(path, record=np.array([Evil()], dtype=object))
+    with pytest.raises(RecordError):
+        Explanation.load(path)
+    assert not Evil.ran
+
+
 def test_a_broken_file_is_one_clear_error(tmp_path: Path) -> None:
     content = explanation().save(tmp_path / "e.npz").read_bytes()
     path = tmp_path / "broken.npz"

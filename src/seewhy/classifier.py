@@ -226,7 +226,7 @@ class Classifier:
                 )
             return answers
 
-        size = self.batch_size(batch_size, planned)
+        size = self.batch_size(batch_size, planned, len(read))
         return np.concatenate([rows for _, rows in runner.in_batches(read, size, lambda p: p.pixels.shape, work)])
 
     def classify(self, photo: Any, k: int = 3) -> Any:
@@ -348,8 +348,10 @@ class Classifier:
         """Sixteen digits that stand for the weights; empty for a callable."""
         return self._planned.plan.weights if self._planned is not None else ""
 
-    def batch_size(self, asked: int | None, planned: PlannedNetwork | None) -> int:
+    def batch_size(self, asked: int | None, planned: PlannedNetwork | None, photos: int) -> int:
         """Photos at once: what was asked for, else what fits the free memory."""
+        if asked is None and photos == 1:
+            return 1
         return runner.batch_size(asked, 1 if planned is None else planned.bytes_each, self.device)
 
     def layers(self, photo: Any = None) -> list[Layer]:

@@ -500,14 +500,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     except SeewhyError as error:
         err.print(Text(f"Error: {error.line}"))
         code = 2
-    except KeyboardInterrupt:
-        err.print("Interrupted.")
+    except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
         err.print(Text(f"Error: {error.format_message()}"))  # the parser's own: unknown option, missing argument
         code = 2
+    if code == 130:  # some versions of the parser turn Ctrl-C into this code themselves
+        err.print("Interrupted.")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -69,7 +70,7 @@ def explain(
         with random_state(seed), runner.Progress(progress, len(read), made.title) as bar:
             inside = clf.planned(clf.inputs(read[:1])) if clf.is_module else None
             work = _Work(clf, inside, made, seed)
-            size = clf.batch_size(batch_size, inside)
+            size = clf.batch_size(batch_size, inside, len(read))
             for count, batch in runner.in_batches(asked, size, lambda item: item[0].pixels.shape, work):
                 explanations.extend(batch)
                 bar.advance(count, batch[-1])
@@ -184,6 +185,7 @@ def explanation_of(clf: Classifier, photo: Any, heat: npt.ArrayLike, target: Any
     )
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     try:
         own = version("seewhy")

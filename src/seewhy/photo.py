@@ -55,7 +55,7 @@ def open_picture(photo: Any) -> Picture:
         return photo
     if isinstance(photo, (str, os.PathLike)):
         path = Path(photo)
-        return replace(_decode(path, str(path)), name=path.name)
+        return replace(_decode(path, f"'{path}'"), name=path.name)
     if isinstance(photo, (bytes, bytearray, memoryview)):
         return _decode(io.BytesIO(bytes(photo)), "these bytes")
     if isinstance(photo, Image.Image):
@@ -80,9 +80,9 @@ def _decode(source: Any, what: str) -> Picture:
             with Image.open(source) as image:
                 return _from_pil(image, what)
     except FileNotFoundError:
-        raise PhotoError(f"There is no file '{what}'.") from None
+        raise PhotoError(f"There is no file {what}.") from None
     except IsADirectoryError:
-        raise PhotoError(f"'{what}' is a folder, not a photo.") from None
+        raise PhotoError(f"{what} is a folder, not a photo.") from None
     except Image.DecompressionBombError as error:
         raise PhotoError(
             f"{what} says that it is far larger than any photo ({error}). If it really is a photo, reduce it first, or "
@@ -159,7 +159,8 @@ def _from_array(values: npt.NDArray[Any], channels_first: bool) -> Picture:
         values = values.astype(np.uint8) * 255
     if values.dtype == np.uint8:
         if values.ndim == 3 and values.shape[2] == 4:
-            return replace(_from_pil(Image.fromarray(np.ascontiguousarray(values)), "this array"), notes=notes)
+            laid = _from_pil(Image.fromarray(np.ascontiguousarray(values)), "this array")
+            return replace(laid, notes=(*notes, *laid.notes))
         if values.ndim == 3 and values.shape[2] == 1:
             values = values[..., 0]
         return Picture(np.array(values), notes=notes)

@@ -6,6 +6,7 @@ the geometry; ``normalise`` is what is done to them inside the function that met
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -251,12 +252,10 @@ class TransformPreprocess:
 
     def _run(self, image: Image.Image) -> npt.NDArray[np.float64]:
         try:
-            try:
+            if _takes_images(self.transform):  # an image processor of transformers
+                out = self.transform(images=image, return_tensors="pt")
+            else:
                 out = self.transform(image)
-            except TypeError as error:
-                if "images" not in str(error):
-                    raise
-                out = self.transform(images=image, return_tensors="np")  # an image processor of transformers
         except Exception as error:  # whatever a person's transform raises
             raise OptionError(
                 f"The transform {self._name()} failed on a picture of {image.width}×{image.height}: {type(error).__name__}: "
@@ -284,6 +283,13 @@ class TransformPreprocess:
 
     def _name(self) -> str:
         return str(getattr(self.transform, "__name__", type(self.transform).__name__))
+
+
+def _takes_images(transform: Callable[..., Any]) -> bool:
+    try:
+        return "images" in inspect.signature(transform).parameters
+    except (TypeError, ValueError):  # a built-in function tells nothing of itself
+        return False
 
 
 def _coordinates(height: int, width: int) -> Image.Image:

@@ -71,14 +71,13 @@ def choose(wanted: Sequence[Wish], scores: np.ndarray[Any, Any] | None, classes:
             raise OptionError("The output holds no class scores: give a function of the output as the target.")
         return [Chosen(Target(_function_name(wish), None, float("nan"), None), wish) for wish in wanted if callable(wish)]
     order = rank_order(scores)
-    ranks = {int(index): place + 1 for place, index in enumerate(order)}
     chosen = []
     for wish in wanted:
         if callable(wish):
             chosen.append(Chosen(Target(_function_name(wish), None, float("nan"), None), wish))
             continue
         for index in _indices(wish, scores, order, classes):
-            chosen.append(Chosen(Target(classes.names[index], index, float(scores[index]), ranks[index])))
+            chosen.append(Chosen(Target(classes.names[index], index, float(scores[index]), 1 + int(np.argmax(order == index)))))
     return chosen
 
 

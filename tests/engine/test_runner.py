@@ -93,6 +93,8 @@ def test_random_states_come_back_and_start_from_the_seed() -> None:
     first = draw()
     with random_state(5):
         inside = draw()
+    with random_state(5):
+        assert draw() == inside
     with pytest.raises(ZeroDivisionError), random_state(5):
         draw()[0] / 0
     assert [first, draw()] == expected

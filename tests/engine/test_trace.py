@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import Planted, SmallNet
+from small_nets import Planted, SmallNet
 from torch import nn
 from torch.nn import functional as F
 

@@ -23,7 +23,7 @@ from torch import nn
 from seewhy.engine.trace import INPUT, Trace, trace
 
 EXACT = 1e-5  # largest difference over largest output that precision="exact" allows
-_SAMPLES = 4096  # values looked at per tensor, at most, to notice edits through .data
+_SAMPLES = 1024  # values looked at per tensor, at most, to notice edits through .data
 _lock = threading.RLock()  # held while a network that cannot be copied is in eval mode
 
 
@@ -219,6 +219,8 @@ def plain_plan(plan: Plan, network: nn.Module) -> Plan:
 
 def _copied(network: nn.Module) -> nn.Module | None:
     """A private copy in eval mode that asks for no gradients; None if the network cannot be copied."""
+    if any(isinstance(vars(module).get("forward"), type(unwrap)) for module in network.modules()):
+        return None  # a function put in the place of forward may hold on to the network itself: its copy would run that
     try:
         own = copy.deepcopy(network)
     except Exception:  # whatever a person's module raises when it is copied, it then runs as it is

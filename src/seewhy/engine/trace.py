@@ -364,6 +364,8 @@ def _dense_head(made: Trace, recorder: _Recorder, shapes: dict[str, tuple[int, .
         varies = bool((features != features.flatten()[0]).any())  # a constant tensor's mean is also its maximum
         if pooled is None or not varies or mean.shape != pooled.flatten().shape or step.grid.layout == "tokens":
             break
+        if not bool(mean.isfinite().all()):
+            break  # broken weights; what the scores are is said where they are read
         if not torch.allclose(mean, pooled.flatten(), rtol=1e-4, atol=1e-6 * float(mean.abs().max())):
             break
         found.append(step)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from seewhy.errors import MissingExtraError, ModelError, WeightsError, did_you_mean, listed
 from seewhy.load.parts import Parts
@@ -32,7 +33,7 @@ def models() -> ModuleType:
     try:
         return _import()
     except RuntimeError as error:
-        if "operator torchvision::nms does not exist" not in str(error):
+        if not any(f"operator torchvision::{operator} does not exist" in str(error) for operator in _OPERATORS):
             raise
     library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     _kept_alive.append(library)  # the operators vanish with the object
@@ -128,10 +129,18 @@ def _outputs(name: str, state: State) -> int:
     return int(state[head].shape[0])
 
 
+class _NoMemory(TorchFunctionMode):
+    """Weights without memory; ``torch.device("meta")`` also takes the small tensors that RegNet computes its widths with."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        return func(*args, **(kwargs | {"device": "meta"} if func is torch.empty else kwargs))
+
+
 @functools.cache
 def _head_of(name: str) -> str:
     """The parameter of the last layer, whose first side is the number of classes: the one that changes with it."""
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), _NoMemory():  # some initial values are drawn
         settings: dict[str, Any] = {"init_weights": False} if "init_weights" in _settings(name) else {}
         (one, two) = (models().get_model(name, weights=None, num_classes=n, **settings).state_dict() for n in (11, 12))
     changed: list[str] = [

@@ -136,6 +136,8 @@ def fetch(url: str) -> Path:
         torch.hub.download_url_to_file(url, str(path), hash_prefix[1] if hash_prefix else None, sys.stderr.isatty())
     except (urllib.error.URLError, http.client.HTTPException, OSError, RuntimeError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
         raise ModelError(
             f"The weights '{name}' are not in the cache '{folder}' and cannot be fetched from {url} ({reason}). Put the file "
             "into that folder, or give your own with weights=."

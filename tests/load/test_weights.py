@@ -1,0 +1,330 @@
+"""Weights files are read without running code, fit by name and shape, and fetched whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from seewhy.errors import ModelError, WeightsError
+from seewhy.load.weights import fetch, fit, read_weights
+
+
+class OwnNet(nn.Module):
+    """Stands at the top of this file, so that a pickle can find it again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 1)
+        self.norm = nn.BatchNorm2d(2)
+        self.fc = nn.Linear(2, 4)
+
+
+class Wrapped(nn.Module):
+    """Its own names begin like a wrapper's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, 3))
+
+
+STATE = OwnNet().state_dict()
+
+
+def message(kind: type[Exception], call: Callable[[], object]) -> str:
+    with pytest.raises(kind) as error:
+        call()
+    return str(error.value)
+
+
+def saved(content: Any, path: Path) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def assert_own(state: dict[str, torch.Tensor]) -> None:
+    assert list(state) == list(STATE)
+    for name, value in STATE.items():
+        assert torch.equal(state[name], value), name
+
+
+# -- reading ------------------------------------------------------------------------------------------------------------
+
+
+def test_both_formats_give_the_same(tmp_path: Path) -> None:
+    save_file(STATE, tmp_path / "w.safetensors")
+    assert {k: v.tolist() for k, v in read_weights(tmp_path / "w.safetensors").items()} == {
+        k: v.tolist() for k, v in STATE.items()
+    }
+    assert_own(read_weights(saved(STATE, tmp_path / "w.pth")))
+    torch.save(STATE, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert_own(read_weights(str(tmp_path / "old.pth")))
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "_orig_mod.", "module._orig_mod.", "model.module.", "net."])
+@pytest.mark.parametrize("key", [None, "state_dict", "model", "model_state_dict", "ema"])
+def test_prefixes_and_checkpoint_dictionaries(tmp_path: Path, prefix: str, key: str | None) -> None:
+    state = {prefix + name: value for name, value in STATE.items()}
+    content = state if key is None else {"epoch": 7, key: state, "optimizer": {"lr": 0.1}}
+    assert_own(read_weights(saved(content, tmp_path / "w.pth")))
+
+
+def test_a_prefix_that_not_every_name_has_stays(tmp_path: Path) -> None:
+    state = {"module.a": torch.ones(1), "b": torch.ones(1)}
+    assert list(read_weights(saved(state, tmp_path / "w.pth"))) == ["module.a", "b"]
+
+
+def test_numbers_become_float32_and_counters_stay(tmp_path: Path) -> None:
+    state = {"a": torch.ones(2).half(), "b": torch.ones(2).double(), "c": torch.tensor(5)}
+    read = read_weights(saved(state, tmp_path / "w.pth"))
+    assert [value.dtype for value in read.values()] == [torch.float32, torch.float32, torch.int64]
+
+
+def test_a_whole_module_needs_trust(tmp_path: Path) -> None:
+    own = OwnNet()
+    path = saved(own, tmp_path / "m.pth")
+    assert message(WeightsError, lambda: read_weights(path)) == (
+        "'m.pth' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors file; if you "
+        "trust its author, say trust=True (--trust)."
+    )
+    read = read_weights(path, trust=True)
+    assert torch.equal(read["fc.weight"], own.fc.weight)
+    checkpoint = saved({"model": own, "epoch": 3}, tmp_path / "c.pth")
+    assert torch.equal(read_weights(checkpoint, trust=True)["conv.bias"], own.conv.bias)
+
+
+class Evil:
+    """Runs code when it is unpickled."""
+
+    ran = False
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (setattr, (Evil, "ran", True))
+
+
+def test_nothing_runs_without_trust(tmp_path: Path) -> None:
+    path = saved({"weight": torch.ones(1), "extra": Evil()}, tmp_path / "evil.pth")
+    assert message(WeightsError, lambda: read_weights(path)).startswith("'evil.pth' holds more than tensors")
+    assert not Evil.ran
+    read_weights(path, trust=True)
+    assert Evil.ran, "the file does run code when it is trusted: the test can fail"
+
+
+def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(OwnNet(), tmp_path / "m.pth")
+    monkeypatch.delitem(globals(), "OwnNet")
+    said = message(WeightsError, lambda: read_weights(path, trust=True))
+    assert said.startswith("'m.pth' was saved with code that cannot be imported here (Can't get attribute 'OwnNet' on <module ")
+    assert said.endswith("): save model.state_dict() instead.")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript(tmp_path: Path) -> None:
+    torch.jit.script(nn.Conv2d(3, 4, 1)).save(tmp_path / "ts.pt")
+    assert message(WeightsError, lambda: read_weights(tmp_path / "ts.pt")) == (
+        "'ts.pt' is a TorchScript archive, not weights alone: save model.state_dict(), or say trust=True (--trust)."
+    )
+    assert list(read_weights(tmp_path / "ts.pt", trust=True)) == ["weight", "bias"]
+
+
+def test_files_that_are_no_weights(tmp_path: Path) -> None:
+    whole = saved(STATE, tmp_path / "whole.pth").read_bytes()
+    save_file(STATE, tmp_path / "whole.safetensors")
+    contents = {
+        "half.pth": whole[: len(whole) // 2],
+        "text.pth": b"hello",
+        "empty.pth": b"",
+        "half.safetensors": (tmp_path / "whole.safetensors").read_bytes()[:-9],
+        "text.safetensors": b"hello",
+        "empty.safetensors": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        said = message(WeightsError, lambda name=name: read_weights(tmp_path / name))
+        assert said.startswith(f"'{name}' "), said
+        assert "broken or" in said
+        assert "\n" not in said
+        assert len(said) < 200
+    for content, kind in (([1, 2], "list"), ({"epoch": 1}, "dict"), ({}, "dict"), (torch.ones(2), "Tensor")):
+        path = saved(content, tmp_path / "other.pth")
+        assert message(WeightsError, lambda path=path: read_weights(path)) == (
+            f"'other.pth' holds no weights that can be read ({kind}): save model.state_dict()."
+        )
+    for path in (tmp_path / "no.pth", tmp_path):
+        assert message(WeightsError, lambda path=path: read_weights(path)) == f"There is no weights file '{path}'."
+
+
+# -- fitting ------------------------------------------------------------------------------------------------------------
+
+
+def test_fit_puts_every_weight_in_place() -> None:
+    network = OwnNet()
+    fit(network, STATE, "it")
+    assert_own(network.state_dict())
+
+
+def test_old_files_have_no_batch_counters() -> None:
+    network = OwnNet()
+    fit(network, {k: v for k, v in STATE.items() if not k.endswith("num_batches_tracked")}, "it")
+    assert_own(network.state_dict())
+
+
+def test_names_that_begin_like_a_wrappers(tmp_path: Path) -> None:
+    """Reading takes "net." off; a network whose own names begin so gets it back."""
+    (own, other) = (Wrapped(), Wrapped())
+    for content in (own.state_dict(), {"module." + k: v for k, v in own.state_dict().items()}):
+        fit(other, read_weights(saved(content, tmp_path / "w.pth")), "it")
+        assert torch.equal(other.net[0].weight, own.net[0].weight)
+        nn.init.zeros_(other.net[0].weight)
+
+
+def test_what_does_not_fit_is_named_in_full() -> None:
+    wrong = {k: v for k, v in STATE.items() if not k.startswith("fc")} | {
+        "conv.weight": torch.zeros(5, 3, 1, 1),
+        "head": torch.zeros(1),
+    }
+    network = OwnNet()
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    assert message(WeightsError, lambda: fit(network, wrong, "OwnNet with 4 classes")) == (
+        "The weights do not fit OwnNet with 4 classes: 'conv.weight' is (5, 3, 1, 1) in the file and (2, 3, 1, 1) in the "
+        "network; missing in the file: fc.weight, fc.bias; unknown to the network: head."
+    )
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), "a file that does not fit changes nothing"
+
+
+def test_of_many_names_the_first_three() -> None:
+    extra = STATE | {f"x{n}": torch.zeros(1) for n in range(9)}
+    assert message(WeightsError, lambda: fit(OwnNet(), extra, "it")) == (
+        "The weights do not fit it: unknown to the network: x0, x1, x2 ... (9 in all)."
+    )
+
+
+def test_a_network_without_weights_takes_none() -> None:
+    assert message(WeightsError, lambda: fit(nn.ReLU(), {"a": torch.ones(1)}, "it")).endswith("unknown to the network: a.")
+
+
+# -- fetching -----------------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """Serves one content on a local port; ``cut`` bytes are promised and not sent."""
+
+    def __init__(self) -> None:
+        (self.content, self.cut, self.status, self.asked) = (b"", 0, 200, 0)
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(outer.content)))
+                self.end_headers()
+                self.wfile.write(outer.content[: len(outer.content) - outer.cut])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/models/{name}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "*")
+    made = Server()
+    buffer = io.BytesIO()
+    torch.save(STATE, buffer)
+    made.content = buffer.getvalue()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """torch's cache, empty."""
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    return tmp_path / "hub" / "checkpoints"
+
+
+def name_of(content: bytes) -> str:
+    return f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+
+
+def test_fetched_whole_and_once(server: Server, cache: Path) -> None:
+    name = name_of(server.content)
+    path = fetch(server.url(name))
+    assert path == cache / name
+    assert path.read_bytes() == server.content
+    assert_own(read_weights(path))
+    assert fetch(server.url(name)) == path
+    assert server.asked == 1, "the second time it comes from the cache"
+    assert [p.name for p in cache.iterdir()] == [name]
+
+
+def test_what_is_in_the_cache_is_not_asked_for(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    (cache / "net-01234567.pth").write_bytes(b"mine")
+    assert fetch("http://127.0.0.1:9/net-01234567.pth") == cache / "net-01234567.pth"
+
+
+@pytest.mark.parametrize("cut", [1, 500])
+def test_a_truncated_answer_leaves_no_file(server: Server, cache: Path, cut: int) -> None:
+    name = name_of(server.content)
+    server.cut = cut
+    said = message(ModelError, lambda: fetch(server.url(name)))
+    assert said.startswith(f"The weights '{name}' are not in the cache '{cache}' and cannot be fetched from {server.url(name)} (")
+    assert list(cache.iterdir()) == []
+    server.cut = 0
+    assert fetch(server.url(name)).read_bytes() == server.content
+
+
+def test_a_file_with_another_hash_is_refused(server: Server, cache: Path) -> None:
+    said = message(ModelError, lambda: fetch(server.url("net-00000000.pth")))
+    assert "invalid hash value" in said
+    assert list(cache.iterdir()) == []
+
+
+def test_an_answer_that_says_no(server: Server, cache: Path) -> None:
+    server.status = 404
+    url = server.url("net-01234567.pth")
+    assert message(ModelError, lambda: fetch(url)) == (
+        f"The weights 'net-01234567.pth' are not in the cache '{cache}' and cannot be fetched from {url} (Not Found). Put the "
+        "file into that folder, or give your own with weights=."
+    )
+
+
+def test_without_a_network_the_message_names_file_folder_and_address(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/net-01234567.pth"  # nobody listens there
+    said = message(ModelError, lambda: fetch(url))
+    assert said.startswith(f"The weights 'net-01234567.pth' are not in the cache '{cache}' and cannot be fetched from {url} (")
+    assert said.endswith(" Connection refused). Put the file into that folder, or give your own with weights=.")
+
+
+def test_a_cache_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "file"))
+    said = message(ModelError, lambda: fetch("http://127.0.0.1:9/net-01234567.pth"))
+    assert said.startswith(f"The weights 'net-01234567.pth' are not in the cache '{tmp_path / 'file' / 'checkpoints'}'")

@@ -1,0 +1,256 @@
+"""The command line: what it prints, what it writes, and how it fails."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+from small_nets import DATA
+
+import seewhy
+from seewhy import cli
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Run a command in a fresh folder: (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*argv: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(word) for word in argv])
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with two scenes, one of them one folder deeper, a broken file and a text file."""
+    folder = tmp_path / "photos"
+    (folder / "deeper").mkdir(parents=True)
+    for place, scene in zip(("a.png", "deeper/a.png"), seewhy.demo.scenes(2, seed=11), strict=True):
+        Image.fromarray(scene.photo).save(folder / place)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+MODEL = """
+import torch
+from torch import nn
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+"""
+
+
+def test_explain_alone_works_and_says_what_it_uses(run, photos: Path) -> None:
+    code, out, err = run("explain", photos / "a.png")
+    assert code == 0
+    assert err == "No --model given: using the embedded demo network demo:honest (bear | cow | sheep).\n"
+    assert "→ a-grad_cam.png" in out
+    assert "Model demo:honest; preprocessing: stretched to 128×96, RGB, values 0-1, mean 0.52/0.51/0.45, std 0.2/0.2/0.24" in out
+    with Image.open("a-grad_cam.png") as picture:
+        assert picture.width > 600
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 1000
+
+
+def test_classify_prints_the_top_classes(run, photos: Path) -> None:
+    code, out, _ = run("classify", photos / "a.png", "--model", "demo:honest", "-k", 2)
+    clf = seewhy.load("demo:honest")
+    expected = "; ".join(str(p) for p in clf.classify(photos / "a.png", k=2))
+    assert code == 0
+    assert out.splitlines()[0] == f"{photos / 'a.png'}: {expected}"
+
+
+def test_a_batch_skips_the_bad_file_and_says_so(run, photos: Path) -> None:
+    code, out, err = run("explain", photos, "--model", "demo:honest", "-o", "maps")
+    assert code == 2
+    assert sorted(p.name for p in Path("maps").iterdir()) == ["a-2.png", "a.png"]
+    assert f"Skipped {photos / 'broken.jpg'}:" in err
+    assert err.endswith("1 of 3 photos were skipped, all others are done.\n")
+    assert out.count("→ maps/a") == 2
+
+
+def test_globs_and_several_targets(run, photos: Path) -> None:
+    code, out, _ = run(
+        "explain", str(photos / "**" / "a.png"), "--model", "demo:honest", "-t", "cow", "-t", "0", "--json", "-o", "out"
+    )
+    record = json.loads(out)
+    assert code == 0
+    assert record["preprocessing"].startswith("stretched to 128×96")
+    assert [[t["name"] for t in e["targets"]] for e in record["explanations"]] == [["cow", "bear"]] * 2
+    assert all(Path(e["output"]).is_file() for e in record["explanations"])
+
+
+@pytest.mark.parametrize("suffix", ["png", "npz", "json", "html"])
+def test_o_is_a_file_for_one_photo(run, photos: Path, suffix: str) -> None:
+    code, _, _ = run("explain", photos / "a.png", "--model", "demo:honest", "--method", "cam", "-o", f"new/why.{suffix}")
+    assert code == 0
+    written = Path(f"new/why.{suffix}")
+    assert written.stat().st_size > 1000
+    if suffix == "npz":
+        e = seewhy.Explanation.load(written)
+        assert (e.method, e.maps.shape) == ("cam", (1, 12, 16))
+
+
+def test_the_methods_own_fields_are_flags(run, photos: Path) -> None:
+    for arguments, expected in (
+        (("--no-relu", "--score", "log_odds", "--layer", "block2"), {"relu": False, "score": "log_odds", "layer": "block2"}),
+        (("--relu",), {"relu": True, "score": "logit", "layer": None}),
+    ):
+        _, out, _ = run("explain", photos / "a.png", "--model", "demo:honest", "--json", *arguments)
+        assert json.loads(out)["explanations"][0]["settings"] == expected
+    _, text, _ = run("explain", "--help")
+    for method in seewhy.METHODS.values():
+        for field in dataclasses.fields(method):
+            assert "--" + field.name.replace("_", "-") in text
+
+
+def test_a_persons_own_model_file(run, photos: Path) -> None:
+    Path("my_model.py").write_text(MODEL)
+    Path("names.txt").write_text("one\ntwo\nthree\n")
+    code, _, err = run("explain", photos / "a.png", "--model", "my_model.py:build")
+    assert (code, err) == (
+        2,
+        "Error: The model brings no preprocessing: say --size 224, and --mean and --std as in its training.\n",
+    )
+    code, out, _ = run(
+        "explain", photos / "a.png", "--model", "my_model.py:build", "--size", "30,40", "--classes", "names.txt", "-t", "two"
+    )
+    assert code == 0
+    assert "of two (0." in out
+    assert "shorter side 30, centre crop 40×30, grey, values 0-1" in out
+    code, _, err = run("classify", photos / "a.png", "--model", "my_model.py:biuld", "--size", "30")
+    assert (code, err) == (2, "Error: 'my_model.py' has no function 'biuld'. Did you mean 'build'? It has: build.\n")
+
+
+def test_a_persons_own_weights(run, photos: Path) -> None:
+    from seewhy.load.from_torchvision import models
+
+    network = models().get_model("squeezenet1_1", weights=None, num_classes=3)
+    save_file(network.state_dict(), "mine.safetensors")
+    Path("names.txt").write_text("one\ntwo\nthree\n")
+    own = ("--model", "squeezenet1_1", "--weights", "mine.safetensors", "--classes", "names.txt")
+    code, out, _ = run("explain", photos / "a.png", *own, "--target", "top3", "--no-crop", "-o", "x.png")
+    assert code == 0
+    assert "grad_cam at classifier.2, 15×" in out
+    code, _, err = run("classify", photos / "a.png", "--weights", "mine.safetensors")
+    assert (code, err) == (2, "Error: --weights needs --model: of which architecture are they?\n")
+
+
+def test_layers_marks_the_automatic_choice(run) -> None:
+    code, out, _ = run("layers", "--model", "demo:honest")
+    (marked,) = [line for line in out.splitlines() if "automatic" in line]
+    assert code == 0
+    assert marked.split()[:1] == ["block4"]
+    assert "12 × 16" in marked
+    _, out, _ = run("layers", "--model", "demo:honest", "--json")
+    assert [layer["name"] for layer in json.loads(out) if layer["automatic"]] == ["block4"]
+
+
+def test_methods_lists_every_method_with_its_settings(run) -> None:
+    _, out, _ = run("methods", "--json")
+    assert [m["name"] for m in json.loads(out)] == list(seewhy.METHODS)
+    _, out, _ = run("methods")
+    for method in seewhy.METHODS.values():
+        assert method.summary in out
+        assert method.source in out
+
+
+def test_a_table_of_answers(run, photos: Path) -> None:
+    run("classify", photos / "a.png", photos / "deeper" / "a.png", "--model", "demo:honest", "-o", "answers.csv")
+    rows = list(csv.DictReader(Path("answers.csv").read_text().splitlines()))
+    assert [(row["rank"], row["photo"]) for row in rows[:4]] == [(str(k), str(photos / "a.png")) for k in (1, 2, 3)] + [
+        ("1", str(photos / "deeper" / "a.png"))
+    ]
+    assert all(row["preprocessing"].startswith("stretched") for row in rows)
+    run("classify", photos / "a.png", "--model", "demo:honest", "-o", "answers.json")
+    assert json.loads(Path("answers.json").read_text())["model"] == "demo:honest"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("explain", "nowhere.jpg"), "There is no file 'nowhere.jpg'."),
+        (("explain", "photos/broken.jpg"), "'photos/broken.jpg' cannot be read to its end: "),
+        (("explain", "photos/a.png", "--target", "bare"), "This network has no class 'bare'. Did you mean 'bear' (0)?"),
+        (("explain", "photos/a.png", "--target", "7"), "This network has no class 7: its 3 classes are numbered 0 to 2."),
+        (("explain", "photos/a.png", "--method", "gradcam"), "There is no method 'gradcam'. Did you mean"),
+        (("explain", "photos/a.png", "--method", "cam", "--no-relu"), "cam has no setting 'relu'"),
+        (("explain", "photos/a.png", "--layer", "blok4"), "This network has no layer 'blok4'. Did you mean 'block4'"),
+        (("explain", "photos/a.png", "--model", "demo:honnest"), "there is no demo network 'honnest'"),
+        (("explain", "photos/a.png", "--model", "resnet19"), "There is no classification network 'resnet19' in torchvision."),
+        (("explain", "photos/a.png", "--size", "big"), "--size big: write 224, or ROWS,COLUMNS."),
+        (("explain", "photos/a.png", "--mean", "x"), "--mean x: write a number, or one per channel with commas between."),
+        (("explain", "photos/a.png", "photos/deeper/a.png", "-o", "x.png"), "-o x.png: for 2 photos write a folder."),
+        (("explain", "photos/a.png", "-o", "x.pdf"), "'x.pdf' cannot be written: '.pdf' is not one of .png, .npz, .json, .html."),
+        (("explain", "photos/*.webp"), "No file matches 'photos/*.webp'."),
+        (("explain", "photos/none"), "There is no file 'photos/none'."),
+        (("explain", "photos/a.png", "--budget", "soon"), "budget='soon': write forward passes"),
+        (("explain", "photos/a.png", "--device", "gpu9"), "device='gpu9' cannot be used"),
+        (("explain", "photos/a.png", "--no-such-flag"), "No such option: --no-such-flag"),
+        (("explain",), "Missing argument"),
+        (("classify", "photos/a.png", "-o", "x.png"), "-o x.png: a table is written as .csv or .json."),
+        (("classify", "photos/a.png", "-k", "0"), "k=0: write how many classes"),
+        (("paint",), "No such command 'paint'."),
+    ],
+)
+def test_every_mistake_is_one_line_and_exit_code_2(run, photos: Path, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = run(*arguments)
+    lines = [line for line in err.splitlines() if not line.startswith("No --model given")]
+    assert code == 2
+    assert len(lines) == 1, err
+    assert lines[0].startswith(f"Error: {message}"), lines[0]
+    assert "Traceback" not in out + err
+    assert not list(Path().glob("x.*"))
+
+
+def test_ctrl_c_is_no_traceback(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seewhy, "explain", interrupted)
+    code, _, err = run("explain", photos / "a.png", "--model", "demo:honest")
+    assert code == 130
+    assert err == "Interrupted.\n"
+
+
+def test_the_demo_page_tells_the_story(run) -> None:
+    code, out, _ = run("demo", "-o", "story/demo.html")
+    page = Path("story/demo.html").read_text()
+    assert code == 0
+    assert str(Path("story/demo.html").resolve()) in out
+    assert "Right for the wrong reason" in page
+    assert page.count("data:image/") >= 30
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_the_real_retriever(run, real_squeezenet: seewhy.Classifier, real_photos: Path) -> None:
+    code, out, _ = run(
+        "explain",
+        real_photos / "n02099601_golden_retriever.JPEG",
+        *("--model", "squeezenet1_0", "--weights", DATA / "squeezenet1_0_imagenet.safetensors"),
+        *("--classes", DATA / "imagenet_synsets.txt", "--target", "top3", "-o", "retriever.png"),
+    )
+    assert code == 0
+    assert ": golden retriever (0.88); Labrador retriever (" in out
+    assert Path("retriever.png").stat().st_size > 100_000
+
+
+def test_python_m_runs_it_too(photos: Path, tmp_path: Path) -> None:
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-m", "seewhy", "methods"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "Grad-CAM" in done.stdout

@@ -1,0 +1,76 @@
+"""The built wheel, in a clean environment outside the repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+USE = """
+import pathlib, seewhy
+assert "site-packages" in seewhy.__file__, seewhy.__file__
+clf = seewhy.load("demo:shortcut")
+scene = seewhy.demo.scenes(1, logo=True)[0]
+e = seewhy.explain(clf, scene.photo)
+e.save("why.png"); e.save("why.html")
+print(e.targets[0].name, e.maps.shape)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_what_is_needed(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name: archive.getinfo(name).file_size for name in archive.namelist()}
+    assert "seewhy/py.typed" in names
+    weights = {name: size for name, size in names.items() if name.endswith(".safetensors")}
+    assert sorted(Path(name).stem for name in weights) == ["bear", "honest", "shortcut"]
+    assert all(size <= 1_000_000 for size in weights.values())
+    assert any(name.startswith("seewhy/show/templates/") for name in names)
+    own = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
+    assert own <= set(names)
+    assert not [name for name in names if name.startswith(("tests", "bench", "docs"))]
+
+
+def test_it_explains_a_scene_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "clean"
+    venv.create(home, with_pip=False)
+    python = home / "bin" / "python"
+    site = next((home / "lib").glob("python*")) / "site-packages"
+    # The libraries that seewhy needs are found beside it; seewhy itself is not: a .pth file does not follow other .pth files.
+    (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [python, "-W", "error", "-c", USE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["bear", "(1,", "12,", "16)"]
+    assert (tmp_path / "why.png").stat().st_size > 10_000
+    done = subprocess.run(
+        [home / "bin" / "seewhy", "demo"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert (tmp_path / "seewhy-demo.html").is_file()
+    assert "seewhy-demo.html" in done.stdout
+
+
+def test_importing_seewhy_does_not_import_what_it_draws_with() -> None:
+    code = "import sys, seewhy; print([m for m in ('matplotlib', 'jinja2', 'torchvision', 'typer', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
