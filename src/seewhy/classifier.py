@@ -16,7 +16,7 @@ from seewhy.engine import runner
 from seewhy.engine.network import CLOSED, PlannedNetwork
 from seewhy.engine.plan import unwrap
 from seewhy.engine.probe import Run
-from seewhy.engine.trace import Step
+from seewhy.engine.steps import Step
 from seewhy.errors import (
     ClassesError,
     LayerError,

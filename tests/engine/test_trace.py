@@ -8,7 +8,8 @@ from small_nets import Planted, SmallNet
 from torch import nn
 from torch.nn import functional as F
 
-from seewhy.engine.trace import Trace, trace
+from seewhy.engine.steps import Trace
+from seewhy.engine.trace import trace
 
 
 def traced(network: nn.Module, *size: int) -> Trace:

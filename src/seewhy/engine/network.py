@@ -12,7 +12,7 @@ from torch import nn
 
 from seewhy.engine.plan import Fingerprint, Plan, make_plan, plain_plan
 from seewhy.engine.probe import Run, pull_back, run
-from seewhy.engine.trace import Step, Trace
+from seewhy.engine.steps import Step, Trace
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, did_you_mean
 from seewhy.records import Layer
 

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from seewhy.engine.trace import INPUT, Trace, trace
+from seewhy.engine.steps import INPUT, Trace
+from seewhy.engine.trace import trace
 
 EXACT = 1e-5  # largest difference over largest output that precision="exact" allows
 _SAMPLES = 1024  # values looked at per tensor, at most, to notice edits through .data

@@ -10,7 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from seewhy.engine.plan import Plan
-from seewhy.engine.trace import Step
+from seewhy.engine.steps import Step
 
 
 @dataclass(frozen=True, eq=False)

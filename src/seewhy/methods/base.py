@@ -17,7 +17,7 @@ from torch import nn
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.probe import Run, pull_back
-from seewhy.engine.trace import DenseHead, Step
+from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, TargetError
 from seewhy.geometry import Array
 from seewhy.head import describe

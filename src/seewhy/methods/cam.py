@@ -8,8 +8,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from seewhy.engine.dense_head import forms
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.trace import DenseHead, Step, forms
+from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import MethodError
 from seewhy.methods.base import Heat, Method, Subject, dense_weights, empty_notes
 

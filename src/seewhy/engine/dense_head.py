@@ -1,0 +1,68 @@
+"""Does the network average a tensor over space and apply one dense layer? Found by values, not by names of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+
+from seewhy.engine.steps import INPUT, DenseHead, Step, is_feature
+
+_SHAPE_ONLY = frozenset(["flatten", "view", "reshape", "squeeze", "squeeze_", "__getitem__", "contiguous", "unflatten"])
+
+
+def find_dense_head(
+    steps: Sequence[Step], output: int | None, value: Callable[[int], torch.Tensor | None], shapes: dict[str, tuple[int, ...]]
+) -> DenseHead | None:
+    """Back from the scores to a tensor whose mean over space is what the dense layer reads; None for other heads.
+
+    output : the step of the scores. value : what a step gave, None where that has been overwritten. shapes : of the weights.
+    """
+
+    def back(number: int | None) -> Iterator[Step]:
+        while number is not None and number != INPUT:
+            step = steps[number]
+            yield step
+            number = step.inputs[0] if len(set(step.inputs)) == 1 else None
+
+    path = list(back(output))
+    if path and path[0].op in ("softmax", "log_softmax"):
+        path = path[1:]
+    if not path:
+        return None
+    (logits, weight, bias) = (path[0].number, None, None)
+    dense = next((i for i, step in enumerate(path) if step.op in ("linear", "conv2d")), len(path))
+    if dense < len(path) and path[dense].parameters and not any(s.grid and s.grid.has_cells for s in path[: dense + 1]):
+        (weight, bias) = (*path[dense].parameters, None)[:2]
+        behind = path[:dense]  # only changes of shape may follow the dense layer
+        path = path[dense + 1 :]
+        is_matrix = all(side == 1 for side in shapes[str(weight)][2:])  # a 1×1 convolution of the average is one, too
+        if not path or not is_matrix or any(step.op not in _SHAPE_ONLY for step in behind):
+            return None
+    pooled = value(path[0].number)
+    found: list[Step] = []
+    for step in path:
+        features = value(step.number)
+        if step.grid is None or not step.grid.has_cells or features is None:
+            continue
+        mean = step.grid.read(features).mean(dim=(-2, -1)).flatten()
+        varies = bool((features != features.flatten()[0]).any())  # a constant tensor's mean is also its maximum
+        if pooled is None or not varies or mean.shape != pooled.flatten().shape or step.grid.layout == "tokens":
+            break
+        if not bool(mean.isfinite().all()):
+            break  # broken weights; what the scores are is said where they are read
+        if not torch.allclose(mean, pooled.flatten(), rtol=1e-4, atol=1e-6 * float(mean.abs().max())):
+            break
+        found.append(step)
+    if not found:
+        return None
+    # Pooling in two stages has the same mean before the first one, on a finer grid.
+    features_step = next((step for step in found if is_feature(step)), found[0])
+    return DenseHead(features_step.number, weight, bias, logits)
+
+
+def forms(steps: Iterable[Step]) -> str:
+    """``"avg_pool2d → layer_norm → linear"``: the operations in words, changes of shape left out."""
+    silent = _SHAPE_ONLY | {"permute", "__get__", "dropout"}
+    names = [step.op.strip("_") for step in steps if step.op not in silent]
+    return " → ".join(names) if names else "nothing"

@@ -1,0 +1,181 @@
+"""What a forward pass looks like, written down: its steps, the grids of their results, and the questions asked of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+INPUT = -1  # the number that stands for the network's own input
+
+ACTIVATIONS = frozenset(
+    [
+        "relu",
+        "relu_",
+        "relu6",
+        "hardtanh",
+        "hardtanh_",
+        "leaky_relu",
+        "leaky_relu_",
+        "prelu",
+        "rrelu",
+        "elu",
+        "elu_",
+        "celu",
+        "selu",
+        "silu",
+        "silu_",
+        "gelu",
+        "mish",
+        "hardswish",
+        "softplus",
+        "clamp",
+        "clamp_min",
+        "clamp_",
+        "tanh",
+        "sigmoid",
+        "threshold",
+    ]
+)
+JOINS = frozenset(["cat", "concat", "concatenate", "stack", "add", "add_", "__add__", "__radd__", "__iadd__"])
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a tensor lies over the photo. ``layout``: "channels first", "channels last", or "tokens" (``skip`` others first)."""
+
+    rows: int
+    columns: int
+    channels: int
+    layout: str = "channels first"
+    skip: int = 0
+
+    @property
+    def has_cells(self) -> bool:
+        """More than one: a map can be made of it."""
+        return self.rows * self.columns > 1
+
+    def read(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor as ``(..., channels, rows, columns)``, a view; the sizes are taken from the tensor where it tells them."""
+        if self.layout == "channels last":
+            return tensor.movedim(-1, -3)
+        if self.layout == "tokens":
+            patches = tensor[..., self.skip :, :].movedim(-1, -2)
+            return patches.reshape(*patches.shape[:-1], self.rows, self.columns)
+        return tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of the pass.
+
+    op, count : its name, and how many of that name came before: together its address in any later pass.
+    module : the module whose ``forward`` made the call. inputs : the steps it read. parameters : the weights it read.
+    shape : of what came out. grid : how that lies over the photo, None if it does not.
+    """
+
+    number: int
+    op: str
+    count: int
+    module: str
+    inputs: tuple[int, ...]
+    parameters: tuple[str, ...]
+    shape: tuple[int, ...]
+    grid: Grid | None
+
+    @property
+    def is_activation(self) -> bool:
+        return self.op in ACTIVATIONS
+
+    @property
+    def is_join(self) -> bool:
+        return self.op in JOINS and len(set(self.inputs)) > 1
+
+
+@dataclass(frozen=True)
+class DenseHead:
+    """A head that averages a tensor over space and multiplies it with one matrix: ``logits = weight · mean(A) + bias``.
+
+    features : the step whose result is A. weight, bias : parameter names; both None for SqueezeNet's form, where the
+    average is the score itself. logits : the step that gives them (a softmax may follow).
+    """
+
+    features: int
+    weight: str | None
+    bias: str | None
+    logits: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A forward pass. ``output`` is the step that gives the class scores, None where the network hides it."""
+
+    steps: tuple[Step, ...]
+    calls: dict[str, tuple[int, ...]]  # module -> the step that it returned, once per call
+    kinds: dict[str, str]  # module -> class name
+    output: int | None
+    dense_head: DenseHead | None
+
+    def on_path(self) -> list[Step]:
+        """The steps that the scores depend on, in order."""
+        if self.output is None:
+            return []
+        wanted = {self.output}
+        for step in reversed(self.steps):
+            if step.number in wanted:
+                wanted.update(step.inputs)
+        return [step for step in self.steps if step.number in wanted]
+
+    def feature_steps(self) -> list[Step]:
+        """Where a map can be made, best first.
+
+        The tensor that the head averages over space, where it does; then the activated or joined tensors, the last first;
+        then any other tensor with more than one cell.
+        """
+        steps = [step for step in self.on_path() if step.grid is not None and step.grid.has_cells]
+        chosen = [step for step in steps if is_feature(step)]
+        others = [step for step in steps if not is_feature(step)]
+        exact = [] if self.dense_head is None else [self.steps[self.dense_head.features]]
+        best = [*exact, *reversed(chosen), *reversed(others)]
+        return list(dict.fromkeys(step for step in best if step in steps))
+
+    def name(self, step: Step) -> str:
+        """What a person calls the step: the outermost module that returned it, else the function and where it was called."""
+        names = [module for module, numbers in self.calls.items() if step.number in numbers and module]
+        if names:
+            name = min(names, key=lambda n: (n.count("."), len(n)))
+            numbers = self.calls[name]
+            return name if len(numbers) == 1 else f"{name}:{numbers.index(step.number) + 1}"
+        same = [s.number for s in self.steps if s.module == step.module and s.op == step.op]
+        name = ".".join(filter(None, (step.module, f"{step.op.strip('_')}()")))
+        return name if len(same) == 1 else f"{name}:{same.index(step.number) + 1}"
+
+    def kind(self, step: Step) -> str:
+        """The module's class where a module returned the step, else the operation."""
+        return self.kinds.get(self.name(step).split(":")[0], step.op.strip("_"))
+
+    def find(self, name: str) -> list[int]:
+        """The steps that a name stands for: none, one, or one for each call of a module that runs several times."""
+        (base, _, which) = name.partition(":")
+        numbers = list(self.calls.get(base, ()))
+        if not numbers:
+            numbers = [s.number for s in self.steps if self.name(s).partition(":")[0] == base]
+        if which.isdigit():
+            return numbers[int(which) - 1 : int(which)] if int(which) > 0 else []
+        return numbers if not which else []
+
+    def between(self, start: int, end: int | None) -> list[Step]:
+        """The steps through which ``end`` depends on ``start``, both left out."""
+        reached = {start}
+        for step in self.steps:
+            if any(number in reached for number in step.inputs):
+                reached.add(step.number)
+        return [s for s in self.on_path() if s.number in reached and s.number not in (start, end)]
+
+
+def is_feature(step: Step) -> bool:
+    """Activated or joined; for tokens, normalised or joined."""
+    if step.grid is not None and step.grid.layout == "tokens":
+        # The normalised tokens before attention mixes them: behind the last mixing only the class token counts.
+        return step.op == "layer_norm" or step.is_join
+    return step.is_activation or step.is_join
