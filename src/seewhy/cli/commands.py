@@ -1,0 +1,276 @@
+"""The commands. ``explain``'s flags come from the methods' fields, so a new method needs nothing here."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+import seewhy
+from seewhy.cli.files import Batch, Names, expand, write_table
+from seewhy.cli.options import (
+    AsJson,
+    Classes,
+    Crop,
+    Device,
+    Head,
+    Mean,
+    Model,
+    ModelOptions,
+    Output,
+    Photos,
+    Precision,
+    Resize,
+    Size,
+    Std,
+    Trust,
+    Weights,
+    out,
+)
+from seewhy.records import write_whole
+
+app = typer.Typer(
+    help="Shows why an image classifier decided what it did.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def classify(
+    photos: Photos,
+    model: Model = None,
+    weights: Weights = None,
+    classes: Classes = None,
+    top: Annotated[int, typer.Option("--top", "-k", help="How many classes.")] = 3,
+    size: Size = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    crop: Crop = None,
+    head: Head = None,
+    device: Device = None,
+    precision: Precision = "exact",
+    trust: Trust = False,
+    json_: AsJson = False,
+    output: Output = None,
+) -> None:
+    """What is it? The most probable classes of each photo. -o writes a table (.csv or .json)."""
+    clf = ModelOptions(model, weights, classes, size, mean, std, resize, crop, head, device, precision, trust).load()
+    files = expand(photos)
+    batch = Batch(clf, files)
+    rows = []
+    for path, photo in batch.read():
+        predictions = clf.classify(photo, k=top)
+        rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions]})
+        if not json_:
+            out.print(Text(f"{path}: " + "; ".join(str(p) for p in predictions)))
+    record = {"model": clf.name, "preprocessing": clf.describe_input(), "photos": rows}
+    if output is not None:
+        write_table(Path(output), record)
+    _print_end(record if json_ else None, clf)
+    batch.finish()
+
+
+def explain(**options: Any) -> None:
+    """Why? A picture per photo: the original beside a map for each target."""
+    own = {name: options.pop(name) for name in list(options) if name in _METHOD_SETTINGS}
+    (photos, method, target, layer, seed, budget, json_, output, cmap, alpha) = (
+        options.pop(name)
+        for name in ("photos", "method", "target", "layer", "seed", "budget", "json_", "output", "cmap", "alpha")
+    )
+    clf = ModelOptions(**options).load()
+    settings = {name: value if isinstance(value, bool) else _value(value) for name, value in own.items() if value is not None}
+    if layer is not None:
+        settings["layer"] = layer
+    targets = [int(one) if one.isdigit() else one for one in target] or "top1"
+    files = expand(photos)
+    batch = Batch(clf, files)
+    names = Names(files, output, method)
+    look = {"cmap": cmap, "alpha": alpha}
+    records = []
+    for path, explanation in batch.explain(method=method, target=targets, seed=seed, budget=budget, **settings):
+        place = explanation.save(
+            names.of(path), **{k: v for k, v in look.items() if v is not None and names.suffix in (".png", ".html")}
+        )
+        records.append(explanation.record() | {"photo": str(path), "output": str(place)})
+        if not json_:
+            _print_explanation(path, explanation, place)
+    record = {"model": clf.name, "preprocessing": clf.describe_input(), "explanations": records}
+    _print_end(record if json_ else None, clf)
+    batch.finish()
+
+
+@app.command()
+def layers(
+    photo: Annotated[str | None, typer.Argument(help="A photo, where the grids depend on it.")] = None,
+    model: Model = None,
+    weights: Weights = None,
+    classes: Classes = None,
+    size: Size = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    crop: Crop = None,
+    head: Head = None,
+    device: Device = None,
+    precision: Precision = "exact",
+    trust: Trust = False,
+    json_: AsJson = False,
+) -> None:
+    """Which layers can be explained, and which one is taken when none is named."""
+    clf = ModelOptions(model, weights, classes, size, mean, std, resize, crop, head, device, precision, trust).load()
+    found = clf.layers(photo)
+    if json_:
+        print(json.dumps([dataclasses.asdict(layer) for layer in found], indent=1))
+        return
+    table = Table(
+        Column("layer", no_wrap=True, overflow="fold"), "kind", "rows × columns", "channels", "", box=None, pad_edge=False
+    )
+    for layer in found:
+        grid = f"{layer.grid[0]} × {layer.grid[1]}"
+        style = "bold" if layer.automatic else None
+        table.add_row(
+            Text(layer.name), layer.kind, grid, str(layer.channels), "← automatic" if layer.automatic else "", style=style
+        )
+    out.print(table)
+
+
+@app.command()
+def methods(json_: AsJson = False) -> None:
+    """What every method computes, what it costs, and its settings."""
+    known = [_describe(method) for method in seewhy.METHODS.values()]
+    if json_:
+        print(json.dumps(known, indent=1))
+        return
+    for method in known:
+        out.print(Text(f"{method['name']}  {method['title']}", style="bold"))
+        out.print(Text(f"  {method['summary']}"))
+        out.print(Text(f"  Cost: {method['cost']}. Source: {method['source']}."))
+        settings = ", ".join(f"{name}={default!r}" for name, default in method["settings"].items())
+        out.print(Text(f"  Settings: {settings}\n"))
+
+
+@app.command()
+def demo(
+    output: Annotated[str, typer.Option("-o", "--output", help="Where the page is written.")] = "seewhy-demo.html",
+    seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
+) -> None:
+    """A page that tells the story: networks that answer alike, and one of them only looks into a corner."""
+    from seewhy.demo.story import page
+
+    path = write_whole(Path(output), page(seed=seed).encode())
+    out.print(Text(f"The story of three networks: {path.resolve()}"))
+
+
+def _print_explanation(path: Path, explanation: seewhy.Explanation, place: Path) -> None:
+    predictions = "; ".join(str(p) for p in explanation.predictions[:3])
+    (rows, columns) = explanation.maps.shape[-2:]
+    where = f" at {explanation.layer}, {rows}×{columns}" if explanation.layer else ""
+    out.print(Text(f"{path}: {predictions}"))
+    out.print(Text(f"  {explanation.method}{where} of {'; '.join(str(t) for t in explanation.targets)} → {place}"))
+    for note in explanation.notes:
+        out.print(Text(f"  note: {note}"))
+
+
+def _print_end(record: dict[str, Any] | None, clf: seewhy.Classifier) -> None:
+    if record is not None:
+        print(json.dumps(record, indent=1, ensure_ascii=False))
+    else:
+        out.print(Text(f"Model {clf.name}; preprocessing: {clf.describe_input()}"))
+
+
+def _fields_of_methods() -> dict[str, list[tuple[str, dataclasses.Field[Any]]]]:
+    """Each setting with the methods that have it; ``layer`` is a flag of its own."""
+    found: dict[str, list[tuple[str, dataclasses.Field[Any]]]] = {}
+    for name, method in seewhy.METHODS.items():
+        for field in dataclasses.fields(method):
+            if field.name != "layer":
+                found.setdefault(field.name, []).append((name, field))
+    return found
+
+
+_METHOD_SETTINGS = _fields_of_methods()
+
+
+def _explain_signature() -> inspect.Signature:
+    """``explain``'s parameters: the shared ones, and one flag per setting of any method."""
+    text = str | None
+    own: dict[str, tuple[Any, Any]] = {
+        "photos": (Photos, inspect.Parameter.empty),
+        "method": (Annotated[str, typer.Option("--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}.")], "grad_cam"),
+        "target": (
+            Annotated[list[str], typer.Option("--target", "-t", help="Class name, index, top1, top3, present. Repeatable.")],
+            [],
+        ),
+        "layer": (Annotated[text, typer.Option(help="A layer's name; see `seewhy layers`.")], None),
+    }
+    for name, users in _METHOD_SETTINGS.items():
+        field = users[0][1]
+        flag = "--" + name.replace("_", "-")
+        help_ = f"{', '.join(user for user, _ in users)}; default {field.default}."
+        if isinstance(field.default, bool):
+            option = typer.Option(f"{flag}/--no-{flag[2:]}", help=help_)
+            own[name] = (Annotated[bool | None, option], None)
+        else:
+            own[name] = (Annotated[text, typer.Option(flag, help=help_)], None)
+    own |= {
+        "model": (Model, None),
+        "weights": (Weights, None),
+        "classes": (Classes, None),
+        "size": (Size, None),
+        "mean": (Mean, None),
+        "std": (Std, None),
+        "resize": (Resize, None),
+        "crop": (Crop, None),
+        "head": (Head, None),
+        "device": (Device, None),
+        "precision": (Precision, "exact"),
+        "trust": (Trust, False),
+        "seed": (Annotated[int, typer.Option(help="For everything random.")], 0),
+        "budget": (Annotated[text, typer.Option(help="Per photo: forward passes (200) or seconds (20s).")], None),
+        "cmap": (Annotated[text, typer.Option(help="A colormap, such as jet.")], None),
+        "alpha": (Annotated[float | None, typer.Option(help="Opacity of the map, 0 to 1.")], None),
+        "json_": (AsJson, False),
+        "output": (Output, None),
+    }
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [inspect.Parameter(name, kind, default=default, annotation=note) for name, (note, default) in own.items()]
+    )
+
+
+def _register_explain() -> None:
+    signature = _explain_signature()
+    explain.__signature__ = signature  # type: ignore[attr-defined]
+    explain.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    app.command()(explain)
+
+
+_register_explain()
+
+
+def _value(text: str) -> Any:
+    """``45,30`` -> (45, 30); ``0.5`` -> 0.5; anything else stays text."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1:
+        return tuple(_value(part) for part in parts)
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _describe(method: Any) -> dict[str, Any]:
+    settings = {field.name: field.default for field in dataclasses.fields(method)}
+    return {name: getattr(method, name) for name in ("name", "title", "summary", "cost", "source")} | {"settings": settings}
