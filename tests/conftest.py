@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share. One thread: the networks are small, and two threads would only wait for each other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from small_nets import DATA, Planted, SmallNet
 
 import seewhy
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -567,6 +567,11 @@ def in_place(net: SmallNet) -> None:
         net.fc.weight.mul_(-1)
 
 
+def one_value(net: SmallNet) -> None:
+    with torch.no_grad():  # not one of those that are looked at: the version tells
+        net.features[4].weight[7, 3, 1, 2].add_(50)
+
+
 def through_data(net: SmallNet) -> None:
     net.features[0].weight.data *= -1
 
@@ -613,6 +618,7 @@ def another_forward(net: SmallNet) -> None:
 
 CHANGES = [
     in_place,
+    one_value,
     through_data,
     through_data_one_filter,
     new_parameter,

@@ -18,13 +18,15 @@ class ClassNames:
 
     def __init__(self, lines: Sequence[str]) -> None:
         names: list[str] = []
-        self._found_by: dict[str, set[int]] = {}
+        self._spelled: dict[str, set[int]] = {}  # exactly so
+        self._found_by: dict[str, set[int]] = {}  # in any case
         for index, line in enumerate(lines):
             wnid = _WNID.match(line)
             (entry, others) = (wnid[2], [wnid[1]]) if wnid else (line, [])
             synonyms = [part.strip() for part in entry.split(",")]
             names.append(synonyms[0] if wnid else line)
             for name in (names[-1], entry, *synonyms, *others):
+                self._spelled.setdefault(name, set()).add(index)
                 self._found_by.setdefault(name.lower(), set()).add(index)
         self.names = tuple(names)
 
@@ -73,9 +75,8 @@ class ClassNames:
             if 0 <= target < count:
                 return target
             raise TargetError(f"This network has no class {target}: its {count} classes are numbered 0 to {count - 1}.")
-        name = str(target)
-        exact = [index for index, known in enumerate(self.names) if known == name]
-        found = exact or sorted(self._found_by.get(name.strip().lower(), ()))
+        name = str(target).strip()
+        found = sorted(self._spelled.get(name) or self._found_by.get(name.lower()) or set())
         if len(found) == 1:
             return found[0]
         if found:

@@ -167,7 +167,8 @@ class Classifier:
 
         Raises PhotoError for what cannot be read or does not fit (see ``seewhy.photo.open_picture``).
         """
-        if isinstance(photo, Photo) and photo.preprocessing == self.describe_input():
+        told_apart = self.preprocess is None or isinstance(self.preprocess, Preprocess)  # by their words; transforms are not
+        if isinstance(photo, Photo) and told_apart and photo.preprocessing == self.describe_input():
             return photo  # read already, by this classifier or one that prepares alike
         if self.preprocess is None:
             return self._read_tensor(photo)

@@ -165,7 +165,10 @@ def explanation_of(clf: Classifier, photo: Any, heat: npt.ArrayLike, target: Any
     with random_state(0):
         output = clf.run(clf.inputs([read])).output
         scores = clf.head.scores(clf.checked(output)).cpu().numpy()[0]
-    chosen = [choice.target for choice in choose(wishes(target, 1)[0], scores, clf.class_names())]
+    wanted = wishes(target, 1)[0]
+    if any(callable(wish) for wish in wanted):
+        raise TargetError("A map of your own speaks for a class: give its name or index as the target.")
+    chosen = [choice.target for choice in choose(wanted, scores, clf.class_names())]
     if len(chosen) != len(maps):
         raise TargetError(f"{len(maps)} maps but {len(chosen)} targets: give one target per map.")
     notes = [note for one, name in zip(maps, chosen, strict=True) for note in empty_notes(one, name, None)]

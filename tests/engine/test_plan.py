@@ -12,7 +12,8 @@ from small_nets import SmallNet, assert_same_state, state_of
 from torch import nn
 
 import seewhy
-from seewhy.engine.plan import EXACT, Fingerprint, make_plan, unwrap
+from seewhy.engine.fingerprint import Fingerprint
+from seewhy.engine.plan import EXACT, make_plan, unwrap
 
 
 def planned(network: nn.Module, precision: str = "exact", size: tuple[int, ...] = (3, 20, 28)):
@@ -27,7 +28,7 @@ def outputs(network: nn.Module, plan, inputs: torch.Tensor) -> tuple[torch.Tenso
 
 def test_folded_and_channels_last_give_the_same_scores(small: SmallNet, small_photos: torch.Tensor) -> None:
     plan = planned(small)
-    assert plan.words == "BatchNorm folded, channels_last"
+    assert plan.words == "BatchNorm folded, weights packed, channels_last"
     assert not any(isinstance(m, nn.BatchNorm2d) for m in plan.network.modules())
     expected, given = outputs(small, plan, small_photos)
     assert float((given - expected).abs().max() / expected.abs().max()) <= EXACT
@@ -117,7 +118,7 @@ def test_double_precision_stays_double(small_photos: torch.Tensor) -> None:
 
 def test_fast_is_bfloat16_and_measured(small: SmallNet, small_photos: torch.Tensor) -> None:
     plan = planned(small, "fast")
-    assert plan.words == "BatchNorm folded, channels_last, bfloat16"
+    assert plan.words == "BatchNorm folded, weights packed, channels_last, bfloat16"
     expected, given = outputs(small, plan, small_photos)
     assert 1e-5 < plan.deviation < 0.05
     assert float((given - expected).abs().max() / expected.abs().max()) < 0.05
@@ -187,3 +188,28 @@ def test_an_inplace_edit_of_a_served_network_changes_the_answer(small: SmallNet,
     assert not np.allclose(before, after)
     np.testing.assert_allclose(after, seewhy.Classifier(small).logits(small_photos))
     assert small.training
+
+
+def test_packed_convolutions_give_way_where_a_gradient_is_asked_for(small: SmallNet, small_photos: torch.Tensor) -> None:
+    packed = [m for m in planned(small).network.modules() if type(m).__name__ == "PackedConv2d"]
+    if not packed:
+        pytest.skip("this build of torch has no oneDNN")
+    assert len(packed) == 2
+    conv = packed[0]
+    plain = nn.functional.conv2d(small_photos, conv.weight, conv.bias, padding=1)
+    with torch.no_grad():
+        torch.testing.assert_close(conv(small_photos), plain, rtol=1e-5, atol=1e-5)
+    leaf = small_photos.clone().requires_grad_()
+    conv(leaf).square().sum().backward()
+    other = small_photos.clone().requires_grad_()
+    nn.functional.conv2d(other, conv.weight, conv.bias, padding=1).square().sum().backward()
+    torch.testing.assert_close(leaf.grad, other.grad)
+
+
+def test_the_network_is_traced_on_noise() -> None:
+    """On a blank input every feature is constant: the mean is the maximum, and a head that takes the maximum would pass for CAM."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=8))
+    with pytest.raises(seewhy.SeewhyError, match="CAM needs a head that averages"):
+        seewhy.explain(clf, np.zeros((8, 8, 3), np.uint8), method="cam")
+    assert clf.planned().trace.dense_head is None

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from seewhy.engine.plan import Fingerprint, Plan, make_plan, plain_plan
+from seewhy.engine.fingerprint import Fingerprint
+from seewhy.engine.plan import Plan, make_plan, plain_plan
 from seewhy.engine.probe import Run, pull_back, run
 from seewhy.engine.steps import Step, Trace
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, did_you_mean
@@ -48,9 +49,7 @@ class PlannedNetwork:
 
     def run(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
         """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.run``)."""
-        folded = self.plan.folded
-        # A folded step has other values or is gone, and then the BatchNorms that are left are counted differently.
-        plan = self._unfolded if any(s.number in folded or (folded and s.op == "batch_norm") for s in steps) else self.plan
+        plan = self.plan if all(self.plan.has(step) for step in steps) else self._unfolded
         try:
             done: Run = _guarded(lambda: run(plan, inputs, self._pick, steps, graph), inputs)
         except ModelError:

@@ -9,22 +9,22 @@ own, or one that cannot be copied, runs as it is.
 from __future__ import annotations
 
 import copy
-import hashlib
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
-from seewhy.engine.steps import INPUT, Trace
+from seewhy.engine.faster import fold, pack
+from seewhy.engine.fingerprint import has_hooks, weights_hash
+from seewhy.engine.steps import Step, Trace
 from seewhy.engine.trace import trace
 
 EXACT = 1e-5  # largest difference over largest output that precision="exact" allows
-_SAMPLES = 1024  # values looked at per tensor, at most, to notice edits through .data
 _lock = threading.RLock()  # held while a network that cannot be copied is in eval mode
 
 
@@ -44,82 +44,13 @@ def is_closed(network: Any) -> bool:
     return any(isinstance(module, torch.jit.ScriptModule) for module in network.modules())
 
 
-def hooks_of(module: nn.Module) -> list[int]:
-    """The keys of the hooks that somebody has put on the module."""
-    return [*module._forward_hooks, *module._forward_pre_hooks, *module._backward_hooks, *module._backward_pre_hooks]
-
-
-def has_hooks(network: nn.Module) -> bool:
-    """True when somebody has put hooks on the network."""
-    return any(hooks_of(module) for module in network.modules())
-
-
-class Fingerprint:
-    """The state of a network at one moment: modules and their settings, every weight's identity and version, and a sample
-    of the values (an edit through ``.data`` changes neither identity nor version)."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._modules = list(network.modules())
-        self._structure = [_structure(module) for module in self._modules]
-        self._tensors = [*network.parameters(), *network.buffers()]
-        self._versions = [_version(tensor) for tensor in self._tensors]
-        self._views = [_spread(tensor.detach()) for tensor in self._tensors]
-        self._values = self._sample()
-        self._network = network
-
-    def holds(self, network: nn.Module) -> bool:
-        """True when nothing has changed since. Costs about a millisecond for a hundred layers."""
-        return (
-            network is self._network
-            # The modules known then, each with the children it has now: a replaced one shows in its parent.
-            and all(_structure(module) == known for module, known in zip(self._modules, self._structure, strict=True))
-            and [_version(tensor) for tensor in self._tensors] == self._versions
-            and all(torch.equal(a, b) for a, b in zip(self._sample(), self._values, strict=True))
-        )
-
-    def _sample(self) -> list[torch.Tensor]:
-        groups: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
-        for view in self._views:
-            groups.setdefault((view.device, view.dtype), []).append(view)
-        with torch.inference_mode(False), torch.no_grad():
-            joined = [torch.cat(views) for views in groups.values()]
-        # Compared as bits, so that a NaN equals itself.
-        return [t.view(torch.int32) if t.dtype == torch.float32 else t.nan_to_num() for t in joined]
-
-
-def _structure(module: nn.Module) -> list[Any]:
-    """A module's children, weights and hooks by identity, its plain settings and replaced functions by value.
-
-    Train or eval mode does not matter: the copy is in eval mode anyway.
-    """
-    own = vars(module)
-    parts = [id(part) for kind in _PARTS for part in own.get(kind, {}).values()]  # TorchScript keeps them elsewhere
-    settings = [v for k, v in own.items() if k[0] != "_" and k != "training" and isinstance(v, _SETTINGS)]
-    return [parts, hooks_of(module), settings]
-
-
-_PARTS = ("_modules", "_parameters", "_buffers")
-_SETTINGS = (int, float, str, tuple, type(len), type(unwrap), type(Fingerprint.holds))
-
-
-def _version(tensor: torch.Tensor) -> tuple[int, int]:
-    return (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)
-
-
-def _spread(tensor: torch.Tensor) -> torch.Tensor:
-    """A view of values spread over the tensor: all of a small one, else at least one of every row, each in another column."""
-    if tensor.numel() <= _SAMPLES or not tensor.is_contiguous():
-        return tensor.reshape(-1)[:_SAMPLES]
-    row = tensor[0].numel()
-    return tensor.view(-1)[:: max(row - 1, tensor.numel() // _SAMPLES, 1)]
-
-
 @dataclass(frozen=True, eq=False)
 class Plan:
     """How a network is run.
 
     network : what is run. trace : the plain forward pass. folded : steps that do not exist in ``network`` any more, or whose
-    values differ there. deviation : largest difference to the plain network over its largest output. words : for the record.
+    values differ there. recounted : operations that are called less often than in the trace. deviation : largest difference to
+    the plain network over its largest output. words : for the record.
     """
 
     network: Any
@@ -130,7 +61,12 @@ class Plan:
     deviation: float
     words: str
     weights: str
+    recounted: frozenset[str] = frozenset()
     as_is: bool = False
+
+    def has(self, step: Step) -> bool:
+        """True where the step can be found in ``network``, with the value that it has in the plain one."""
+        return step.number not in self.folded and step.op not in self.recounted
 
     @contextmanager
     def ready(self) -> Iterator[None]:
@@ -168,7 +104,7 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
     """
     with torch.inference_mode(False), torch.no_grad():
         inputs = inputs.clone()
-        weights = _hash(network)
+        weights = weights_hash(network)
         if is_closed(network):
             words = "TorchScript, as it is"
             return Plan(network, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, words, weights, as_is=True)
@@ -182,31 +118,49 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
         done = Plan(plain, traced, frozenset(), torch.preserve_format, inputs.dtype, 0.0, "plain", weights)
         if not isinstance(expected, torch.Tensor) or not any(p.ndim == 4 for p in plain.parameters()):
             return done
-        for fold in (True, False):
-            faster = _faster(done, fold, inputs, pick, expected, precision)
+        for wanted in ((True, True), (True, False), (False, False)):
+            faster = _faster(done, *wanted, inputs, pick, expected, precision)
             if faster is not None:
                 return faster
         return done
 
 
 def _faster(
-    plain: Plan, fold: bool, inputs: torch.Tensor, pick: Callable[[Any], Any], expected: torch.Tensor, precision: str
+    plain: Plan,
+    folding: bool,
+    packing: bool,
+    inputs: torch.Tensor,
+    pick: Callable[[Any], Any],
+    expected: torch.Tensor,
+    precision: str,
 ) -> Plan | None:
-    """The planned copy, or None when it does not give what the plain one gives."""
+    """A planned copy, or None when it does not give what the plain one gives."""
+    assert plain.trace is not None
     network = copy.deepcopy(plain.network)
-    folded = _fold(network, plain.trace) if fold and plain.trace is not None else frozenset()
+    folded = fold(network, plain.trace) if folding else frozenset()
     dtype = torch.bfloat16 if precision == "fast" and inputs.dtype == torch.float32 else inputs.dtype
     network = network.to(dtype=dtype, memory_format=torch.channels_last)
-    words = ["BatchNorm folded"] * bool(folded) + ["channels_last"] + ["bfloat16"] * (dtype == torch.bfloat16)
-    made = Plan(network, plain.trace, folded, torch.channels_last, dtype, 0.0, ", ".join(words), plain.weights)
     try:
+        packed = packing and pack(network, plain.trace, inputs)
+        recounted = frozenset(["batch_norm"] * bool(folded) + ["conv2d"] * packed)
+        words = ["BatchNorm folded"] * bool(folded) + ["weights packed"] * packed + ["channels_last"]
+        words += ["bfloat16"] * (dtype == torch.bfloat16)
+        made = replace(
+            plain,
+            network=network,
+            folded=folded,
+            recounted=recounted,
+            memory_format=torch.channels_last,
+            dtype=dtype,
+            words=", ".join(words),
+        )
         output = pick(network(made.prepare(inputs))).to(expected.dtype)
-    except Exception:  # a view that wants another memory format, a constant in another precision: run it plainly
+    except Exception:  # a view that wants another memory format, a constant in another precision: the next plan, then
         return None
     deviation = float((output - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
     if not deviation <= EXACT and dtype == inputs.dtype:
         return None
-    return Plan(network, plain.trace, folded, torch.channels_last, dtype, deviation, made.words, plain.weights)
+    return replace(made, deviation=deviation)
 
 
 def plain_plan(plan: Plan, network: nn.Module) -> Plan:
@@ -220,7 +174,7 @@ def plain_plan(plan: Plan, network: nn.Module) -> Plan:
 
 def _copied(network: nn.Module) -> nn.Module | None:
     """A private copy in eval mode that asks for no gradients; None if the network cannot be copied."""
-    if any(isinstance(vars(module).get("forward"), type(unwrap)) for module in network.modules()):
+    if any(isinstance(vars(module).get("forward"), FunctionType) for module in network.modules()):
         return None  # a function put in the place of forward may hold on to the network itself: its copy would run that
     try:
         own = copy.deepcopy(network)
@@ -234,43 +188,3 @@ def _copied(network: nn.Module) -> nn.Module | None:
     for parameter in own.parameters():
         parameter.grad = None
     return own.eval().requires_grad_(False)
-
-
-def _fold(network: nn.Module, traced: Trace) -> frozenset[int]:
-    """Multiply each BatchNorm into the convolution before it, where nothing else reads that convolution."""
-    modules = dict(network.named_modules())
-    readers = Counter(number for step in traced.steps for number in set(step.inputs))
-    users = Counter(name for step in traced.steps for name in step.parameters)
-    folded: set[int] = set()
-    for step in traced.steps:
-        norm = modules.get(step.module)
-        if step.op != "batch_norm" or len(step.inputs) != 1 or step.inputs[0] == INPUT:
-            continue
-        before = traced.steps[step.inputs[0]]
-        conv = modules.get(before.module)
-        once = all(users[name] == 1 for name in (*step.parameters, *before.parameters))
-        if type(conv) is not nn.Conv2d or type(norm) is not nn.BatchNorm2d or readers[before.number] != 1 or not once:
-            continue
-        if before.op != "conv2d" or norm.running_mean is None or norm.running_var is None or before.number == traced.output:
-            continue
-        scale = (norm.running_var + norm.eps).rsqrt()
-        scale = scale if norm.weight is None else scale * norm.weight
-        shift = -norm.running_mean * scale if norm.bias is None else norm.bias - norm.running_mean * scale
-        bias = shift if conv.bias is None else shift + conv.bias * scale
-        conv.weight = nn.Parameter(conv.weight * scale[:, None, None, None], requires_grad=False)
-        conv.bias = nn.Parameter(bias, requires_grad=False)
-        (parent, _, name) = step.module.rpartition(".")
-        setattr(modules[parent], name, nn.Identity())
-        folded |= {before.number, step.number}
-    return frozenset(folded)
-
-
-def _hash(network: nn.Module) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 over all weights, for the record."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        if isinstance(tensor, torch.Tensor):
-            plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(plain.numpy().data)
-    return digest.hexdigest()[:16]
