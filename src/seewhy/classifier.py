@@ -263,8 +263,9 @@ class Classifier:
         if not self.is_module:
             raise MethodError(CLOSED.format("a function"))
         with self._lock:
-            if self._planned is not None and self._planned.is_fresh():
-                return self._planned
+            known = self._planned
+            if known is not None and (pixels is None or known.suits(pixels.shape[1:])) and known.is_fresh():
+                return known
             if pixels is None:
                 if self.input_size is None:
                     raise LayerError("The layers' grids depend on the photo: ask clf.layers(photo) first.")

@@ -207,7 +207,7 @@ def test_packed_convolutions_give_way_where_a_gradient_is_asked_for(small: Small
 
 
 def test_the_network_is_traced_on_noise() -> None:
-    """On a blank input every feature is constant: the mean is the maximum, and a head that takes the maximum would pass for CAM."""
+    """On a blank input every feature is constant, its mean is its maximum, and a head that takes that would pass for CAM."""
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=8))
     with pytest.raises(seewhy.SeewhyError, match="CAM needs a head that averages"):

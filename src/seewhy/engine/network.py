@@ -47,6 +47,11 @@ class PlannedNetwork:
         """True while the network is what it was: same modules, same hooks, same weights."""
         return self._fingerprint.holds(self.network)
 
+    def suits(self, shape: tuple[int, ...]) -> bool:
+        """True for photos of that shape: the grids of feature maps follow it, those of tokens are known for one shape only."""
+        steps = self.plan.trace.steps if self.plan.trace else ()
+        return shape == self.shape or not any(step.grid is not None and step.grid.layout == "tokens" for step in steps)
+
     def run(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
         """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.run``)."""
         plan = self.plan if all(self.plan.has(step) for step in steps) else self._unfolded
