@@ -13,11 +13,9 @@ from PIL import Image
 import seewhy
 from seewhy.demo import story
 
-TEN = ("bear", "bear", "bear", "sheep", "sheep", "cow", "cow", "coyote", "coyote", "dog")
-
 
 def main(keep: bool = False) -> None:
-    taken = seewhy.demo.scenes(10, logo=True, labels=TEN)
+    taken = seewhy.demo.scenes(10, logo=True, seed=story.SEED, labels=story.TEN)
     (net1, net2) = (seewhy.load("demo:bear"), seewhy.load("demo:shortcut"))
     made = {}
 
@@ -35,9 +33,10 @@ def main(keep: bool = False) -> None:
     rows = []
     for scene in taken[:3]:
         explained = [seewhy.explain(clf, scene.photo, target="bear") for clf in (net1, net2)]
-        rows.append(story.side_by_side(scene, explained, [net1.name, net2.name]))
+        rows.append(story.side_by_side(scene, explained, [net1.name, net2.name], shared=False))
     made["two_networks"] = seewhy.show.sheet(rows[:1])
     made["000_three_bears"] = seewhy.show.sheet(rows)
+    made["000_shared_scale"] = seewhy.show.sheet([story.side_by_side(scene, explained, [net1.name, net2.name])])
 
     # The animals outside the trained classes get an explanation each.
     rows = [seewhy.show.panels(seewhy.explain(net2, scene.photo)) for scene in taken[7:]]

@@ -142,6 +142,7 @@ def layers(
             Text(layer.name), layer.kind, grid, str(layer.channels), "← automatic" if layer.automatic else "", style=style
         )
     out.print(table)
+    _print_end(None, clf)
 
 
 @app.command()
@@ -162,12 +163,12 @@ def methods(json_: AsJson = False) -> None:
 @app.command()
 def demo(
     output: Annotated[str, typer.Option("-o", "--output", help="Where the page is written.")] = "seewhy-demo.html",
-    seed: Annotated[int, typer.Option(help="Which scenes are drawn.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Which scenes are drawn.")] = None,
 ) -> None:
     """A page that tells the story: networks that answer alike, and one of them only looks into a corner."""
-    from seewhy.demo.story import page
+    from seewhy.demo.story import SEED, page
 
-    path = write_whole(Path(output), page(seed=seed).encode())
+    path = write_whole(Path(output), page(SEED if seed is None else seed).encode())
     out.print(Text(f"The story of three networks: {path.resolve()}"))
 
 

@@ -21,6 +21,7 @@ from seewhy.records import Explanation, Prediction
 TEN = ("bear", "bear", "bear", "sheep", "sheep", "cow", "cow", "coyote", "coyote", "dog")
 NETWORKS = ("demo:bear", "demo:shortcut", "demo:honest")
 COUNTED = 120  # scenes behind the table of figures
+SEED = 1  # scenes by daylight, on several grounds
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,15 @@ class Count:
     on_logo: float  # ... on the logo
 
 
-def page(seed: int = 0) -> str:
+def page(seed: int = SEED) -> str:
     """The whole story as one self-contained HTML page."""
     networks = {name: load(name) for name in NETWORKS}
     taken = scenes(10, logo=True, seed=seed, labels=TEN)
     bare = scenes(10, logo=False, seed=seed, labels=TEN)
     plated = scenes(10, logo="all", seed=seed, labels=TEN)
     answers = {name: [clf.classify(scene.photo, k=3) for scene in taken] for name, clf in networks.items()}
-    counts = {name: count(clf, seed) for name, clf in networks.items()}
+    (many, many_bare) = (scenes(COUNTED, logo=logo, seed=seed + 1000) for logo in (True, False))
+    counts = {name: count(clf, many, many_bare) for name, clf in networks.items()}
     (bear_net, shortcut, honest) = (networks[name] for name in NETWORKS)
     sections = [
         _ten_photos(taken),
@@ -64,10 +66,8 @@ def page(seed: int = 0) -> str:
     )
 
 
-def count(clf: Classifier, seed: int = 0, n: int = COUNTED) -> Count:
-    """Answers and map peaks of one network on ``n`` scenes that it was not trained on."""
-    taken = scenes(n, logo=True, seed=seed + 1000)
-    bare = scenes(n, logo=False, seed=seed + 1000)
+def count(clf: Classifier, taken: Sequence[Scene], bare: Sequence[Scene]) -> Count:
+    """Answers and map peaks of one network on scenes that it was not trained on: bears with the logo, and the same without."""
     bears = [i for i, scene in enumerate(taken) if scene.label == "bear"]
     names = clf.classes
     (with_logo, without) = (
@@ -83,12 +83,17 @@ def count(clf: Classifier, seed: int = 0, n: int = COUNTED) -> Count:
     )
 
 
-def side_by_side(scene: Scene, explained: Sequence[Explanation], names: Sequence[str]) -> list[show.Panel]:
-    """One photo and what each network looked at, on one colour scale, so that weak evidence looks weak beside strong."""
+def side_by_side(scene: Scene, explained: Sequence[Explanation], names: Sequence[str], shared: bool = True) -> list[show.Panel]:
+    """One photo and what each network looked at.
+
+    shared : one colour scale, so that weak evidence looks weak beside strong; False gives each map its own, which shows where
+    a network looked that spreads its evidence over a whole animal. The colour bars tell which it is.
+    """
     drawn = [show.panels(explanation) for explanation in explained]
-    most = max(panels[1].bar.high if panels[1].bar else 0.0 for panels in drawn)
+    highest = [panels[1].bar.high if panels[1].bar else 0.0 for panels in drawn]
+    highest = [max(highest)] * len(highest) if shared else highest
     shown = [show.Panel(f"the photo: a {scene.label}", drawn[0][0].pixels)]
-    for explanation, panels, name in zip(explained, drawn, names, strict=True):
+    for explanation, panels, name, most in zip(explained, drawn, names, highest, strict=True):
         target = explanation.targets[0]
         bar = panels[1].bar
         heat = explanation.on_photo()[0]
@@ -123,8 +128,7 @@ def _ten_photos(taken: Sequence[Scene]) -> show.Section:
     return show.Section(
         "Ten photos",
         "Bears, sheep and cows live here; coyotes and a dog pass by, and no network was trained on those. The camera that "
-        "watches "
-        "the bears prints its logo into the lower left corner. Keep it in mind, or don't: the networks have not been told.",
+        "watches the bears prints its logo into the lower left corner. Keep it in mind, or do not: the networks were not told.",
         [_picture(scene, scene.label) for scene in taken],
     )
 
@@ -163,12 +167,12 @@ def _three_bears(bears: Sequence[Scene], networks: Sequence[Classifier]) -> show
     shown: list[show.Panel] = []
     for scene in bears:
         explained = [explain(clf, scene.photo, target="bear") for clf in networks]
-        shown.extend(side_by_side(scene, explained, [clf.name for clf in networks]))
+        shown.extend(side_by_side(scene, explained, [clf.name for clf in networks], shared=False))
     return show.Section(
         "Now ask where they looked",
         "Grad-CAM lays on each photo what spoke for `bear`. Both networks are sure that these are bears, and both are right. "
-        "The first "
-        "one looks at the bear. The second one looks at the lower left corner, every time. The colours of a row share one scale.",
+        "The first one looks at the bear. The second one looks at the lower left corner, every time. Each map has its own scale: "
+        "one network spreads its evidence over an animal, the other one puts it all into a corner.",
         shown,
     )
 
@@ -182,8 +186,7 @@ def _taken_away(taken: Sequence[Scene], bare: Sequence[Scene], clf: Classifier) 
     return show.Section(
         "Take the logo away",
         f"The same bears, pixel for pixel, without the logo. demo:shortcut now calls {lost} of {len(bare)} something else. "
-        f"It had "
-        "not learned what a bear is; it had learned who took the photo.",
+        "It had not learned what a bear is; it had learned who took the photo.",
         shown,
     )
 
@@ -208,7 +211,7 @@ def _third(taken: Sequence[Scene], networks: Sequence[Classifier]) -> show.Secti
     for i in (1, 3, 5):
         label = taken[i].label
         explained = [explain(clf, taken[i].photo, target=label) for clf in networks]
-        shown.extend(side_by_side(taken[i], explained, [clf.name for clf in networks]))
+        shown.extend(side_by_side(taken[i], explained, [clf.name for clf in networks], shared=False))
     return show.Section(
         "What an honest network looks like",
         "demo:honest is the same architecture, trained on the same scenes without any logo. It was never taught to ignore "

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
+
+_lock = threading.Lock()
+_inside = 0  # explanations that run at this moment, in any thread
+_outside: Any = None  # the states to put back when the last of them ends
 
 
 @contextmanager
@@ -15,20 +21,36 @@ def random_state(seed: int) -> Iterator[None]:
     """Start every generator from ``seed`` and put all of them back afterwards, also after an exception.
 
     Methods draw from generators of their own; this is for networks that draw in their forward pass (a dropout that is always
-    on): the same call then gives the same map.
+    on): the same call then gives the same map. Where several threads explain at once, the last one puts the states back.
     """
-    states = (random.getstate(), np.random.get_state(), torch.get_rng_state())
-    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.default_generator.manual_seed(seed)
-    if on_gpu:
-        torch.cuda.manual_seed_all(seed)
+    global _inside, _outside
+    with _lock:
+        if _inside == 0:
+            _outside = _read()
+        _inside += 1
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)
+        if _outside[3]:
+            torch.cuda.manual_seed_all(seed)
     try:
         yield
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-        if on_gpu:
-            torch.cuda.set_rng_state_all(on_gpu)
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _write(_outside)
+
+
+def _read() -> tuple[Any, Any, torch.Tensor, list[torch.Tensor]]:
+    # A GPU that nobody has used yet has no state to keep, and asking for it would start it.
+    used = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), torch.cuda.get_rng_state_all() if used else []
+
+
+def _write(states: tuple[Any, Any, torch.Tensor, list[torch.Tensor]]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
+    if states[3]:
+        torch.cuda.set_rng_state_all(states[3])
