@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,28 +10,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 from rich.text import Text
+from typer import Option
 
 import seewhy
 from seewhy.cli.files import Batch, Names, expand, write_table
-from seewhy.cli.options import (
-    AsJson,
-    Classes,
-    Crop,
-    Device,
-    Head,
-    Mean,
-    Model,
-    ModelOptions,
-    Output,
-    Photos,
-    Precision,
-    Resize,
-    Size,
-    Std,
-    Trust,
-    Weights,
-    out,
-)
+from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, out, spread
 from seewhy.records import write_whole
 
 app = typer.Typer(
@@ -44,27 +26,38 @@ app = typer.Typer(
 )
 
 
+def _method_options() -> type:
+    """A dataclass of every setting of every method, as flags. ``layer`` stands among them: any method may have it."""
+    users: dict[str, list[tuple[str, dataclasses.Field[Any]]]] = {}
+    for name, method in seewhy.METHODS.items():
+        for field in dataclasses.fields(method):
+            users.setdefault(field.name, []).append((name, field))
+    flags = []
+    for name, found in users.items():
+        (flag, default) = ("--" + name.replace("_", "-"), found[0][1].default)
+        about = f"Of {', '.join(user for user, _ in found)}; default {default}."
+        if isinstance(default, bool):
+            kind: Any = Annotated[bool | None, Option(f"{flag}/--no-{flag[2:]}", help=about)]
+        else:
+            kind = Annotated[str | None, Option(flag, help=about)]
+        flags.append((name, kind, dataclasses.field(default=None)))
+    return dataclasses.make_dataclass("MethodOptions", flags, frozen=True)
+
+
+MethodOptions = _method_options()
+
+
 @app.command()
+@spread
 def classify(
     photos: Photos,
-    model: Model = None,
-    weights: Weights = None,
-    classes: Classes = None,
-    top: Annotated[int, typer.Option("--top", "-k", help="How many classes.")] = 3,
-    size: Size = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    crop: Crop = None,
-    head: Head = None,
-    device: Device = None,
-    precision: Precision = "exact",
-    trust: Trust = False,
+    options: ModelOptions,
+    top: Annotated[int, Option("--top", "-k", help="How many classes.")] = 3,
     json_: AsJson = False,
     output: Output = None,
 ) -> None:
     """What is it? The most probable classes of each photo. -o writes a table (.csv or .json)."""
-    clf = ModelOptions(model, weights, classes, size, mean, std, resize, crop, head, device, precision, trust).load()
+    clf = options.load()
     files = expand(photos)
     batch = Batch(clf, files)
     rows = []
@@ -80,24 +73,33 @@ def classify(
     batch.finish()
 
 
-def explain(**options: Any) -> None:
+@app.command()
+@spread
+def explain(
+    photos: Photos,
+    settings: MethodOptions,  # type: ignore[valid-type]
+    options: ModelOptions,
+    method: Annotated[str, Option("--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}.")] = "grad_cam",
+    target: Annotated[
+        list[str] | None, Option("--target", "-t", help="Class name, index, top1, top3, present. Repeatable.")
+    ] = None,
+    seed: Annotated[int, Option(help="For everything random.")] = 0,
+    budget: Annotated[str | None, Option(help="Per photo: forward passes (200) or seconds (20s).")] = None,
+    cmap: Annotated[str | None, Option(help="A colormap, such as jet.")] = None,
+    alpha: Annotated[float | None, Option(help="Opacity of the map, 0 to 1.")] = None,
+    json_: AsJson = False,
+    output: Output = None,
+) -> None:
     """Why? A picture per photo: the original beside a map for each target."""
-    own = {name: options.pop(name) for name in list(options) if name in _METHOD_SETTINGS}
-    (photos, method, target, layer, seed, budget, json_, output, cmap, alpha) = (
-        options.pop(name)
-        for name in ("photos", "method", "target", "layer", "seed", "budget", "json_", "output", "cmap", "alpha")
-    )
-    clf = ModelOptions(**options).load()
-    settings = {name: value if isinstance(value, bool) else _value(value) for name, value in own.items() if value is not None}
-    if layer is not None:
-        settings["layer"] = layer
-    targets = [int(one) if one.isdigit() else one for one in target] or "top1"
+    clf = options.load()
+    given = {name: _value(name, value) for name, value in vars(settings).items() if value is not None}
+    targets = [int(one) if one.isdigit() else one for one in target or ()] or "top1"
     files = expand(photos)
     batch = Batch(clf, files)
     names = Names(files, output, method)
     look = {"cmap": cmap, "alpha": alpha}
     records = []
-    for path, explanation in batch.explain(method=method, target=targets, seed=seed, budget=budget, **settings):
+    for path, explanation in batch.explain(method=method, target=targets, seed=seed, budget=budget, **given):
         place = explanation.save(
             names.of(path), **{k: v for k, v in look.items() if v is not None and names.suffix in (".png", ".html")}
         )
@@ -110,24 +112,14 @@ def explain(**options: Any) -> None:
 
 
 @app.command()
+@spread
 def layers(
+    options: ModelOptions,
     photo: Annotated[str | None, typer.Argument(help="A photo, where the grids depend on it.")] = None,
-    model: Model = None,
-    weights: Weights = None,
-    classes: Classes = None,
-    size: Size = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    crop: Crop = None,
-    head: Head = None,
-    device: Device = None,
-    precision: Precision = "exact",
-    trust: Trust = False,
     json_: AsJson = False,
 ) -> None:
     """Which layers can be explained, and which one is taken when none is named."""
-    clf = ModelOptions(model, weights, classes, size, mean, std, resize, crop, head, device, precision, trust).load()
+    clf = options.load()
     found = clf.layers(photo)
     if json_:
         print(json.dumps([dataclasses.asdict(layer) for layer in found], indent=1))
@@ -162,8 +154,8 @@ def methods(json_: AsJson = False) -> None:
 
 @app.command()
 def demo(
-    output: Annotated[str, typer.Option("-o", "--output", help="Where the page is written.")] = "seewhy-demo.html",
-    seed: Annotated[int | None, typer.Option(help="Which scenes are drawn.")] = None,
+    output: Annotated[str, Option("-o", "--output", help="Where the page is written.")] = "seewhy-demo.html",
+    seed: Annotated[int | None, Option(help="Which scenes are drawn.")] = None,
 ) -> None:
     """A page that tells the story: networks that answer alike, and one of them only looks into a corner."""
     from seewhy.demo.story import SEED, page
@@ -189,81 +181,13 @@ def _print_end(record: dict[str, Any] | None, clf: seewhy.Classifier) -> None:
         out.print(Text(f"Model {clf.name}; preprocessing: {clf.describe_input()}"))
 
 
-def _fields_of_methods() -> dict[str, list[tuple[str, dataclasses.Field[Any]]]]:
-    """Each setting with the methods that have it; ``layer`` is a flag of its own."""
-    found: dict[str, list[tuple[str, dataclasses.Field[Any]]]] = {}
-    for name, method in seewhy.METHODS.items():
-        for field in dataclasses.fields(method):
-            if field.name != "layer":
-                found.setdefault(field.name, []).append((name, field))
-    return found
-
-
-_METHOD_SETTINGS = _fields_of_methods()
-
-
-def _explain_signature() -> inspect.Signature:
-    """``explain``'s parameters: the shared ones, and one flag per setting of any method."""
-    text = str | None
-    own: dict[str, tuple[Any, Any]] = {
-        "photos": (Photos, inspect.Parameter.empty),
-        "method": (Annotated[str, typer.Option("--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}.")], "grad_cam"),
-        "target": (
-            Annotated[list[str], typer.Option("--target", "-t", help="Class name, index, top1, top3, present. Repeatable.")],
-            [],
-        ),
-        "layer": (Annotated[text, typer.Option(help="A layer's name; see `seewhy layers`.")], None),
-    }
-    for name, users in _METHOD_SETTINGS.items():
-        field = users[0][1]
-        flag = "--" + name.replace("_", "-")
-        help_ = f"{', '.join(user for user, _ in users)}; default {field.default}."
-        if isinstance(field.default, bool):
-            option = typer.Option(f"{flag}/--no-{flag[2:]}", help=help_)
-            own[name] = (Annotated[bool | None, option], None)
-        else:
-            own[name] = (Annotated[text, typer.Option(flag, help=help_)], None)
-    own |= {
-        "model": (Model, None),
-        "weights": (Weights, None),
-        "classes": (Classes, None),
-        "size": (Size, None),
-        "mean": (Mean, None),
-        "std": (Std, None),
-        "resize": (Resize, None),
-        "crop": (Crop, None),
-        "head": (Head, None),
-        "device": (Device, None),
-        "precision": (Precision, "exact"),
-        "trust": (Trust, False),
-        "seed": (Annotated[int, typer.Option(help="For everything random.")], 0),
-        "budget": (Annotated[text, typer.Option(help="Per photo: forward passes (200) or seconds (20s).")], None),
-        "cmap": (Annotated[text, typer.Option(help="A colormap, such as jet.")], None),
-        "alpha": (Annotated[float | None, typer.Option(help="Opacity of the map, 0 to 1.")], None),
-        "json_": (AsJson, False),
-        "output": (Output, None),
-    }
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Signature(
-        [inspect.Parameter(name, kind, default=default, annotation=note) for name, (note, default) in own.items()]
-    )
-
-
-def _register_explain() -> None:
-    signature = _explain_signature()
-    explain.__signature__ = signature  # type: ignore[attr-defined]
-    explain.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-    app.command()(explain)
-
-
-_register_explain()
-
-
-def _value(text: str) -> Any:
-    """``45,30`` -> (45, 30); ``0.5`` -> 0.5; anything else stays text."""
+def _value(name: str, text: str | bool) -> Any:
+    """``45,30`` -> (45, 30); ``0.5`` -> 0.5; anything else, and a layer's name, stays text."""
+    if isinstance(text, bool) or name == "layer":
+        return text
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 1:
-        return tuple(_value(part) for part in parts)
+        return tuple(_value(name, part) for part in parts)
     for kind in (int, float):
         try:
             return kind(text)

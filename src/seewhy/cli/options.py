@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer import Option
 
 import seewhy
 from seewhy.errors import ModelError, OptionError
@@ -18,38 +22,27 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Photos = Annotated[list[str], typer.Argument(metavar="PHOTO", help="Files, globs or folders.")]
-Model = Annotated[str | None, typer.Option(help="resnet50, path/model.py:build, demo:honest ... Default: the embedded demo.")]
-Weights = Annotated[str | None, typer.Option(help="Your own .safetensors or .pth for that architecture.")]
-Classes = Annotated[str | None, typer.Option(help="Class names, a file with one a line.")]
-Size = Annotated[str | None, typer.Option(help="The network's input: 224, or ROWS,COLUMNS.")]
-Mean = Annotated[str | None, typer.Option(help="Subtracted, in units of 0-1: 0.5, or one per channel: 0.485,0.456,0.406.")]
-Std = Annotated[str | None, typer.Option(help="Divided by, like --mean.")]
-Resize = Annotated[str | None, typer.Option(help="shorter, stretch, or the shorter side's pixels before the crop.")]
-Crop = Annotated[bool | None, typer.Option("--crop/--no-crop", help="Cut the centre out, or keep the whole photo.")]
-Head = Annotated[str | None, typer.Option(help="softmax, sigmoid (several labels), binary (one logit), none.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")]
-Precision = Annotated[str, typer.Option(help="exact, or fast (bfloat16; the deviation is stated).")]
-Trust = Annotated[bool, typer.Option("--trust", help="Unpickle weights that could run code. Only for files you trust.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Output = Annotated[str | None, typer.Option("-o", "--output", help="A file for one photo, a folder for several.")]
+Text_ = str | None
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelOptions:
-    """What says which network, and how photos are prepared for it."""
+    """What says which network, and how photos are prepared for it: each field is a flag of every command that takes one."""
 
-    model: str | None
-    weights: str | None
-    classes: str | None
-    size: str | None
-    mean: str | None
-    std: str | None
-    resize: str | None
-    crop: bool | None
-    head: str | None
-    device: str | None
-    precision: str
-    trust: bool
+    model: Annotated[Text_, Option(help="resnet50, path/model.py:build, demo:honest ... Default: the embedded demo.")] = None
+    weights: Annotated[Text_, Option(help="Your own .safetensors or .pth for that architecture.")] = None
+    classes: Annotated[Text_, Option(help="Class names, a file with one a line.")] = None
+    size: Annotated[Text_, Option(help="The network's input: 224, or ROWS,COLUMNS.")] = None
+    mean: Annotated[Text_, Option(help="Subtracted, in units of 0-1: 0.5, or one per channel: 0.485,0.456,0.406.")] = None
+    std: Annotated[Text_, Option(help="Divided by, like --mean.")] = None
+    resize: Annotated[Text_, Option(help="shorter, stretch, or the shorter side's pixels before the crop.")] = None
+    crop: Annotated[bool | None, Option("--crop/--no-crop", help="Cut the centre out, or keep the whole photo.")] = None
+    head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit), none.")] = None
+    device: Annotated[Text_, Option(help="cpu, cuda, cuda:1 ...")] = None
+    precision: Annotated[str, Option(help="exact, or fast (bfloat16; the deviation is stated).")] = "exact"
+    trust: Annotated[bool, Option("--trust", help="Unpickle weights that could run code. Only for files you trust.")] = False
 
     def load(self) -> seewhy.Classifier:
         """The classifier, its preparation changed where the options say so."""
@@ -102,3 +95,29 @@ def _size(text: str | None) -> int | tuple[int, int] | None:
     except ValueError:
         raise OptionError(f"--size {text}: write 224, or ROWS,COLUMNS.") from None
     return sides[0] if len(sides) == 1 else (sides[0], sides[-1])
+
+
+def spread(function: Callable[..., None]) -> Callable[..., None]:
+    """The command with its parameters that are dataclasses taken apart: each of their fields becomes a flag."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
+    flags: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in groups:
+            inner = get_type_hints(groups[name], include_extras=True)
+            flags += [
+                inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=inner[field.name])
+                for field in dataclasses.fields(groups[name])
+            ]
+        else:
+            flags.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name]))
+
+    @functools.wraps(function)
+    def command(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
+        function(**given)
+
+    command.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined]
+    command.__annotations__ = {flag.name: flag.annotation for flag in flags}
+    return command
