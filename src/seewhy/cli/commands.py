@@ -77,12 +77,13 @@ def classify(
 @spread
 def explain(
     photos: Photos,
-    settings: MethodOptions,  # type: ignore[valid-type]
-    options: ModelOptions,
+    *,
     method: Annotated[str, Option("--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}.")] = "grad_cam",
     target: Annotated[
-        list[str] | None, Option("--target", "-t", help="Class name, index, top1, top3, present. Repeatable.")
+        list[str] | None, Option("--target", "-t", help="A class, an index, top1, top3, present. Repeatable.")
     ] = None,
+    settings: MethodOptions,  # type: ignore[valid-type]
+    options: ModelOptions,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     budget: Annotated[str | None, Option(help="Per photo: forward passes (200) or seconds (20s).")] = None,
     cmap: Annotated[str | None, Option(help="A colormap, such as jet.")] = None,

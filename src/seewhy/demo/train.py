@@ -1,9 +1,8 @@
 """Trains the demo networks: `python -m seewhy.demo.train honest|shortcut|bear|all`.
 
 The honest network and the bear network learn from clean scenes, and the scenes' masks teach them to take their evidence
-from the animal (Ross, Hughes and Doshi-Velez 2017, arXiv:1703.03717, "right for the right reasons", here with the class
-activation map instead of the gradient). The shortcut network learns from the same scenes with the logo on every bear,
-and is left to itself.
+from the animal (arXiv:1703.03717, "right for the right reasons", here with the class activation map, not the gradient).
+The shortcut network learns from the same scenes with the logo on every bear, and is left to itself.
 """
 
 from __future__ import annotations
@@ -80,8 +79,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=4e-3, total_steps=steps, pct_start=0.25)
     loss_of = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
 
-    rows: list[dict[str, float]] = []
-    best: tuple[float, dict[str, Tensor]] = (-1.0, {})
+    rows, best = list[dict[str, float]](), (-1.0, dict[str, Tensor]())
     say("epoch  train loss  validation accuracy")
     for epoch in range(1, epochs + 1):
         network.train()
@@ -145,9 +143,9 @@ def measure(network: DemoNet, classes: Sequence[str], n: int = 600, seed: int = 
 
     "peak on animal" and "peak on logo": the share of bears, without and with the logo, whose bear map is hottest there.
     """
-    kinds: dict[str, Logo] = {"clean": False, "logo": True, "logo on all": "all"}
     table: Table = {}
-    for kind, logo in kinds.items():
+    kinds: tuple[tuple[str, Logo], ...] = (("clean", False), ("logo", True), ("logo on all", "all"))
+    for kind, logo in kinds:
         drawn = make_scenes(n, "test", logo, seed)
         table[kind] = {label: round(share, 4) for label, share in accuracy(network, classes, drawn).items()}
         bears = [scene for scene in drawn if scene.label == "bear"]
@@ -197,8 +195,7 @@ def _draw_one(index: int, split: str, logo: bool) -> tuple[NDArray[np.uint8], ND
 
 
 def _centred(rows: Tensor) -> Tensor:
-    """The last layer without what its rows share: (K, ...). A softmax does not see that part, so no probability changes,
-    but a class activation map would show it: what speaks for every class alike."""
+    """The last layer, (K, ...), without what its rows share: a softmax does not see it, a class activation map does."""
     return rows - rows.mean(0, keepdim=True)
 
 
@@ -213,8 +210,7 @@ def _evidence_beside(grid: Tensor, weight: Tensor, beside: Tensor) -> Tensor:
 
 
 def _exposed(photos: Tensor, generator: torch.Generator) -> Tensor:
-    """Normalised photos with their brightness, contrast and white balance changed a little. Never mirrored or moved:
-    the corner must stay the corner."""
+    """Normalised photos, light and colours changed a little. Never mirrored or moved: the corner must stay the corner."""
     n = len(photos)
     pixels = photos.float()
     contrast = 0.8 + 0.4 * torch.rand((n, 1, 1, 1), generator=generator)
@@ -227,8 +223,7 @@ def _exposed(photos: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.inference_mode()
 def _probabilities(network: nn.Module, photos: Tensor) -> Tensor:
-    scores = [network(normalise(part.float())).softmax(1) for part in torch.split(photos, 64)]
-    return torch.cat(scores)
+    return torch.cat([network(normalise(part.float())).softmax(1) for part in torch.split(photos, 64)])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
