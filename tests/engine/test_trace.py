@@ -164,7 +164,7 @@ def test_channels_last_and_tokens_have_grids_too() -> None:
             return self.fc(self.norm(x).mean(1))
 
     found = traced(Mixed())
-    layouts = {found.name(s): (s.grid.layout, s.grid.rows, s.grid.columns, s.grid.skip) for s in found.on_path() if s.grid}
+    layouts = {found.name(s): (s.grid.layout, s.grid.rows, s.grid.columns, s.grid.skip) for s in found.path if s.grid}
     assert layouts["norm:1"] == ("channels last", 4, 6, 0)
     assert layouts["norm:2"] == ("tokens", 4, 6, 1)
     (second,) = found.find("norm:2")

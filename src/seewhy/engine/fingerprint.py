@@ -27,20 +27,19 @@ class Fingerprint:
     of the values (an edit through ``.data`` changes neither identity nor version)."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._modules = list(network.modules())
-        self._structure = [_structure(module) for module in self._modules]
+        self._network = network
+        self._modules = [_Module(module) for module in network.modules()]
         self._tensors = [*network.parameters(), *network.buffers()]
         self._versions = [_version(tensor) for tensor in self._tensors]
         self._views = [_spread(tensor.detach()) for tensor in self._tensors]
         self._values = self._sample()
-        self._network = network
 
     def holds(self, network: nn.Module) -> bool:
         """True when nothing has changed since. Costs about a millisecond for a hundred layers."""
         return (
             network is self._network
             # The modules known then, each with the children it has now: a replaced one shows in its parent.
-            and all(_structure(module) == known for module, known in zip(self._modules, self._structure, strict=True))
+            and all(module.state() == module.known for module in self._modules)
             and [_version(tensor) for tensor in self._tensors] == self._versions
             and all(torch.equal(a, b) for a, b in zip(self._sample(), self._values, strict=True))
         )
@@ -55,19 +54,33 @@ class Fingerprint:
         return [t.view(torch.int32) if t.dtype == torch.float32 else t.nan_to_num() for t in joined]
 
 
-def _structure(module: nn.Module) -> list[Any]:
+class _Module:
     """A module's children, weights and hooks by identity, its plain settings and replaced functions by value.
 
     Train or eval mode does not matter: the copy is in eval mode anyway.
     """
-    own = vars(module)
-    parts = [id(part) for kind in _PARTS for part in own.get(kind, {}).values()]  # TorchScript keeps them elsewhere
-    settings = [v for k, v in own.items() if k[0] != "_" and k != "training" and isinstance(v, _SETTINGS)]
-    return [parts, hooks_of(module), settings]
+
+    def __init__(self, module: nn.Module) -> None:
+        self._own = vars(module)
+        self._parts = [self._own[name] for name in _PARTS if name in self._own]  # TorchScript keeps them elsewhere
+        self._settings = [
+            name
+            for name, value in self._own.items()
+            if name[0] != "_" and name != "training" and isinstance(value, _SETTINGS)
+        ]
+        self.known = self.state()
+
+    def state(self) -> list[Any]:
+        """What it is now. A setting that is new shows in the count of attributes."""
+        parts = [id(part) for kind in self._parts if kind for part in kind.values()]
+        return [len(self._own), parts, *[self._own.get(name) for name in self._settings]]
 
 
-_PARTS = ("_modules", "_parameters", "_buffers")
 _SETTINGS = (int, float, str, tuple, FunctionType, BuiltinFunctionType)
+_PARTS = (
+    *("_modules", "_parameters", "_buffers"),
+    *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
+)
 
 
 def _version(tensor: torch.Tensor) -> tuple[int, int]:

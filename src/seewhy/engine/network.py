@@ -78,7 +78,7 @@ class PlannedNetwork:
         """The forward pass, written down. Raises MethodError for what cannot be watched inside."""
         if self.plan.trace is None:
             raise MethodError(CLOSED.format("TorchScript"))
-        if not self.plan.trace.on_path():
+        if not self.plan.trace.path:
             raise MethodError(
                 f"The forward pass of {self.name} cannot be followed to its scores (it leaves torch on the way): methods that "
                 "look inside are not possible."
@@ -176,7 +176,7 @@ class PlannedNetwork:
         trace = self.trace
         automatic = self.feature_step()
         made = []
-        for step in trace.on_path():
+        for step in trace.path:
             by_module = trace.name(step).partition(":")[0] in trace.calls
             if step.grid is None or not step.grid.has_cells or not (by_module or step == automatic):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -116,7 +117,8 @@ class Trace:
     output: int | None
     dense_head: DenseHead | None
 
-    def on_path(self) -> list[Step]:
+    @cached_property
+    def path(self) -> list[Step]:
         """The steps that the scores depend on, in order."""
         if self.output is None:
             return []
@@ -132,7 +134,7 @@ class Trace:
         The tensor that the head averages over space, where it does; then the activated or joined tensors, the last first;
         then any other tensor with more than one cell.
         """
-        steps = [step for step in self.on_path() if step.grid is not None and step.grid.has_cells]
+        steps = [step for step in self.path if step.grid is not None and step.grid.has_cells]
         chosen = [step for step in steps if is_feature(step)]
         others = [step for step in steps if not is_feature(step)]
         exact = [] if self.dense_head is None else [self.steps[self.dense_head.features]]
@@ -170,7 +172,7 @@ class Trace:
         for step in self.steps:
             if any(number in reached for number in step.inputs):
                 reached.add(step.number)
-        return [s for s in self.on_path() if s.number in reached and s.number not in (start, end)]
+        return [s for s in self.path if s.number in reached and s.number not in (start, end)]
 
 
 def is_feature(step: Step) -> bool:

@@ -163,24 +163,26 @@ class FeatureMethod(Method):
             signed=not self.relu,
             units=clf.head.unit(self.score),
             layer=layer,
-            notes=[self._notes(planned, step, maps_n, row) for maps_n, row in zip(arrays, targets, strict=True)],
+            notes=self._notes(planned, step, arrays, targets),
             details=[{"plan": planned.plan.words, "deviation": planned.plan.deviation} for _ in counts],
             forward=1.0,
             backward=0.0 if head is not None else float(max(counts)),
         )
 
-    def _notes(self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[Target]) -> list[str]:
-        """Why a map shows nothing, and what makes it unreliable."""
+    def _notes(self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[list[Target]]) -> list[list[str]]:
+        """For each photo: why a map shows nothing, and what makes it unreliable."""
         layer = planned.trace.name(step)
-        flattens = _flattens_grid(planned, step)
-        notes = [note for heat, target in zip(maps, targets, strict=False) for note in empty_notes(heat, target, layer)]
-        if notes and self.relu:
-            notes.append("relu=False shows what speaks against the class")
-        if flattens:
-            notes.append(
+        caveat = []
+        if _flattens_grid(planned, step):
+            caveat.append(
                 f"behind '{layer}' the head flattens the grid into a dense layer: a gradient that differs from place to place is "
                 f"averaged here, so {self.title} can be wrong"
             )
+        notes = []
+        for maps_of_photo, row in zip(maps, targets, strict=True):
+            empty = [note for heat, target in zip(maps_of_photo, row, strict=False) for note in empty_notes(heat, target, layer)]
+            cure = ["relu=False shows what speaks against the class"] if empty and self.relu else []
+            notes.append([*empty, *cure, *caveat])
         return notes
 
 
