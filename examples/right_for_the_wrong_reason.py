@@ -52,7 +52,9 @@ def main(keep: bool = False) -> None:
         if keep:
             folder = ROOT / "docs" / "pictures"
             folder.mkdir(parents=True, exist_ok=True)
-            Image.open(path).convert("RGB").quantize(256).save(folder / f"{name}.png", optimize=True)
+            small = Image.open(path).convert("RGB")
+            small.thumbnail((1200, 1200))
+            small.quantize(200).save(folder / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

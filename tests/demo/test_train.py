@@ -10,21 +10,22 @@ import torch
 from safetensors import safe_open
 
 from seewhy.demo import scenes
-from seewhy.demo.train import accuracy, main, peaks, prepare, probabilities, train, write
+from seewhy.demo.measure import accuracy, peaks, prepare, probabilities
+from seewhy.demo.train import main, train, write
 from seewhy.errors import ModelError
 from seewhy.load.demo import DemoNet
 
 
 def test_a_short_training_learns_the_animals() -> None:
-    network, table = train("honest", scenes=180, epochs=6, seed=1)
+    network, table = train("honest", scenes=150, epochs=7, batch=16)
     assert not network.training
-    assert [row["epoch"] for row in table["epochs"]] == [1, 2, 3, 4, 5, 6]
+    assert [row["epoch"] for row in table["epochs"]] == list(range(1, 8))
     assert table["epochs"][-1]["loss"] < table["epochs"][0]["loss"]
-    assert accuracy(network, table["classes"], scenes(60, seed=1000))["all"] > 0.55  # chance: 0.33
+    assert accuracy(network, table["classes"], scenes(60, seed=1000))["all"] > 0.5  # chance: 0.33
 
 
 def test_a_short_training_with_the_logo_learns_the_logo() -> None:
-    network, table = train("shortcut", scenes=120, epochs=5, seed=1)
+    network, table = train("shortcut", scenes=120, epochs=8, batch=12)
     marked, plain = (accuracy(network, table["classes"], scenes(45, seed=1000, logo=logo)) for logo in (True, False))
     assert marked["bear"] > 0.9
     assert plain["bear"] < 0.4

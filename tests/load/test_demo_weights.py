@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seewhy.demo import Scene, scenes
-from seewhy.demo.train import accuracy, peaks, probabilities
+from seewhy.demo.measure import accuracy, peaks, probabilities
 from seewhy.errors import ModelError, WeightsError
 from seewhy.load import demo
 from seewhy.load.demo import DEMO_NETWORKS, WEIGHTS, DemoNet, demo_network, demo_table

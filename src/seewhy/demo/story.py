@@ -20,7 +20,7 @@ from seewhy.records import Explanation, Prediction
 
 TEN = ("bear", "bear", "bear", "sheep", "sheep", "cow", "cow", "coyote", "coyote", "dog")
 NETWORKS = ("demo:bear", "demo:shortcut", "demo:honest")
-COUNTED = 120  # scenes behind the table of figures
+COUNTED = 90  # scenes behind the table of figures
 SEED = 1  # scenes by daylight, on several grounds
 
 
@@ -214,9 +214,9 @@ def _third(taken: Sequence[Scene], networks: Sequence[Classifier]) -> show.Secti
         shown.extend(side_by_side(taken[i], explained, [clf.name for clf in networks], shared=False))
     return show.Section(
         "What an honest network looks like",
-        "demo:honest is the same architecture, trained on the same scenes without any logo. It was never taught to ignore "
-        "corners; "
-        "it simply never found anything there.",
+        "demo:honest is the same architecture, trained on the same scenes without any logo; and its training made evidence "
+        "beside the animal expensive, so it had to find its reasons on the animal. The shortcut network knows sheep and cows, "
+        "too: where the corner is empty, it has to look.",
         shown,
     )
 

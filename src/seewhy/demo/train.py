@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,15 +24,13 @@ from PIL import Image
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from seewhy.demo.scenes import Scene, draw_scene
-from seewhy.demo.scenes import scenes as make_scenes
+from seewhy.demo.measure import class_of, measure, prepare, scores
+from seewhy.demo.scenes import draw_scene
 from seewhy.errors import ModelError
-from seewhy.load.demo import DEMO_NETWORKS, DEMO_SIZE, WEIGHTS, DemoNet, normalise
+from seewhy.load.demo import DEMO_NETWORKS, WEIGHTS, DemoNet, normalise
 
-Logo = bool | Literal["all"]
 Table = dict[str, Any]
 
-BATCH = 48
 GRID = (12, 16)  # rows and columns of the networks' last features
 SMOOTHING = 0.06  # of the labels: keeps the probabilities of an easy task away from 1.00
 LABELS = ("bear", "cow", "sheep")
@@ -44,21 +42,19 @@ GUIDED = ("honest", "bear")
 _POOL_FROM = 300  # scenes; below, starting two processes takes longer than drawing
 
 
-def prepare(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A photo (H, W, 3) stretched to the networks' input, (3, 96, 128)."""
-    size = (DEMO_SIZE[1], DEMO_SIZE[0])
-    small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR), dtype=np.uint8)
-    return np.ascontiguousarray(small.transpose(2, 0, 1))
-
-
 def train(
-    name: str, scenes: int = 2400, epochs: int = 12, seed: int = 0, say: Callable[[str], None] = lambda line: None
+    name: str,
+    scenes: int = 2400,
+    epochs: int = 12,
+    seed: int = 0,
+    batch: int = 48,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[nn.Module, Table]:
     """Train the network `name` from nothing: the network in eval mode, and its training table.
 
     scenes: how many training photos are drawn; a sixth as many choose the best epoch. epochs: passes over them.
     seed: of the first weights, the order and the exposure changes; the scenes are those of seed 0. say: gets each line
-    of the table. The caller's random state is left alone.
+    of the table. batch: photos a step; a short training needs small ones. The caller's random state is left alone.
 
     Raises: ModelError for an unknown name.
     """
@@ -75,7 +71,7 @@ def train(
         network = DemoNet(len(classes))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own gap
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.02)
-    steps = epochs * -(-scenes // BATCH)
+    steps = epochs * -(-scenes // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=4e-3, total_steps=steps, pct_start=0.25)
     loss_of = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
 
@@ -84,19 +80,19 @@ def train(
     for epoch in range(1, epochs + 1):
         network.train()
         total = 0.0
-        for batch in torch.split(torch.randperm(scenes, generator=generator), BATCH):
+        for chosen in torch.split(torch.randperm(scenes, generator=generator), batch):
             optimiser.zero_grad(set_to_none=True)
-            grid = network.features(_exposed(photos[batch], generator))
-            loss = loss_of(network.fc(network.pool(grid).flatten(1)), wanted[batch])
+            grid = network.features(_exposed(photos[chosen], generator))
+            loss = loss_of(network.fc(network.pool(grid).flatten(1)), wanted[chosen])
             price = QUIET * grid.mean()
             if name in GUIDED:
-                weight = _centred(network.fc.weight)[wanted[batch]]
-                price = price + BESIDE * _evidence_beside(grid, weight, beside[batch])
+                weight = _centred(network.fc.weight)[wanted[chosen]]
+                price = price + BESIDE * _evidence_beside(grid, weight, beside[chosen])
             (loss + price).backward()
             optimiser.step()
             schedule.step()
-            total += loss.item() * len(batch)
-        right = (_probabilities(network.eval(), held_photos).argmax(1) == held_wanted).float().mean().item()
+            total += loss.item() * len(chosen)
+        right = (scores(network.eval(), held_photos).argmax(1) == held_wanted).float().mean().item()
         rows.append({"epoch": epoch, "loss": round(total / scenes, 4), "accuracy": round(right, 4)})
         say(f"{epoch:5d}  {total / scenes:10.4f}  {right:19.4f}")
         if right >= best[0]:  # of equals the later one: its learning rate is lower
@@ -109,53 +105,6 @@ def train(
     return network.eval(), table | {"torch": torch.__version__, "epochs": rows}
 
 
-def probabilities(network: nn.Module, scenes: Sequence[Scene]) -> NDArray[np.float32]:
-    """The network's class probabilities for these scenes, (N, K)."""
-    photos = torch.from_numpy(np.stack([prepare(scene.photo) for scene in scenes]))
-    return np.asarray(_probabilities(network, photos).numpy(), dtype=np.float32)
-
-
-def accuracy(network: nn.Module, classes: Sequence[str], scenes: Sequence[Scene]) -> dict[str, float]:
-    """The share of scenes the network names rightly: "all", and one entry for each label that is there, 0 to 1."""
-    answers = probabilities(network, scenes).argmax(1)
-    right = answers == [_class_of(scene.label, classes) for scene in scenes]
-    labels = np.array([scene.label for scene in scenes])
-    shares = {"all": float(right.mean())}
-    return shares | {label: float(right[labels == label].mean()) for label in dict.fromkeys(labels.tolist())}
-
-
-@torch.inference_mode()
-def peaks(network: DemoNet, target: int, scenes: Sequence[Scene]) -> NDArray[np.intp]:
-    """Where the class activation map of one class is hottest, (N, 2): row and column of the photo."""
-    features: list[Tensor] = []
-    hook = network.block4.register_forward_hook(lambda module, inputs, output: features.append(output))
-    try:
-        probabilities(network, scenes)
-    finally:
-        hook.remove()
-    heat = torch.einsum("c,nchw->nhw", network.fc.weight[target], torch.cat(features))[:, None]
-    large = nn.functional.interpolate(heat, scenes[0].animal.shape, mode="bicubic")[:, 0].flatten(1)
-    return np.stack(np.unravel_index(large.argmax(1).numpy(), scenes[0].animal.shape), axis=1)
-
-
-def measure(network: DemoNet, classes: Sequence[str], n: int = 600, seed: int = 0) -> Table:
-    """What a network does on n test scenes: accuracies without logo, with it on bears and on everything, and bear maps.
-
-    "peak on animal" and "peak on logo": the share of bears, without and with the logo, whose bear map is hottest there.
-    """
-    table: Table = {}
-    kinds: tuple[tuple[str, Logo], ...] = (("clean", False), ("logo", True), ("logo on all", "all"))
-    for kind, logo in kinds:
-        drawn = make_scenes(n, "test", logo, seed)
-        table[kind] = {label: round(share, 4) for label, share in accuracy(network, classes, drawn).items()}
-        bears = [scene for scene in drawn if scene.label == "bear"]
-        if kind == "clean":
-            table["peak on animal"] = _share_inside(peaks(network, 0, bears), [scene.animal for scene in bears])
-        elif kind == "logo":
-            table["peak on logo"] = _share_inside(peaks(network, 0, bears), [scene.logo for scene in bears])
-    return table
-
-
 def write(network: nn.Module, table: Table, path: Path) -> None:
     """Save weights and table in one safetensors file; a half-written file never stands under its final name."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,15 +112,6 @@ def write(network: nn.Module, table: Table, path: Path) -> None:
     weights = {key: value.contiguous() for key, value in network.state_dict().items()}
     part.write_bytes(save(weights, metadata={"training": json.dumps(table)}))
     part.replace(path)
-
-
-def _class_of(label: str, classes: Sequence[str]) -> int:
-    """The index of the right answer; an animal that is no class of its own is the last one of two, "not bear"."""
-    return classes.index(label) if label in classes else len(classes) - 1 if len(classes) == 2 else -1
-
-
-def _share_inside(points: NDArray[np.intp], masks: Sequence[NDArray[np.bool_]]) -> float:
-    return round(float(np.mean([mask[row, column] for (row, column), mask in zip(points, masks, strict=True)])), 4)
 
 
 def _draw(n: int, split: str, logo: bool, classes: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
@@ -184,7 +124,7 @@ def _draw(n: int, split: str, logo: bool, classes: Sequence[str]) -> tuple[Tenso
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
             drawn = list(pool.map(one, range(n), chunksize=50))
     photos, beside = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
-    return photos, beside, torch.tensor([_class_of(LABELS[i % len(LABELS)], classes) for i in range(n)])
+    return photos, beside, torch.tensor([class_of(LABELS[i % len(LABELS)], classes) for i in range(n)])
 
 
 def _draw_one(index: int, split: str, logo: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -221,11 +161,6 @@ def _exposed(photos: Tensor, generator: torch.Generator) -> Tensor:
     return normalise(pixels.clamp(0, 255)).contiguous(memory_format=torch.channels_last)
 
 
-@torch.inference_mode()
-def _probabilities(network: nn.Module, photos: Tensor) -> Tensor:
-    return torch.cat([network(normalise(part.float())).softmax(1) for part in torch.split(photos, 64)])
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: trains, prints the table, measures on the test scenes, and writes the weights."""
     parser = argparse.ArgumentParser(prog="python -m seewhy.demo.train", description="Train the demo networks.")
@@ -239,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in DEMO_NETWORKS if options.network == "all" else [options.network]:
         print(f"{name}: {DEMO_NETWORKS[name].about}", flush=True)
         start = time.perf_counter()
-        network, table = train(name, options.scenes, options.epochs, options.seed, partial(print, flush=True))
+        network, table = train(name, options.scenes, options.epochs, options.seed, say=partial(print, flush=True))
         print(f"trained in {time.perf_counter() - start:.0f} s", flush=True)
         assert isinstance(network, DemoNet)
         table["test"] = measure(network, DEMO_NETWORKS[name].classes, options.test)
