@@ -64,9 +64,7 @@ class _Module:
         self._own = vars(module)
         self._parts = [self._own[name] for name in _PARTS if name in self._own]  # TorchScript keeps them elsewhere
         self._settings = [
-            name
-            for name, value in self._own.items()
-            if name[0] != "_" and name != "training" and isinstance(value, _SETTINGS)
+            name for name, value in self._own.items() if name[0] != "_" and name != "training" and isinstance(value, _SETTINGS)
         ]
         self.known = self.state()
 

@@ -227,16 +227,15 @@ def _seeds(clf: Classifier, output: Any, chosen: list[list[Chosen]], score: str)
     """
     if not isinstance(output, torch.Tensor):
         raise TargetError(f"The network returned {describe(output)}: pick a tensor with Classifier(output=...) first.")
-    (seeds, values) = ([], [])
-    for place in range(max(len(row) for row in chosen)):
-        slot = [row[place] if place < len(row) else row[0] for row in chosen]
-        with torch.enable_grad():
-            leaf = output.float().clone().requires_grad_()
-            value = _slot_value(clf, leaf, slot, score)
-            (seed,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
-        seeds.append(torch.zeros_like(leaf) if seed is None else seed)
-        values.append(value.detach())
-    return torch.stack(seeds), torch.stack(values)
+    count = max(len(row) for row in chosen)
+    slots = [[row[place] if place < len(row) else row[0] for row in chosen] for place in range(count)]
+    with torch.enable_grad():
+        # Each target has a copy of the output to itself, so that one backward pass gives all gradients.
+        leaf = output.float().expand(count, *output.shape).clone().requires_grad_()  # (K, N, ...)
+        values = torch.stack([_slot_value(clf, own, slot, score) for own, slot in zip(leaf, slots, strict=True)])
+        # A function that does not depend on the output has no gradient anywhere.
+        (seeds,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True) if values.requires_grad else (None,)
+    return torch.zeros_like(leaf) if seeds is None else seeds, values.detach()
 
 
 def _slot_value(clf: Classifier, leaf: torch.Tensor, slot: list[Chosen], score: str) -> torch.Tensor:
