@@ -54,7 +54,7 @@ def main(keep: bool = False) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             small = Image.open(path).convert("RGB")
             small.thumbnail((1200, 1200))
-            small.quantize(200).save(folder / f"{name}.png", optimize=True)
+            small.save(folder / f"{name}.jpg", quality=88)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_links_lead_somewhere() -> None:
 
 def test_the_checklist_names_what_exists() -> None:
     text = (ROOT / "docs" / "checklist.md").read_text()
-    for name in re.findall(r"`([\w/]+\.(?:py|png|md))(?:::(\w+))?`", text):
+    for name in re.findall(r"`([\w/]+\.(?:py|png|jpg|md))(?:::(\w+))?`", text):
         (path, test) = name
         assert (ROOT / path).is_file(), f"docs/checklist.md names {path}"
         assert not test or re.search(rf"def {test}\b", (ROOT / path).read_text()), f"{path} has no {test}"

@@ -6,6 +6,7 @@ command line's flags, the saved record and the documentation's table come from t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -84,7 +85,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Method(ABC):
     """A way to explain. Subclasses are frozen dataclasses whose fields are their settings."""
 
     name: ClassVar[str]
@@ -93,9 +94,9 @@ class Method:
     source: ClassVar[str]  # the paper
     cost: ClassVar[str]  # in passes, in words
 
+    @abstractmethod
     def heat(self, subject: Subject) -> Heat:
         """The maps of a batch, raw."""
-        raise NotImplementedError
 
     @classmethod
     def setting_names(cls) -> list[str]:
@@ -120,10 +121,10 @@ class FeatureMethod(Method):
     relu: bool = True
     score: str = field(default="logit", metadata={"choices": ("logit", "probability", "log_odds")})
 
+    @abstractmethod
     def combine(self, features: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
         """The method's equation: features ``(N, 1, c, h, w)`` and gradients ``(N, K, c, h, w)`` (or constant over a map:
         ``(N, K, c, 1, 1)``) to maps ``(N, K, h, w)``, before the final ReLU."""
-        raise NotImplementedError
 
     def heat(self, subject: Subject) -> Heat:
         """The maps of a batch, raw: one forward pass, then one sweep back for all targets, or none where the head is linear."""
