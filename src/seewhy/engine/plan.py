@@ -177,7 +177,8 @@ def _copied(network: nn.Module) -> nn.Module | None:
     if any(isinstance(vars(module).get("forward"), FunctionType) for module in network.modules()):
         return None  # a function put in the place of forward may hold on to the network itself: its copy would run that
     try:
-        own = copy.deepcopy(network)
+        with torch.inference_mode(False):  # else the copy's weights could take no part in a backward pass
+            own = copy.deepcopy(network)
     except Exception:  # whatever a person's module raises when it is copied, it then runs as it is
         return None
     theirs = {id(part) for part in (*network.modules(), *network.parameters(), *network.buffers())}
