@@ -226,6 +226,26 @@ def test_ctrl_c_is_no_traceback(run, photos: Path, monkeypatch: pytest.MonkeyPat
     assert err == "Interrupted.\n"
 
 
+def test_a_model_file_may_import_torchvision(run, photos: Path) -> None:
+    """Beside a CPU torch that import fails by itself; in a process of its own, where nobody has repaired it yet."""
+    import subprocess
+
+    Path("tv.py").write_text(
+        "import torchvision\ndef build():\n    return torchvision.models.squeezenet1_1(weights=None, num_classes=3)\n"
+    )
+    command = [sys.executable, "-m", "seewhy", "classify", str(photos / "a.png"), "--model", "tv.py:build", "--size", "64"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "class 0 (0." in done.stdout
+
+
+def test_pictures_of_an_earlier_run_are_no_photos(run, photos: Path) -> None:
+    run("explain", photos / "a.png", "--model", "demo:honest", "-o", str(photos / "a-grad_cam.png"))
+    code, out, _ = run("classify", str(photos / "*.png"), "--model", "demo:honest")
+    assert code == 0
+    assert "grad_cam" not in out
+
+
 def test_the_demo_page_tells_the_story(run) -> None:
     code, out, _ = run("demo", "-o", "story/demo.html")
     page = Path("story/demo.html").read_text()

@@ -459,3 +459,13 @@ def test_none_stays_none_and_a_preprocess_itself() -> None:
     own = Preprocess(size=8)
     assert prepares(None) is None
     assert prepares(own) is own
+
+
+def test_numbers_of_0_to_255_are_refused_as_mean_and_std() -> None:
+    for settings, message in (
+        ({"mean": [127]}, "mean=[127]: it is in units of [0, 1]; divide numbers of 0-255 by 255."),
+        ({"mean": 0.5, "std": 127.5}, "std=127.5: it is in units of [0, 1]; divide numbers of 0-255 by 255."),
+    ):
+        with pytest.raises(OptionError) as error:
+            Preprocess(**settings)
+        assert str(error.value) == message

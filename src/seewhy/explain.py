@@ -22,7 +22,7 @@ from seewhy.geometry import Array
 from seewhy.methods import METHODS, Heat, Method, Subject
 from seewhy.methods.base import empty_notes
 from seewhy.records import Cost, Explanation, Photo
-from seewhy.targets import Wish, choose, wishes
+from seewhy.targets import PRESENT, Wish, choose, wishes
 
 
 def explain(
@@ -93,9 +93,9 @@ class _Work:
         subject = Subject(self.clf, self.inside, self.clf.inputs(photos), wanted, self.seed)
         heat = self.method.heat(subject)
         seconds = (time.perf_counter() - start) / len(batch)
-        return [self._one(photo, heat, n, seconds) for n, photo in enumerate(photos)]
+        return [self._one(photo, heat, n, seconds, wanted[n]) for n, photo in enumerate(photos)]
 
-    def _one(self, photo: Photo, heat: Heat, n: int, seconds: float) -> Explanation:
+    def _one(self, photo: Photo, heat: Heat, n: int, seconds: float, wanted: Sequence[Wish]) -> Explanation:
         clf = self.clf
         return Explanation(
             maps=np.ascontiguousarray(heat.maps[n], dtype=np.float32),
@@ -108,7 +108,7 @@ class _Work:
             seed=self.seed,
             units=heat.units,
             cost=Cost(heat.forward, heat.backward, seconds),
-            notes=[*photo.notes, *_reading_notes(clf, heat, n), *heat.notes[n]],
+            notes=[*photo.notes, *_reading_notes(clf, heat, n, wanted), *heat.notes[n]],
             details=heat.details[n],
             predictions=[] if heat.scores is None else clf.predictions(heat.scores[n], 5),
             model=clf.name,
@@ -117,9 +117,11 @@ class _Work:
         )
 
 
-def _reading_notes(clf: Classifier, heat: Heat, n: int) -> list[str]:
+def _reading_notes(clf: Classifier, heat: Heat, n: int, wanted: Sequence[Wish]) -> list[str]:
     """How the output was read, where that is not the obvious way."""
     notes = []
+    if "present" in wanted and heat.scores is not None and not (heat.scores[n] > PRESENT).any():
+        notes.append(f"no class is above {PRESENT}: the strongest one is explained")
     if clf.head.kind == "none" or any(target.index is None for target in heat.chosen[n]):
         notes.append("the value itself is explained, not a logit or a probability")
     if clf.returns_probabilities:

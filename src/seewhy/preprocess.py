@@ -86,6 +86,8 @@ class Preprocess:
             value = getattr(self, name)
             if value is not None and np.asarray(value).dtype.kind not in "iuf":
                 raise OptionError(f"{name}={value!r}: write numbers in units of [0, 1].")
+            if value is not None and float(np.abs(np.asarray(value)).max(initial=0)) > (1 if name == "mean" else 10):
+                raise OptionError(f"{name}={value!r}: it is in units of [0, 1]; divide numbers of 0-255 by 255.")
             if value is not None and np.size(value) not in (1, self.channels):
                 raise OptionError(f"{name} has {np.size(value)} values for {self.channels} channels.")
         if self.std is not None and not np.all(np.asarray(self.std) > 0):

@@ -162,7 +162,8 @@ def test_a_flatten_head_is_refused(small_photos: torch.Tensor) -> None:
         seewhy.explain(seewhy.Classifier(network), small_photos[0], method="cam")
     assert str(error.value) == (
         "CAM needs a head that averages the feature maps and applies one dense layer. The head of Sequential is linear: its "
-        "dense layer ('3') reads every place by itself instead of their average. Use method='grad_cam'."
+        "dense layer ('3') reads every place by itself instead of their average. Use method='grad_cam', or 'hires_cam' where "
+        "each place has its own weight."
     )
 
 

@@ -52,7 +52,7 @@ def test_captions_carry_rank_and_reason(explained):
     assert [panel.caption for panel in shown] == [
         "The network saw what is framed. The seed does not matter.",
         "",
-        "The network's choice number 2. Empty map: zero everywhere. The evidence for 'bear' is all negative: try relu=False.",
+        "The network's choice number 2. The evidence for 'bear' is all negative: try relu=False.",
         "The network's choice number 3. Flat map: 2.5 everywhere, so it points nowhere.",
     ]
     assert panels(e, notes=False)[0].caption == "The network saw what is framed."

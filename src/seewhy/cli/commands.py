@@ -14,7 +14,7 @@ from typer import Option
 
 import seewhy
 from seewhy.cli.files import Batch, Names, expand, write_table
-from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, out, spread
+from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, err, out, spread
 from seewhy.records import write_whole
 
 app = typer.Typer(
@@ -161,6 +161,7 @@ def demo(
     """A page that tells the story: networks that answer alike, and one of them only looks into a corner."""
     from seewhy.demo.story import SEED, page
 
+    err.print("Drawing scenes and asking three networks: about half a minute ...")
     path = write_whole(Path(output), page(SEED if seed is None else seed).encode())
     out.print(Text(f"The story of three networks: {path.resolve()}"))
 

@@ -31,18 +31,24 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file() and not _is_ours(p))
             if not inside:
                 raise PhotoError(f"There is no photo in the folder '{pattern}' ({listed(PHOTO_SUFFIXES, 20)}).")
             found.extend(inside)
         elif not path.exists() and any(mark in pattern for mark in "*?["):
-            matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match))
+            globbed = (Path(match) for match in glob.glob(pattern, recursive=True))
+            matches = sorted(match for match in globbed if not match.is_dir() and not _is_ours(match))
             if not matches:
                 raise PhotoError(f"No file matches '{pattern}'.")
             found.extend(matches)
         else:
             found.append(path)
     return list(dict.fromkeys(found))
+
+
+def _is_ours(path: Path) -> bool:
+    """True for a picture that an earlier run wrote beside the photos: it is no photo."""
+    return path.stem.rpartition("-")[2] in seewhy.METHODS and path.suffix == ".png"
 
 
 @dataclasses.dataclass

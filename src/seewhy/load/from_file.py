@@ -16,6 +16,7 @@ from torch import nn
 from seewhy.classifier import Classifier
 from seewhy.engine.plan import unwrap
 from seewhy.errors import ModelError, WeightsError, did_you_mean, listed
+from seewhy.load import from_torchvision
 from seewhy.load.parts import Parts
 from seewhy.load.weights import fit, read_weights
 
@@ -79,15 +80,32 @@ def _own_folder(folder: Path) -> Iterator[None]:
 
 def _run(path: Path) -> ModuleType:
     """The file as a module."""
+    try:
+        return _execute(path)
+    except (Exception, SystemExit) as error:
+        if from_torchvision.MISSING not in str(error):
+            raise _failed(path, error) from error
+    from_torchvision.models()  # the file wants torchvision beside a CPU torch: once that is mended, the file runs
+    try:
+        return _execute(path)
+    except (Exception, SystemExit) as error:
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: BaseException) -> ModelError:
+    return ModelError(f"'{path}' cannot be run: {type(error).__name__}: {error}")
+
+
+def _execute(path: Path) -> ModuleType:
     name = f"seewhy_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ModelError(f"'{path}' cannot be run as Python.")
+        raise ImportError("it is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException:
         del sys.modules[name]
-        raise ModelError(f"'{path}' cannot be run: {type(error).__name__}: {error}") from error
+        raise
     return module

@@ -23,6 +23,7 @@ from seewhy.preprocess import Preprocess
 
 # What torchvision's compiled part declares and classification does not use. Its published wheel is built for CUDA; beside a
 # CPU build of torch that part does not load, and the import stops at these two names.
+MISSING = "operator torchvision::nms does not exist"
 _OPERATORS = ("nms", "qnms")
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 

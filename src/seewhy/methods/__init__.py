@@ -5,12 +5,14 @@ from __future__ import annotations
 from seewhy.methods.base import Heat, Method, Subject
 from seewhy.methods.cam import Cam
 from seewhy.methods.grad_cam import GradCam
+from seewhy.methods.hires_cam import HiResCam
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
     for method in (
         Cam,
         GradCam,
+        HiResCam,
     )
 }
 

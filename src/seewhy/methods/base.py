@@ -117,6 +117,8 @@ class FeatureMethod(Method):
     relu : leave out what speaks against the target. score : "logit", "probability" or "log_odds".
     """
 
+    averages: ClassVar[bool] = True  # the gradient over the grid, as Grad-CAM does
+
     layer: str | nn.Module | None = None
     relu: bool = True
     score: str = field(default="logit", metadata={"choices": ("logit", "probability", "log_odds")})
@@ -174,10 +176,10 @@ class FeatureMethod(Method):
         """For each photo: why a map shows nothing, and what makes it unreliable."""
         layer = planned.trace.name(step)
         caveat = []
-        if _flattens_grid(planned, step):
+        if self.averages and _flattens_grid(planned, step):
             caveat.append(
-                f"behind '{layer}' the head flattens the grid into a dense layer: a gradient that differs from place to place is "
-                f"averaged here, so {self.title} can be wrong"
+                f"{self.title} is unreliable on this network: behind '{layer}' the head flattens the grid, so each place has a "
+                "gradient of its own, and averaging mixes them up: use method='hires_cam'"
             )
         notes = []
         for maps_of_photo, row in zip(maps, targets, strict=True):

@@ -140,7 +140,8 @@ def _unfit(planned: PlannedNetwork) -> str:
         why = "something stands between the average and the dense layer"
     return (
         f"CAM needs a head that averages the feature maps and applies one dense layer. The head of {planned.name} is "
-        f"{forms(tail)}: {why}. Use method='grad_cam'."
+        f"{forms(tail)}: {why}. Use method='grad_cam'"
+        + (", or 'hires_cam' where each place has its own weight." if dense and not _averages(tail) else ".")
     )
 
 

@@ -103,12 +103,12 @@ def panels(
     first = "; ".join(str(prediction) for prediction in explanation.predictions[:3]) or explanation.photo.name
     (own, general) = _notes(explanation) if notes else ([[]] * len(maps), [])
     general = ["The network saw what is framed."] * photo.geometry.cropped + general
-    shown = [Panel(first, frame(photo.original, photo.geometry), " ".join(general))]
+    shown = [Panel(first, frame(photo.original, photo.geometry), _sentences(general))]
     for target, values, bar, said in zip(explanation.targets, maps, bars, own, strict=True):
         drawn = overlay(photo.original, values, cmap, alpha, (bar.low, bar.high), signed)
         words = [] if target.rank in (None, 1) else [f"The network's choice number {target.rank}."]
-        words += _emptiness(values) + said + ["Interrupted: what was reached so far."] * explanation.partial
-        shown.append(Panel(str(target), drawn, " ".join(words), bar))
+        words += (said or _emptiness(values)) + ["Interrupted: what was reached so far."] * explanation.partial
+        shown.append(Panel(str(target), drawn, _sentences(words), bar))
     return shown
 
 
@@ -144,6 +144,11 @@ def _notes(explanation: Explanation) -> tuple[list[list[str]], list[str]]:
     own = [[note for note in explanation.notes if name in note] for name in names]
     rest = [note for note in explanation.notes if not any(name in note for name in names)]
     return own, [*explanation.photo.notes, *rest]
+
+
+def _sentences(notes: list[str]) -> str:
+    """Notes one after the other, each with its capital and its full stop."""
+    return " ".join(note[:1].upper() + note[1:] + ("" if note.endswith((".", "!", "?")) else ".") for note in notes)
 
 
 def _emptiness(values: Any) -> list[str]:
