@@ -216,7 +216,7 @@ def _third(taken: Sequence[Scene], networks: Sequence[Classifier]) -> show.Secti
         "What an honest network looks like",
         "demo:honest is the same architecture, trained on the same scenes without any logo; and its training made evidence "
         "beside the animal expensive, so it had to find its reasons on the animal. The shortcut network knows sheep and cows, "
-        "too: where the corner is empty, it has to look.",
+        "too: where the corner is empty it has to look, if not always at the animal.",
         shown,
     )
 
