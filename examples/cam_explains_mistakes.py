@@ -5,12 +5,21 @@ The camera of the document is a photo here; frames of several sizes show that a 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from common import cam_figure, classifier, has_real_data, photo, save
 
 import seewhy
 
 ASKED = [("Loafer", 0), ("mouse", 1), ("coffee_mug", 2), ("buckle", 4)]
+
+
+def a_mistake() -> tuple[seewhy.Classifier, Any, str]:
+    """A network, a photo that it gets wrong, and what is on it: a dark Labrador, or a bear without the logo."""
+    if has_real_data():
+        return classifier(), photo("Labrador_retriever", 0), "Labrador retriever"
+    return seewhy.load("demo:shortcut"), photo("bear", 0), "bear"
 
 
 def main() -> None:
@@ -22,14 +31,15 @@ def main() -> None:
         save(cam_figure(clf, taken), f"001_{name.lower()}")
 
     # On a mistake, compare the map of the true class with that of the answer: both from one forward pass.
-    mouse = photo("mouse", 1)
-    truth = "mouse" if has_real_data() else "cow"
-    e = seewhy.explain(clf, mouse, method="cam", target=["top1", truth])
+    (wrong, mistaken, truth) = a_mistake()
+    e = seewhy.explain(wrong, mistaken, method="cam", target=["top1", truth])
+    print(f"answer {e.targets[0]}, truth {e.targets[1]}: rank {e.targets[1].rank}")
     save(e.image(), "001_answer_and_truth")
 
     # The identity that makes it exact: mean(M) + b = logit.
-    gap = e.maps.mean(axis=(1, 2)) + e.details["bias"] - clf.logits(mouse)[0][[t.index for t in e.targets]]
+    gap = e.maps.mean(axis=(1, 2)) + e.details["bias"] - wrong.logits(mistaken)[0][[t.index for t in e.targets]]
     print(f"mean(M) + b - logit: {np.abs(gap).max():.1e}")
+    mouse = photo("mouse", 1)
 
     for side in (160, 227, 320, 448):
         larger = classifier().with_preprocess(size=side, resize="shorter", crop=False)

@@ -15,12 +15,13 @@ def main() -> None:
     pixels = horn.pixels.transpose(1, 2, 0).astype(np.uint8)  # as the network gets it, (H, W, 3)
     print(f"{size[0]}×{size[1]}: {'; '.join(str(p) for p in clf.classify(pixels))}")
 
+    # The sides and the grey are the document's; the places are those of this photo's horn and of the wall beside it.
     side = round(71 * size[0] / 224)
-    for name, (row, column) in {"a": (77, 108), "b": (15, 80)}.items():
+    for name, (row, column) in {"on_the_horn": (72, 36), "beside_it": (15, 120)}.items():
         masked = pixels.copy()
         (top, left) = (round(row * size[0] / 224), round(column * size[1] / 224))
         masked[top : top + side, left : left + side] = 128
-        print(f"square {name} at rows {top}-{top + side}: {'; '.join(str(p) for p in clf.classify(masked))}")
+        print(f"square {name.replace('_', ' ')}, rows {top}-{top + side}: {'; '.join(str(p) for p in clf.classify(masked))}")
         save(masked, f"003_square_{name}")
     save(seewhy.explain(clf, photo("French_horn", 2)).image(), "003_grad_cam")
 

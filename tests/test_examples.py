@@ -57,3 +57,17 @@ def test_deep_and_shallow(to_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None
     module.main()
     axes = kept["002_deep_and_shallow"].axes
     assert [a.get_title() for a in axes] == ["", "Deep Layer", "Shallow Layer"]
+
+
+def test_the_mistake_is_one_and_its_two_maps_differ(to_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("cam_explains_mistakes")
+    for real in (False, True):
+        if real and not common.has_real_data():
+            continue
+        with monkeypatch.context() as patched:
+            if not real:
+                patched.setattr(common, "DATA", to_tmp / "nothing")
+            (clf, taken, truth) = module.a_mistake()
+            e = seewhy.explain(clf, taken, method="cam", target=["top1", truth])
+        assert e.targets[0].name != truth == e.targets[1].name
+        assert not np.allclose(e.maps[0], e.maps[1])
