@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from bench import gradcam, imports, memory, pointing
+from bench import gradcam, imports, memory, perturbation, pointing
 from bench.timing import ROOT, Figure, console, machine, options, read, save, show_figures, table
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -23,7 +23,10 @@ def measure(quick: bool) -> list[Figure]:
     show_figures("Pointing", pointed)
     rows = gradcam.measure(("squeezenet1_0", "resnet18"), 3) if quick else gradcam.measure()
     gradcam.show(rows)
-    return [*imported, *kept, *pointed, *(figure for row in rows for figure in row.figures())]
+    hidden = perturbation.measure(**perturbation.QUICK) if quick else perturbation.measure()
+    perturbation.show(hidden)
+    explained = [*(figure for row in rows for figure in row.figures()), *(figure for row in hidden for figure in row.figures)]
+    return [*imported, *kept, *pointed, *explained]
 
 
 def compare(figures: list[Figure], recorded: Path = RECORDED) -> list[Figure]:

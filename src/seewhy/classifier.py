@@ -272,7 +272,7 @@ class Classifier:
                 pixels = self.inputs([self.read(Picture(np.zeros((*self.input_size, 3), np.uint8)))])
             # Noise: on a real photo a head could average by chance, on a blank one every head would.
             noise = torch.rand((2, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
-            trial = self._normalised(noise * 255 if self.preprocess is not None else noise * 4 - 2)
+            trial = self.normalised(noise * 255 if self.preprocess is not None else noise * 4 - 2)
             self._planned = PlannedNetwork(self.network, trial, self.pick, self.precision, self.name)
             return self._planned
 
@@ -288,15 +288,16 @@ class Classifier:
         planned : what :meth:`planned` gave a moment ago; looking for changes once per call is enough.
         """
         if self.is_module:
-            return (planned or self.planned(pixels)).run(self._normalised(pixels), steps, graph)
-        with torch.no_grad():
-            output = self.network(self._normalised(pixels))
-        output = self.pick(output)
-        if isinstance(output, (np.ndarray, list)):
-            output = torch.from_numpy(np.asarray(output, dtype=np.float32))
-        return Run(output, ())
+            return (planned or self.planned(pixels)).run(self.normalised(pixels), steps, graph)
+        return Run(self.answer(self.normalised(pixels)), ())
 
-    def _normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+    def answer(self, inputs: torch.Tensor) -> Any:
+        """What a callable gives for ``(N, C, h, w)`` of its own inputs."""
+        with torch.no_grad():
+            output = self.pick(self.network(inputs))
+        return torch.from_numpy(np.asarray(output, dtype=np.float32)) if isinstance(output, (np.ndarray, list)) else output
+
+    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
         """Normalised, and in the precision of a network that has been made half as wide."""
         with torch.inference_mode(False), torch.no_grad():
             inputs = self.normalise(pixels.detach().clone())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -69,11 +70,14 @@ def explain(
         asked = list(zip(read, wanted, strict=True))
         with random_state(seed), runner.Progress(progress, len(read), made.title) as bar:
             inside = clf.planned(clf.inputs(read[:1])) if clf.is_module else None
-            work = _Work(clf, inside, made, seed)
-            size = clf.batch_size(batch_size, inside, len(read))
+            work = _Work(clf, inside, made, seed, batch_size, limit, bar, not is_many(photo))
+            size = 1 if made.sweeps else clf.batch_size(batch_size, inside, len(read))
             for count, batch in runner.in_batches(asked, size, lambda item: item[0].pixels.shape, work):
                 explanations.extend(batch)
-                bar.advance(count, batch[-1])
+                if made.sweeps:
+                    bar.finish_photo(round(batch[-1].cost.forward))
+                else:
+                    bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
     return explanations if is_many(photo) else explanations[0]
 
 
@@ -85,12 +89,31 @@ class _Work:
     inside: PlannedNetwork | None
     method: Method
     seed: int
+    batch_size: int | None
+    budget: runner.Budget
+    bar: runner.Progress
+    alone: bool
 
     def __call__(self, batch: Sequence[tuple[Photo, list[Wish]]]) -> list[Explanation]:
         start = time.perf_counter()
         photos = [photo for photo, _ in batch]
         wanted = [wishes_of_one for _, wishes_of_one in batch]
-        subject = Subject(self.clf, self.inside, self.clf.inputs(photos), wanted, self.seed)
+
+        def report(count: int, sketch: Callable[[], Heat], said: str) -> None:
+            self.bar.advance(count, lambda: self._one(photos[0], sketch(), 0, time.perf_counter() - start, wanted[0]), said)
+
+        subject = Subject(
+            self.clf,
+            self.inside,
+            self.clf.inputs(photos),
+            wanted,
+            self.seed,
+            batch_size=self.batch_size,
+            budget=self.budget,
+            interruptible=self.alone,
+            expect=self.bar.expect,
+            report=report,
+        )
         heat = self.method.heat(subject)
         seconds = (time.perf_counter() - start) / len(batch)
         return [self._one(photo, heat, n, seconds, wanted[n]) for n, photo in enumerate(photos)]
@@ -107,6 +130,8 @@ class _Work:
             layer=heat.layer,
             seed=self.seed,
             units=heat.units,
+            partial=heat.partial,
+            lattice=heat.lattice,
             cost=Cost(heat.forward, heat.backward, seconds),
             notes=[*photo.notes, *_reading_notes(clf, heat, n, wanted), *heat.notes[n]],
             details=heat.details[n],

@@ -63,6 +63,22 @@ class Geometry:
         return rows, columns
 
 
+@dataclass(frozen=True)
+class Lattice:
+    """Where the samples of a map lie on the network's input, when they do not cover it evenly: (first, step) of each axis.
+
+    In continuous input pixels; occlusion's masks have their centres there.
+    """
+
+    rows: tuple[float, float]
+    columns: tuple[float, float]
+
+    def read_at(self, axis: int, positions: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+        """Input positions in units of samples (sample k covers k to k + 1); the outermost sample goes on beyond the last one."""
+        (first, step) = (self.rows, self.columns)[axis]
+        return np.clip((positions - first) / step, 0, count - 1) + 0.5
+
+
 def _keys(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The cubic convolution kernel of Keys (1981) with a = -0.5."""
     x = np.abs(x)
@@ -104,27 +120,41 @@ def _sample(maps: Array, row_weights: Array, column_weights: Array) -> Array:
     return clipped
 
 
-def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic") -> Array:
-    """Maps ``(..., h, w)`` enlarged (or reduced, antialiased) to ``(..., H, W)``; half-pixel centres."""
+def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic", lattice: Lattice | None = None) -> Array:
+    """Maps ``(..., h, w)`` enlarged (or reduced, antialiased) to ``(..., H, W)``; half-pixel centres.
+
+    lattice : where the samples lie in the new map; None where they cover it evenly.
+    """
     maps = np.asarray(maps, dtype=np.float32)
-    weights = [
-        sample_weights(count, (np.arange(new) + 0.5) * count / new, count / new, upsample)
-        for count, new in zip(maps.shape[-2:], size, strict=True)
-    ]
+    weights = []
+    for axis, (count, new) in enumerate(zip(maps.shape[-2:], size, strict=True)):
+        (positions, shrink) = _samples(axis, np.arange(new, dtype=np.float64) + 0.5, count, new, lattice)
+        weights.append(sample_weights(count, positions, shrink, upsample))
     return _sample(maps, *weights)
 
 
-def map_on_photo(maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicubic") -> Array:
-    """Maps ``(..., h, w)`` that cover the network's input, laid on the photo ``(..., H, W)``.
+def _samples(
+    axis: int, positions: npt.NDArray[np.float64], count: int, length: int, lattice: Lattice | None
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Input positions in units of ``count`` samples, and samples per input pixel."""
+    if lattice is None:
+        return positions * count / length, count / length
+    return lattice.read_at(axis, positions, count), 1 / (lattice.rows, lattice.columns)[axis][1]
 
+
+def map_on_photo(maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicubic", lattice: Lattice | None = None) -> Array:
+    """Maps ``(..., h, w)`` over the network's input, laid on the photo ``(..., H, W)``.
+
+    lattice : where the samples lie on the input; None where they cover it evenly.
     NaN where a photo pixel's centre lies outside what the network saw.
     """
     maps = np.asarray(maps, dtype=np.float32)
     weights, outside = [], []
     scales = (geometry.rows[0], geometry.columns[0])
-    for count, length, scale, positions in zip(maps.shape[-2:], geometry.input, scales, geometry.input_positions(), strict=True):
-        cells = count / length  # samples of the map per input pixel
-        weights.append(sample_weights(count, positions * cells, cells / scale, upsample))
+    for axis, positions in enumerate(geometry.input_positions()):
+        (count, length) = (maps.shape[axis - 2], geometry.input[axis])
+        (read, shrink) = _samples(axis, positions, count, length, lattice)
+        weights.append(sample_weights(count, read, shrink / scales[axis], upsample))
         outside.append((positions < 0) | (positions > length))
     large = _sample(maps, *weights)
     large[..., outside[0][:, None] | outside[1][None, :]] = np.nan

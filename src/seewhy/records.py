@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.errors import RecordError
-from seewhy.geometry import Array, Geometry, map_on_photo, resize_map
+from seewhy.geometry import Array, Geometry, Lattice, map_on_photo, resize_map
 
 if TYPE_CHECKING:  # drawn only when asked for, so that reading a record needs no matplotlib
     from matplotlib.figure import Figure
@@ -115,6 +115,8 @@ class Explanation:
     cost : passes and seconds. notes : diagnoses in words. details : what the method found on the way.
     raw : gradient methods only, ``(K, C, H, W)``.
     model, weights, versions : the network's name, a hash of its weights, and the versions of seewhy and torch.
+    lattice : where the maps' samples lie on the network's input (occlusion: the centres of the masks); None where they cover it
+        evenly.
     """
 
     maps: Array
@@ -135,6 +137,7 @@ class Explanation:
     model: str = ""
     weights: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    lattice: Lattice | None = None
 
     @classmethod
     def from_map(cls, clf: Any, photo: Any, map: npt.ArrayLike, target: Any = "top1") -> Explanation:
@@ -148,11 +151,11 @@ class Explanation:
 
     def on_input(self, upsample: str = "bicubic") -> Array:
         """The maps enlarged to the network's input, ``(K, H, W)``."""
-        return resize_map(self.maps, self.photo.geometry.input, upsample)
+        return resize_map(self.maps, self.photo.geometry.input, upsample, self.lattice)
 
     def on_photo(self, upsample: str = "bicubic") -> Array:
         """The maps laid on the original photo, ``(K, H, W)``; NaN where the network did not see the photo."""
-        return map_on_photo(self.maps, self.photo.geometry, upsample)
+        return map_on_photo(self.maps, self.photo.geometry, upsample, self.lattice)
 
     def plot(self, ax: Any = None, **look: Any) -> Figure:
         """A matplotlib figure: the photo, then one overlay per target with its colour bar. See ``seewhy.show.figure``.
@@ -278,6 +281,7 @@ def _from_record(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
         notes=tuple(about.pop("notes")),
         **about,
     )
+    lattice = record.pop("lattice", None)
     details = record.pop("details") | {
         name.removeprefix("details/"): value for name, value in arrays.items() if name.startswith("details/")
     }
@@ -289,6 +293,7 @@ def _from_record(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
         targets=[Target(**target) for target in record.pop("targets")],
         predictions=[Prediction(**prediction) for prediction in record.pop("predictions")],
         cost=Cost(**record.pop("cost")),
+        lattice=None if lattice is None else Lattice(**{axis: tuple(value) for axis, value in lattice.items()}),
         **record,
     )
 

@@ -14,6 +14,7 @@ from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.plan import Plan, make_plan, plain_plan
 from seewhy.engine.probe import Run, pull_back, run
 from seewhy.engine.steps import Step, Trace
+from seewhy.engine.ways import Ways
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, did_you_mean
 from seewhy.records import Layer
 
@@ -41,6 +42,7 @@ class PlannedNetwork:
         self._trial = trial
         self.shape = trial.shape[1:]
         self._fingerprint = Fingerprint(network)
+        self.ways = Ways()
         self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], pick, precision), trial)
 
     def is_fresh(self) -> bool:
@@ -62,6 +64,20 @@ class PlannedNetwork:
                 _guarded(lambda: make_plan(self.network, inputs[:1], self._pick, "exact"), inputs)
             raise
         return done
+
+    def answer(self, prepared: torch.Tensor) -> Any:
+        """The class scores for inputs that ``plan.prepare`` has made ready."""
+
+        def work() -> Any:
+            with self.plan.ready():
+                return self._pick(self.plan.network(prepared))
+
+        return _guarded(work, prepared)
+
+    @property
+    def can_be_followed(self) -> bool:
+        """True where the network may be run on rectangles (``engine.incremental``): a private copy, watched once."""
+        return self.plan.trace is not None and not self.plan.as_is
 
     @cached_property
     def _unfolded(self) -> Plan:

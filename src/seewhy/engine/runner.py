@@ -20,7 +20,9 @@ Result = TypeVar("Result")
 ProgressCallback = Callable[[int, int, Any], None]
 
 MOST_ON_CPU = 16  # photos at once; more is no faster on few cores, and one waits longer for the first
+MOST_IN_SWEEP = 32  # masked copies at once, where nothing has been measured
 MOST_ON_GPU = 64
+_LONG = 2.0  # seconds; shorter work is not announced
 _SHARE = 0.25  # of the free memory
 
 
@@ -30,13 +32,16 @@ class Budget:
 
     passes: int | None = None
     seconds: float | None = None
+    auto: bool = False  # the method itself knows when it has seen enough
 
     @classmethod
     def of(cls, budget: int | float | str | None) -> Budget:
-        """An int is forward passes; a float or ``"20s"`` is seconds."""
+        """An int is forward passes; a float or ``"20s"`` is seconds; "auto" leaves it to the method."""
         if budget is None:
             return cls()
         text = str(budget).strip().lower()
+        if text == "auto":
+            return cls(auto=True)
         if isinstance(budget, bool) or not text:
             raise OptionError(f"budget={budget!r}: write forward passes (200) or seconds (20.0 or '20s').")
         try:
@@ -61,6 +66,7 @@ class Progress:
         self._may_draw = progress is not False and self._callback is None and sys.stderr.isatty()
         (self._total, self._what, self._done, self._start) = (total, what, 0, time.monotonic())
         self._bar: Any = None
+        self._passes_each: int | None = None  # None: photos are counted
 
     def __enter__(self) -> Progress:
         return self
@@ -69,11 +75,23 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def advance(self, count: int, partial: Any = None) -> None:
-        """``count`` more are done."""
+    def expect(self, each: int, seconds: float) -> None:
+        """Every photo takes ``each`` passes, the first one about ``seconds``: from now on passes are counted."""
+        if self._passes_each is None:
+            self._passes_each = each
+            self._total *= each
+            if self._may_draw and seconds > _LONG:
+                print(f"{self._what}: {self._total} forward passes, about {seconds * self._total / each:.0f} s", file=sys.stderr)
+
+    def finish_photo(self, used: int) -> None:
+        """A photo was done in ``used`` passes: what it did not need is taken off."""
+        self._total += used - (self._passes_each or used)
+
+    def advance(self, count: int, partial: Callable[[], Any] | None = None, said: str = "") -> None:
+        """``count`` more are done. partial : makes what can be shown so far. said : a word on it, for the bar."""
         self._done += count
         if self._callback is not None:
-            self._callback(self._done, self._total, partial)
+            self._callback(self._done, max(self._total, self._done), None if partial is None else partial())
         if not self._may_draw or time.monotonic() - self._start < 1 or self._done >= self._total:
             return
         if self._bar is None:
@@ -83,16 +101,17 @@ class Progress:
             self._bar = Bar(console=Console(stderr=True), transient=True)
             self._bar.add_task(self._what, total=self._total)
             self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=self._done)
+        words = f"{self._what}, {said}" if said else self._what
+        self._bar.update(self._bar.task_ids[0], completed=self._done, total=self._total, description=words)
 
 
-def batch_size(asked: int | None, bytes_each: int, device: torch.device) -> int:
+def batch_size(asked: int | None, bytes_each: int, device: torch.device, most_on_cpu: int = MOST_ON_CPU) -> int:
     """How many photos go through at once: what was asked for, else what a share of the free memory holds."""
     if asked is not None:
         if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
             raise OptionError(f"batch_size={asked!r}: write a whole number above 0.")
         return asked
-    most = MOST_ON_CPU if device.type == "cpu" else MOST_ON_GPU
+    most = most_on_cpu if device.type == "cpu" else MOST_ON_GPU
     return max(1, min(most, int(_SHARE * free_memory(device) / max(1, bytes_each))))
 
 

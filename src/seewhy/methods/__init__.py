@@ -6,6 +6,9 @@ from seewhy.methods.base import Heat, Method, Subject
 from seewhy.methods.cam import Cam
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.hires_cam import HiResCam
+from seewhy.methods.lime import Lime
+from seewhy.methods.occlusion import Occlusion
+from seewhy.methods.rise import Rise
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -13,6 +16,9 @@ METHODS: dict[str, type[Method]] = {
         Cam,
         GradCam,
         HiResCam,
+        Occlusion,
+        Lime,
+        Rise,
     )
 }
 

@@ -7,7 +7,7 @@ command line's flags, the saved record and the documentation's table come from t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -18,9 +18,10 @@ from torch import nn
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.probe import Run, pull_back
+from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, TargetError
-from seewhy.geometry import Array
+from seewhy.geometry import Array, Lattice
 from seewhy.head import describe
 from seewhy.records import Target
 from seewhy.targets import Chosen, Wish, choose
@@ -45,6 +46,12 @@ class Heat:
     details: list[dict[str, Any]]
     forward: float
     backward: float
+    partial: bool = False
+    lattice: Lattice | None = None
+
+
+def _silent(count: int, sketch: Callable[[], Heat], said: str) -> None:
+    """Nobody wants to know how far the work is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +59,9 @@ class Subject:
     """A batch to be explained: the classifier, the pixels ``(N, C, H, W)``, and what was asked for each photo.
 
     inside : the network ready to be looked into; None for a callable.
+    For methods that take many passes (``Method.sweeps``; N is 1 then): batch_size, budget : as given to ``explain``;
+    interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds) before the work starts;
+    report : is told how many more passes are done, how to make the heat so far, and a word on it.
     """
 
     clf: Classifier
@@ -59,6 +69,11 @@ class Subject:
     pixels: torch.Tensor
     wishes: Sequence[Sequence[Wish]]
     seed: int
+    batch_size: int | None = None
+    budget: Budget = field(default_factory=Budget)
+    interruptible: bool = False
+    expect: Callable[[int, float], None] = lambda passes, seconds: None
+    report: Callable[[int, Callable[[], Heat], str], None] = _silent
 
     @property
     def planned(self) -> PlannedNetwork:
@@ -93,6 +108,7 @@ class Method(ABC):
     summary: ClassVar[str]  # one plain paragraph: what it computes, what it tells, what it cannot say
     source: ClassVar[str]  # the paper
     cost: ClassVar[str]  # in passes, in words
+    sweeps: ClassVar[bool] = False  # many passes for each photo: photos are explained one at a time
 
     @abstractmethod
     def heat(self, subject: Subject) -> Heat:
@@ -106,7 +122,14 @@ class Method(ABC):
     def settings(self) -> dict[str, Any]:
         """The settings as plain values, for the record."""
         values = {name: getattr(self, name) for name in self.setting_names()}
-        return {name: type(v).__name__ if isinstance(v, nn.Module) else v for name, v in values.items()}
+        return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A setting for the record: modules by their class, arrays by their shape."""
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        return value.tolist() if value.ndim < 2 else f"an array {tuple(value.shape)}"
+    return type(value).__name__ if isinstance(value, nn.Module) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +180,7 @@ class FeatureMethod(Method):
             if not bool(torch.isfinite(maps).all()):
                 raise ModelError(f"Non-finite activations or gradients in '{layer}' ({leaf.dtype}): use precision='exact'.")
             arrays = maps.cpu().numpy()
-        targets = _with_values(chosen, values)
+        targets = with_values(chosen, values)
         counts = [len(row) for row in chosen]
         return Heat(
             maps=[rows[:count] for rows, count in zip(arrays, counts, strict=True)],
@@ -260,7 +283,7 @@ def _slot_value(clf: Classifier, leaf: torch.Tensor, slot: list[Chosen], score: 
     return value
 
 
-def _with_values(chosen: list[list[Chosen]], values: torch.Tensor) -> list[list[Target]]:
+def with_values(chosen: list[list[Chosen]], values: torch.Tensor) -> list[list[Target]]:
     """Function targets get the value they returned as their score."""
     table = values.cpu().numpy()  # (K, N)
     return [

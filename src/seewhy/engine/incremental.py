@@ -1,0 +1,495 @@
+"""Recompute only what a mask can reach: exact inference on masked copies of a photo whose untouched pass is kept.
+
+A mask changes a rectangle of the input. Behind every layer the changed rectangle is a little larger (by the kernel) and the
+map it lies in smaller (by the stride); outside of it everything is what the untouched photo gives. So the untouched pass is
+kept once, and for a batch of masks only the changed rectangles are carried from layer to layer: all of one size, each at its
+own place. The rim that a kernel reads around a rectangle comes from the kept pass. Where a rectangle covers most of its map,
+and at operations that are not known here, whole maps are put together and the network goes on with ordinary tensors.
+
+The network's own forward runs, so any Python code in it is followed as it is. The idea: Nakandala, Kumar and
+Papakonstantinou, "Incremental and Approximate Inference for Faster Occlusion-based Deep CNN Explanations", SIGMOD 2019.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.overrides import TorchFunctionMode
+
+MOST = 0.7  # a rectangle that covers more of its map than this is not worth carrying
+Places = npt.NDArray[np.int64]  # (n,) first row, or first column, of each mask's rectangle
+Size = tuple[int, int]
+
+
+class NotIncrementalError(Exception):
+    """The network does something that cannot be followed rectangle by rectangle: it has to run on whole maps."""
+
+
+class Patched(torch.Tensor):
+    """n maps ``(C, H, W)`` that equal one kept map except in a rectangle each.
+
+    patch : ``(n, C, h, w)``, the rectangles. rows, columns : where they begin. base : ``(1, C, H, W)``, the kept map.
+    last : True where the network sees the tensor as ``(n, H, W, C)``. viewed : another Patched shares the memory.
+    whole : the maps in full, once something has asked for them; from then on they count, and the rest is gone.
+    """
+
+    patch: torch.Tensor
+    rows: Places
+    columns: Places
+    base: torch.Tensor
+    last: bool
+    viewed: bool
+    whole: torch.Tensor | None
+
+    @staticmethod
+    def __new__(
+        cls, patch: torch.Tensor, rows: Places, columns: Places, base: torch.Tensor, last: bool = False, viewed: bool = False
+    ) -> Patched:
+        (_, channels, height, width) = base.shape
+        shape = (len(patch), height, width, channels) if last else (len(patch), channels, height, width)
+        make: Any = torch.Tensor._make_wrapper_subclass
+        made: Patched = make(cls, shape, dtype=patch.dtype, device=patch.device)
+        (made.patch, made.rows, made.columns, made.base, made.last, made.viewed) = (patch, rows, columns, base, last, viewed)
+        made.whole = None
+        return made
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        raise NotIncrementalError(f"{func} was reached from inside a function that is no torch function")
+
+    @property
+    def grid(self) -> Size:
+        """(H, W) of the whole map."""
+        return (self.base.shape[2], self.base.shape[3])
+
+    @property
+    def starts(self) -> tuple[Places, Places]:
+        """First rows and first columns of the rectangles."""
+        return self.rows, self.columns
+
+    @property
+    def extent(self) -> Size:
+        """(h, w) of the rectangles."""
+        return (self.patch.shape[2], self.patch.shape[3])
+
+    def moved(self, patch: torch.Tensor, base: torch.Tensor) -> Patched:
+        """Other values at the same places."""
+        return Patched(patch, self.rows, self.columns, base, self.last)
+
+    def put_together(self) -> torch.Tensor:
+        """The whole maps, in the layout that the network sees."""
+        if self.whole is None:
+            height, width = self.base.shape[2:]
+            zeros = np.zeros(len(self.patch), np.int64)
+            whole = window(self, zeros, zeros, (height, width))
+            self.whole = whole.permute(0, 2, 3, 1) if self.last else whole
+        return self.whole
+
+
+def window(of: Patched, rows: Places, columns: Places, size: Size, outside: float = 0.0) -> torch.Tensor:
+    """``(n, C, h, w)``, channels last: what lies in n windows, which may reach over the edge, where it is ``outside``.
+
+    Gathered from one table of rows of channels: the kept map's cells, the rectangles' cells, and one for the outside.
+    """
+    if size == of.extent and (rows is of.rows) and (columns is of.columns):
+        return of.patch
+    (height, width) = of.base.shape[2:]
+    (n, channels, h, w) = of.patch.shape
+    down = rows[:, None] + np.arange(size[0])  # (n, size[0])
+    across = columns[:, None] + np.arange(size[1])
+    cells = (down * width)[:, :, None] + across[:, None, :]  # in the kept map
+    # The same cells counted in the rectangles; those count where they lie in one.
+    (i, j) = (down - of.rows[:, None], across - of.columns[:, None])
+    changed = ((i >= 0) & (i < h))[:, :, None] & ((j >= 0) & (j < w))[:, None, :]
+    own = (np.arange(n) * h * w)[:, None, None] + (i * w)[:, :, None] + j[:, None, :] + height * width
+    cells = np.where(changed, own, cells)
+    beyond = ((down < 0) | (down >= height))[:, :, None] | ((across < 0) | (across >= width))[:, None, :]
+    if beyond.any():
+        cells[beyond] = height * width + n * h * w
+    table = torch.cat([_cells(of.base), _cells(of.patch), of.patch.new_full((1, channels), outside)])
+    return _gather(table, cells)
+
+
+def cut(kept: torch.Tensor, rows: Places, columns: Places, size: Size) -> torch.Tensor:
+    """``(n, C, h, w)``, channels last: n windows of one map ``(1, C, H, W)``."""
+    cells = ((rows[:, None] + np.arange(size[0])) * kept.shape[3])[:, :, None] + (columns[:, None] + np.arange(size[1]))[
+        :, None, :
+    ]
+    return _gather(_cells(kept), cells)
+
+
+def _cells(maps: torch.Tensor) -> torch.Tensor:
+    """``(N, C, H, W)`` as rows of channels ``(N * H * W, C)``."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _gather(table: torch.Tensor, cells: npt.NDArray[np.int64]) -> torch.Tensor:
+    """Rows of channels as maps; an embedding is a gather of rows, and much faster than indexing."""
+    where = torch.from_numpy(cells.reshape(len(cells), -1)).to(table.device)
+    return torch.nn.functional.embedding(where, table).view(*cells.shape, -1).permute(0, 3, 1, 2)
+
+
+def reach(first: Places, length: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[Places, int]:
+    """The outputs of a sliding kernel that read any of the inputs ``first`` to ``first + length``: first one, how many.
+
+    count : outputs there are. All get the same number, so that some near the edge begin earlier than they would have to.
+    """
+    spread = (kernel - 1) * dilation
+    many = min(count, (length - 1 + spread) // stride + 1)
+    start = -((-(first + padding - spread)) // stride)  # rounded up
+    return np.clip(start, 0, count - many), many
+
+
+class Keep(TorchFunctionMode):
+    """Runs the untouched photo and keeps what every operation gave, by its name and how many of that name came before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        self.kept: dict[tuple[str, int], torch.Tensor] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name in HANDLERS:
+            if isinstance(out, torch.Tensor):  # copied at once: what follows may write into it
+                channels_last = torch.channels_last if out.ndim == 4 else torch.contiguous_format
+                self.kept[name, self.counts[name]] = out.detach().clone(memory_format=channels_last)
+            self.counts[name] += 1
+        return out
+
+
+class Incremental(TorchFunctionMode):
+    """Runs masked copies as :class:`Patched`, on what :class:`Keep` has kept.
+
+    whole_from : the operation behind which maps were whole, for the record; empty while none was.
+    """
+
+    def __init__(self, kept: dict[tuple[str, int], torch.Tensor]) -> None:
+        super().__init__()
+        self.kept = kept
+        self.counts: Counter[str] = Counter()
+        self.name = ""
+        self.whole_from = ""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        handler = HANDLERS.get(name)
+        if handler is not None:
+            self.count = self.counts[name]
+            self.counts[name] += 1
+        given = _patched((args, kwargs))
+        if not given or name in _QUESTIONS or (name == "__get__" and func.__self__.__name__ in _PROPERTIES):
+            return func(*args, **kwargs)  # shapes and the like: the wrapper knows
+        self.name = name
+        if args and isinstance(args[0], Patched) and args[0].viewed and _writes(name, args, kwargs):
+            raise NotIncrementalError(f"{name} writes into a view")
+        if handler is not None and all(one.whole is None for one in given):
+            made = handler(self, func, *args, **kwargs)
+            if made is not None:
+                return made
+        return self.on_whole_maps(func, args, kwargs)
+
+    def on_whole_maps(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The operation itself, on maps put together."""
+        self.whole_from = self.whole_from or self.name
+        (args, kwargs) = _put_together((args, kwargs))
+        return func(*args, **kwargs)
+
+    @property
+    def base(self) -> torch.Tensor:
+        """What the present operation gave for the untouched photo."""
+        found = self.kept.get((self.name, self.count))
+        if found is None:
+            raise NotIncrementalError(f"{self.name} was not called in the pass of the untouched photo")
+        return found
+
+    def patched(self, patch: torch.Tensor, rows: Places, columns: Places, last: bool = False) -> torch.Tensor:
+        """The operation's result; put together at once where the rectangles cover most of the map."""
+        made = Patched(patch, rows, columns, self.base, last)
+        (height, width) = self.base.shape[2:]
+        if patch.shape[2] * patch.shape[3] <= MOST * height * width:
+            return made
+        self.whole_from = self.whole_from or self.name
+        return made.put_together()
+
+
+def _patched(value: Any) -> list[Patched]:
+    if isinstance(value, Patched):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [found for item in value for found in _patched(item)]
+    return [found for item in value.values() for found in _patched(item)] if isinstance(value, dict) else []
+
+
+def _put_together(value: Any) -> Any:
+    if isinstance(value, Patched):
+        return value.put_together()
+    if isinstance(value, (tuple, list)):
+        parts = [_put_together(item) for item in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return {key: _put_together(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _writes(name: str, args: Any, kwargs: Any) -> bool:
+    """True where an operation may write into its first argument."""
+    by_name = name in _IN_PLACE or (name.endswith("_") and not name.startswith("__"))
+    return by_name or kwargs.get("inplace", False) or any(argument is True for argument in args)
+
+
+# -- what each operation does with rectangles; None: it has to see whole maps ----------------------------------------------
+
+Handler = Callable[..., Any]
+
+
+def _result(run: Incremental, func: Any, x: Patched, patch: torch.Tensor, writes: bool) -> torch.Tensor:
+    """Other values at the same places; written into ``x`` where the operation works in place."""
+    if not writes:
+        return x if patch is x.patch else x.moved(patch, run.base)
+    (x.patch, x.base) = (patch, run.base)
+    return x
+
+
+def _pointwise(run: Incremental, func: Any, x: Any, *args: Any, **kwargs: Any) -> torch.Tensor | None:
+    """One number in, one out: the rectangles themselves."""
+    if not isinstance(x, Patched) or any(isinstance(a, torch.Tensor) and a.numel() > 1 for a in (*args, *kwargs.values())):
+        return None
+    writes = _writes(run.name, args, kwargs)
+    return _result(run, func, x, func(x.patch, *args, **kwargs), writes)
+
+
+def _batch_norm(run: Incremental, func: Any, x: Patched, mean: Any, var: Any, *args: Any, **kwargs: Any) -> torch.Tensor | None:
+    training = kwargs.get("training", args[2] if len(args) > 2 else False)
+    if training or mean is None or x.last:
+        return None
+    return x.moved(func(x.patch, mean, var, *args, **kwargs), run.base)
+
+
+def _on_channels(run: Incremental, func: Any, x: Patched, *args: Any, **kwargs: Any) -> torch.Tensor | None:
+    """Dense layers and layer norms that read the channels of one place, where those stand last."""
+    if not isinstance(x, Patched) or not x.last:
+        return None
+    if run.name == "layer_norm" and tuple(kwargs.get("normalized_shape", args[0] if args else ())) != (x.shape[-1],):
+        return None
+    patch = func(x.patch.permute(0, 2, 3, 1), *args, **kwargs).permute(0, 3, 1, 2)
+    base = run.base.permute(0, 3, 1, 2)  # it was kept as the network sees it
+    return Patched(patch, x.rows, x.columns, base, last=True)
+
+
+def _permute(run: Incremental, func: Any, x: Any, *args: Any, **kwargs: Any) -> torch.Tensor | None:
+    dims = kwargs.get("dims", args[0] if len(args) == 1 else args)
+    wanted = (0, 3, 1, 2) if x.last else (0, 2, 3, 1)
+    if tuple(dim % 4 for dim in dims) != wanted:
+        return None
+    x.viewed = True
+    return Patched(x.patch, x.rows, x.columns, x.base, not x.last, viewed=True)
+
+
+def _two(run: Incremental, func: Any, a: Any, b: Any, **kwargs: Any) -> torch.Tensor | None:
+    """Sums and products of two tensors, or of one and a number (or one number for each channel)."""
+    if not (isinstance(a, Patched) and isinstance(b, Patched)):
+        (x, other) = (a, b) if isinstance(a, Patched) else (b, a)
+        if isinstance(other, torch.Tensor) and not _is_per_channel(other, x):
+            return None
+        if x is b and _writes(run.name, (), kwargs):
+            return None
+        if x.last and isinstance(other, torch.Tensor) and other.numel() > 1:
+            other = other.reshape(-1, 1, 1)
+        parts = (x.patch, other) if x is a else (other, x.patch)
+        return _result(run, func, x, func(*parts, **kwargs), _writes(run.name, (), kwargs))
+    if a.last != b.last or a.shape[1:] != b.shape[1:]:
+        return None
+    (rows, columns, size) = _joined([a, b])
+    parts = (window(a, rows, columns, size), window(b, rows, columns, size))
+    patch = func(*parts, **kwargs)
+    if not _writes(run.name, (), kwargs):
+        return run.patched(patch, rows, columns, a.last)
+    (a.patch, a.rows, a.columns, a.base) = (patch, rows, columns, run.base.permute(0, 3, 1, 2) if a.last else run.base)
+    return a
+
+
+def _is_per_channel(other: torch.Tensor, x: Patched) -> bool:
+    channels = x.base.shape[1]
+    if other.numel() == 1:
+        return True
+    shapes = ((channels,), (1, 1, 1, channels)) if x.last else ((channels, 1, 1), (1, channels, 1, 1))
+    return tuple(other.shape) in shapes
+
+
+def _cat(run: Incremental, func: Any, tensors: Any, dim: int = 0, **kwargs: Any) -> torch.Tensor | None:
+    tensors = list(tensors)
+    if not all(isinstance(t, Patched) and not t.last and t.grid == tensors[0].grid for t in tensors) or dim not in (1, -3):
+        return None
+    (rows, columns, size) = _joined(tensors)
+    return run.patched(func([window(t, rows, columns, size) for t in tensors], 1), rows, columns)
+
+
+def _joined(tensors: Sequence[Patched]) -> tuple[Places, Places, Size]:
+    """The smallest rectangles, of one size, around those of several tensors."""
+    first = tensors[0]
+    if all(t.rows is first.rows and t.columns is first.columns and t.extent == first.extent for t in tensors):
+        return first.rows, first.columns, first.extent
+    made = []
+    for axis in (0, 1):
+        start = np.min([t.starts[axis] for t in tensors], axis=0)
+        end = np.max([t.starts[axis] + t.extent[axis] for t in tensors], axis=0)
+        length = int((end - start).max())
+        made.append((np.minimum(start, first.grid[axis] - length), length))
+    return made[0][0], made[1][0], (made[0][1], made[1][1])
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    return (int(pair[0]), int(pair[-1]))
+
+
+def _slide(
+    run: Incremental, x: Patched, kernel: Size, stride: Size, padding: Size, dilation: Size, outside: float
+) -> tuple[torch.Tensor, Places, Places]:
+    """What a sliding kernel has to read for the outputs that see a rectangle; where those outputs begin."""
+    made = []
+    for axis in (0, 1):
+        settings = (kernel[axis], stride[axis], padding[axis], dilation[axis])
+        (first, many) = reach(x.starts[axis], x.extent[axis], run.base.shape[2 + axis], *settings)
+        made.append(
+            (first, first * stride[axis] - padding[axis], (many - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1)
+        )
+    ((rows, top, height), (columns, left, width)) = made
+    if kernel == stride == (1, 1):  # it reads nothing but the rectangle itself
+        return x.patch, x.rows, x.columns
+    return window(x, top, left, (height, width), outside), rows, columns
+
+
+def _conv(
+    run: Incremental,
+    func: Any,
+    x: Any,
+    weight: torch.Tensor,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> torch.Tensor | None:
+    if not isinstance(x, Patched) or x.last or weight.ndim != 4:
+        return None
+    kernel = _pair(weight.shape[2:])
+    (stride, dilation) = (_pair(stride), _pair(dilation))
+    if padding == "same" and any((k - 1) * d % 2 for k, d in zip(kernel, dilation, strict=True)):
+        return None  # more on one side than on the other
+    if isinstance(padding, str):
+        padding = [(k - 1) * d // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
+    (read, rows, columns) = _slide(run, x, kernel, stride, _pair(padding), dilation, 0.0)
+    return run.patched(func(read, weight, bias, stride, 0, dilation, groups), rows, columns)
+
+
+def _packed_conv(
+    run: Incremental, func: Any, x: Any, packed: Any, bias: Any, padding: Any, stride: Any, dilation: Any, *rest: Any
+) -> torch.Tensor | None:
+    """A convolution with packed weights (``engine.faster``), which do not tell their kernel: it follows from the sizes."""
+    kernel = _pair(packed.shape[2:])
+    (read, rows, columns) = _slide(run, x, kernel, _pair(stride), _pair(padding), _pair(dilation), 0.0)
+    return run.patched(func(read, packed, bias, (0, 0), stride, dilation, *rest), rows, columns)
+
+
+def _max_pool(
+    run: Incremental,
+    func: Any,
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> torch.Tensor | None:
+    if x.last or return_indices:
+        return None
+    (kernel, dilation) = (_pair(kernel_size), _pair(dilation))
+    stride = _pair(stride) if stride not in (None, [], ()) else kernel
+    (read, rows, columns) = _slide(run, x, kernel, stride, _pair(padding), dilation, float("-inf"))
+    return run.patched(func(read, kernel, stride, 0, dilation), rows, columns)
+
+
+def _avg_pool(
+    run: Incremental,
+    func: Any,
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> torch.Tensor | None:
+    padding = _pair(padding)
+    if x.last or ceil_mode or (padding != (0, 0) and not count_include_pad and divisor_override is None):
+        return None  # windows at the edge divide by fewer cells
+    kernel = _pair(kernel_size)
+    stride = _pair(stride) if stride not in (None, [], ()) else kernel
+    (read, rows, columns) = _slide(run, x, kernel, stride, padding, (1, 1), 0.0)
+    return run.patched(func(read, kernel, stride, 0, divisor_override=divisor_override), rows, columns)
+
+
+def _mean(run: Incremental, func: Any, x: Patched, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> torch.Tensor | None:
+    """The average over space: the kept one, and what the rectangles change in it."""
+    if x.last or kwargs or not isinstance(dim, (tuple, list)) or sorted(d % 4 for d in dim) != [2, 3]:
+        return None
+    change = (x.patch - cut(x.base, x.rows, x.columns, x.extent)).sum((2, 3)) / (x.grid[0] * x.grid[1])
+    base = run.base
+    return base + (change[..., None, None] if keepdim else change)
+
+
+def _adaptive_avg_pool(run: Incremental, func: Any, x: Patched, output_size: Any) -> torch.Tensor | None:
+    size = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    if x.last:
+        return None
+    if all(side in (None, own) for side, own in zip(size, x.grid, strict=True)):
+        return x.moved(x.patch, run.base)  # every cell stays what it is
+    return _mean(run, func, x, (2, 3), True) if size == (1, 1) else None
+
+
+_IN_PLACE = frozenset(["__iadd__", "__imul__", "__isub__", "__itruediv__", "__setitem__", "__ior__", "__iand__", "__ipow__"])
+_QUESTIONS = frozenset(
+    ["size", "dim", "ndimension", "numel", "nelement", "is_floating_point", "is_complex", "get_device", "element_size", "__len__"]
+)
+_PROPERTIES = frozenset(
+    ["shape", "ndim", "dtype", "device", "requires_grad", "is_cuda", "is_cpu", "is_mkldnn", "is_quantized", "layout", "is_leaf"]
+)
+HANDLERS: dict[str, Handler] = {
+    "conv2d": _conv,
+    "_convolution_pointwise": _packed_conv,
+    "max_pool2d": _max_pool,
+    "avg_pool2d": _avg_pool,
+    "adaptive_avg_pool2d": _adaptive_avg_pool,
+    "mean": _mean,
+    "batch_norm": _batch_norm,
+    "layer_norm": _on_channels,
+    "linear": _on_channels,
+    "permute": _permute,
+    "cat": _cat,
+    "concat": _cat,
+    **dict.fromkeys(["add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__rsub__", "__isub__"], _two),
+    **dict.fromkeys(["mul", "mul_", "__mul__", "__rmul__", "__imul__", "div", "div_", "__truediv__", "__itruediv__"], _two),
+    **dict.fromkeys(
+        ["relu", "relu_", "relu6", "hardtanh", "hardtanh_", "leaky_relu", "leaky_relu_", "elu", "elu_", "celu"], _pointwise
+    ),
+    **dict.fromkeys(
+        ["celu_", "selu", "selu_", "silu", "silu_", "gelu", "mish", "hardswish", "hardswish_", "hardsigmoid"], _pointwise
+    ),
+    **dict.fromkeys(
+        ["softplus", "sigmoid", "sigmoid_", "tanh", "tanh_", "clamp", "clamp_", "clamp_min", "clamp_max"], _pointwise
+    ),
+    **dict.fromkeys(
+        ["threshold", "neg", "abs", "exp", "sqrt", "square", "dropout", "dropout2d", "contiguous", "clone"], _pointwise
+    ),
+    **dict.fromkeys(["detach", "float", "logsigmoid", "softsign", "rrelu", "erf", "log1p"], _pointwise),
+}

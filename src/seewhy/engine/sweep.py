@@ -1,0 +1,263 @@
+"""Masked copies of one photo through the network: streamed, as fast as exactness allows, stopped by a budget or a person.
+
+The copies are put together behind the normalisation, from the photo's and the fill's normalised values, so a copy costs one
+``where``. Where they differ from the photo in a rectangle only, :mod:`seewhy.engine.incremental` computes what that reaches.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seewhy.engine import runner
+from seewhy.engine.incremental import Incremental, Keep, NotIncrementalError, Patched, Places, Size, cut
+from seewhy.engine.network import PlannedNetwork
+from seewhy.engine.ways import Way, Ways
+from seewhy.errors import ModelError, OutputError
+
+Which = npt.NDArray[np.int64]  # numbers of copies
+WORTH = 0.5  # rectangles that cover more of the input than this go through as whole photos
+MANY = 600  # passes from which on the ways to run are tried out on the real work
+CHECKED = 2  # copies that are computed both ways before rectangles are trusted
+CLOSE = {"exact": 1e-5, "fast": 5e-2}  # largest difference over largest output that they may have
+
+
+class Copies(ABC):
+    """Masked copies of one photo, by number."""
+
+    @abstractmethod
+    def shown(self, which: Which, rows: Places, columns: Places, size: Size) -> torch.Tensor:
+        """``(n, h, w)``: how much of the photo copy ``which[i]`` shows in the window of ``size`` that begins at ``rows[i]``,
+        ``columns[i]``; the rest is the fill. Booleans, or shares from 0 to 1."""
+
+    def boxes(self, which: Which) -> tuple[Places, Places, Size] | None:
+        """Rectangles of one size outside of which the copies equal the photo; None where there are none."""
+        return None
+
+
+@dataclass
+class Spent:
+    """One photo's budget and what is gone of it."""
+
+    budget: runner.Budget = field(default_factory=runner.Budget)
+    passes: int = 0
+    start: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+    def allows(self, wanted: int, seconds_each: float) -> int:
+        """How many of ``wanted`` more passes the budget has room for."""
+        if self.budget.passes is not None:
+            wanted = min(wanted, self.budget.passes - self.passes)
+        if self.budget.seconds is not None:
+            left = self.budget.seconds - self.seconds
+            wanted = min(wanted, int(left / seconds_each) if seconds_each > 0 else wanted) if left > 0 else 0
+        return max(0, wanted)
+
+
+class Sweep:
+    """The network on masked copies of one photo.
+
+    answer : the network's class scores for ``(n, C, H, W)`` of its own inputs. planned : None for a callable.
+    photo : ``(1, C, H, W)``, normalised. spent : the budget. interruptible : Ctrl-C stops the sweep and is not raised.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[torch.Tensor], Any],
+        planned: PlannedNetwork | None,
+        photo: torch.Tensor,
+        *,
+        batch_size: int | None = None,
+        precision: str = "exact",
+        spent: Spent | None = None,
+        interruptible: bool = False,
+    ) -> None:
+        self._answer = answer
+        self._planned = planned if planned is not None and planned.can_be_followed else None
+        self._photo = photo if planned is None else planned.plan.prepare(photo)
+        self._fill = self._photo
+        self._ways = Ways() if planned is None else planned.ways
+        self._precision = precision
+        self._asked = batch_size
+        self._most = runner.batch_size(batch_size, 1 if planned is None else planned.bytes_each, photo.device, most_on_cpu=64)
+        self._kept: dict[tuple[str, int], torch.Tensor] = {}
+        self._interruptible = interruptible and threading.current_thread() is threading.main_thread()
+        self.spent = spent or Spent()
+        self.interrupted = False
+        self.seconds_each = 0.0  # of the last block
+        self.largest = 0  # block
+        self.patched = 0  # copies that went through as rectangles
+
+    def untouched(self) -> Any:
+        """What the network gives for the photo itself; every step of the pass is kept."""
+        start = time.perf_counter()
+        with torch.inference_mode(False), torch.no_grad():
+            if self._planned is None or self._ways.refused:
+                output = self._answer(self._photo)
+            else:
+                with Keep() as keep:
+                    output = self._answer(self._photo)
+                self._kept = keep.kept
+        self.spent.passes += 1
+        self.seconds_each = time.perf_counter() - start
+        return output
+
+    def fill_with(self, fill: torch.Tensor) -> None:
+        """``(1, C, H, W)``, normalised: what the copies show where the photo is hidden."""
+        self._fill = fill if self._planned is None else self._planned.plan.prepare(fill)
+
+    @property
+    def words(self) -> str:
+        """How the copies were run, for the record."""
+        if self.patched:
+            return "only what a mask can reach was recomputed"
+        return f"whole photos ({self._ways.refused})" if self._ways.refused else "whole photos"
+
+    def run(self, copies: Copies, order: Which, take: Callable[[Which, Any], None]) -> int:
+        """Run the copies in ``order``, block by block, and hand ``take(which, output)`` each block's numbers and outputs.
+
+        Returns how many were run: less than ``len(order)`` where the budget was used up or a person pressed Ctrl-C.
+        """
+        done = 0
+        kind = None if copies.boxes(order[:1]) is None else copies.boxes(order[:1])[2]  # type: ignore[index]
+        trial = self._trial(kind, len(order))
+        taken: dict[Way, list[float]] = {}
+        while done < len(order) and not self.interrupted:
+            way = trial[0] if trial else self._way(kind)
+            extra = CHECKED if way.rectangles and not self._is_trusted(kind) else 0
+            count = self.spent.allows(min(way.size, len(order) - done) + extra, self.seconds_each) - extra
+            if count <= 0:
+                break
+            which = order[done : done + count]
+            start = time.perf_counter()
+            try:
+                output = self._block(copies, which, way)
+            except torch.cuda.OutOfMemoryError as error:
+                self._most = count // 2
+                trial = []
+                torch.cuda.empty_cache()
+                if count == 1:
+                    raise ModelError(
+                        "One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or device='cpu'."
+                    ) from error
+                continue
+            except KeyboardInterrupt:
+                if not self._interruptible:
+                    raise
+                self.interrupted = True
+                break
+            self.seconds_each = (time.perf_counter() - start) / count
+            self.spent.passes += count
+            self.largest = max(self.largest, count)
+            done += count
+            try:
+                take(which, output)
+            except KeyboardInterrupt:
+                if not self._interruptible:
+                    raise
+                self.interrupted = True
+            if trial and count == way.size:
+                taken.setdefault(way, []).append(self.seconds_each)
+                trial = trial[1:]
+                if not trial:
+                    self._ways.fastest[kind, self._photo.shape] = min(taken, key=lambda w: min(taken[w]))
+        return done
+
+    # -- choosing the way -------------------------------------------------------------------------------------------------
+
+    def _can_patch(self, kind: Size | None) -> bool:
+        if kind is None or self._planned is None or self._ways.refused or not self._kept:
+            return False
+        return kind[0] * kind[1] <= WORTH * self._photo.shape[2] * self._photo.shape[3]
+
+    def _is_trusted(self, kind: Size | None) -> bool:
+        return (kind, self._photo.shape) in self._ways.trusted
+
+    def _way(self, kind: Size | None) -> Way:
+        """What has been found fastest, else a fixed rule."""
+        found = self._ways.fastest.get((kind, self._photo.shape))
+        if found is not None and self._asked is None:
+            return Way(found.rectangles and self._can_patch(kind), min(found.size, self._most))
+        return Way(self._can_patch(kind), min(self._most, self._asked or runner.MOST_IN_SWEEP))
+
+    def _trial(self, kind: Size | None, count: int) -> list[Way]:
+        """The ways to try out, each twice, where there is enough work; nothing is computed that is not needed."""
+        if count < MANY or self._asked is not None or self._planned is None or (kind, self._photo.shape) in self._ways.fastest:
+            return []
+        sizes = [size for size in (16, 32, 64) if size <= self._most]
+        ways = [Way(True, size) for size in sizes] if self._can_patch(kind) else []
+        ways += [Way(False, size) for size in sizes if not ways or size == 32]
+        return [way for way in ways for _ in range(2)] if len(ways) > 1 else []
+
+    # -- one block --------------------------------------------------------------------------------------------------------
+
+    def _block(self, copies: Copies, which: Which, way: Way) -> Any:
+        with torch.inference_mode(False), torch.no_grad():
+            if way.rectangles:
+                output = self._patched(copies, which)
+                if output is not None:
+                    self.patched += len(which)
+                    return output
+            return self._checked(self._answer(self._whole(copies, which)), len(which))
+
+    def _whole(self, copies: Copies, which: Which) -> torch.Tensor:
+        zeros = np.zeros(len(which), np.int64)
+        shown = copies.shown(which, zeros, zeros, (self._photo.shape[2], self._photo.shape[3]))
+        return self._mixed(shown.to(self._photo.device)[:, None], self._photo, self._fill)
+
+    def _mixed(self, shown: torch.Tensor, photo: torch.Tensor, fill: torch.Tensor) -> torch.Tensor:
+        if shown.dtype != torch.bool:
+            return torch.lerp(fill, photo, shown.to(photo.dtype))
+        return torch.where(shown, photo, fill)
+
+    def _patched(self, copies: Copies, which: Which) -> Any:
+        """The block as rectangles; None where the network cannot be followed that way, which is then remembered."""
+        boxes = copies.boxes(which)
+        assert boxes is not None
+        (rows, columns, size) = boxes
+        parts = [cut(image, rows, columns, size) for image in (self._photo, self._fill)]
+        shown = copies.shown(which, rows, columns, size).to(self._photo.device)[:, None]
+        patch = self._mixed(shown, *parts)
+        trusted = self._is_trusted(size)
+        try:
+            with Incremental(self._kept):
+                output = self._answer(Patched(patch, rows, columns, self._photo))
+                output = output.put_together() if isinstance(output, Patched) else output
+            if not trusted:
+                self._compare(output, copies, which)
+                self._ways.trusted.add((size, self._photo.shape))
+        except NotIncrementalError as error:
+            self._ways.refused = str(error)
+        except Exception as error:
+            if trusted or isinstance(error, torch.cuda.OutOfMemoryError):
+                raise
+            self._ways.refused = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        else:
+            return output
+        return None
+
+    def _compare(self, output: Any, copies: Copies, which: Which) -> None:
+        """Rectangles against whole photos on the first copies. Raises NotIncrementalError where they differ."""
+        ends = [0, len(which) - 1][: len(which)]
+        expected = self._answer(self._whole(copies, which[ends]))
+        self.spent.passes += len(ends)
+        difference = float((output[ends] - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
+        if not difference <= CLOSE[self._precision]:
+            raise NotIncrementalError(f"rectangles gave other scores, by {difference:.1e} of the largest")
+
+    @staticmethod
+    def _checked(output: Any, count: int) -> Any:
+        if isinstance(output, torch.Tensor) and (output.ndim == 0 or len(output) != count) and output.numel() != count:
+            raise OutputError(f"The network returned {tuple(output.shape)} for {count} photos: one row of scores per photo.")
+        return output

@@ -1,0 +1,57 @@
+"""What a hidden part of the photo shows instead, in pixel space: before the network's normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from seewhy.errors import OptionError
+from seewhy.geometry import Array
+
+FILLS = ("mean", "black", "blur", "noise")
+BLUR = 0.05  # of the shorter side
+Fill = float | Sequence[float] | str | None
+
+
+def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool) -> Array:
+    """The whole photo hidden, ``(C, H, W)`` like ``pixels``.
+
+    fill : None or "mean" (each channel's mean over the pixels), "black" (0), a number or one per channel, "blur" (Gaussian, 5 %
+        of the shorter side, the border reflected), "noise" (normal, with each channel's mean and deviation, cut at the range).
+    bytes_range : pixels are 0 to 255; else they are a tensor's own units, whose range is the photo's own.
+    """
+    if fill is None or isinstance(fill, str):
+        name = "mean" if fill is None else fill
+        if name not in FILLS:
+            raise OptionError(f"fill={fill!r}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}.")
+        if name == "black":
+            return np.zeros_like(pixels)
+        if name == "blur":
+            return _blurred(pixels)
+        means = pixels.mean(axis=(1, 2), dtype=np.float64)[:, None, None]
+        if name == "mean":
+            return np.broadcast_to(means, pixels.shape).astype(np.float32)
+        deviations = pixels.std(axis=(1, 2), dtype=np.float64)[:, None, None]
+        noise = means + deviations * np.random.default_rng(seed).standard_normal(pixels.shape)
+        (low, high) = (0, 255) if bytes_range else (pixels.min(), pixels.max())
+        limited: Array = np.clip(noise, low, high).astype(np.float32)
+        return limited
+    values = fill.detach().cpu().numpy() if isinstance(fill, torch.Tensor) else np.asarray(fill)
+    if values.dtype.kind not in "iuf" or values.ndim > 1 or not np.isfinite(values).all():
+        raise OptionError(f"fill={fill!r}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}.")
+    if values.ndim == 1 and len(values) != len(pixels):
+        raise OptionError(
+            f"fill has {len(values)} values, but the photo has {len(pixels)} channels: write one number, or one for each."
+        )
+    return np.broadcast_to(values.reshape(-1, 1, 1), pixels.shape).astype(np.float32)
+
+
+def _blurred(pixels: Array) -> Array:
+    from scipy.ndimage import gaussian_filter
+
+    sigma = BLUR * min(pixels.shape[1:])
+    blurred: Array = gaussian_filter(pixels, (0, sigma, sigma), mode="reflect")
+    return blurred.astype(np.float32)

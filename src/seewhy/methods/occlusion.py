@@ -1,0 +1,182 @@
+"""Occlusion sensitivity: a mask moves over the photo, and the score tells what it hid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seewhy.engine.incremental import Places, Size
+from seewhy.engine.sweep import Copies, Which
+from seewhy.errors import OptionError
+from seewhy.geometry import Array, Lattice
+from seewhy.methods.anytime import CoarseToFine
+from seewhy.methods.base import Heat
+from seewhy.methods.perturbation import PerturbationMethod, Study
+
+PART = (0.2, 0.1)  # mask and stride, of the input's sides
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occlusion(PerturbationMethod):
+    """``S(i, j) = f(X) - f(X with a mask at (i, j))`` (Zeiler and Fergus 2014, arXiv:1311.2901).
+
+    mask_size : int or (rows, columns), in pixels of the network's input; None takes 20 % of each side. stride : likewise; 10 %.
+    clip : True: the first mask has its centre on the first pixel, and masks are cut at the edges, so that the map reaches every
+        edge. False: whole masks only, the first one in the corner.
+    fill : what the mask shows: None (the photo's mean of each channel), a number or one per channel, "black", "blur", "noise".
+    reduce : "center": one value per mask, at its centre. "average": one value per pixel, the mean over the masks that cover it;
+        masks begin in the corner and the last ones are cut off.
+    """
+
+    name: ClassVar[str] = "occlusion"
+    title: ClassVar[str] = "Occlusion"
+    summary: ClassVar[str] = (
+        "Hides one part of the photo after the other behind a mask and records how much the class's score falls: positive where "
+        "the hidden part spoke for the class, negative where it spoke against it. It needs nothing but scores, so it works on "
+        "any classifier, and what it says is what was measured. A small mask with a small stride shows detail, and is noisier "
+        "and slower; a mask is also an unusual thing to see, and the network may react to the mask itself (compare another fill)."
+    )
+    source: ClassVar[str] = "Zeiler and Fergus 2014, arXiv:1311.2901"
+    cost: ClassVar[str] = (
+        "1 forward pass per mask (121 by default), of each only what the mask can reach; all classes in one sweep"
+    )
+
+    mask_size: int | tuple[int, int] | None = None
+    stride: int | tuple[int, int] | None = None
+    clip: bool = True
+    fill: Any = None
+    reduce: str = field(default="center", metadata={"choices": ("center", "average")})
+
+    def explore(self, study: Study) -> Heat:
+        """Coarse masks first, so that there is a map of the whole photo whenever it is stopped."""
+        masks = _Masks.of(study.size, self.mask_size, self.stride, self.clip, self.reduce)
+        study.hide_behind(self.fill)
+        plan = CoarseToFine(masks.grid, len(study.targets), study.seed)
+        table = study.table(masks.count)
+        study.expect(masks.count)
+
+        def take(which: Which, values: Array, scores: Array | None) -> None:
+            plan.put(which, study.values - values)
+            if table is not None and scores is not None:
+                table[which] = scores
+
+        def sketch() -> Heat:
+            return self._heat(study, masks, plan, table, "so far")
+
+        for order in plan.orders():
+            study.sweep(masks, order, take, sketch, plan.words)
+            if study.stopped:
+                break
+        if not plan.done:
+            raise OptionError(f"The budget was used up before the first of {masks.count} masks: give it more passes or seconds.")
+        return self._heat(study, masks, plan, table, study.stopped)
+
+    def _heat(self, study: Study, masks: _Masks, plan: CoarseToFine, table: Array | None, stopped: str) -> Heat:
+        values = plan.values()  # (K, rows, columns)
+        maps = values if self.reduce == "center" else masks.averaged(values)
+        partial = plan.done < masks.count
+        notes = study.flat_notes(maps, "try a larger mask_size") if not partial or plan.done > 8 else []
+        if partial:
+            notes.append(f"{stopped} after {plan.done:,} of {masks.count:,} masks: the rest is interpolated, {plan.words()}")
+        details: dict[str, Any] = {
+            "masks": masks.count,
+            "masks_done": plan.done,
+            "mask_size": masks.size,
+            "stride": masks.stride,
+            "mask_rows": masks.tops,
+            "mask_columns": masks.lefts,
+            "values": values.reshape(len(values), -1),
+            "estimated_error": [float(e) for e in plan.error()],
+        }
+        if partial:
+            details["measured"] = plan.measured.copy()
+        if table is not None:
+            details["scores"] = table.copy() if stopped == "so far" else table
+        return study.heat(
+            maps,
+            notes=notes,
+            details=details,
+            partial=partial,
+            lattice=masks.lattice if self.reduce == "center" else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Masks(Copies):
+    """Rectangles on a grid of places. tops, lefts : of every mask, also outside of the photo, where it is cut off there."""
+
+    photo: Size
+    size: Size
+    stride: Size
+    grid: Size
+    tops: npt.NDArray[np.int64]
+    lefts: npt.NDArray[np.int64]
+    lattice: Lattice
+
+    @classmethod
+    def of(cls, photo: Size, mask_size: Any, stride: Any, clip: bool, reduce: str) -> _Masks:
+        size = _sides("mask_size", mask_size, photo, PART[0])
+        step = _sides("stride", stride, photo, PART[1])
+        for mask, side in zip(size, photo, strict=True):
+            if mask > side:
+                raise OptionError(
+                    f"mask_size={mask_size}: larger than the network's input ({photo[0]}×{photo[1]} pixels): write a smaller one."
+                )
+        starts, axes = [], []
+        for side, mask, s in zip(photo, size, step, strict=True):
+            if reduce == "average":
+                if s > mask:
+                    raise OptionError(
+                        f"stride={s} is larger than mask_size={mask}: with reduce='average' some pixels have no mask."
+                    )
+                (first, count) = (0, -((mask - side) // s) + 1)
+            elif clip:
+                (first, count) = (-((mask - 1) // 2), -(-side // s))
+            else:
+                (first, count) = (0, (side - mask) // s + 1)
+            starts.append(first + s * np.arange(count, dtype=np.int64))
+            axes.append((first + mask / 2, float(s)))
+        (tops, lefts) = (grid.ravel() for grid in np.meshgrid(*starts, indexing="ij"))
+        return cls(photo, size, step, (len(starts[0]), len(starts[1])), tops, lefts, Lattice(*axes))
+
+    @property
+    def count(self) -> int:
+        return len(self.tops)
+
+    def boxes(self, which: Which) -> tuple[Places, Places, Size]:
+        """The masks, pushed into the photo where they reach over its edge."""
+        rows = np.clip(self.tops[which], 0, self.photo[0] - self.size[0])
+        columns = np.clip(self.lefts[which], 0, self.photo[1] - self.size[1])
+        return rows, columns, self.size
+
+    def shown(self, which: Which, rows: Places, columns: Places, size: Size) -> torch.Tensor:
+        hidden = []
+        for starts, windows, mask, length in zip((self.tops, self.lefts), (rows, columns), self.size, size, strict=True):
+            inside = windows[:, None] + np.arange(length) - starts[which][:, None]
+            hidden.append((inside >= 0) & (inside < mask))
+        return torch.from_numpy(~(hidden[0][:, :, None] & hidden[1][:, None, :]))
+
+    def averaged(self, values: Array) -> Array:
+        """``(K, rows, columns)`` of the masks to ``(K, H, W)``: the mean over the masks that cover a pixel."""
+        (row, column) = (self.tops.reshape(self.grid)[:, 0], self.lefts.reshape(self.grid)[0])
+        covers = []
+        for starts, mask, side in zip((row, column), self.size, self.photo, strict=True):
+            inside = np.arange(side)[None] - starts[:, None]
+            covers.append(((inside >= 0) & (inside < mask)).astype(np.float64))  # (positions, pixels)
+        total = covers[0].T @ values.astype(np.float64) @ covers[1]
+        averaged: Array = (total / np.outer(covers[0].sum(0), covers[1].sum(0))).astype(np.float32)
+        return averaged
+
+
+def _sides(name: str, given: Any, photo: Size, part: float) -> Size:
+    """``None``, a number or (rows, columns) as (rows, columns)."""
+    if given is None:
+        return (max(1, int(part * photo[0] + 0.5)), max(1, int(part * photo[1] + 0.5)))
+    sides = tuple(given) if isinstance(given, (tuple, list)) else (given, given)
+    if len(sides) != 2 or not all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s > 0 for s in sides):
+        raise OptionError(f"{name}={given!r}: write pixels of the network's input, a whole number above 0, or (rows, columns).")
+    return (int(sides[0]), int(sides[1]))
