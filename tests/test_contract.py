@@ -46,8 +46,12 @@ def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, plan
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     assert 2 <= row < 6
     assert 14 <= column < 20
-    inside = np.clip(heat, 0, None)[2:6, 14:20].sum()
-    assert inside >= 0.99 * np.clip(heat, 0, None).sum()
+    square = np.zeros(heat.shape, dtype=bool)
+    square[2:6, 14:20] = True
+    if seewhy.METHODS[method].sweeps:  # masks and segments are larger than what they find
+        assert heat[square].mean() > 4 * abs(heat[~square].mean())
+    else:
+        assert np.clip(heat, 0, None)[square].sum() >= 0.99 * np.clip(heat, 0, None).sum()
 
 
 def test_the_same_call_gives_the_same_map(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -144,7 +148,7 @@ def test_a_changed_network_gives_a_changed_map(method: str, small: SmallNet, sma
         change(small)
     after = seewhy.explain(clf, small_photos[0], method=method, target=0).maps
     fresh = seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, target=0).maps
-    assert not np.allclose(before, after)
+    assert not np.allclose(before, after, atol=1e-3 * np.abs(before).max())
     assert np.array_equal(after, fresh)
 
 
@@ -195,9 +199,10 @@ def test_a_method_describes_itself(method: str) -> None:
 
 
 def test_an_unknown_setting_is_an_error(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    first = seewhy.METHODS[method].setting_names()[0]
     with pytest.raises(seewhy.SeewhyError) as error:
-        seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, layr="features")
-    assert str(error.value).startswith(f"{method} has no setting 'layr'. Did you mean 'layer'?")
+        seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, **{f"{first}s": 1})
+    assert str(error.value).startswith(f"{method} has no setting '{first}s'. Did you mean '{first}'?")
 
 
 def test_it_is_saved_and_read_back(method: str, small: SmallNet, small_photos: torch.Tensor, tmp_path) -> None:

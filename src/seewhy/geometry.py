@@ -130,7 +130,15 @@ def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic", latti
     for axis, (count, new) in enumerate(zip(maps.shape[-2:], size, strict=True)):
         (positions, shrink) = _samples(axis, np.arange(new, dtype=np.float64) + 0.5, count, new, lattice)
         weights.append(sample_weights(count, positions, shrink, upsample))
-    return _sample(maps, *weights)
+    return _within(_sample(maps, *weights), maps, lattice)
+
+
+def _within(large: Array, maps: Array, lattice: Lattice | None) -> Array:
+    """Between measured values no others are invented: on a lattice bicubic may not overshoot."""
+    if lattice is None:
+        return large
+    limited: Array = np.clip(large, maps.min(axis=(-2, -1), keepdims=True), maps.max(axis=(-2, -1), keepdims=True))
+    return limited
 
 
 def _samples(
@@ -156,6 +164,6 @@ def map_on_photo(maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicub
         (read, shrink) = _samples(axis, positions, count, length, lattice)
         weights.append(sample_weights(count, read, shrink / scales[axis], upsample))
         outside.append((positions < 0) | (positions > length))
-    large = _sample(maps, *weights)
+    large = _within(_sample(maps, *weights), maps, lattice)
     large[..., outside[0][:, None] | outside[1][None, :]] = np.nan
     return large

@@ -26,12 +26,20 @@ app = typer.Typer(
 )
 
 
+_TAKEN = {field.name for field in dataclasses.fields(ModelOptions)}
+
+
+def _flag_name(method: str, setting: str) -> str:
+    """The setting's own name; where that is a flag of every command, the method's name stands before it (--lime-model)."""
+    return f"{method}_{setting}" if setting in _TAKEN else setting
+
+
 def _method_options() -> type:
     """A dataclass of every setting of every method, as flags. ``layer`` stands among them: any method may have it."""
     users: dict[str, list[tuple[str, dataclasses.Field[Any]]]] = {}
     for name, method in seewhy.METHODS.items():
         for field in dataclasses.fields(method):
-            users.setdefault(field.name, []).append((name, field))
+            users.setdefault(_flag_name(name, field.name), []).append((name, field))
     flags = []
     for name, found in users.items():
         (flag, default) = ("--" + name.replace("_", "-"), found[0][1].default)
@@ -85,7 +93,7 @@ def explain(
     settings: MethodOptions,  # type: ignore[valid-type]
     options: ModelOptions,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
-    budget: Annotated[str | None, Option(help="Per photo: forward passes (200) or seconds (20s).")] = None,
+    budget: Annotated[str | None, Option(help="Per photo: forward passes (200), seconds (20s), or auto (lime).")] = None,
     cmap: Annotated[str | None, Option(help="A colormap, such as jet.")] = None,
     alpha: Annotated[float | None, Option(help="Opacity of the map, 0 to 1.")] = None,
     json_: AsJson = False,
@@ -93,7 +101,7 @@ def explain(
 ) -> None:
     """Why? A picture per photo: the original beside a map for each target."""
     clf = options.load()
-    given = {name: _value(name, value) for name, value in vars(settings).items() if value is not None}
+    given = {name.removeprefix(f"{method}_"): _value(name, value) for name, value in vars(settings).items() if value is not None}
     targets = [int(one) if one.isdigit() else one for one in target or ()] or "top1"
     files = expand(photos)
     batch = Batch(clf, files)

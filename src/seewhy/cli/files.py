@@ -70,7 +70,11 @@ class Batch:
                 yield path, photo
 
     def explain(self, **wanted: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
-        """Every photo that can be explained, several at once."""
+        """Every photo that can be explained: several at once, or one by one where each takes many passes."""
+        method = wanted.get("method", "")
+        if method in seewhy.METHODS and seewhy.METHODS[method].sweeps:
+            yield from self._explain_one_by_one(wanted)
+            return
         waiting: list[tuple[Path, Any]] = []
         for item in self.read():
             waiting.append(item)
@@ -78,6 +82,23 @@ class Batch:
                 yield from self._explain_some(waiting, wanted)
                 waiting = []
         yield from self._explain_some(waiting, wanted)
+
+    def _explain_one_by_one(self, wanted: dict[str, Any]) -> Iterator[tuple[Path, seewhy.Explanation]]:
+        """Ctrl-C ends with what the photo at work has so far."""
+        for done, (path, photo) in enumerate(self.read(), start=1):
+            try:
+                explanation = seewhy.explain(self.clf, photo, **wanted)
+            except _FOR_ALL:
+                raise
+            except SeewhyError as error:
+                self._skip(path, error)
+                continue
+            yield path, explanation
+            if explanation.details.get("stopped") == "interrupted":
+                err.print(
+                    Text(f"Interrupted: the map of {path} is what was reached; {done - 1} of {len(self.files)} photos are whole.")
+                )
+                raise typer.Exit(130)
 
     def _explain_some(self, some: list[tuple[Path, Any]], wanted: dict[str, Any]) -> Iterator[tuple[Path, seewhy.Explanation]]:
         if not some:

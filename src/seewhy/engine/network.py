@@ -21,8 +21,8 @@ from seewhy.records import Layer
 Result = TypeVar("Result")
 
 CLOSED = (
-    "This is {}: its inside cannot be watched, so methods that use layers or gradients are not possible. For CAM and Grad-CAM "
-    "give the original nn.Module (torch.compile and DataParallel are unwrapped)."
+    "This is {}: its inside cannot be watched, so methods that use layers or gradients are not possible. Working now: method="
+    "'occlusion', 'lime', 'rise'. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are unwrapped)."
 )
 # What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
 _MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError)

@@ -39,8 +39,8 @@ class Lime(PerturbationMethod):
     summary: ClassVar[str] = (
         "Cuts the photo into areas, switches about half of them off at random a few thousand times, and fits a simple model to "
         "the scores: which areas matter? Red means that without this area the score would be lower. It needs nothing but scores, "
-        "so it works on any classifier. It shows whole areas, never their parts, and it says how well the simple model fits (R²): "
-        "where it fits badly, the picture means little."
+        "so it works on any classifier. It shows whole areas, never their parts, and it says how well the simple model fits "
+        "(R²): where it fits badly, the picture means little."
     )
     source: ClassVar[str] = "Ribeiro et al. 2016, arXiv:1602.04938"
     cost: ClassVar[str] = (
@@ -130,7 +130,8 @@ class Lime(PerturbationMethod):
         }
         if table is not None:
             details["scores"] = table.copy() if stopped == "so far" else table
-        return study.heat(maps, notes=notes, details=details, partial=partial)
+        # A tree's importance is a drop in squared error.
+        return study.heat(maps, notes=notes, details=details, partial=partial, units="{}²" if self.model == "tree" else "{}")
 
 
 class _Switched(Copies):

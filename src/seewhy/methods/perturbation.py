@@ -156,6 +156,7 @@ class Study:
         details: dict[str, Any] | None = None,
         partial: bool = False,
         lattice: Lattice | None = None,
+        units: str = "{}",
     ) -> Heat:
         """What was found, with what every sweep has to say."""
         (plan, clf) = (self._plan, self._subject.clf)
@@ -165,6 +166,7 @@ class Study:
             "computed": self._sweep.words,
             "batch_size": self._sweep.largest,
             "estimate": self.estimate,
+            "stopped": self.stopped if partial else "",
             "base": self.values.astype(np.float32),
         }
         return Heat(
@@ -172,7 +174,7 @@ class Study:
             chosen=[self.targets],
             scores=self.scores,
             signed=signed,
-            units=clf.head.unit(self.method.score) if any(c.function is None for c in self._chosen) else "value",
+            units=units.format(clf.head.unit(self.method.score) if any(c.function is None for c in self._chosen) else "value"),
             layer=None,
             notes=[notes or []],
             details=[about | (details or {})],

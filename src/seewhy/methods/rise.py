@@ -31,9 +31,9 @@ class Rise(PerturbationMethod):
     title: ClassVar[str] = "RISE"
     summary: ClassVar[str] = (
         "Looks at the photo through a few thousand random soft masks that each show about half of it, and adds the masks up, "
-        "weighted by the score: where the score is high whenever a place is shown, that place speaks for the class. It needs nothing but "
-        "scores, so it works on any classifier. The map is smooth and as coarse as the masks; chance leaves spots in it, and the "
-        "standard error of every pixel says how large they are."
+        "weighted by the score: where the score is high whenever a place is shown, that place speaks for the class. It needs "
+        "nothing but scores, so it works on any classifier. The map is smooth and as coarse as the masks; chance leaves spots in "
+        "it, and the standard error of every pixel says how large they are."
     )
     source: ClassVar[str] = "Petsiuk et al. 2018, arXiv:1806.07421"
     cost: ClassVar[str] = "1 forward pass per mask (2000 by default); all classes in one sweep"

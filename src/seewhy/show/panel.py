@@ -107,7 +107,7 @@ def panels(
     for target, values, bar, said in zip(explanation.targets, maps, bars, own, strict=True):
         drawn = overlay(photo.original, values, cmap, alpha, (bar.low, bar.high), signed)
         words = [] if target.rank in (None, 1) else [f"The network's choice number {target.rank}."]
-        words += (said or _emptiness(values)) + ["Interrupted: what was reached so far."] * explanation.partial
+        words += (said or _emptiness(values)) + ["Not complete: what was reached."] * explanation.partial
         shown.append(Panel(str(target), drawn, _sentences(words), bar))
     return shown
 
