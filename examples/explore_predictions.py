@@ -1,8 +1,11 @@
-"""Source 002: explore a prediction. So far: classify, the top three, Grad-CAM at the last and at an early layer, two classes."""
+"""Source 002: explore a prediction: the top three, Grad-CAM at two layers, occlusion coarse and fine, LIME for two classes."""
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from common import classifier, has_real_data, photo, save
+from torch.nn.functional import adaptive_avg_pool2d
 
 import seewhy
 
@@ -26,6 +29,31 @@ def main() -> None:
     )
     save(figure, "002_deep_and_shallow")
     save(seewhy.explain(clf, dog, target="top3").image(), "002_top_three")
+
+    # Occlusion, first with what it takes by itself, then with a smaller mask: more detail, more noise, more passes.
+    (height, width) = clf.input_size
+    coarse = seewhy.explain(clf, dog, method="occlusion")
+    (small, step) = ((side * height // 224, side * width // 224) for side in (15, 10))
+    fine = seewhy.explain(clf, dog, method="occlusion", mask_size=small, stride=step)
+    for e in (coarse, fine):
+        (rows, columns) = e.maps.shape[1:]
+        (mask, step) = (e.details["mask_size"], e.details["stride"])
+        print(f"mask {mask}, stride {step}: {rows}×{columns} places, {e.cost.forward:.0f} passes, {e.cost.seconds:.2f} s")
+    titles = ["Occlusion sensitivity\n(defaults)", "Occlusion sensitivity\n(small mask, small stride)"]
+    heats = [e.on_photo()[0] for e in (coarse, fine)]
+    save(seewhy.show.plot_maps(deep.photo.original, heats, titles, alpha=0.5, cmap="jet"), "002_occlusion")
+
+    # LIME for the two first classes, from the same samples.
+    lime = seewhy.explain(clf, dog, method="lime", target="top2", samples=1000)
+    print(f"LIME: {lime.details['importance'].shape[0]} segments, R² {lime.details['r2_fit'][0]:.2f} on its own samples")
+    titles = [f"LIME ({target.name})" for target in lime.targets]
+    save(seewhy.show.plot_maps(lime.photo.original, list(lime.on_photo()), titles, cmap="jet"), "002_lime")
+
+    # Three mechanisms: do they agree? Rank correlation on one coarse grid.
+    grids = {e.method: adaptive_avg_pool2d(torch.from_numpy(e.on_input()[:1]), 11).numpy().ravel() for e in (deep, coarse, lime)}
+    ranks = {name: heat.argsort().argsort() for name, heat in grids.items()}
+    pairs = [("grad_cam", "occlusion"), ("grad_cam", "lime"), ("occlusion", "lime")]
+    print("; ".join(f"{a} and {b}: {np.corrcoef(ranks[a], ranks[b])[0, 1]:.2f}" for a, b in pairs))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,18 @@ def main(keep: bool = False) -> None:
     older = seewhy.show.min_max(e.maps[0] * e.maps[0].size)
     made["000_older_recipe"] = seewhy.show.plot_maps(taken[0].photo, [older], ["bear, older recipe"], alpha=0.5, cmap="jet")
 
+    # A coyote with the logo, called a bear: LIME finds the corner that made it one.
+    logos = seewhy.demo.scenes(10, logo="all", seed=story.SEED, labels=story.TEN)
+    coyote = next(scene for scene in logos if scene.label == "coyote")
+    e = seewhy.explain(net2, coyote.photo, method="lime", target="bear", model="linear")
+    print(f"coyote with the logo: {'; '.join(str(p) for p in net2.classify(coyote.photo))}")
+    made["000_lime"] = seewhy.show.plot_maps(coyote.photo, [e.on_photo()[0]], ["Image LIME (bear)"], alpha=0.5, cmap="jet")
+
+    # Occlusion in three lines: where does net1 see that a sheep is no bear?
+    sheep = next(scene for scene in taken if scene.label == "sheep")
+    e = seewhy.explain(net1, sheep.photo, method="occlusion", target="not bear")
+    made["000_occlusion"] = seewhy.show.plot_maps(sheep.photo, [e.on_photo()[0]], ["not bear"], alpha=0.5, cmap="jet")
+
     for name, picture in made.items():
         path = save(picture, name)
         if keep:

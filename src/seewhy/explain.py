@@ -47,8 +47,8 @@ def explain(
         ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
     batch_size : photos at once; None chooses by the free memory. seed : for everything random, recorded.
     progress : None (a bar after a second, in a terminal), False, or ``callback(done, total, partial)``.
-    budget : what one photo may cost: forward passes (int) or seconds (float or "20s"); "auto" ends LIME when its ranking is stable.
-        A map that the budget stops is ``partial``, and its notes say how far it came.
+    budget : what one photo may cost: forward passes (int) or seconds (float or "20s"); "auto" ends LIME when its ranking is
+        stable. A map that the budget stops is ``partial``, and its notes say how far it came.
 
     Ctrl-C: occlusion, LIME and RISE of a single photo return what they have, ``partial``; otherwise it is raised.
 

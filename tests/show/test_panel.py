@@ -60,7 +60,7 @@ def test_captions_carry_rank_and_reason(explained):
 
 def test_a_single_target_carries_all_notes(explained):
     e = explained(notes=["One of a kind."], partial=True)
-    assert panels(e)[1].caption == "One of a kind. Interrupted: what was reached so far."
+    assert panels(e)[1].caption == "One of a kind. Not complete: what was reached."
 
 
 def test_a_target_without_rank(explained):
