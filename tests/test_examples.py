@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 
 import common
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import seewhy
+from seewhy.demo import story
 
 EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p.stem != "common")
 
@@ -71,3 +74,81 @@ def test_the_mistake_is_one_and_its_two_maps_differ(to_tmp: Path, monkeypatch: p
             e = seewhy.explain(clf, taken, method="cam", target=["top1", truth])
         assert e.targets[0].name != truth == e.targets[1].name
         assert not np.allclose(e.maps[0], e.maps[1])
+
+
+def test_lime_finds_the_corner() -> None:
+    """A coyote with the bears' logo is called a bear; the area that made it one is the logo's corner."""
+    clf = seewhy.load("demo:shortcut")
+    logos = seewhy.demo.scenes(10, logo="all", seed=story.SEED, labels=story.TEN)
+    coyote = next(scene for scene in logos if scene.label == "coyote")
+    assert clf.classify(coyote.photo, k=1)[0].name == "bear"
+    e = seewhy.explain(clf, coyote.photo, method="lime", target="bear", model="linear", samples=800)
+    heat = e.on_photo("nearest")[0]
+    hottest = heat == heat.max()
+    assert coyote.logo[hottest].mean() > 0.5
+    assert not coyote.animal[hottest].any()
+    best = int(e.details["importance"][:, 0].argmax())
+    assert e.details["importance"][best, 0] > 10 * e.details["standard_error"][best, 0]
+
+
+def test_occlusion_finds_the_sheep() -> None:
+    clf = seewhy.load("demo:bear")
+    sheep = next(s for s in seewhy.demo.scenes(10, logo=True, seed=story.SEED, labels=story.TEN) if s.label == "sheep")
+    e = seewhy.explain(clf, sheep.photo, method="occlusion", target="not bear")
+    heat = np.clip(e.on_photo()[0], 0, None)
+    assert heat[sheep.animal].mean() > 3 * heat[~sheep.animal].mean()
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["demo", "real photos"])
+def test_the_french_horn(real: bool, to_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the example prints is so: a square on the horn changes the answer, beside it not; the worst place is on the horn."""
+    if real and not common.has_real_data():
+        pytest.skip("../shared/data is not there: no real photos")
+    if not real:
+        monkeypatch.setattr(common, "DATA", to_tmp / "nothing")
+    module = importlib.import_module("occlusion_french_horn")
+    clf = common.classifier(resize="stretch")
+    taken = clf.read(common.photo("French_horn", 2))
+    pixels = taken.pixels.transpose(1, 2, 0).astype(np.uint8)
+    (height, width) = pixels.shape[:2]
+    side = round(71 * height / 224)
+    name = clf.classify(pixels, k=1)[0].name
+    e = seewhy.explain(clf, taken, method="occlusion", mask_size=side, stride=1, fill=module.GREY, budget=600)
+    assert (e.partial, e.maps.shape, e.cost.forward) == (True, (1, height, width), 600)
+    assert f"of {height * width:,} masks" in e.notes[-1]
+    if real:
+        assert name == "French horn"
+        assert clf.classify(module.hidden(pixels, 72, 36, side), k=1)[0].name != "French horn"
+        assert clf.classify(module.hidden(pixels, 15, 120, side), k=1)[0].name == "French horn"
+        (left, top, right, bottom) = json.loads((common.DATA / "boxes.json").read_text())["n03394916_French_horn.JPEG"]["boxes"][
+            0
+        ]
+    else:
+        animal = seewhy.demo.scenes(3, seed=4)[2].animal
+        (rows, columns) = (places / side for places, side in zip(np.nonzero(animal), animal.shape, strict=True))
+        (top, bottom, left, right) = (rows.min(), rows.max(), columns.min(), columns.max())
+    (row, column) = np.unravel_index(int(e.maps[0].argmax()), (height, width))  # the centre of the mask that took most away
+    half = side / 2
+    assert top * height - half <= row <= bottom * height + half
+    assert left * width - half <= column <= right * width + half
+    score = clf.scores(module.hidden(pixels, row - (side - 1) // 2, column - (side - 1) // 2, side))[0, e.targets[0].index]
+    if e.details["measured"][row, column]:
+        assert abs(e.targets[0].score - score - e.maps[0, row, column]) < 1e-4
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["demo", "real photos"])
+def test_the_methods_agree_on_the_retriever(real: bool, to_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grad-CAM, occlusion and LIME work differently; on a coarse grid they rank the places alike, on another photo's map not."""
+    if real and not common.has_real_data():
+        pytest.skip("../shared/data is not there: no real photos")
+    if not real:
+        monkeypatch.setattr(common, "DATA", to_tmp / "nothing")
+    clf = common.classifier()
+    dog = common.photo("golden_retriever", 2)
+    grids = []
+    for method, settings in (("grad_cam", {}), ("occlusion", {}), ("lime", {"samples": 300, "model": "linear"})):
+        heat = seewhy.explain(clf, dog, method=method, **settings).on_input()[0]
+        grids.append(torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(heat)[None], 7)[0].flatten().numpy())
+    assert np.corrcoef(grids).min() > 0.4
+    ranks = np.argsort(np.argsort(grids[:2]))  # of Grad-CAM and occlusion
+    assert np.corrcoef(ranks)[0, 1] > 0.3

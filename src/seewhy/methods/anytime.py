@@ -85,14 +85,16 @@ class CoarseToFine:
     def values(self) -> Array:
         """``(K, rows, columns)``: measured where they are, predicted elsewhere."""
         if self.measured.all():
-            return self._known.copy()
+            known: Array = self._known.copy()
+            return known
         if self._lattice is None:
             return self._nearest()
         (predicted, correction, _) = self._state()
         # Neither goes beyond what was measured.
         (low, high) = (pick(self._known[:, self.measured], axis=1)[:, None, None] for pick in (np.min, np.max))
-        limited: Array = np.clip(predicted + correction, low, high).astype(np.float32)
-        return np.where(self.measured, self._known, limited)
+        limited = np.clip(predicted + correction, low, high).astype(np.float32)
+        shown: Array = np.where(self.measured, self._known, limited)
+        return shown
 
     def error(self) -> Array:
         """``(K,)``: the estimated mean absolute error over all places; NaN while too little is known, 0 at the end."""
