@@ -24,6 +24,7 @@ from seewhy.engine.fingerprint import has_hooks, weights_hash
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.trace import trace
 
+CLOSE = 5e-2  # the same between two ways to run bfloat16
 EXACT = 1e-5  # largest difference over largest output that precision="exact" allows
 _lock = threading.RLock()  # held while a network that cannot be copied is in eval mode
 
@@ -170,6 +171,34 @@ def plain_plan(plan: Plan, network: nn.Module) -> Plan:
     copied = _copied(network)
     dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), plan.dtype)
     return Plan(copied, plan.trace, frozenset(), torch.preserve_format, dtype, 0.0, "plain", plan.weights)
+
+
+def compiled(
+    plan: Plan, network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]
+) -> Callable[[torch.Tensor], Any] | None:
+    """The plan's network compiled for prepared inputs of exactly this shape; None where that fails or gives other scores."""
+    own: Any = None if plan.as_is or plan.trace is None else _copied(network)
+    if own is None or plan.trace is None:
+        return None
+    if plan.folded:
+        fold(own, plan.trace)
+    own = own.to(dtype=plan.dtype, memory_format=torch.channels_last)
+    inputs = inputs.contiguous(memory_format=torch.channels_last)
+    allowed = EXACT if plan.dtype == inputs.dtype == torch.float32 else CLOSE
+    try:
+        with torch.inference_mode(False), torch.no_grad():
+            made: Callable[[torch.Tensor], Any] = torch.compile(own, dynamic=False, options={"freezing": True})
+            (output, expected) = (pick(made(inputs)), pick(plan.network(inputs)))
+            if not float((output - expected).abs().max() / expected.abs().max().clamp_min(1e-30)) <= allowed:
+                return None
+    except Exception:  # no compiler on this machine, or a forward that cannot be compiled: it goes on without
+        return None
+
+    def run(inputs: torch.Tensor) -> Any:
+        with plan.ready():
+            return pick(made(inputs.contiguous(memory_format=torch.channels_last)))
+
+    return run
 
 
 def _copied(network: nn.Module) -> nn.Module | None:

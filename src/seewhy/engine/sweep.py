@@ -20,14 +20,17 @@ import torch
 from seewhy.engine import runner
 from seewhy.engine.incremental import Incremental, Keep, NotIncrementalError, Patched, Places, Size, cut
 from seewhy.engine.network import PlannedNetwork
+from seewhy.engine.plan import CLOSE, EXACT
 from seewhy.engine.ways import Way, Ways
 from seewhy.errors import ModelError, OutputError
 
 Which = npt.NDArray[np.int64]  # numbers of copies
 WORTH = 0.5  # rectangles that cover more of the input than this go through as whole photos
+COMPILE = 90.0  # seconds of work left from which on compiling pays: it takes 5 to 25 and saves a tenth to a fifth
+GUESS = {True: 0.25, False: 0.6}  # of the first pass: what a copy takes in a batch, as a rectangle or as a whole photo
 MANY = 600  # passes from which on the ways to run are tried out on the real work
 CHECKED = 2  # copies that are computed both ways before rectangles are trusted
-CLOSE = {"exact": 1e-5, "fast": 5e-2}  # largest difference over largest output that they may have
+ALLOWED = {"exact": EXACT, "fast": CLOSE}  # largest difference over largest output that they may have
 
 
 class Copies(ABC):
@@ -97,6 +100,7 @@ class Sweep:
         self.interrupted = False
         self.seconds_each = 0.0  # of the last block
         self.largest = 0  # block
+        self.compiled = 0  # copies that went through the compiled network
         self.patched = 0  # copies that went through as rectangles
 
     def untouched(self) -> Any:
@@ -110,7 +114,7 @@ class Sweep:
                     output = self._answer(self._photo)
                 self._kept = keep.kept
         self.spent.passes += 1
-        self.seconds_each = time.perf_counter() - start
+        self._first = self.seconds_each = time.perf_counter() - start
         return output
 
     def fill_with(self, fill: torch.Tensor) -> None:
@@ -122,20 +126,33 @@ class Sweep:
         """How the copies were run, for the record."""
         if self.patched:
             return "only what a mask can reach was recomputed"
-        return f"whole photos ({self._ways.refused})" if self._ways.refused else "whole photos"
+        words = "whole photos" + (", compiled" if self.compiled else "")
+        return f"{words} ({self._ways.refused})" if self._ways.refused else words
+
+    def guess(self, copies: Copies) -> float:
+        """Seconds that one copy will take: what one of that kind took last, else a rough part of the first pass."""
+        boxes = copies.boxes(np.zeros(1, np.int64))
+        kind = None if boxes is None else boxes[2]
+        known = self._ways.seconds.get((kind, self._photo.shape))
+        if known is not None:
+            return known
+        return self._first * (1.0 if self._planned is None else GUESS[self._can_patch(kind)])
 
     def run(self, copies: Copies, order: Which, take: Callable[[Which, Any], None]) -> int:
         """Run the copies in ``order``, block by block, and hand ``take(which, output)`` each block's numbers and outputs.
 
         Returns how many were run: less than ``len(order)`` where the budget was used up or a person pressed Ctrl-C.
         """
-        done = 0
-        kind = None if copies.boxes(order[:1]) is None else copies.boxes(order[:1])[2]  # type: ignore[index]
+        (done, busy) = (0, 0.0)
+        boxes = copies.boxes(order[:1])
+        kind = None if boxes is None else boxes[2]
         trial = self._trial(kind, len(order))
         taken: dict[Way, list[float]] = {}
+        if order.size:
+            self.seconds_each = self.guess(copies)
         while done < len(order) and not self.interrupted:
-            way = trial[0] if trial else self._way(kind)
-            extra = CHECKED if way.rectangles and not self._is_trusted(kind) else 0
+            way = trial[0] if trial else self._way(kind, len(order) - done)
+            extra = CHECKED if way.kind == "rectangles" and not self._is_trusted(kind) else 0
             count = self.spent.allows(min(way.size, len(order) - done) + extra, self.seconds_each) - extra
             if count <= 0:
                 break
@@ -158,6 +175,7 @@ class Sweep:
                 self.interrupted = True
                 break
             self.seconds_each = (time.perf_counter() - start) / count
+            busy += self.seconds_each * count
             self.spent.passes += count
             self.largest = max(self.largest, count)
             done += count
@@ -172,6 +190,8 @@ class Sweep:
                 trial = trial[1:]
                 if not trial:
                     self._ways.fastest[kind, self._photo.shape] = min(taken, key=lambda w: min(taken[w]))
+        if done:
+            self._ways.seconds[kind, self._photo.shape] = busy / done
         return done
 
     # -- choosing the way -------------------------------------------------------------------------------------------------
@@ -184,32 +204,45 @@ class Sweep:
     def _is_trusted(self, kind: Size | None) -> bool:
         return (kind, self._photo.shape) in self._ways.trusted
 
-    def _way(self, kind: Size | None) -> Way:
-        """What has been found fastest, else a fixed rule."""
+    def _way(self, kind: Size | None, left: int) -> Way:
+        """What has been found fastest, else a fixed rule. left : copies that are still to be run."""
+        usual = "rectangles" if self._can_patch(kind) else "whole"
         found = self._ways.fastest.get((kind, self._photo.shape))
-        if found is not None and self._asked is None:
-            return Way(found.rectangles and self._can_patch(kind), min(found.size, self._most))
-        return Way(self._can_patch(kind), min(self._most, self._asked or runner.MOST_IN_SWEEP))
+        if found is None or self._asked is not None:
+            found = Way(usual, min(self._most, self._asked or runner.MOST_IN_SWEEP))
+        way = Way(usual if found.kind == "rectangles" else found.kind, min(found.size, self._most))
+        return way._replace(kind="compiled") if way.kind == "whole" and self._compiles(way.size, left) else way
+
+    def _compiles(self, size: int, left: int) -> bool:
+        """True where the work left is worth a compiled network, and there is one."""
+        if self._planned is None or self.spent.budget.seconds is not None or left * self.seconds_each < COMPILE:
+            return self._planned is not None and self._planned.is_compiled(size)
+        return self._planned.compiled(size, self._photo) is not None
 
     def _trial(self, kind: Size | None, count: int) -> list[Way]:
         """The ways to try out, each twice, where there is enough work; nothing is computed that is not needed."""
         if count < MANY or self._asked is not None or self._planned is None or (kind, self._photo.shape) in self._ways.fastest:
             return []
         sizes = [size for size in (16, 32, 64) if size <= self._most]
-        ways = [Way(True, size) for size in sizes] if self._can_patch(kind) else []
-        ways += [Way(False, size) for size in sizes if not ways or size == 32]
+        ways = [Way("rectangles", size) for size in sizes] if self._can_patch(kind) else []
+        ways += [Way("whole", size) for size in sizes if not ways or size == 32]
         return [way for way in ways for _ in range(2)] if len(ways) > 1 else []
 
     # -- one block --------------------------------------------------------------------------------------------------------
 
     def _block(self, copies: Copies, which: Which, way: Way) -> Any:
         with torch.inference_mode(False), torch.no_grad():
-            if way.rectangles:
+            if way.kind == "rectangles":
                 output = self._patched(copies, which)
                 if output is not None:
                     self.patched += len(which)
                     return output
-            return self._checked(self._answer(self._whole(copies, which)), len(which))
+            inputs = self._whole(copies, which)
+            compiled = self._planned.compiled(way.size, self._photo) if self._planned and way.kind == "compiled" else None
+            if compiled is not None and len(which) == way.size:
+                self.compiled += len(which)
+                return compiled(inputs)
+            return self._checked(self._answer(inputs), len(which))
 
     def _whole(self, copies: Copies, which: Which) -> torch.Tensor:
         zeros = np.zeros(len(which), np.int64)
@@ -253,7 +286,7 @@ class Sweep:
         expected = self._answer(self._whole(copies, which[ends]))
         self.spent.passes += len(ends)
         difference = float((output[ends] - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
-        if not difference <= CLOSE[self._precision]:
+        if not difference <= ALLOWED[self._precision]:
             raise NotIncrementalError(f"rectangles gave other scores, by {difference:.1e} of the largest")
 
     @staticmethod

@@ -39,7 +39,10 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool) -> Array:
         (low, high) = (0, 255) if bytes_range else (pixels.min(), pixels.max())
         limited: Array = np.clip(noise, low, high).astype(np.float32)
         return limited
-    values = fill.detach().cpu().numpy() if isinstance(fill, torch.Tensor) else np.asarray(fill)
+    try:
+        values = fill.detach().cpu().numpy() if isinstance(fill, torch.Tensor) else np.asarray(fill)
+    except ValueError:  # rows of different lengths
+        values = np.asarray(None)
     if values.dtype.kind not in "iuf" or values.ndim > 1 or not np.isfinite(values).all():
         raise OptionError(f"fill={fill!r}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}.")
     if values.ndim == 1 and len(values) != len(pixels):

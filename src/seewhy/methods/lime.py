@@ -66,7 +66,7 @@ class Lime(PerturbationMethod):
         values[copies.same_as(0)] = study.values  # the untouched photo has been asked already
         table = study.table(len(bits))
         runs = copies.different()
-        study.expect(len(runs))
+        study.expect(copies, len(runs))
 
         def take(which: Which, found: Array, scores: Array | None) -> None:
             for one, row in zip(which, found, strict=True):

@@ -57,7 +57,7 @@ class Occlusion(PerturbationMethod):
         study.hide_behind(self.fill)
         plan = CoarseToFine(masks.grid, len(study.targets), study.seed)
         table = study.table(masks.count)
-        study.expect(masks.count)
+        study.expect(masks, masks.count)
 
         def take(which: Which, values: Array, scores: Array | None) -> None:
             plan.put(which, study.values - values)

@@ -76,7 +76,6 @@ class Study:
         self._chosen: list[Chosen] = subject.choose(self.scores)[0]
         self.values = self.read(output)[0][0].astype(np.float64)  # (K,)
         self.targets: list[Target] = with_values([self._chosen], torch.from_numpy(self.values)[:, None])[0]
-        self.asked = 0  # copies that would have been run without a budget
 
     def hide_behind(self, fill: Any) -> None:
         """What the copies show where the photo is hidden; see ``methods.fills``."""
@@ -104,12 +103,11 @@ class Study:
                 raise OutputError("The target function gives values that are not finite for a masked copy of the photo.")
             return values, None if rows is None else clf.head.scores(rows).float().cpu().numpy()
 
-    def expect(self, copies: int) -> None:
+    def expect(self, copies: Copies, count: int) -> None:
         """Say how much work it is going to be, before it starts."""
-        self.asked = copies
         budget = self._sweep.spent.budget
-        passes = copies + 1 if budget.passes is None else min(copies + 1, budget.passes)
-        seconds = passes * self._sweep.seconds_each
+        passes = count + 1 if budget.passes is None else min(count + 1, budget.passes)
+        seconds = passes * self._sweep.guess(copies)
         self.estimate = {"passes": passes, "seconds": seconds if budget.seconds is None else min(seconds, budget.seconds)}
         self._subject.expect(passes, self.estimate["seconds"])
         self._subject.report(1, lambda: self.heat(np.zeros((len(self.targets), 1, 1), np.float32)), "")

@@ -51,7 +51,7 @@ class Rise(PerturbationMethod):
         # Σ M, Σ M², and of every target Σ y M, Σ y M², Σ y² M²; then N and Σ y.
         sums = np.zeros((2 + 3 * targets, pixels))
         values = np.full((self.masks, targets), np.nan, np.float32)
-        study.expect(self.masks)
+        study.expect(masks, self.masks)
 
         def take(which: Which, found: Array, scores: Array | None) -> None:
             mask = masks.all(which).reshape(len(which), -1).double().numpy()
