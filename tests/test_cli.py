@@ -274,3 +274,61 @@ def test_python_m_runs_it_too(photos: Path, tmp_path: Path) -> None:
 
     done = subprocess.run([sys.executable, "-m", "seewhy", "methods"], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "Grad-CAM" in done.stdout
+
+
+def test_occlusion_with_its_own_flags_and_a_budget(run, photos: Path) -> None:
+    words = ("--method", "occlusion", "--mask-size", "20", "--stride", "1", "--clip", "--budget", "60", "-o", "x.npz")
+    code, out, _ = run("explain", photos / "a.png", *words)
+    assert code == 0
+    e = seewhy.Explanation.load("x.npz")
+    assert (e.details["mask_size"], e.details["stride"], e.settings["clip"]) == ([20, 20], [1, 1], True)
+    assert e.partial
+    assert e.cost.forward == 60
+    done = e.details["masks_done"]
+    assert f"note: stopped by the budget after {done} of {96 * 128:,} masks: the rest is interpolated" in out
+    assert run("explain", photos / "a.png", "-m", "occlusion", "--mask-size", "20,30", "--budget", "2s", "-o", "y.npz")[0] == 0
+    assert seewhy.Explanation.load("y.npz").details["mask_size"] == [20, 30]
+
+
+def test_limes_model_has_a_flag_that_is_not_the_networks(run, photos: Path) -> None:
+    words = ("-m", "lime", "--model", "demo:shortcut", "--lime-model", "ridge", "--samples", "60", "--segments", "grid")
+    code, _, _ = run("explain", photos / "a.png", *words, "-o", "x.npz")
+    assert code == 0
+    e = seewhy.Explanation.load("x.npz")
+    assert (e.settings["model"], e.settings["segments"], e.settings["samples"]) == ("ridge", "grid", 60)
+    assert e.model == "demo:shortcut"
+    code, _, err = run("explain", photos / "a.png", "-m", "occlusion", "--samples", "60")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("Error: occlusion has no setting 'samples'.")
+
+
+STOPS = """
+import torch
+from torch import nn
+
+class Stops(nn.Module):
+    calls = 0
+
+    def forward(self, x):
+        if len(x) > 2:  # a block of masked copies
+            Stops.calls += 1
+            if Stops.calls == 2:
+                raise KeyboardInterrupt
+        red = x[:, 0].mean((1, 2))
+        return torch.stack([red, -red], dim=1)
+
+def build():
+    return Stops()
+"""
+
+
+def test_ctrl_c_keeps_the_map_that_was_reached(run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "stops.py").write_text(STOPS)
+    words = ("--model", "stops.py:build", "--size", "64", "-m", "occlusion", "-o", "out")
+    code, out, err = run("explain", photos / "a.png", photos / "deeper" / "a.png", *words)
+    assert code == 130
+    (picture,) = (tmp_path / "out").iterdir()
+    assert picture.suffix == ".png"
+    assert "interrupted after 32 of 121 masks" in out
+    assert "Interrupted: the map of" in err
+    assert "0 of 2 photos are whole" in err

@@ -71,7 +71,7 @@ def explain(
     explanations: list[Explanation] = []
     if read:
         asked = list(zip(read, wanted, strict=True))
-        with random_state(seed), runner.Progress(progress, len(read), made.title) as bar:
+        with random_state(seed), runner.Progress(progress, len(read), made.title, limit.seconds) as bar:
             inside = clf.planned(clf.inputs(read[:1])) if clf.is_module else None
             work = _Work(clf, inside, made, seed, batch_size, limit, bar, not is_many(photo))
             size = 1 if made.sweeps else clf.batch_size(batch_size, inside, len(read))

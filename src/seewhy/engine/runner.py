@@ -59,13 +59,14 @@ class Budget:
 class Progress:
     """Tells how far the work is: a callback, or after a second a bar on stderr if that is a terminal."""
 
-    def __init__(self, progress: bool | ProgressCallback | None, total: int, what: str) -> None:
+    def __init__(self, progress: bool | ProgressCallback | None, total: int, what: str, seconds: float | None = None) -> None:
         if progress not in (None, True, False) and not callable(progress):
             raise OptionError(f"progress={progress!r}: write None, False, or a function (done, total, partial).")
         self._callback: ProgressCallback | None = progress if callable(progress) else None
         self._may_draw = progress is not False and self._callback is None and sys.stderr.isatty()
         (self._total, self._what, self._done, self._start) = (total, what, 0, time.monotonic())
         self._bar: Any = None
+        self._allowed = None if seconds is None else seconds * total  # what a budget leaves for all photos
         self._passes_each: int | None = None  # None: photos are counted
 
     def __enter__(self) -> Progress:
@@ -81,7 +82,9 @@ class Progress:
             self._passes_each = each
             self._total *= each
             if self._may_draw and seconds > _LONG:
-                print(f"{self._what}: {self._total} forward passes, about {seconds * self._total / each:.0f} s", file=sys.stderr)
+                most = "at most " if self._allowed else ""
+                words = f"{self._what}: {most}{self._total:,} forward passes, about {seconds * self._total / each:.0f} s"
+                print(words, file=sys.stderr)
 
     def finish_photo(self, used: int) -> None:
         """A photo was done in ``used`` passes: what it did not need is taken off."""
@@ -102,7 +105,10 @@ class Progress:
             self._bar.add_task(self._what, total=self._total)
             self._bar.start()
         words = f"{self._what}, {said}" if said else self._what
-        self._bar.update(self._bar.task_ids[0], completed=self._done, total=self._total, description=words)
+        done = float(self._done)
+        if self._allowed:  # the work ends with the budget, if not before
+            done = max(done, self._total * min(1.0, (time.monotonic() - self._start) / self._allowed))
+        self._bar.update(self._bar.task_ids[0], completed=done, total=self._total, description=words)
 
 
 def batch_size(asked: int | None, bytes_each: int, device: torch.device, most_on_cpu: int = MOST_ON_CPU) -> int:
