@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from bench import gradcam, imports, memory, perturbation, pointing
+from bench import anytime, gradcam, imports, memory, perturbation, pointing
 from bench.timing import ROOT, Figure, console, machine, options, read, save, show_figures, table
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -25,8 +25,10 @@ def measure(quick: bool) -> list[Figure]:
     gradcam.show(rows)
     hidden = perturbation.measure(**perturbation.QUICK) if quick else perturbation.measure()
     perturbation.show(hidden)
+    stated = anytime.measure(1)
+    anytime.show(stated)
     explained = [*(figure for row in rows for figure in row.figures()), *(figure for row in hidden for figure in row.figures)]
-    return [*imported, *kept, *pointed, *explained]
+    return [*imported, *kept, *pointed, *explained, *stated]
 
 
 def compare(figures: list[Figure], recorded: Path = RECORDED) -> list[Figure]:

@@ -78,9 +78,21 @@ def test_free_memory_is_read() -> None:
 def test_a_callback_hears_every_step() -> None:
     told = []
     with runner.Progress(lambda *step: told.append(step), 5, "work") as bar:
-        bar.advance(2, "half")
-        bar.advance(3, "all")
+        bar.advance(2, lambda: "half")
+        bar.advance(3, lambda: "all")
     assert told == [(2, 5, "half"), (5, 5, "all")]
+
+
+def test_passes_are_counted_once_a_photo_says_how_many_it_takes() -> None:
+    told = []
+    with runner.Progress(lambda *step: told.append(step), 2, "work") as bar:
+        bar.expect(10, 1.0)
+        bar.advance(4)
+        bar.advance(3)
+        bar.finish_photo(7)  # it needed fewer
+        bar.expect(10, 1.0)  # the second photo takes as many
+        bar.advance(10)
+    assert told == [(4, 20, None), (7, 20, None), (17, 17, None)]
 
 
 def test_random_states_come_back_and_start_from_the_seed() -> None:

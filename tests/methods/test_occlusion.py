@@ -116,9 +116,8 @@ def test_the_dense_sweep_of_the_sources() -> None:
     """50,176 masks of 71×71, one for every pixel: rows max(0, r - 35) to min(223, r + 35); 36×36 in the corners."""
     masks = _Masks.of((224, 224), 71, 1, True, "center")
     assert masks.count == 50_176
-    chosen = np.array(
-        [224 * r + c for r, c in ((0, 0), (0, 223), (223, 0), (223, 223), (112, 143), (35, 188), (50, 36), (100, 34))]
-    )
+    places = ((0, 0), (0, 223), (223, 0), (223, 223), (112, 143), (35, 188), (50, 36), (100, 34))
+    chosen = np.array([224 * r + c for r, c in places])
     zeros = np.zeros(len(chosen), np.int64)
     hidden = ~masks.shown(chosen, zeros, zeros, (224, 224)).numpy()
     for (r, c), off in zip(places, hidden, strict=True):

@@ -221,7 +221,10 @@ class Keep(TorchFunctionMode):
             same = name in _SAME and first is not None and _shares(first, out) and version == _version(first)
             # Copied at once: what follows may write into it.
             self.kept[key] = Step(None if same else out.detach().clone(), given, same)
-            self._made[out] = (key, _version(out))
+            if not same or name == "permute":
+                self._made[out] = (key, _version(out))
+            elif first in self._made:  # it is what it was
+                self._made[out] = self._made[first]
         return out
 
     def _marked(self, value: Any) -> Any:
@@ -359,7 +362,6 @@ def _same(run: Incremental, func: Any, x: Any, *args: Any, **kwargs: Any) -> tor
     if not isinstance(x, Patched):
         return None
     if run.kept[run.key].same:
-        x.key = run.key
         return x
     if "dropout" in run.key[0] or any(isinstance(argument, Patched) for argument in (*args, *kwargs.values())):
         return None

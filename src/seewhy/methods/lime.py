@@ -65,19 +65,21 @@ class Lime(PerturbationMethod):
         values = np.full((len(bits), len(study.targets)), np.nan)
         values[copies.same_as(0)] = study.values  # the untouched photo has been asked already
         table = study.table(len(bits))
+        if table is not None:
+            table[copies.same_as(0)] = study.scores
         runs = copies.different()
         study.expect(copies, len(runs))
 
         def take(which: Which, found: Array, scores: Array | None) -> None:
-            for one, row in zip(which, found, strict=True):
-                values[copies.same_as(one)] = row
-            if table is not None and scores is not None:
-                table[which] = scores
+            for place, one in enumerate(which):
+                values[copies.same_as(one)] = found[place]
+                if table is not None and scores is not None:
+                    table[copies.same_as(one)] = scores[place]
 
         def result(stopped: str) -> Heat:
             return self._heat(study, cut, bits, values, table, stopped)
 
-        portion = PORTION if study.ends_itself else len(runs)
+        portion = PORTION if study.ends_itself else max(1, len(runs))
         for start in range(0, len(runs), portion):
             for order in copies.in_groups(runs[start : start + portion]):
                 study.sweep(copies, order, take, lambda: result("so far"))
@@ -85,7 +87,9 @@ class Lime(PerturbationMethod):
                 break
             if study.ends_itself and is_stable(self._fit(bits, values)[0]):
                 return result("stable")
-        if np.isfinite(values[:, 0]).sum() < 3:
+        if np.isfinite(values[:, 0]).sum() < min(3, len(bits)):
+            if study.stopped == "interrupted":
+                raise KeyboardInterrupt
             raise OptionError(f"The budget was used up before three of {len(bits)} samples: give it more passes or seconds.")
         return result(study.stopped)
 
@@ -102,7 +106,7 @@ class Lime(PerturbationMethod):
         maps = found.importance.T[:, cut.labels].astype(np.float32)  # (K, H, W)
         partial = used < len(bits) and stopped != "stable"
         notes = [] if cut.note is None else [cut.note]
-        notes += study.flat_notes(found.effect.T, "there is nothing to explain") if found.flat.all() else []
+        notes += study.flat_notes(np.where(found.flat, 0, 1)[:, None], "there is nothing to explain")
         if stopped == "stable" and used < len(bits):
             notes.append(f"the ranking of the segments was stable after {used:,} of {len(bits):,} samples")
         if partial:
@@ -161,13 +165,12 @@ class _Switched(Copies):
         (height, width) = self._labels.shape
         (_, _, down, across) = self._hidden(which)
         small = down * across <= WORTH / 2 * height * width
-        groups = []
         if small.any():
-            groups.append(which[small])
             self._size = (int(down[small].max()), int(across[small].max()))
+            small = (down <= self._size[0]) & (across <= self._size[1])
         else:
             self._size = None
-        return [*groups, which[~small]] if (~small).any() else groups
+        return [group for group in (which[small], which[~small]) if len(group)]
 
     def _hidden(self, which: Which) -> tuple[Places, Places, Places, Places]:
         """First row, first column, height and width of the rectangle around what each sample hides."""

@@ -71,6 +71,8 @@ class Occlusion(PerturbationMethod):
             study.sweep(masks, order, take, sketch, plan.words)
             if study.stopped:
                 break
+        if not plan.done and study.stopped == "interrupted":
+            raise KeyboardInterrupt
         if not plan.done:
             raise OptionError(f"The budget was used up before the first of {masks.count} masks: give it more passes or seconds.")
         return self._heat(study, masks, plan, table, study.stopped)

@@ -48,16 +48,16 @@ class Rise(PerturbationMethod):
         masks = _SoftMasks(study.size, self.masks, self.grid, self.keep, study.seed)
         study.hide_behind(self.fill)
         (targets, pixels) = (len(study.targets), study.size[0] * study.size[1])
-        # Σ M, Σ M², and of every target Σ y M, Σ y M², Σ y² M²; then N and Σ y.
-        sums = np.zeros((2 + 3 * targets, pixels))
+        # Σ M, and of every target Σ y M, Σ y² M; then the same with M².
+        sums = np.zeros((2 * (1 + 2 * targets), pixels))
         values = np.full((self.masks, targets), np.nan, np.float32)
         study.expect(masks, self.masks)
 
         def take(which: Which, found: Array, scores: Array | None) -> None:
             mask = masks.all(which).reshape(len(which), -1).double().numpy()
             y = found.astype(np.float64).T  # (K, n)
-            ones = np.ones((1, len(which)))
-            sums[:] += np.concatenate([np.concatenate([ones, y]) @ mask, np.concatenate([ones, y, y**2]) @ mask**2])
+            weights = np.concatenate([np.ones((1, len(which))), y, y**2])
+            sums[:] += np.concatenate([weights @ mask, weights @ mask**2])
             values[which] = found
 
         def result(stopped: str) -> Heat:
@@ -65,6 +65,8 @@ class Rise(PerturbationMethod):
 
         study.sweep(masks, np.arange(self.masks), take, lambda: result("so far"))
         if np.isfinite(values[:, 0]).sum() < 2:
+            if study.stopped == "interrupted":
+                raise KeyboardInterrupt
             raise OptionError(f"The budget was used up before two of {self.masks} masks: give it more passes or seconds.")
         return result(study.stopped)
 
@@ -72,10 +74,11 @@ class Rise(PerturbationMethod):
         known = values[np.isfinite(values[:, 0])].astype(np.float64)  # (n, K)
         (n, targets) = known.shape
         mean = known.mean(axis=0)[:, None]
-        (m, ym) = (sums[0], sums[1 : 1 + targets])
-        (mm, ymm, yymm) = (sums[1 + targets], sums[2 + targets : 2 + 2 * targets], sums[2 + 2 * targets :])
-        total = ym - mean * m  # Σ (y - ȳ) M
-        squares = yymm - 2 * mean * ymm + mean**2 * mm  # Σ (y - ȳ)² M²
+        (first, second) = ((part[0], part[1 : 1 + targets], part[1 + targets :]) for part in np.split(sums, 2))
+        total = first[1] - mean * first[0]  # Σ (y - ȳ) M, which is Σ (y - ȳ) (M - M̄)
+        (by_mask, by_square) = (yy - 2 * mean * y + mean**2 * one for one, y, yy in (first, second))  # Σ (y - ȳ)² M, ... M²
+        of_mean = first[0] / n  # M̄
+        squares = by_square - 2 * of_mean * by_mask + of_mean**2 * ((known - mean.T) ** 2).sum(axis=0)[:, None]
         variance = np.maximum(squares - total**2 / n, 0) / max(n - 1, 1)
         shape = (targets, *study.size)
         maps = (total / (n * self.keep)).reshape(shape)

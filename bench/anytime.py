@@ -1,0 +1,94 @@
+"""Do the maps that a budget stops say truly how far off they are? Occlusion maps against all masks, on photos.
+
+The real SqueezeNet and photos beside the repository, or the demo's. For each photo every mask two pixels apart is the truth;
+the coarse-to-fine order is then replayed on that table with several budgets and seeds. A run for 20 photos takes half an hour, so
+``python -m bench`` takes one photo; ``python -m bench.anytime`` all 20.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import seewhy
+from bench.timing import DATA, Figure, console, options, save, show_figures
+from seewhy.methods.anytime import CoarseToFine
+
+MASK, STRIDE, PHOTOS, SEEDS = 71, 2, 20, 8
+PARTS = (12.5, 20, 35, 50, 75, 100, 150)  # one mask in so many
+GOAL_PART, GOAL_TRUE, FACTOR = 50, 0.9, 1.5
+
+Table = npt.NDArray[np.float32]
+
+
+def measure(photos: int = PHOTOS) -> list[Figure]:
+    """For every budget: how often the stated error is true within a factor 1.5, and the map's correlation with the truth."""
+    truths = [truth(clf, photo) for clf, photo in subjects(photos)]
+    figures = []
+    for part in PARTS:
+        found = [replay(table, int(table.size / part), seed) for table in truths for seed in range(SEEDS)]
+        ratios = np.array([stated / real for stated, real, _ in found])
+        true = float(np.mean((ratios > 1 / FACTOR) & (ratios < FACTOR)))  # an error that is not known yet is not true
+        name = f"anytime/{len(truths)} photos/1 mask in {part:g}"
+        goal = GOAL_TRUE if part == GOAL_PART else None
+        figures.append(Figure.of(f"{name}/stated error true within {FACTOR}", [true], "of the maps", goal, more_is_better=True))
+        figures.append(Figure.of(f"{name}/stated over real error", list(ratios[np.isfinite(ratios)]) or [float("nan")], "×"))
+        figures.append(Figure.of(f"{name}/correlation", [alike for _, _, alike in found], ""))
+    return figures
+
+
+def subjects(count: int) -> list[tuple[seewhy.Classifier, Any]]:
+    """The French horn first, then every fourth photo; or scenes."""
+    weights = DATA / "squeezenet1_0_imagenet.safetensors"
+    if not weights.is_file():
+        clf = seewhy.load("demo:honest")
+        return [(clf, scene.photo) for scene in seewhy.demo.scenes(count, seed=5)]
+    clf = seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt")
+    paths = sorted((DATA / "photos").glob("*.JPEG"))
+    horn = [path for path in paths if "French_horn" in path.name]
+    return [(clf, path) for path in [*horn, *[path for path in paths[::4] if path not in horn]][:count]]
+
+
+def truth(clf: seewhy.Classifier, photo: Any) -> Table:
+    """All masks, ``STRIDE`` pixels apart."""
+    assert clf.input_size is not None
+    side = round(MASK * clf.input_size[0] / 224)
+    e = seewhy.explain(clf, photo, method="occlusion", mask_size=side, stride=STRIDE, progress=False)
+    console.print(f"[dim]{e.photo.name}: {e.maps.size} masks, {e.cost.seconds:.0f} s[/dim]", highlight=False)
+    table: Table = e.maps[0]
+    return table
+
+
+def replay(table: Table, budget: int, seed: int) -> tuple[float, float, float]:
+    """Stated and real mean error of the map after ``budget`` masks, and its correlation with the truth."""
+    plan = CoarseToFine(table.shape, 1, seed)
+    for order in plan.orders():
+        order = order[: budget - plan.done]
+        plan.put(order, table.ravel()[order][:, None])
+        if plan.done >= budget:
+            break
+    made = plan.values()[0]
+    return float(plan.error()[0]), float(np.abs(made - table).mean()), float(np.corrcoef(made.ravel(), table.ravel())[0, 1])
+
+
+def show(figures: Sequence[Figure]) -> None:
+    show_figures("Anytime maps", figures)
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--photos", type=int, default=PHOTOS)
+    given = parser.parse_args()
+    figures = measure(1 if given.quick else given.photos)
+    show(figures)
+    if given.json:
+        save(given.json, figures)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main()
