@@ -295,7 +295,12 @@ class Classifier:
         """What a callable gives for ``(N, C, h, w)`` of its own inputs."""
         with torch.no_grad():
             output = self.pick(self.network(inputs))
-        return torch.from_numpy(np.asarray(output, dtype=np.float32)) if isinstance(output, (np.ndarray, list)) else output
+        if not isinstance(output, (np.ndarray, list)):
+            return output
+        try:
+            return torch.from_numpy(np.asarray(output, dtype=np.float32))
+        except (ValueError, TypeError) as error:  # rows of different lengths, words
+            raise OutputError(f"The network returned a {type(output).__name__} that is no table of numbers: {error}.") from error
 
     def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
         """Normalised, and in the precision of a network that has been made half as wide."""

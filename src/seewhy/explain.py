@@ -60,6 +60,8 @@ def explain(
         raise OptionError(f"budget={budget}: one photo takes at least 1 forward pass.")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise OptionError(f"seed={seed!r}: write a whole number.")
+    if seed < 0:
+        raise OptionError(f"seed={seed}: write a whole number, 0 or more.")
     if not isinstance(clf, Classifier):
         raise ModelError(
             f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, preprocess=...), or "
@@ -165,6 +167,7 @@ def make_method(method: str | Method, settings: dict[str, Any]) -> Method:
     if isinstance(method, Method):
         if settings:
             raise OptionError(f"The method is made already: {listed(settings)} cannot be given beside it.")
+        _check(type(method), {name: getattr(method, name) for name in method.setting_names()})
         return method
     kind = METHODS.get(method) if isinstance(method, str) else None
     if kind is None:
@@ -176,13 +179,18 @@ def make_method(method: str | Method, settings: dict[str, Any]) -> Method:
                 f"{kind.name} has no setting '{name}'.{did_you_mean(name, known)} It has {listed(known)}; every method takes "
                 "batch_size, seed, progress and budget."
             )
+    _check(kind, settings)
+    return kind(**settings)
+
+
+def _check(kind: type[Method], settings: dict[str, Any]) -> None:
+    """Raises OptionError for a value that a setting cannot take."""
     for field in dataclasses.fields(kind):
         choices = field.metadata.get("choices")
         if choices and field.name in settings and settings[field.name] not in choices:
             raise OptionError(f"{field.name}={settings[field.name]!r}: write one of {listed(repr(c) for c in choices)}.")
         if isinstance(field.default, bool) and field.name in settings and not isinstance(settings[field.name], bool):
             raise OptionError(f"{field.name}={settings[field.name]!r}: write True or False.")
-    return kind(**settings)
 
 
 def explanation_of(clf: Classifier, photo: Any, heat: npt.ArrayLike, target: Any = "top1") -> Explanation:

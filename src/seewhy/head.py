@@ -43,6 +43,8 @@ class Head:
             raise OutputError(
                 f"The network returned {describe(output)}, but head='binary' wants one logit per photo: write head='softmax'."
             )
+        if output.shape[1] == 0:
+            raise OutputError(f"The network returned {describe(output)}. Expected class scores (N, classes), at least one class.")
         if self.kind == "softmax" and output.shape[1] == 1:
             raise OutputError(
                 "The network returns one number per photo: write head='binary' (yes or no, the number is a logit) or "
@@ -69,15 +71,15 @@ class Head:
     def _sides(self, output: torch.Tensor) -> torch.Tensor:
         return torch.cat([-output, output], dim=1) if self.kind == "binary" else output
 
-    def scores(self, output: torch.Tensor) -> torch.Tensor:
-        """``(N, K)`` probabilities, or with "none" the values themselves."""
-        if self.kind == "none" or self.gives_probabilities(output):
+    def scores(self, output: torch.Tensor, given: bool | None = None) -> torch.Tensor:
+        """``(N, K)`` probabilities, or with "none" the values themselves. given : the rows are probabilities; None: look."""
+        if self.kind == "none" or (self.gives_probabilities(output) if given is None else given):
             return output.float()
         if self.kind == "softmax":
             return output.float().softmax(dim=1)
         return self.logits(output).sigmoid()
 
-    def value(self, output: torch.Tensor, index: torch.Tensor, score: str) -> torch.Tensor:
+    def value(self, output: torch.Tensor, index: torch.Tensor, score: str, given: bool | None = None) -> torch.Tensor:
         """The number that is explained, ``(N,)``: of class ``index[n]`` of row n, as ``score`` says; differentiable.
 
         "logit" z_c; "probability" p_c; "log_odds" z_c - logsumexp of the others = log(p_c / (1 - p_c)). With head "none" it is
@@ -85,7 +87,7 @@ class Head:
         """
         if score not in SCORES:
             raise OptionError(f"score={score!r}: write one of {', '.join(SCORES)}.")
-        if self.kind == "softmax" and self.gives_probabilities(output):
+        if self.kind == "softmax" and (self.gives_probabilities(output) if given is None else given):
             if score == "probability":
                 return output.gather(1, index[:, None])[:, 0]
             output = output.clamp_min(torch.finfo(output.dtype).tiny).log()

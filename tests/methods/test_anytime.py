@@ -299,6 +299,14 @@ def test_a_network_that_is_followed_keeps_its_budget_too(small: SmallNet, small_
         assert np.isfinite(e.maps).all()
 
 
+@pytest.mark.parametrize(("budget", "done"), [(2, 1), (3, 2)])
+def test_a_network_with_hardly_a_budget_gives_what_it_allows(
+    small: SmallNet, small_photos: torch.Tensor, budget: int, done: int
+) -> None:
+    e = seewhy.explain(seewhy.Classifier(small), small_photos[0], method="occlusion", mask_size=3, stride=2, budget=budget)
+    assert (e.details["masks_done"], e.cost.forward, e.partial) == (done, budget, True)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (7, 1)])
 def test_tiny_photos(size: tuple[int, int]) -> None:
     photo = torch.arange(1.0, 1 + size[0] * size[1]).reshape(1, *size)

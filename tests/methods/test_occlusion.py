@@ -600,3 +600,9 @@ def test_a_constant_network_gives_zeros_and_says_so() -> None:
     said = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.30) by less than a millionth; "
     note = "the value itself is explained, not a logit or a probability"
     assert e.notes == [note, *(said.format(k) + "try a larger mask_size" for k in (0, 1))]
+
+
+def test_a_method_made_by_hand_is_checked_too() -> None:
+    clf = function(lambda x: x.mean(dim=(2, 3)))
+    with pytest.raises(seewhy.errors.OptionError, match=r"^reduce='avg': write one of 'center', 'average'\.$"):
+        seewhy.explain(clf, noise(3, 20, 28), method=Occlusion(reduce="avg"))

@@ -232,6 +232,16 @@ def test_the_seed_decides_the_masks(small: SmallNet, small_photos: torch.Tensor)
     assert np.abs(one.maps - other.maps).max() > 0.1 * np.abs(one.maps).max()
 
 
+def test_numbers_of_numpy_are_taken() -> None:
+    clf = seewhy.Classifier(lambda x: x.mean(dim=(2, 3)), head="none")
+    (plain, numpys) = (
+        seewhy.explain(clf, noise(1, 14, 21), method="rise", masks=number(20), grid=number(3), keep=share(0.25))
+        for number, share in ((int, float), (np.int64, np.float32))
+    )
+    np.testing.assert_array_equal(plain.maps, numpys.maps)
+    assert plain.maps.any()
+
+
 @pytest.mark.parametrize("budget", [3, 20, 51, 99])
 def test_a_budget_in_passes_is_kept_to_the_last_one(budget: int) -> None:
     """What is there then is what so many masks would have given, with the larger standard error."""

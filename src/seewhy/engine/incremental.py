@@ -363,7 +363,7 @@ def _same(run: Incremental, func: Any, x: Any, *args: Any, **kwargs: Any) -> tor
         return None
     if run.kept[run.key].same:
         return x
-    if "dropout" in run.key[0] or any(isinstance(argument, Patched) for argument in (*args, *kwargs.values())):
+    if "dropout" in run.key[0]:
         return None
     return run.moved(x, func(x.patch, *args, **kwargs))
 
@@ -372,7 +372,7 @@ def _batch_norm(
     run: Incremental, func: Any, x: Any, running_mean: Any = None, running_var: Any = None, *args: Any, **kwargs: Any
 ) -> torch.Tensor | None:
     training = kwargs.get("training", args[2] if len(args) > 2 else False)
-    if not isinstance(x, Patched) or training or running_mean is None or x.last:
+    if not isinstance(x, Patched) or training or x.last:
         return None
     return run.moved(x, func(x.patch, running_mean, running_var, *args, **kwargs))
 
@@ -483,9 +483,7 @@ def _conv(
         return None
     kernel = _pair(weight.shape[2:])
     (stride, dilation) = (_pair(stride), _pair(dilation))
-    if padding == "same" and any((k - 1) * d % 2 for k, d in zip(kernel, dilation, strict=True)):
-        return None  # more on one side than on the other
-    if isinstance(padding, str):
+    if isinstance(padding, str):  # what is odd of "same" stands behind, and how much stands there does not matter here
         padding = [(k - 1) * d // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
     (read, rows, columns) = _slide(run, x, kernel, stride, _pair(padding), dilation, 0.0)
     return run.patched(func(read, weight, bias, stride, 0, dilation, groups), rows, columns)

@@ -110,11 +110,12 @@ class Sweep:
         start = time.perf_counter()
         with torch.inference_mode(False), torch.no_grad():
             if self._planned is None or self._ways.refused:
-                output = self._answer(self._photo)
+                output = self._answer(self._photo.clone())  # a network may write into its input
             else:
                 with Keep() as keep:
-                    output = self._answer(self._photo)
+                    output = self._answer(self._photo.clone())
                 self._kept = keep.kept
+        self._checked(output, len(self._photo))
         self.spent.passes += 1
         self._first = self.seconds_each = time.perf_counter() - start
         return output
@@ -155,6 +156,8 @@ class Sweep:
         while done < len(order) and not self.interrupted:
             way = trial[0] if trial else self._way(kind, len(order) - done)
             extra = CHECKED if way.kind == "rectangles" and not self._is_trusted(kind) else 0
+            if extra and self.spent.allows(extra + 1, self.seconds_each) <= extra:  # too little is left to check rectangles with
+                (way, extra) = (Way("whole", way.size), 0)
             count = self.spent.allows(min(way.size, len(order) - done) + extra, self.seconds_each) - extra
             if count <= 0:
                 break
@@ -295,6 +298,6 @@ class Sweep:
 
     @staticmethod
     def _checked(output: Any, count: int) -> Any:
-        if isinstance(output, torch.Tensor) and (output.ndim == 0 or len(output) != count) and output.numel() != count:
+        if isinstance(output, torch.Tensor) and (len(output) if output.ndim else 1) != count:  # a single number: squeezed
             raise OutputError(f"The network returned {tuple(output.shape)} for {count} photos: one row of scores per photo.")
         return output

@@ -17,7 +17,8 @@ from seewhy.geometry import Array, sample_weights
 FIRST = 8  # places along the longer side of the first lattice, at most
 TESTS = (24, 5)  # random places behind each lattice: at least so many, and one for every so many of its places
 ENOUGH = 12  # places beside the lattice that an estimate of the error needs
-# A lattice misses about this part of what the one before it missed (0.6 to 0.95 on photos); that counts like so many places.
+# A lattice misses about this part of what the one before it missed (0.6 to 0.95 on photos), or, where the last two tell, the part
+# that they tell, if it is less; that counts like so many places.
 SHRINKS = (0.75, 40)
 WIDTH = 0.35  # of the lattice's step: how far a place corrects its surroundings (standard deviation)
 TRUST = 0.5  # a place alone corrects 1 / (1 + TRUST) of what the lattice missed there
@@ -38,6 +39,7 @@ class CoarseToFine:
         while max(grid) > FIRST * self._coarsest:
             self._coarsest *= 2
         self._lattice: int | None = None  # step of the last complete lattice
+        self._missed: Array | None = None  # (K,): the mean of what the lattice before it missed
         self._foreseen: Array | None = None  # (K,): what it was expected to miss before anything was measured beside it
 
     @property
@@ -52,7 +54,9 @@ class CoarseToFine:
             lattice = self._on(step)
             yield self._random.permutation(np.flatnonzero(lattice.ravel() & ~self.measured.ravel()))
             if self._lattice is not None:
-                self._foreseen = SHRINKS[0] * np.abs(self._state()[2]).mean(axis=1)
+                missed = np.abs(self._state()[2]).mean(axis=1)
+                part = SHRINKS[0] if self._missed is None else np.clip(missed / np.maximum(self._missed, 1e-12), 0.1, SHRINKS[0])
+                (self._foreseen, self._missed) = (part * missed, missed)
             self._lattice = step
             rest = np.flatnonzero(~self.measured.ravel())
             if len(rest):

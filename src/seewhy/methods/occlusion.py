@@ -68,8 +68,7 @@ class Occlusion(PerturbationMethod):
             return self._heat(study, masks, plan, table, "so far")
 
         for order in plan.orders():
-            study.sweep(masks, order, take, sketch, plan.words)
-            if study.stopped:
+            if study.sweep(masks, order, take, sketch, plan.words) < len(order):
                 break
         if not plan.done and study.stopped == "interrupted":
             raise KeyboardInterrupt

@@ -74,6 +74,8 @@ class Study:
         output = self._sweep.untouched()
         self.scores = subject.read_scores(output)  # (1, classes), or None
         self._chosen: list[Chosen] = subject.choose(self.scores)[0]
+        # Decided at the photo: a block of other rows may happen to look like probabilities, or not.
+        self._given = clf.returns_probabilities
         self.values = self.read(output)[0][0].astype(np.float64)  # (K,)
         self.targets: list[Target] = with_values([self._chosen], torch.from_numpy(self.values)[:, None])[0]
 
@@ -90,18 +92,21 @@ class Study:
         classes = any(choice.function is None for choice in self._chosen)
         with torch.no_grad():
             rows = clf.checked(output) if classes else None
+            clf.returns_probabilities = self._given
             columns = []
             for choice in self._chosen:
                 if choice.function is None:
                     assert rows is not None
                     index = torch.full((len(rows),), choice.target.index or 0, device=rows.device)
-                    columns.append(clf.head.value(rows.float(), index, self.method.score))
+                    columns.append(clf.head.value(rows.float(), index, self.method.score, self._given))
                 else:
                     columns.append(_of_function(choice.function, output))
             values: Array = torch.stack([column.float() for column in columns], dim=1).cpu().numpy()
             if not np.isfinite(values).all():
-                raise OutputError("The target function gives values that are not finite for a masked copy of the photo.")
-            return values, None if rows is None else clf.head.scores(rows).float().cpu().numpy()
+                raise OutputError(
+                    "The target function gives values that are not finite for the photo, or for a masked copy of it."
+                )
+            return values, None if rows is None else clf.head.scores(rows, self._given).float().cpu().numpy()
 
     def expect(self, copies: Copies, count: int) -> None:
         """Say how much work it is going to be, before it starts."""
@@ -193,7 +198,7 @@ class Study:
 
     def table(self, copies: int) -> Array | None:
         """Room for the scores of all copies for all classes ``(copies, classes)``, NaN; None where that would be too large."""
-        if self.scores is None or copies * self.scores.shape[1] > TABLE:
+        if self.scores is None or all(choice.function for choice in self._chosen) or copies * self.scores.shape[1] > TABLE:
             return None
         return np.full((copies, self.scores.shape[1]), np.nan, np.float32)
 

@@ -106,7 +106,7 @@ class _SoftMasks(Copies):
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < (2 if name == "masks" else 1):
                 least = "of at least 2" if name == "masks" else "above 0"
                 raise OptionError(f"{name}={value!r}: write a whole number {least}.")
-        if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
+        if isinstance(keep, bool) or not isinstance(keep, (int, float, np.number)) or not 0 < keep < 1:
             raise OptionError(f"keep={keep!r}: write a share between 0 and 1.")
         if grid > min(photo):
             raise OptionError(f"grid={grid}: the network's input has {photo[0]}×{photo[1]} pixels only: write a smaller grid.")
