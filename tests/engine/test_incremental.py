@@ -856,6 +856,17 @@ def test_one_pass_serves_many_blocks() -> None:
                 assert deviation(network(x), expected) <= 1e-5
 
 
+def test_the_photo_is_known_by_its_numbers() -> None:
+    network = Trap(lambda net, x: net.norm(x)).eval()
+    photo = torch.randn(1, 3, 14, 18)
+    with torch.no_grad():
+        with Keep() as keep:
+            network(photo.clone())
+        with Incremental(keep.kept) as incremental:
+            network(masked(photo, [(1, 2)], (3, 3)))
+    assert incremental.whole_from == ""
+
+
 def test_two_photos_at_once_do_not_mix() -> None:
     network = Trap(lambda net, x: net.norm(x)).eval()
     with torch.no_grad():

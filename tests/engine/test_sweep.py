@@ -11,13 +11,14 @@ import pytest
 import torch
 from small_nets import SmallNet
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import seewhy
 from seewhy.engine import sweep as module
 from seewhy.engine.incremental import Patched
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.runner import Budget
-from seewhy.engine.sweep import CHECKED, MANY, Copies, Spent, Sweep
+from seewhy.engine.sweep import CHECKED, MANY, ROUNDS, Copies, Spent, Sweep
 from seewhy.engine.ways import Way
 from seewhy.errors import ModelError, OutputError
 
@@ -193,6 +194,38 @@ def test_no_more_than_a_block_of_copies_is_ever_built(small: SmallNet) -> None:
         assert max(run.rows) <= run.sweep.largest
 
 
+class Cells(TorchDispatchMode):
+    """Counts the cells that convolutions give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if "convolution_pointwise" in str(func):
+            self.given += out.shape[0] * out.shape[2] * out.shape[3]
+        return out
+
+
+class Clones(SmallNet):
+    def forward(self, x):
+        return super().forward(x.clone())
+
+
+@pytest.mark.parametrize("network", [SmallNet(), Clones()])
+def test_only_what_a_mask_reaches_is_computed(network: nn.Module) -> None:
+    run = Run(network, Squares(side=2))
+    with Cells() as cells:
+        run()
+    # 2 pixels -> 4 by the first kernel -> 3 by the pooling -> 5 by the second kernel; 2 copies go through as whole photos too.
+    assert cells.given == 40 * (4 * 4 + 5 * 5) + CHECKED * (20 * 28 + 10 * 14)
+    run = Run(network, Squares(side=2, rectangles=False))
+    with Cells() as cells:
+        run()
+    assert cells.given == 40 * (20 * 28 + 10 * 14)
+
+
 # -- the budget ------------------------------------------------------------------------------------------------------------
 
 
@@ -207,14 +240,15 @@ def test_the_budget_in_passes_is_never_exceeded(passes: int, batch_size: int | N
     assert sum(run.rows) <= passes
 
 
-@pytest.mark.parametrize("passes", [1, 2, 3, 4, 8, 42, 43, 100])
-def test_comparing_rectangles_with_whole_photos_is_within_the_budget(passes: int, small: SmallNet) -> None:
+# With so little that nothing would be left beside the comparison, copies go through as whole photos.
+@pytest.mark.parametrize(("passes", "done"), [(1, 0), (2, 1), (3, 2), (4, 2), (8, 5), (42, 39), (43, 40), (100, 40)])
+def test_comparing_rectangles_with_whole_photos_is_within_the_budget(passes: int, done: int, small: SmallNet) -> None:
     copies = Squares()
     run = Run(small, copies, batch_size=6, spent=Spent(Budget(passes=passes)))()
     assert sum(run.rows) == run.sweep.spent.passes
     assert sum(run.rows) <= passes
-    assert run.done == len(run.which) == max(0, min(passes - 1 - CHECKED, 40))
-    if run.done:
+    assert run.done == len(run.which) == done
+    if done:
         assert_close(run.output, expected(small, copies)[: run.done])
 
 
@@ -350,9 +384,11 @@ def test_one_that_does_not_fit_is_a_model_error(small: SmallNet) -> None:
 
 def test_a_function_that_answers_for_other_numbers_is_told_so(small: SmallNet) -> None:
     network = small.eval()
-    for wrong in (lambda x: network(x)[:1], lambda x: network(x).mean(), lambda x: torch.cat([network(x)] * 2)):
-        with pytest.raises(OutputError, match="for 7 photos: one row of scores per photo"):
+    for wrong in (lambda x: network(x)[:1], lambda x: network(x).mean(), lambda x: network(x).flatten()[: 4 + (len(x) == 1)]):
+        with pytest.raises(OutputError, match=r"for [17] photos: one row of scores per photo"):
             Run(wrong, Squares(), batch_size=7)()
+    with pytest.raises(OutputError, match=r"returned \(2, 4\) for 1 photos"):
+        Run(lambda x: torch.cat([network(x)] * 2), Squares())
 
 
 def test_a_network_that_answers_for_other_numbers_is_told_so(small: SmallNet) -> None:
@@ -462,17 +498,19 @@ def test_the_first_block_alone_is_compared(small: SmallNet) -> None:
     assert other.rows == first.rows
 
 
+# Thousandths of a second that a call takes.
 SECONDS = {
-    "small rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 16 else 2), Way(True, 16)),
-    "large rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 64 else 2), Way(True, 64)),
-    "whole photos": (lambda n, patched: (9 if patched else 1) * n, Way(False, 32)),
+    "small rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 16 else 2), Way("rectangles", 16)),
+    "large rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 64 else 2), Way("rectangles", 64)),
+    "whole photos": (lambda n, patched: (9 if patched else 1) * n, Way("whole", 32)),
+    "a tie": (lambda n, patched: (0.95 if n == 64 else 1) * n, Way("rectangles", 32)),
 }
 
 
 @pytest.mark.parametrize(("seconds", "fastest"), SECONDS.values(), ids=SECONDS.keys())
 def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Way, small: SmallNet, clock: Clock) -> None:
     def takes(x) -> None:
-        clock.now += seconds(len(x), isinstance(x, Patched))
+        clock.now += seconds(len(x), isinstance(x, Patched)) / 1000
 
     copies = Squares(MANY + 100)
     planned = planned_of(small)
@@ -481,13 +519,16 @@ def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Way, small: S
     assert_close(run.output, expected(small, copies))
     # Nothing is computed twice but the copies that are compared.
     assert sum(run.rows) == run.sweep.spent.passes == 1 + MANY + 100 + CHECKED
-    tried = [(kind, rows) for kind, rows in zip(run.kinds, run.rows, strict=True) if rows > CHECKED]
-    assert tried[:8] == [(True, 16)] * 2 + [(True, 32)] * 2 + [(True, 64)] * 2 + [(False, 32)] * 2
-    assert set(tried[8:-1]) == {tuple(fastest)}
+    tried = [
+        Way("rectangles" if kind else "whole", rows) for kind, rows in zip(run.kinds, run.rows, strict=True) if rows > CHECKED
+    ]
+    each = [Way("rectangles", 16), Way("rectangles", 32), Way("rectangles", 64), Way("whole", 32)]
+    assert tried[: 4 * ROUNDS] == each * ROUNDS
+    assert set(tried[4 * ROUNDS : -1]) == {fastest}
     # The same call goes the same way, without trying.
     again = Run(small, copies, planned=planned, before=takes)()
-    assert set(zip(again.kinds[1:-1], again.rows[1:-1], strict=True)) == {tuple(fastest)}
-    assert torch.equal(again.output[300:-50], run.output[300:-50])
+    assert set(zip(again.kinds[1:-1], again.rows[1:-1], strict=True)) == {(fastest.kind == "rectangles", fastest.size)}
+    assert_close(again.output, run.output)
     assert sum(again.rows) == again.sweep.spent.passes == 1 + MANY + 100
 
 
@@ -501,15 +542,89 @@ def test_few_copies_and_blocks_that_were_asked_for_are_not_tried_out(small: Smal
 
 def test_without_rectangles_the_sizes_are_tried(small: SmallNet, clock: Clock) -> None:
     def takes(x) -> None:
-        clock.now += len(x) * (1 if len(x) == 64 else 2)
+        clock.now += len(x) * (1 if len(x) == 64 else 2) / 1000
 
     run = Run(small, Squares(MANY, rectangles=False), before=takes)()
-    assert run.rows[:7] == [1, 16, 16, 32, 32, 64, 64]
-    assert set(run.rows[7:-1]) == {64}
-    assert run.planned.ways.fastest == {(None, PHOTO.shape): Way(False, 64)}
+    assert run.rows[: 1 + 3 * ROUNDS] == [1] + [16, 32, 64] * ROUNDS
+    assert set(run.rows[1 + 3 * ROUNDS : -1]) == {64}
+    assert run.planned.ways.fastest == {(None, PHOTO.shape): Way("whole", 64)}
 
 
 def test_a_trial_that_the_budget_ends_decides_nothing(small: SmallNet) -> None:
     run = Run(small, Squares(MANY), spent=Spent(Budget(passes=100)))()
     assert sum(run.rows) == run.sweep.spent.passes == 100
     assert run.planned.ways.fastest == {}
+
+
+@pytest.mark.xfail(strict=True, reason="Sweep.run tries rectangles again in each round")
+def test_a_trial_goes_on_without_rectangles_where_they_are_refused(clock: Clock) -> None:
+    copies = Squares(MANY)
+    network = AsksForItsType()
+    run = Run(network, copies)()
+    assert_close(run.output, expected(network, copies))
+    assert sum(run.kinds) == 1
+    assert run.sweep.spent.passes == sum(run.rows)
+
+
+@pytest.mark.xfail(strict=True, reason="Sweep._patched does not count the block that was refused")
+def test_what_was_refused_counts_as_passes() -> None:
+    for passes in (3, 4, 6, 20, 50, 100):
+        run = Run(AsksForItsType(), Squares(), batch_size=8, spent=Spent(Budget(passes=passes)))()
+        assert sum(run.rows) == run.sweep.spent.passes <= passes
+
+
+def test_what_one_copy_takes_is_guessed_and_then_known(small: SmallNet, clock: Clock) -> None:
+    def takes(x) -> None:
+        clock.now += len(x) * (0.01 if isinstance(x, Patched) else 0.04)
+
+    planned = planned_of(small)
+    (small_ones, whole) = (Squares(), Squares(rectangles=False))
+    run = Run(small, small_ones, planned=planned, before=takes, batch_size=10)
+    assert run.sweep.guess(small_ones) == pytest.approx(0.04 * 0.25)
+    assert run.sweep.guess(whole) == pytest.approx(0.04 * 0.6)
+    run()
+    assert run.sweep.guess(small_ones) == pytest.approx(0.01 + CHECKED * 0.04 / 40)  # the comparison is part of it
+    assert run.sweep.guess(whole) == pytest.approx(0.04 * 0.6)
+    assert Run(small, small_ones, planned=planned, before=takes).sweep.guess(small_ones) == run.sweep.guess(small_ones)
+
+
+def test_a_long_sweep_of_whole_photos_is_worth_compiling(small: SmallNet, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def takes(x) -> None:
+        clock.now += len(x)
+
+    asked = []
+
+    def compiled(self: PlannedNetwork, size: int, photo: torch.Tensor):
+        asked.append(size)
+        return lambda inputs: self.answer(inputs) + 100
+
+    monkeypatch.setattr(PlannedNetwork, "compiled", compiled)
+    monkeypatch.setattr(PlannedNetwork, "is_compiled", lambda self, size: size in asked)
+    copies = Squares(300, rectangles=False)
+    run = Run(small, copies, before=takes)()
+    assert set(asked) == {32}
+    assert run.sweep.compiled == 288  # full blocks; what is left over goes through the plain network
+    assert_close(run.output[:288], expected(small, copies)[:288] + 100)
+    assert_close(run.output[288:], expected(small, copies)[288:])
+    assert run.sweep.words == "whole photos, compiled"
+    asked.clear()
+    assert Run(small, Squares(300), before=takes)().sweep.compiled == 0  # rectangles
+    assert Run(small, Squares(20, rectangles=False), before=takes)().sweep.compiled == 0  # soon done
+    assert Run(small, copies, before=takes, spent=Spent(Budget(seconds=1e6), start=clock.now))().sweep.compiled == 0
+    assert asked == []
+
+
+def test_a_network_may_write_into_its_input() -> None:
+    class Writes(SmallNet):
+        def forward(self, x):
+            x.sub_(0.3)
+            return super().forward(x)
+
+    copies = Squares()
+    network = Writes()
+    for rectangles in (True, False):
+        copies = Squares(rectangles=rectangles)
+        run = Run(network, copies)()
+        assert_close(run.output, expected(network, copies))
+    plain = network.eval()
+    assert_close(Run(lambda x: plain(x), copies)().output, expected(network, copies))

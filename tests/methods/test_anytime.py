@@ -204,12 +204,12 @@ def test_the_estimated_error_is_the_true_one_within_half(most: int) -> None:
 @pytest.mark.parametrize(("smooth", "noise"), [(6, 0.02), (2, 0.1), (1, 0.5)])
 @pytest.mark.parametrize("most", [60, 110, 162, 190, 400, 599, 711, 1475])
 def test_the_estimated_error_is_hardly_ever_too_small(smooth: float, noise: float, most: int) -> None:
-    """Of very smooth and of rough fields too. It may be too large: each lattice is expected to miss three quarters of what
-    the one before it missed until enough has been seen beside it, and on smooth fields it misses much less."""
+    """Of very smooth and of rough fields too. It may be too large: each lattice is expected to miss not much less than the
+    one before it until enough has been seen beside it, and on smooth fields it misses much less."""
     found = ratios((40, 56), smooth, noise, most)
     assert np.mean(found > 1 / 1.5) >= 0.85
     assert np.mean(found < 2.5) >= 0.95
-    assert np.median(found) > 0.85
+    assert 0.75 < np.median(found) < 1.8
 
 
 def test_a_flat_field_has_no_error() -> None:

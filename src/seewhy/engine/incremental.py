@@ -31,7 +31,7 @@ Key = tuple[str, int]  # an operation of a pass: its name, and how many of that 
 
 
 class NotIncrementalError(Exception):
-    """The network does something that cannot be followed rectangle by rectangle: it has to run on whole maps."""
+    """Rectangles do not give what whole photos give: the network does something that nobody can see from outside."""
 
 
 class Patched(torch.Tensor):
@@ -274,9 +274,7 @@ class Incremental(TorchFunctionMode):
     def _is_same(self, now: Any, then: Any) -> bool:
         """True where the untouched pass was given the same, but for the rectangles."""
         if isinstance(now, Patched):
-            if isinstance(then, From):
-                return now.key == then.key
-            return isinstance(then, Held) and now.key is None and self._is_equal(now.base, then)
+            return (isinstance(then, From) and now.key == then.key) or (not now.last and self._is_equal(now.base, then))
         if isinstance(now, torch.Tensor):
             return self._is_equal(now, then)
         if isinstance(now, (tuple, list)):

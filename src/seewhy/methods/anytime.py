@@ -17,9 +17,9 @@ from seewhy.geometry import Array, sample_weights
 FIRST = 8  # places along the longer side of the first lattice, at most
 TESTS = (24, 5)  # random places behind each lattice: at least so many, and one for every so many of its places
 ENOUGH = 12  # places beside the lattice that an estimate of the error needs
-# A lattice misses about this part of what the one before it missed (0.6 to 0.95 on photos), or, where the last two tell, the part
-# that they tell, if it is less; that counts like so many places.
-SHRINKS = (0.75, 40)
+# A lattice misses about 0.75 of what the one before it missed (0.6 to 0.95 on photos); where the last two fell faster, that much,
+# but not below 0.3. What is foreseen in this way counts like 40 places.
+SHRINKS = (0.75, 0.3, 40)
 WIDTH = 0.35  # of the lattice's step: how far a place corrects its surroundings (standard deviation)
 TRUST = 0.5  # a place alone corrects 1 / (1 + TRUST) of what the lattice missed there
 
@@ -55,7 +55,11 @@ class CoarseToFine:
             yield self._random.permutation(np.flatnonzero(lattice.ravel() & ~self.measured.ravel()))
             if self._lattice is not None:
                 missed = np.abs(self._state()[2]).mean(axis=1)
-                part = SHRINKS[0] if self._missed is None else np.clip(missed / np.maximum(self._missed, 1e-12), 0.1, SHRINKS[0])
+                part = (
+                    SHRINKS[0]
+                    if self._missed is None
+                    else np.clip(missed / np.maximum(self._missed, 1e-12), SHRINKS[1], SHRINKS[0])
+                )
                 (self._foreseen, self._missed) = (part * missed, missed)
             self._lattice = step
             rest = np.flatnonzero(~self.measured.ravel())
@@ -109,7 +113,7 @@ class CoarseToFine:
             return np.full(len(self._known), np.nan, np.float32)
         (missed, count) = (np.abs(self._state()[2]).sum(axis=1), beside)
         if self._foreseen is not None:
-            (missed, count) = (missed + SHRINKS[1] * self._foreseen, count + SHRINKS[1])
+            (missed, count) = (missed + SHRINKS[2] * self._foreseen, count + SHRINKS[2])
         error: Array = (missed / count * (1 - self.measured.mean())).astype(np.float32)
         return error
 
