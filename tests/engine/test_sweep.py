@@ -556,7 +556,6 @@ def test_a_trial_that_the_budget_ends_decides_nothing(small: SmallNet) -> None:
     assert run.planned.ways.fastest == {}
 
 
-@pytest.mark.xfail(strict=True, reason="Sweep.run tries rectangles again in each round")
 def test_a_trial_goes_on_without_rectangles_where_they_are_refused(clock: Clock) -> None:
     copies = Squares(MANY)
     network = AsksForItsType()
@@ -566,7 +565,6 @@ def test_a_trial_goes_on_without_rectangles_where_they_are_refused(clock: Clock)
     assert run.sweep.spent.passes == sum(run.rows)
 
 
-@pytest.mark.xfail(strict=True, reason="Sweep._patched does not count the block that was refused")
 def test_what_was_refused_counts_as_passes() -> None:
     for passes in (3, 4, 6, 20, 50, 100):
         run = Run(AsksForItsType(), Squares(), batch_size=8, spent=Spent(Budget(passes=passes)))()

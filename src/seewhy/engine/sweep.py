@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from seewhy.engine import runner
-from seewhy.engine.incremental import Incremental, Keep, NotIncrementalError, Patched, Places, Size, cut
+from seewhy.engine.incremental import Incremental, Keep, Key, NotIncrementalError, Patched, Places, Size, cut
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.plan import CLOSE, EXACT
 from seewhy.engine.ways import Way, Ways
@@ -32,7 +32,9 @@ MANY = 1200  # passes from which on the ways to run are tried out on the real wo
 ROUNDS = 3  # of trying out each way; the best of its times counts
 BETTER = 0.9  # of the usual way's time: another one has to be that much faster to be taken
 CHECKED = 2  # copies that are computed both ways before rectangles are trusted
-ALLOWED = {"exact": EXACT, "fast": CLOSE}  # largest difference over largest output that they may have
+# Largest difference over largest output that they may have. Rounding alone makes up to 1.4e-5 on deep random networks, and a
+# network that is just as exact must not be refused; a wrong rectangle differs by far more.
+ALLOWED = {"exact": 5 * EXACT, "fast": CLOSE}
 
 
 class Copies(ABC):
@@ -96,7 +98,7 @@ class Sweep:
         self._precision = precision
         self._asked = batch_size
         self._most = runner.batch_size(batch_size, 1 if planned is None else planned.bytes_each, photo.device, most_on_cpu=64)
-        self._kept: dict[tuple[str, int], torch.Tensor] = {}
+        self._kept: dict[Key, Any] = {}
         self._interruptible = interruptible and threading.current_thread() is threading.main_thread()
         self.spent = spent or Spent()
         self.interrupted = False
@@ -109,11 +111,12 @@ class Sweep:
         """What the network gives for the photo itself; every step of the pass is kept."""
         start = time.perf_counter()
         with torch.inference_mode(False), torch.no_grad():
+            photo = self._photo.clone()  # a network may write into its input; outside of Keep, which would count the clone
             if self._planned is None or self._ways.refused:
-                output = self._answer(self._photo.clone())  # a network may write into its input
+                output = self._answer(photo)
             else:
                 with Keep() as keep:
-                    output = self._answer(self._photo.clone())
+                    output = self._answer(photo)
                 self._kept = keep.kept
         self._checked(output, len(self._photo))
         self.spent.passes += 1
@@ -154,6 +157,8 @@ class Sweep:
         if order.size:
             self.seconds_each = self.guess(copies)
         while done < len(order) and not self.interrupted:
+            if self._ways.refused:
+                trial = [way for way in trial if way.kind != "rectangles"]
             way = trial[0] if trial else self._way(kind, len(order) - done)
             extra = CHECKED if way.kind == "rectangles" and not self._is_trusted(kind) else 0
             if extra and self.spent.allows(extra + 1, self.seconds_each) <= extra:  # too little is left to check rectangles with
@@ -179,6 +184,9 @@ class Sweep:
                     raise
                 self.interrupted = True
                 break
+            if output is None and way.kind == "rectangles":  # refused: it has cost what it cost, and the copies go again
+                self.spent.passes += count
+                continue
             self.seconds_each = (time.perf_counter() - start) / count
             busy += self.seconds_each * count
             self.spent.passes += count
@@ -194,7 +202,7 @@ class Sweep:
                 taken.setdefault(way, []).append(self.seconds_each)
                 trial = trial[1:]
                 if not trial:
-                    usual = self._way(kind, 0)
+                    usual = Way("rectangles" if self._can_patch(kind) else "whole", min(self._most, runner.MOST_IN_SWEEP))
                     fastest = min(taken, key=lambda way: min(taken[way]) * (BETTER if way == usual else 1))
                     self._ways.fastest[kind, self._photo.shape] = fastest
         if done:
@@ -240,10 +248,7 @@ class Sweep:
     def _block(self, copies: Copies, which: Which, way: Way) -> Any:
         with torch.inference_mode(False), torch.no_grad():
             if way.kind == "rectangles":
-                output = self._patched(copies, which)
-                if output is not None:
-                    self.patched += len(which)
-                    return output
+                return self._patched(copies, which)
             inputs = self._whole(copies, which)
             compiled = self._planned.compiled(way.size, self._photo) if self._planned and way.kind == "compiled" else None
             if compiled is not None and len(which) == way.size:
@@ -284,6 +289,7 @@ class Sweep:
                 raise
             self._ways.refused = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         else:
+            self.patched += len(which)
             return output
         return None
 
