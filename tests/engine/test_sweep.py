@@ -501,9 +501,9 @@ def test_the_first_block_alone_is_compared(small: SmallNet) -> None:
 # Thousandths of a second that a call takes.
 SECONDS = {
     "small rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 16 else 2), Way("rectangles", 16)),
-    "large rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 64 else 2), Way("rectangles", 64)),
-    "whole photos": (lambda n, patched: (9 if patched else 1) * n, Way("whole", 32)),
-    "a tie": (lambda n, patched: (0.95 if n == 64 else 1) * n, Way("rectangles", 32)),
+    "large rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 32 else 2), Way("rectangles", 32)),
+    "whole photos": (lambda n, patched: (9 if patched else 1 + (n != 8)) * n, Way("whole", 8)),
+    "a tie": (lambda n, patched: (0.95 if n == 16 else 1) * n, Way("rectangles", 32)),
 }
 
 
@@ -522,9 +522,9 @@ def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Way, small: S
     tried = [
         Way("rectangles" if kind else "whole", rows) for kind, rows in zip(run.kinds, run.rows, strict=True) if rows > CHECKED
     ]
-    each = [Way("rectangles", 16), Way("rectangles", 32), Way("rectangles", 64), Way("whole", 32)]
-    assert tried[: 4 * ROUNDS] == each * ROUNDS
-    assert set(tried[4 * ROUNDS : -1]) == {fastest}
+    each = [Way("rectangles", 16), Way("rectangles", 32), Way("whole", 4), Way("whole", 8), Way("whole", 16)]
+    assert tried[: 5 * ROUNDS] == each * ROUNDS
+    assert set(tried[5 * ROUNDS : -1]) == {fastest}
     # The same call goes the same way, without trying.
     again = Run(small, copies, planned=planned, before=takes)()
     assert set(zip(again.kinds[1:-1], again.rows[1:-1], strict=True)) == {(fastest.kind == "rectangles", fastest.size)}
@@ -542,12 +542,12 @@ def test_few_copies_and_blocks_that_were_asked_for_are_not_tried_out(small: Smal
 
 def test_without_rectangles_the_sizes_are_tried(small: SmallNet, clock: Clock) -> None:
     def takes(x) -> None:
-        clock.now += len(x) * (1 if len(x) == 64 else 2) / 1000
+        clock.now += len(x) * (1 if len(x) == 16 else 2) / 1000
 
     run = Run(small, Squares(MANY, rectangles=False), before=takes)()
-    assert run.rows[: 1 + 3 * ROUNDS] == [1] + [16, 32, 64] * ROUNDS
-    assert set(run.rows[1 + 3 * ROUNDS : -1]) == {64}
-    assert run.planned.ways.fastest == {(None, PHOTO.shape): Way("whole", 64)}
+    assert run.rows[: 1 + 3 * ROUNDS] == [1] + [4, 8, 16] * ROUNDS
+    assert set(run.rows[1 + 3 * ROUNDS : -1]) == {16}
+    assert run.planned.ways.fastest == {(None, PHOTO.shape): Way("whole", 16)}
 
 
 def test_a_trial_that_the_budget_ends_decides_nothing(small: SmallNet) -> None:
