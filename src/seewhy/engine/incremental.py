@@ -449,6 +449,11 @@ def _pair(value: Any) -> tuple[int, int]:
     return (int(pair[0]), int(pair[-1]))
 
 
+def _steps(stride: Any, kernel: Size) -> Size:
+    """A pooling's stride; its kernel's size where it has none."""
+    return kernel if stride in (None, [], ()) else _pair(stride)
+
+
 def _slide(
     run: Incremental, x: Patched, kernel: Size, stride: Size, padding: Size, dilation: Size, outside: float
 ) -> tuple[torch.Tensor, Places, Places]:
@@ -512,7 +517,7 @@ def _max_pool(
     if not isinstance(x, Patched) or x.last or return_indices:
         return None
     (kernel, dilation) = (_pair(kernel_size), _pair(dilation))
-    stride = _pair(stride) if stride not in (None, [], ()) else kernel
+    stride = _steps(stride, kernel)
     (read, rows, columns) = _slide(run, x, kernel, stride, _pair(padding), dilation, float("-inf"))
     return run.patched(func(read, kernel, stride, 0, dilation), rows, columns)
 
@@ -537,7 +542,7 @@ def _avg_pool(
     ):
         return None  # windows at the edge divide by fewer cells
     kernel = _pair(kernel_size)
-    stride = _pair(stride) if stride not in (None, [], ()) else kernel
+    stride = _steps(stride, kernel)
     (read, rows, columns) = _slide(run, x, kernel, stride, padding, (1, 1), 0.0)
     return run.patched(func(read, kernel, stride, 0, divisor_override=divisor_override), rows, columns)
 
