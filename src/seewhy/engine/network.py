@@ -12,7 +12,7 @@ from torch import nn
 
 from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
-from seewhy.engine.probe import Run, pull_back, run
+from seewhy.engine.probe import Run, first_broken, pull_back, run, upto
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.ways import Ways
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, did_you_mean
@@ -65,6 +65,24 @@ class PlannedNetwork:
                 _guarded(lambda: make_plan(self.network, inputs[:1], self._pick, "exact"), inputs)
             raise
         return done
+
+    def upto(self, inputs: torch.Tensor, step: Step | None = None) -> Any:
+        """What ``step`` gives for ``(N, C, H, W)`` inputs of any size that reaches it, differentiable with respect to them where
+        they ask for it; nothing behind the step is run. None takes the class scores (see ``engine.probe.upto``).
+
+        Raises LayerError where the step is not reached.
+        """
+        plan = self.plan if step is None or self.plan.has(step) else self._unfolded
+        value = _guarded(lambda: upto(plan, inputs, self._pick, step), inputs)
+        if value is None:
+            name = "" if step is None else self.trace.name(step)
+            raise LayerError(f"Layer '{name}' was not reached in this forward pass.")
+        return value
+
+    def first_broken(self, inputs: torch.Tensor) -> str | None:
+        """The name of the first layer that gives values that are not finite; None where all are."""
+        step = first_broken(self._unfolded, inputs)
+        return None if step is None else self.trace.name(step)
 
     def answer(self, prepared: torch.Tensor) -> Any:
         """The class scores for inputs that ``plan.prepare`` has made ready."""
@@ -158,10 +176,11 @@ class PlannedNetwork:
         gradient = pull_back(done.output, seeds, done.taken[0])
         return None if gradient is None else step.grid.read(gradient)
 
-    def find_layer(self, layer: str | nn.Module | None) -> Step:
+    def find_layer(self, layer: str | nn.Module | None, grid: bool = True) -> Step:
         """The step that a layer's name or module stands for; the automatic choice for None.
 
-        Raises LayerError: unknown (with the nearest), not reached, called several times, without rows and columns.
+        grid : it must have rows and columns.
+        Raises LayerError: unknown (with the nearest), not reached, called several times, several tensors, no rows and columns.
         """
         if layer is None:
             return self.feature_step()
@@ -170,6 +189,9 @@ class PlannedNetwork:
         numbers = trace.find(name)
         if not numbers:
             known = [n for n, _ in self.network.named_modules() if n]
+            if name.partition(":")[0] in trace.others:
+                given = trace.others[name.partition(":")[0]]
+                raise LayerError(f"Layer '{name}' returns {given}: name the layer inside it whose tensor you mean.")
             if name.partition(":")[0] in known:
                 raise LayerError(f"Layer '{name}' was not reached in this forward pass. Usable layers: {self.best_layers()}.")
             raise LayerError(
@@ -181,7 +203,7 @@ class PlannedNetwork:
                 "name the block around it."
             )
         step = trace.steps[numbers[0]]
-        if step.grid is None or not step.grid.has_cells:
+        if grid and (step.grid is None or not step.grid.has_cells):
             raise LayerError(
                 f"Layer '{name}' gives {step.shape}: no rows and columns. Usable layers, best first: {self.best_layers()}."
             )

@@ -1,7 +1,9 @@
-"""Look at one step of a forward pass, and let gradients start there: no graph exists before it."""
+"""Look at one step of a forward pass: let gradients start there, with no graph before it, or end the pass there."""
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +74,78 @@ def run(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], steps: tup
         with taps:
             output = pick(plan.network(inputs))
         return Run(output, tuple(taps.taken))
+
+
+class _Reached(BaseException):
+    """The step that a pass should end at. No Exception, so that a person's ``except Exception`` does not swallow it."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        super().__init__()
+        self.value = value
+
+
+class _Until(TorchFunctionMode):
+    """Ends the pass when a step has been made."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self.op = step.op
+        self.left = step.count
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") == self.op:
+            if self.left == 0:
+                raise _Reached(out)
+            self.left -= 1
+        return out
+
+
+class _Broken(TorchFunctionMode):
+    """Ends the pass at the first operation whose result is not finite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        self.found: tuple[str, int] | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if isinstance(out, torch.Tensor) and out.is_floating_point() and not bool(torch.isfinite(out).all()):
+            self.found = (name, self.counts[name])
+            raise _Reached(out)
+        self.counts[name] += 1
+        return out
+
+
+def first_broken(plan: Plan, inputs: torch.Tensor) -> Step | None:
+    """The first step of a plain plan whose result is not finite; None where all are."""
+    broken = _Broken()
+    with plan.ready(), contextlib.suppress(_Reached), broken:
+        plan.network(plan.prepare(inputs))
+    steps = plan.trace.steps if plan.trace else ()
+    return next((step for step in steps if (step.op, step.count) == broken.found), None)
+
+
+def upto(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], step: Step | None = None) -> Any:
+    """What ``step`` gives for ``inputs`` ``(N, C, H, W)``, and nothing behind it is run; None takes the picked output.
+
+    Where ``inputs`` ask for a gradient the result depends on them through autograd, and on no weight of a private copy. Returns
+    None where the step is not reached.
+    """
+    with plan.ready(), torch.set_grad_enabled(inputs.requires_grad):
+        prepared = plan.prepare(inputs)
+        if prepared.is_leaf and prepared.requires_grad:
+            prepared = prepared.clone()  # the network may write into its input
+        if step is None:
+            return pick(plan.network(prepared))
+        try:
+            with _Until(step):
+                plan.network(prepared)
+        except _Reached as reached:
+            return reached.value
+        return None
 
 
 def pull_back(output: torch.Tensor, seeds: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor | None:

@@ -116,6 +116,7 @@ class Trace:
     kinds: dict[str, str]  # module -> class name
     output: int | None
     dense_head: DenseHead | None
+    others: dict[str, str]  # module -> what it returned, where that is no single tensor
 
     @cached_property
     def path(self) -> list[Step]:

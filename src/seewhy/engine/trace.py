@@ -124,6 +124,7 @@ def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) 
     parameters = {id(p): name for name, p in (*network.named_parameters(), *network.named_buffers())}
     recorder = _Recorder(parameters, inputs)
     calls: dict[str, list[int]] = {}
+    others: dict[str, str] = {}
     handles = []
 
     def enter(name: str) -> Callable[..., None]:
@@ -134,6 +135,8 @@ def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) 
             recorder.stack.pop()
             if isinstance(out, torch.Tensor) and recorder.numbers.get(id(out), INPUT) != INPUT:
                 calls.setdefault(name, []).append(recorder.numbers[id(out)])
+            elif not isinstance(out, torch.Tensor):
+                others[name] = _described(out)
 
         return note
 
@@ -158,5 +161,12 @@ def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) 
         kinds={name: type(module).__name__ for name, module in network.named_modules()},
         output=scores,
         dense_head=find_dense_head(recorder.steps, scores, recorder.value, shapes),
+        others=others,
     )
     return made, output
+
+
+def _described(out: Any) -> str:
+    """``"a tuple of 2"``."""
+    kind = type(out).__name__
+    return f"a {kind} of {len(out)}" if isinstance(out, (tuple, list, dict)) else f"a {kind}"
