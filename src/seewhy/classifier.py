@@ -309,6 +309,15 @@ class Classifier:
             dtype = next((tensor.dtype for _, tensor in self._named_tensors() if tensor.is_floating_point()), inputs.dtype)
             return inputs.to(dtype) if dtype in (torch.float16, torch.bfloat16) else inputs
 
+    def pixel_gradient(self, pixels: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """A gradient with respect to the network's inputs, ``(N, C, h, w)``, as one with respect to the pixels, float32."""
+        if self.preprocess is None:
+            return gradient.float()
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = pixels.detach().clone().requires_grad_()
+            (pulled,) = torch.autograd.grad(self.normalise(leaf), leaf, gradient.to(leaf.dtype))
+        return pulled.float()
+
     def pick(self, output: Any) -> Any:
         """The class scores out of what the network returns."""
         if callable(self.output):

@@ -137,6 +137,7 @@ class _Work:
             units=heat.units,
             partial=heat.partial,
             lattice=heat.lattice,
+            raw=None if heat.raw is None else heat.raw[n],
             cost=Cost(heat.forward, heat.backward, seconds),
             notes=[*photo.notes, *_reading_notes(clf, heat, n, wanted), *heat.notes[n]],
             details=heat.details[n],

@@ -32,7 +32,7 @@ class Heat:
     """What a method found for a batch of N photos.
 
     maps : N arrays ``(K_n, h, w)``, raw. chosen : N lists of K_n targets. scores : ``(N, K)``, None without class scores.
-    signed, units, layer : as in ``Explanation``. notes, details : one list, one dict per photo.
+    signed, units, layer, raw : as in ``Explanation``. notes, details : one list, one dict per photo.
     forward, backward : passes of one photo.
     """
 
@@ -48,6 +48,7 @@ class Heat:
     backward: float
     partial: bool = False
     lattice: Lattice | None = None
+    raw: list[Array] | None = None
 
 
 def _silent(count: int, sketch: Callable[[], Heat], said: str) -> None:
@@ -108,6 +109,7 @@ class Method(ABC):
     summary: ClassVar[str]  # one plain paragraph: what it computes, what it tells, what it cannot say
     source: ClassVar[str]  # the paper
     cost: ClassVar[str]  # in passes, in words
+    by_class: ClassVar[bool] = True  # False: the map belongs to the photo, whatever the target
     sweeps: ClassVar[bool] = False  # many passes for each photo: photos are explained one at a time
 
     @abstractmethod
@@ -157,7 +159,7 @@ class FeatureMethod(Method):
         planned = subject.planned
         step = planned.find_layer(self.layer)
         head = _linear_head(planned, step)
-        done = subject.run((step,), graph=head is None)
+        done = subject.run((step,), graph=head is None and self.by_class)
         layer = planned.trace.name(step)
         leaf = done.taken[0]
         if leaf is None or step.grid is None:
@@ -166,9 +168,11 @@ class FeatureMethod(Method):
             output = done.output.detach() if isinstance(done.output, torch.Tensor) else done.output
             scores = subject.read_scores(output)
             chosen = subject.choose(scores)
-            (seeds, values) = _seeds(clf, output, chosen, self.score)  # (K, N, classes), (K, N)
+            (seeds, values) = output_gradients(clf, output, chosen, self.score)  # (K, N, classes), (K, N)
             features = step.grid.read(leaf.detach()).float()  # (N, c, h, w)
-            if head is not None:
+            if not self.by_class:
+                gradients = features.new_zeros(1).expand(len(features), len(seeds), features.shape[1], 1, 1)
+            elif head is not None:
                 gradients = _through_linear(planned, head, seeds, features)
             else:
                 pulled = pull_back(done.output, seeds.to(output.dtype), leaf)
@@ -186,13 +190,13 @@ class FeatureMethod(Method):
             maps=[rows[:count] for rows, count in zip(arrays, counts, strict=True)],
             chosen=targets,
             scores=scores,
-            signed=not self.relu,
-            units=clf.head.unit(self.score),
+            signed=not self.relu and self.by_class,
+            units=clf.head.unit(self.score) if self.by_class else "activation",
             layer=layer,
             notes=self._notes(planned, step, arrays, targets),
             details=[{"plan": planned.plan.words, "deviation": planned.plan.deviation} for _ in counts],
             forward=1.0,
-            backward=0.0 if head is not None else float(max(counts)),
+            backward=float(max(counts)) if head is None and self.by_class else 0.0,
         )
 
     def _notes(self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[list[Target]]) -> list[list[str]]:
@@ -246,7 +250,7 @@ def _through_linear(planned: PlannedNetwork, head: DenseHead, seeds: torch.Tenso
     return pooled.movedim(0, 1)[..., None, None] / (features.shape[-2] * features.shape[-1])
 
 
-def _seeds(clf: Classifier, output: Any, chosen: list[list[Chosen]], score: str) -> tuple[torch.Tensor, torch.Tensor]:
+def output_gradients(clf: Classifier, output: Any, chosen: list[list[Chosen]], score: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The gradient of every target's value with respect to the output, ``(K, N, ...)``, and the values ``(K, N)``.
 
     Photos with fewer targets than others are filled up with their first one.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from seewhy.engine.sweep import Copies, Spent, Sweep, Which
 from seewhy.errors import OptionError, OutputError, TargetError
@@ -78,6 +79,16 @@ class Study:
         self._given = clf.returns_probabilities
         self.values = self.read(output)[0][0].astype(np.float64)  # (K,)
         self.targets: list[Target] = with_values([self._chosen], torch.from_numpy(self.values)[:, None])[0]
+
+    def features(self, layer: str | nn.Module | None) -> tuple[str, Array]:
+        """A layer's name and its values on the photo, ``(c, h, w)``. Raises MethodError for a callable."""
+        planned = self._subject.planned
+        step = planned.find_layer(layer)
+        value = planned.upto(self._subject.clf.normalised(self._subject.pixels), step)
+        assert step.grid is not None
+        self._sweep.spent.passes += 1
+        values: Array = step.grid.read(value)[0].float().cpu().numpy()
+        return planned.trace.name(step), values
 
     def hide_behind(self, fill: Any) -> None:
         """What the copies show where the photo is hidden; see ``methods.fills``."""
@@ -160,6 +171,7 @@ class Study:
         partial: bool = False,
         lattice: Lattice | None = None,
         units: str = "{}",
+        layer: str | None = None,
     ) -> Heat:
         """What was found, with what every sweep has to say."""
         (plan, clf) = (self._plan, self._subject.clf)
@@ -178,7 +190,7 @@ class Study:
             scores=self.scores,
             signed=signed,
             units=units.format(clf.head.unit(self.method.score) if any(c.function is None for c in self._chosen) else "value"),
-            layer=None,
+            layer=layer,
             notes=[notes or []],
             details=[about | (details or {})],
             forward=float(self._sweep.spent.passes),

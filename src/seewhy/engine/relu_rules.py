@@ -1,0 +1,87 @@
+"""Other backward passes for ReLU, at the level of operations: modules, functional calls, in-place and reused ones alike.
+
+A rule is a torch function mode around one forward and one backward pass. It is local to its thread and touches no module, so
+the network stays what it is, and two explanations at once do not disturb each other.
+
+With the input x of a ReLU and the gradient g that arrives at its output, the forward pass unchanged:
+
+    plain       (x > 0) g
+    deconvnet   (g > 0) g            Zeiler and Fergus 2014, arXiv:1311.2901
+    guided      (x > 0) (g > 0) g    Springenberg et al. 2015, arXiv:1412.6806
+
+ReLU6 and other clamps from 0 up to a limit are ReLUs whose gate is open below the limit only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+RULES = ("plain", "guided", "deconvnet")
+# Each operation's limits: where its positional arguments after the input are, and what it takes without them.
+_LIMITS: dict[str, tuple[tuple[str, ...], tuple[float | None, float | None]]] = {
+    "relu": ((), (0.0, None)),
+    "relu6": ((), (0.0, 6.0)),
+    "clamp": (("min", "max"), (None, None)),
+    "clip": (("min", "max"), (None, None)),
+    "clamp_min": (("min",), (None, None)),
+    "hardtanh": (("min_val", "max_val"), (-1.0, 1.0)),
+}
+
+
+class ReluRule(TorchFunctionMode):
+    """Every ReLU inside the with-block goes back by ``rule``. seen : how many there were."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__()
+        self.rule = rule
+        self.seen = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        limits = _limits(name, args, kwargs)
+        if limits is None:
+            return func(*args, **kwargs)
+        self.seen += 1
+        x = args[0] if args else kwargs["input"]
+        if self.rule == "plain" or not x.requires_grad:
+            return func(*args, **kwargs)
+        out = _Gated.apply(x, limits[1], self.rule)  # type: ignore[no-untyped-call]
+        in_place = name.endswith("_") or bool(kwargs.get("inplace", _positional_inplace(name, args)))
+        return x.copy_(out) if in_place else out
+
+
+def _positional_inplace(name: str, args: Any) -> bool:
+    """``F.relu(x, True)``."""
+    return name in ("relu", "relu6") and len(args) > 1 and args[1] is True
+
+
+def _limits(name: str, args: Any, kwargs: Any) -> tuple[float, float | None] | None:
+    """(0, upper limit or None) of an operation that is a ReLU; None for any other."""
+    known = _LIMITS.get(name.rstrip("_"))
+    if known is None:
+        return None
+    (names, (low, high)) = known
+    given = dict(zip(names, args[1:], strict=False)) | {key: kwargs[key] for key in names if key in kwargs}
+    (low, high) = (given.get(key, default) for key, default in zip((*names, "", "")[:2], (low, high), strict=True))
+    is_relu = isinstance(low, (int, float)) and low == 0 and (high is None or (isinstance(high, (int, float)) and high > 0))
+    return (0.0, None if high is None else float(high)) if is_relu else None
+
+
+class _Gated(torch.autograd.Function):
+    """``min(max(x, 0), limit)`` with another way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, limit: float | None, rule: str) -> torch.Tensor:
+        ctx.rule = rule
+        if rule == "guided":
+            ctx.save_for_backward((x > 0) if limit is None else (x > 0) & (x < limit))
+        return x.clamp(min=0, max=limit)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        gradient = gradients[0].clamp_min(0)
+        return (gradient * ctx.saved_tensors[0] if ctx.rule == "guided" else gradient), None, None

@@ -1,0 +1,35 @@
+"""Guided backpropagation: the gradient, with everything negative stopped at every ReLU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+
+CAVEAT = "{} follows the photo's edges more than the network's weights: read it as texture, not as proof of what decided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedBackprop(BackpropMethod):
+    """The gradient with the rule ``(x > 0) (g > 0) g`` at every ReLU (Springenberg et al. 2015, arXiv:1412.6806, section 3.4).
+
+    x : the ReLU's input, g : the gradient that arrives at its output. ReLU6 lets it pass where 0 < x < 6.
+    """
+
+    name: ClassVar[str] = "guided_backprop"
+    title: ClassVar[str] = "Guided backprop"
+    summary: ClassVar[str] = (
+        "Goes back from the score to the pixels like the gradient, but at every ReLU lets only positive signals through. The "
+        "picture is sharp and pleasant: eyes, edges, fur. It is so because the rule follows the photo's own structure; when the "
+        "weights are replaced by random ones the picture hardly changes, so it must not be shown as proof of what a network "
+        "learned. It needs a network with ReLUs."
+    )
+    source: ClassVar[str] = "Springenberg et al. 2015, arXiv:1412.6806"
+    cost: ClassVar[str] = "1 forward pass and 1 backward pass per class"
+    relu_rule: ClassVar[str] = "guided"
+
+    def attribute(self, descent: Descent) -> Attributed:
+        """What arrives at the photos under the rule."""
+        photos = len(descent.pixels)
+        return Attributed(descent.at_photos(), [[CAVEAT.format(self.title)]] * photos, [{}] * photos)
