@@ -18,6 +18,10 @@ METHODS = sorted(seewhy.METHODS)
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
 
+# What a method does not depend on by its equation: EigenCAM never looks behind its layer, deconvnet never at a ReLU's input.
+BLIND = {("eigen_cam", "through .data"), ("deconvnet", "BatchNorm statistics")}
+
+
 class Interrupting(SmallNet):
     """Raises in the middle of its forward pass, when told to."""
 
@@ -43,6 +47,9 @@ def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, plan
     explanation = seewhy.explain(seewhy.Classifier(planted), planted_photo, method=method, target=1)
     heat = explanation.on_input()[0]
     assert heat.shape == (16, 24)
+    if method == "deconvnet":  # without pooling nothing on its way back depends on the photo
+        np.testing.assert_allclose(heat, 1 / heat.size, rtol=1e-5)
+        return
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     assert 2 <= row < 6
     assert 14 <= column < 20
@@ -133,7 +140,7 @@ def test_frozen_parameters_do_not_matter(method: str, small: SmallNet, small_pho
 @pytest.mark.parametrize(
     "change",
     [
-        lambda net: net.fc.weight.data.mul_(-1),
+        lambda net: net.fc.weight.data.mul_(-2),
         lambda net: net.features[4].weight.data.mul_(0.3),
         lambda net: net.features[5].running_mean.sub_(1.0),
         lambda net: setattr(net.features, "4", nn.Conv2d(8, 16, 1)),
@@ -141,14 +148,17 @@ def test_frozen_parameters_do_not_matter(method: str, small: SmallNet, small_pho
     ],
     ids=["through .data", "a convolution", "BatchNorm statistics", "another layer", "loaded weights"],
 )
-def test_a_changed_network_gives_a_changed_map(method: str, small: SmallNet, small_photos: torch.Tensor, change) -> None:
+def test_a_changed_network_gives_a_changed_map(
+    method: str, small: SmallNet, small_photos: torch.Tensor, change, request: pytest.FixtureRequest
+) -> None:
     clf = seewhy.Classifier(small)
     before = seewhy.explain(clf, small_photos[0], method=method, target=0).maps
     with torch.no_grad():
         change(small)
     after = seewhy.explain(clf, small_photos[0], method=method, target=0).maps
     fresh = seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, target=0).maps
-    assert not np.allclose(before, after, atol=1e-3 * np.abs(before).max())
+    blind = any(f"[{change}-{method}]" in request.node.name for method, change in BLIND)
+    assert np.allclose(before, after, atol=1e-3 * np.abs(before).max()) == blind
     assert np.array_equal(after, fresh)
 
 

@@ -14,6 +14,7 @@ from seewhy import demo, show
 from seewhy.classifier import Classifier
 from seewhy.errors import SeewhyError
 from seewhy.explain import explain
+from seewhy.features import activations, deep_dream, embed, extremes
 from seewhy.load import load
 from seewhy.methods import METHODS
 from seewhy.preprocess import Preprocess
@@ -29,8 +30,12 @@ __all__ = [
     "Preprocess",
     "SeewhyError",
     "Target",
+    "activations",
+    "deep_dream",
     "demo",
+    "embed",
     "explain",
+    "extremes",
     "load",
     "show",
 ]

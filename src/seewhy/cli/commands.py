@@ -13,7 +13,7 @@ from rich.text import Text
 from typer import Option
 
 import seewhy
-from seewhy.cli.files import Batch, Names, expand, write_table
+from seewhy.cli.files import Batch, Names, expand, finish_skipped, read_lines, write_table
 from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, err, out, spread
 from seewhy.records import write_whole
 
@@ -144,6 +144,134 @@ def layers(
         )
     out.print(table)
     _print_end(None, clf)
+
+
+@app.command()
+@spread
+def activations(
+    photos: Photos,
+    *,
+    layer: Annotated[str | None, Option(help="A layer's name (seewhy layers lists them). Default: the automatic one.")] = None,
+    channel: Annotated[int | None, Option(help="Of several photos: which of them excite this channel most, and least.")] = None,
+    count: Annotated[int, Option("--count", "-k", help="With --channel: how many photos of each.")] = 5,
+    at: Annotated[str | None, Option(help="photo (its own size) or ROWS,COLUMNS: larger inputs give larger grids.")] = None,
+    options: ModelOptions,
+    json_: AsJson = False,
+    output: Output = None,
+) -> None:
+    """What does a layer see? Its channels as one picture; with --channel, the photos of a folder that excite it most."""
+    clf = options.load()
+    files = expand(photos)
+    if channel is not None:
+        found = seewhy.extremes(clf, files, layer=layer, channel=channel, k=count)
+        place = found.save(output or f"channel-{channel}.png")
+        record = {"model": clf.name, "preprocessing": clf.describe_input(), "output": str(place)} | found.record()
+        if not json_:
+            out.print(Text(f"{found} → {place}"))
+        _print_end(record if json_ else None, clf)
+        finish_skipped(found.skipped, len(files))
+        return
+    size = None if at is None else at if at == "photo" else _value("at", at)
+    batch = Batch(clf, files)
+    names = Names(files, output, "activations")
+    records = []
+    for path, photo in batch.each(lambda photo: seewhy.activations(clf, photo, layer, size=size)):
+        place = photo.save(names.of(path))
+        strongest = photo.strongest()
+        (channels, rows, columns) = photo.values.shape
+        records.append(
+            {"photo": str(path), "layer": photo.layer, "channels": channels, "grid": [rows, columns], "strongest": strongest}
+            | {"largest": float(photo.values.max()), "output": str(place)}
+        )
+        if not json_:
+            out.print(Text(f"{path}: {photo.layer}, {channels} channels of {rows}×{columns}; strongest {strongest} → {place}"))
+    record = {"model": clf.name, "preprocessing": clf.describe_input(), "activations": records}
+    _print_end(record if json_ else None, clf)
+    batch.finish()
+
+
+@app.command()
+@spread
+def dream(
+    channels: Annotated[
+        list[str], typer.Argument(metavar="CHANNEL", help="Class names or numbers; of a layer, its channels' numbers.")
+    ],
+    *,
+    layer: Annotated[str | None, Option(help="A layer's name. Default: the class scores.")] = None,
+    style: Annotated[str, Option(help="pyramid (as the plain algorithm gives it) or robust (worth looking at).")] = "pyramid",
+    iterations: Annotated[int | None, Option(help="Steps at each level; robust: in all.")] = None,
+    levels: Annotated[int, Option(help="Sizes, each larger than the one before.")] = 3,
+    scale: Annotated[float, Option(help="From one size to the next.")] = 1.4,
+    step: Annotated[float, Option(help="Length of a step, in grey levels.")] = 1.0,
+    start: Annotated[str | None, Option(help="A photo to begin with instead of noise.")] = None,
+    seed: Annotated[int, Option(help="For the noise.")] = 0,
+    options: ModelOptions,
+    json_: AsJson = False,
+    output: Output = None,
+) -> None:
+    """What does the network dream of? A picture that excites each class, or each channel of a layer, as much as possible."""
+    clf = options.load()
+    wanted = [int(one) if one.isdigit() else one for one in channels]
+    place = Path(output or "dream.png")
+    made = seewhy.deep_dream(
+        clf,
+        layer,
+        channels=wanted,
+        style=style,
+        iterations=iterations,
+        levels=levels,
+        scale=scale,
+        step=step,
+        start=start,
+        seed=seed,
+        preview=place if place.suffix.lower() == ".png" else None,
+    )
+    made.save(place)
+    record = {"model": clf.name, "preprocessing": clf.describe_input(), "output": str(place)} | made.record()
+    if not json_:
+        seen = [f", seen as {prediction}" for prediction in made.predictions] or [""] * len(made.names)
+        for name, objective, said in zip(made.names, made.objectives, seen, strict=True):
+            out.print(Text(f"{name}: {objective[0]:.3g} → {objective[-1]:.3g}{said}"))
+        for note in made.notes:
+            out.print(Text(f"  note: {note}"))
+        out.print(Text(f"→ {place}"))
+    _print_end(record if json_ else None, clf)
+
+
+@app.command()
+@spread
+def embed(
+    photos: Photos,
+    *,
+    layer: Annotated[str | None, Option(help="A layer's name, or scores. Default: the automatic layer.")] = None,
+    labels: Annotated[
+        str | None, Option(help="folder (each photo's folder is its class), or a file with one class a line.")
+    ] = None,
+    method: Annotated[str, Option("--method", "-m", help="tsne or pca.")] = "tsne",
+    perplexity: Annotated[float | None, Option(help="Of t-SNE: how many neighbours count.")] = None,
+    explain_with: Annotated[str, Option(help="The method of the explanations on an .html page.")] = "grad_cam",
+    seed: Annotated[int, Option(help="For everything random.")] = 0,
+    options: ModelOptions,
+    json_: AsJson = False,
+    output: Output = None,
+) -> None:
+    """How do the photos lie in the network's feature space? A map of a folder; -o page.html makes it a page to click through."""
+    clf = options.load()
+    files = expand(photos)
+    given = labels if labels in (None, "folder") else read_lines(labels)
+    made = seewhy.embed(clf, files, layer, labels=given, method=method, perplexity=perplexity, seed=seed)
+    place = Path(output or "embedding.png")
+    if place.suffix.lower() == ".html":
+        made.save(place, clf=clf, method=explain_with)
+    else:
+        made.save(place)
+    record = {"model": clf.name, "preprocessing": clf.describe_input(), "output": str(place)} | made.record()
+    if not json_:
+        out.print(Text(f"{made} → {place}"))
+        for note in made.notes:
+            out.print(Text(f"  note: {note}"))
+    _print_end(record if json_ else None, clf)
+    finish_skipped(made.skipped, len(files))
 
 
 @app.command()

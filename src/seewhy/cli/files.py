@@ -8,7 +8,7 @@ import glob
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,18 @@ class Batch:
             else:
                 yield path, photo
 
+    def each(self, work: Callable[[Any], Any]) -> Iterator[tuple[Path, Any]]:
+        """What ``work`` makes of every photo that can be read."""
+        for path in self.files:
+            try:
+                made = work(path)
+            except _FOR_ALL:
+                raise
+            except SeewhyError as error:
+                self._skip(path, error)
+            else:
+                yield path, made
+
     def explain(self, **wanted: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
         """Every photo that can be explained: several at once, or one by one where each takes many passes."""
         method = wanted.get("method", "")
@@ -123,11 +135,24 @@ class Batch:
 
     def finish(self) -> None:
         """Name what was skipped; the exit code says so, too."""
-        for path, error in self.bad:
-            err.print(Text(f"Skipped {path}: {error.line}"))
-        if self.bad:
-            err.print(Text(f"{len(self.bad)} of {len(self.files)} photos were skipped, all others are done."))
-            raise typer.Exit(2)
+        finish_skipped([(path, error.line) for path, error in self.bad], len(self.files))
+
+
+def finish_skipped(skipped: Sequence[tuple[Any, str]], count: int) -> None:
+    """Name the files that were skipped; the exit code says so, too."""
+    for path, reason in skipped:
+        err.print(Text(f"Skipped {path}: {reason}"))
+    if skipped:
+        err.print(Text(f"{len(skipped)} of {count} photos were skipped, all others are done."))
+        raise typer.Exit(2)
+
+
+def read_lines(path: str) -> list[str]:
+    """A text file's lines. Raises OptionError where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"--labels {path}: write 'folder', or a text file with one class a line ({error}).") from error
 
 
 class Names:

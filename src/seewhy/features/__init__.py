@@ -1,1 +1,8 @@
-"""What a network sees inside, and how a whole folder of photos lies in its feature space."""
+"""What a network sees inside, what it dreams of, and how a whole folder of photos lies in its feature space."""
+
+from seewhy.features.activations import Activations, activations
+from seewhy.features.deep_dream import Dream, deep_dream
+from seewhy.features.embed import Embedding, embed
+from seewhy.features.extremes import Extremes, extremes
+
+__all__ = ["Activations", "Dream", "Embedding", "Extremes", "activations", "deep_dream", "embed", "extremes"]

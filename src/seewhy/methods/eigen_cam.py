@@ -49,4 +49,5 @@ def _first_component(features: torch.Tensor) -> torch.Tensor:
     agrees = ((component - component.mean()) * (total - total.mean())).sum()
     if float(agrees) < 0:
         component = -component
-    return component.reshape(features.shape[1:]).to(features.dtype)
+    made: torch.Tensor = component.reshape(features.shape[1:]).to(features.dtype)
+    return made

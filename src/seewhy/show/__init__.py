@@ -6,7 +6,7 @@ draw.
 """
 
 from seewhy.show.colour import colourise, displayable, min_max
-from seewhy.show.figures import figure, image, plot_maps, sheet
+from seewhy.show.figures import figure, histogram, image, plot_maps, sheet
 from seewhy.show.html import Section, gallery, page, snippet
 from seewhy.show.montage import montage
 from seewhy.show.overlay import cam_show, frame, overlay
@@ -23,6 +23,7 @@ __all__ = [
     "figure",
     "frame",
     "gallery",
+    "histogram",
     "image",
     "jet",
     "min_max",

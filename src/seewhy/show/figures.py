@@ -64,12 +64,14 @@ def plot_maps(
     alpha: float | None = 0.5,
     cmap: Any = "jet",
     shared: bool = False,
+    signed: bool = False,
 ) -> Figure:
     """One figure of 1 x (1 + n): the photo, then the photo under each map. The classical way to compare two maps.
 
     photo : uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
     maps : n maps ``(h, w)`` of any size. titles : one for each; may hold line breaks.
     alpha : 0 shows the photo alone, 1 the colours alone; None lets the opacity grow with the values.
+    signed : True puts zero in the middle of the colours.
     shared : one range for all maps. False stretches each from its own minimum to its own maximum, so that the colours
         of two maps must not be compared; the range stands under each map.
     """
@@ -79,11 +81,27 @@ def plot_maps(
     size = (pixels.shape[0], pixels.shape[1])
     large = [one_map(values, size) for values in maps]
     shown = [Panel("", pixels)]
-    for values, title, (low, high) in zip(large, titles, colour.span(large, shared=shared), strict=True):
+    ranges = colour.limits(large, signed=True, shared=shared) if signed else colour.span(large, shared=shared)
+    for values, title, (low, high) in zip(large, titles, ranges, strict=True):
         scale = max(abs(low), abs(high))
-        drawn = overlay(pixels, values, cmap, alpha, (low, high))
+        drawn = overlay(pixels, values, cmap, alpha, (low, high), signed)
         shown.append(Panel(title, drawn, f"{spelled(low, scale)} to {spelled(high, scale)}"))
     return layout.compose([shown])
+
+
+def histogram(values: npt.ArrayLike, bins: int = 50) -> npt.NDArray[np.uint8]:
+    """How often which values occur, as a small picture uint8 ``(H, W, 3)``; the counts on a logarithmic scale."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(3.1, 3.1), dpi=150, facecolor="white", layout="constrained")
+    axes = drawn.add_subplot()
+    axes.hist(np.asarray(values, dtype=np.float64).ravel(), bins=bins, color="#7a1466", log=True)
+    axes.set_xlabel("value", fontsize=layout.CAPTION)
+    axes.set_ylabel("how often", fontsize=layout.CAPTION)
+    axes.tick_params(labelsize=layout.CAPTION)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return np.asarray(_pixels(drawn))
 
 
 def rows_of(shown: list[Panel]) -> list[list[Panel]]:

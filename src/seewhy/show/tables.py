@@ -21,6 +21,8 @@ _EMBER = ((0.0, "#2b0a4a"), (0.25, "#7a1466"), (0.5, "#cf2f3c"), (0.75, "#fb8a13
 _ICE = ((0.0, "#a6f3ff"), (0.125, "#5cc9f5"), (0.25, "#2595ea"), (0.375, "#2b55b8"), (0.5, "#3a3a3a"))
 _FIRE = ((0.5, "#3a3a3a"), (0.625, "#a52c2e"), (0.75, "#e85d13"), (0.875, "#fda421"), (1.0, "#ffe95e"))
 _OWN = {"ember": _EMBER, "ember_ice": _ICE + _FIRE[1:]}
+# For maps of single pixels, drawn opaque: white paper is nothing, black ink the most; signed, blue speaks against and red for.
+_INK = {"white_black": ("#ffffff", "#000000"), "blue_white_red": ("#08306b", "#2f7fc1", "#ffffff", "#d3402f", "#67000d")}
 DEFAULT = {False: "ember", True: "ember_ice"}  # by signed
 
 
@@ -62,6 +64,8 @@ def table(cmap: Any = None, *, signed: bool = False) -> Floats:
 def _named(name: str) -> Floats:
     if name in _OWN:
         found = _blend(_OWN[name])
+    elif name in _INK:
+        found = _straight(_INK[name])
     elif name == "jet":
         found = jet()
     else:
@@ -69,11 +73,20 @@ def _named(name: str) -> Floats:
 
         known = matplotlib.colormaps
         if name not in known:
-            near = did_you_mean(name, [*_OWN, *known]) or f" Some that it knows: {listed([*_OWN, 'viridis', 'jet'])}."
+            near = (
+                did_you_mean(name, [*_OWN, *_INK, *known]) or f" Some that it knows: {listed([*_OWN, *_INK, 'viridis', 'jet'])}."
+            )
             raise OptionError(f"There is no colour table '{name}'.{near}")
         found = np.asarray(known[name](np.arange(known[name].N)), dtype=np.float64)[:, :3]
     found.flags.writeable = False  # one array serves every caller
     return found
+
+
+def _straight(colours: Sequence[str]) -> Floats:
+    """A table of :data:`ROWS` rows, evenly from one colour to the next, in sRGB: half way from white to black is mid grey."""
+    anchors = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
+    at = np.linspace(0, len(colours) - 1, ROWS)
+    return np.stack([np.interp(at, np.arange(len(colours)), channel) for channel in anchors.T], axis=1)
 
 
 def _blend(anchors: Sequence[tuple[float, str]]) -> Floats:

@@ -1,0 +1,191 @@
+"""Gradient methods beside captum: time, completeness, memory. ``python -m bench.gradients``."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+import seewhy
+from bench.perturbation import peak_memory
+from bench.timing import ROOT, Figure, console, in_turns, options, ratios, save, table
+from seewhy.load.from_torchvision import models
+
+NETWORKS = ("resnet50", "squeezenet1_0")
+BATCH = 8
+SIZE = 224
+GOAL_ONE_PASS = 0.8  # of captum's time, at most
+GOAL_IG = 1.5  # times as fast as captum at an equal completeness gap, at least
+GOAL_MEMORY = 1.1  # of 512 steps over 64, at most
+ONE_PASS = {"gradient": "Saliency", "guided_backprop": "GuidedBackprop"}
+SETTINGS = ("as it comes", "weights frozen", "weights frozen, channels_last")
+STEPS = 32
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method on a network: its figures, and a remark for under the table."""
+
+    method: str
+    network: str
+    figures: list[Figure]
+    remark: str
+
+
+def measure(networks: Sequence[str] = NETWORKS, repeats: int = 10, batch: int = BATCH) -> list[Row]:
+    """Every network, every method, each against captum's fastest setting."""
+    rows = []
+    for name in networks:
+        network = _network(name)
+        photos = torch.randn(batch, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+        clf = seewhy.Classifier(network)
+        indices = clf.scores(photos).argmax(axis=1).tolist()
+        for method, peer in ONE_PASS.items():
+            console.print(f"[dim]{method}, {name} ...[/dim]")
+            rows.append(_one_pass(name, clf, method, peer, photos, indices, repeats))
+        console.print(f"[dim]integrated gradients, {name} ...[/dim]")
+        rows.append(_integrated(name, clf, photos[:1], indices[0], max(2, repeats // 3)))
+    console.print("[dim]memory ...[/dim]")
+    rows.append(_memory(networks[-1]))
+    return rows
+
+
+def _network(name: str) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return models().get_model(name, weights=None).eval()
+
+
+def _peers(kind: str, clf: seewhy.Classifier, photos: torch.Tensor, call: Callable[[Any, torch.Tensor], Any]) -> Iterable[Any]:
+    """captum at every setting that a person could choose, on copies of its own."""
+    import captum.attr
+
+    for setting in SETTINGS:
+        own = copy.deepcopy(clf.network)
+        inputs = photos.clone()
+        if setting != SETTINGS[0]:
+            own.requires_grad_(False)
+        if setting == SETTINGS[2]:
+            own = own.to(memory_format=torch.channels_last)
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        inputs.requires_grad_()
+        method = getattr(captum.attr, kind)(own)
+        yield setting, lambda method=method, inputs=inputs: call(method, inputs)
+
+
+def _one_pass(
+    name: str, clf: seewhy.Classifier, method: str, peer: str, photos: torch.Tensor, indices: list[int], repeats: int
+) -> Row:
+    targets = [[index] for index in indices]
+    ours = {"seewhy": lambda: seewhy.explain(clf, photos, method, targets, signed=True, batch_size=len(photos), progress=False)}
+    settings = {"abs": False} if peer == "Saliency" else {}
+    peers = dict(_peers(peer, clf, photos, lambda made, inputs: made.attribute(inputs, target=indices, **settings)))
+    taken = in_turns(ours | peers, repeats)
+    best = min(SETTINGS, key=lambda setting: sorted(taken[setting])[repeats // 2])
+    start = f"gradients/{method}/{name}"
+    figures = [
+        Figure.of(f"{start}/seewhy", [1000 * s for s in taken["seewhy"]], "ms"),
+        Figure.of(f"{start}/captum", [1000 * s for s in taken[best]], "ms"),
+        Figure.of(f"{start}/over captum", ratios(taken["seewhy"], taken[best]), "×", GOAL_ONE_PASS),
+        Figure.of(f"{start}/over captum as it comes", ratios(taken["seewhy"], taken[SETTINGS[0]]), "×"),
+    ]
+    return Row(method, name, figures, f"{method}, {name}, batch {len(photos)}: captum is fastest with {best}.")
+
+
+def _integrated(name: str, clf: seewhy.Classifier, photo: torch.Tensor, index: int, repeats: int) -> Row:
+    """Both with as many steps as they need for the same gap; captum with its better rule of two."""
+    ours = seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=STEPS, progress=False)
+    gap = ours.details["completeness_gap"][0]
+    difference = ours.details["difference"][0]
+    found: dict[str, tuple[int, float]] = {}
+    import captum.attr
+
+    for rule in ("gausslegendre", "riemann_middle"):
+        peer = captum.attr.IntegratedGradients(copy.deepcopy(clf.network))
+        for steps in (STEPS // 2, STEPS * 3 // 4, STEPS, STEPS * 3 // 2, STEPS * 2, STEPS * 4, STEPS * 8):
+            made = peer.attribute(photo.clone(), target=index, n_steps=steps, method=rule, internal_batch_size=BATCH)
+            found[rule] = (steps, abs(float(made.sum()) - difference) / abs(difference))
+            if found[rule][1] <= gap:
+                break
+    rule = min(found, key=lambda rule: (found[rule][1] > gap, found[rule][0]))
+    steps = found[rule][0]
+    peers = dict(
+        _peers(
+            "IntegratedGradients",
+            clf,
+            photo,
+            lambda made, inputs: made.attribute(inputs, target=index, n_steps=steps, method=rule, internal_batch_size=BATCH),
+        )
+    )
+    work = {"seewhy": lambda: seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=STEPS, progress=False)}
+    taken = in_turns(work | peers, repeats)
+    best = min(SETTINGS, key=lambda setting: sorted(taken[setting])[repeats // 2])
+    start = f"gradients/integrated_gradients/{name}"
+    figures = [
+        Figure.of(f"{start}/seewhy", [1000 * s for s in taken["seewhy"]], "ms"),
+        Figure.of(f"{start}/captum", [1000 * s for s in taken[best]], "ms"),
+        Figure.of(f"{start}/captum over seewhy", ratios(taken[best], taken["seewhy"]), "×", GOAL_IG, more_is_better=True),
+        Figure.of(f"{start}/the same steps", [s * STEPS / steps for s in ratios(taken[best], taken["seewhy"])], "×"),
+        Figure.of(f"{start}/gap", [100 * gap], "%"),
+        Figure.of(f"{start}/captum's gap", [100 * found[rule][1]], "%"),
+    ]
+    words = f"{STEPS} midpoints against captum's {steps} steps ({rule}), the fewest tried that reach the same gap; {best}."
+    return Row("integrated_gradients", name, figures, f"integrated_gradients, {name}: {words}")
+
+
+def _memory(name: str) -> Row:
+    """Peak resident memory of a process of its own, with few steps and with many."""
+    peaks = {}
+    for steps in (64, 512):
+        code = f"from bench.gradients import alone; alone({name!r}, {steps})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+        peaks[steps] = json.loads(done.stdout.splitlines()[-1])
+    start = f"gradients/memory/{name}"
+    figures = [
+        Figure.of(f"{start}/64 steps", [peaks[64] / 1e9], "GB"),
+        Figure.of(f"{start}/512 steps", [peaks[512] / 1e9], "GB"),
+        Figure.of(f"{start}/512 over 64", [peaks[512] / peaks[64]], "×", GOAL_MEMORY),
+    ]
+    return Row("memory", name, figures, "memory: integrated gradients, the whole process, libraries included.")
+
+
+def alone(name: str, steps: int) -> None:
+    """Run in a process of its own: prints the most memory it ever held."""
+    photo = torch.randn(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    seewhy.explain(seewhy.Classifier(_network(name)), photo, "integrated_gradients", 0, steps=steps, progress=False)
+    print(json.dumps(peak_memory()))
+
+
+def show(rows: Sequence[Row]) -> None:
+    """One line for each figure."""
+    made = table("Gradients beside captum; median (quartiles)", ("figure", "value", "unit", "goal", ""))
+    for figure in (figure for row in rows for figure in row.figures):
+        goal = "" if figure.goal is None else f"{'≥' if figure.more_is_better else '≤'} {figure.goal:g}"
+        made.add_row(figure.name, str(figure), figure.unit, goal, "" if figure.reached else "NOT REACHED")
+    console.print(made)
+    for row in rows:
+        console.print(row.remark, highlight=False)
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME", help="networks of torchvision")
+    parser.add_argument("--repeats", type=int, default=10)
+    given = parser.parse_args()
+    rows = measure(("squeezenet1_0",), 3) if given.quick else measure(given.networks, given.repeats)
+    show(rows)
+    if given.json:
+        save(given.json, [figure for row in rows for figure in row.figures])
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # captum's
+    main()

@@ -1,0 +1,214 @@
+"""Activations: what a layer gives for a photo, channel by channel."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from seewhy import show
+from seewhy.classifier import Classifier, is_many, photo_list
+from seewhy.engine.network import PlannedNetwork
+from seewhy.engine.state import random_state
+from seewhy.engine.steps import Step
+from seewhy.errors import LayerError, ModelError, OptionError, RecordError
+from seewhy.features.channels import channel_numbers
+from seewhy.geometry import Array, map_on_photo
+from seewhy.photo import open_picture
+from seewhy.records import Photo, write_whole
+from seewhy.show import layout
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+SHOWN = 64  # channels in the picture of a layer
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """What layer ``layer`` gives for a photo.
+
+    values : float32 ``(C, h, w)``, raw; a layer without rows and columns gives ``(C, 1, 1)``.
+    layer, kind : its name and its operation. photo : as the network saw it. model : the network's name.
+    """
+
+    values: Array
+    layer: str
+    kind: str
+    photo: Photo
+    model: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    def strongest(self) -> int:
+        """The channel that holds the largest single value, the first one on ties."""
+        return int(self.values.reshape(len(self.values), -1).max(axis=1).argmax())
+
+    def montage(
+        self, channels: Any = None, grid: tuple[int | None, int | None] | None = None, thumb: Any = None, border: int = 0
+    ) -> npt.NDArray[np.uint8]:
+        """Channels side by side as one grey picture, uint8 ``(H, W)``, all on one common scale from black to white.
+
+        channels : how many of the first ones, or a list of numbers; None shows all. grid, thumb, border : see ``show.montage``;
+        a tile is as large as the layer's grid unless ``thumb`` says otherwise.
+        """
+        self._need_grid()
+        count = len(self.values)
+        if isinstance(channels, (int, np.integer)) and not isinstance(channels, bool):
+            if not 1 <= channels <= count:
+                raise OptionError(f"channels={channels}: layer '{self.layer}' has {count} channels.")
+            channels = range(channels)
+        numbers = range(count) if channels is None else channel_numbers(channels, count, self.layer)
+        tiles = (255 * show.min_max(self.values[list(numbers)]) + 0.5).astype(np.uint8)
+        made: npt.NDArray[np.uint8] = show.montage(tiles, grid=grid, thumb=thumb, border=border, background=(60, 60, 60))
+        return made if made.ndim == 2 else made[:, :, 0]
+
+    def beside(self, channel: int | None = None) -> npt.NDArray[np.uint8]:
+        """The photo and one channel next to each other, uint8 ``(H, 2 W, 3)``: the channel grey on its own scale, enlarged to the
+        photo; dark where the network did not see it. None takes the strongest one."""
+        self._need_grid()
+        numbers = [self.strongest()] if channel is None else channel_numbers(channel, len(self.values), self.layer)
+        original = show.displayable(self.photo.original)
+        large = map_on_photo(self.values[numbers], self.photo.geometry)[0]
+        grey = np.nan_to_num(show.min_max(large)) * 255
+        grey = np.broadcast_to((grey + 0.5).astype(np.uint8)[:, :, None], original.shape)
+        return np.concatenate([original, grey], axis=1)
+
+    def histogram(self, bins: int = 50) -> tuple[npt.NDArray[np.int64], Array]:
+        """How often which values occur: counts ``(bins,)`` and the bins' edges ``(bins + 1,)``."""
+        (counts, edges) = np.histogram(self.values, bins=bins)
+        return counts.astype(np.int64), edges.astype(np.float32)
+
+    def plot(self) -> Figure:
+        """One figure: the photo, the channels, the strongest one on the photo, and the histogram."""
+        return layout.compose([self._panels()], title=self._title(), footer=self._footer())
+
+    def image(self) -> Image.Image:
+        """The figure of :meth:`plot` as a PIL image."""
+        return show.sheet([self._panels()], title=self._title(), footer=self._footer())
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture (.png) or the numbers (.npz). All or nothing."""
+        path = Path(path)
+        buffer = io.BytesIO()
+        if path.suffix.lower() == ".png":
+            self.image().save(buffer, "PNG")
+        elif path.suffix.lower() == ".npz":
+            np.savez_compressed(buffer, values=self.values, layer=np.array(self.layer), model=np.array(self.model))
+        else:
+            raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of .png, .npz.")
+        return write_whole(path, buffer.getvalue())
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.image().save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        (count, rows, columns) = self.values.shape
+        return (
+            f"<Activations {self.layer}: {count} channels, {rows}×{columns}, {self.values.min():.3g} to {self.values.max():.3g}>"
+        )
+
+    def _panels(self) -> list[show.Panel]:
+        """What the figure shows."""
+        (count, rows, columns) = self.values.shape
+        panels = [show.Panel(self.photo.name, show.frame(show.displayable(self.photo.original), self.photo.geometry))]
+        if rows * columns > 1:
+            shown = min(count, SHOWN)
+            tile = max(1, round(480 / (max(rows, columns) * shown**0.5)))
+            thumb = (rows * tile, columns * tile)
+            picture = self.montage(shown, thumb=thumb, border=1)
+            black = "zero" if self.values.min() == 0 else f"{self.values.min():.3g}"
+            said = f"Black is {black}, white {self.values.max():.3g}, on one scale for all."
+            title = f"all {count} channels" if shown == count else f"the first {shown} of {count} channels"
+            panels.append(show.Panel(title, np.repeat(picture[:, :, None], 3, axis=2), said))
+            best = self.strongest()
+            width = show.displayable(self.photo.original).shape[1]
+            panels.append(show.Panel(f"strongest: channel {best}", self.beside(best)[:, width:], "On its own scale."))
+        zero = float((self.values == 0).mean())
+        said = f"{zero:.0%} of {self.values.size:,} values are exactly zero."
+        panels.append(show.Panel("all values", show.histogram(self.values), said))
+        return panels
+
+    def _title(self) -> str:
+        (count, rows, columns) = self.values.shape
+        return f"{self.layer}: {count} channels of {rows}×{columns}"
+
+    def _footer(self) -> str:
+        return "  ·  ".join(filter(None, (self.model, self.kind, self.photo.preprocessing, *self.notes)))
+
+    def _need_grid(self) -> None:
+        if self.values.shape[1:] == (1, 1):
+            raise LayerError(
+                f"Layer '{self.layer}' gives {len(self.values)} numbers without rows and columns: there is nothing to lay on a "
+                "photo. Its values are in .values; clf.layers() lists the layers with a grid."
+            )
+
+
+def activations(
+    clf: Classifier, photo: Any, layer: str | nn.Module | None = None, *, size: str | int | tuple[int, int] | None = None
+) -> Any:
+    """What a layer gives for a photo: its values right after it, in eval mode. A list of photos gives a list.
+
+    photo : as for :func:`seewhy.explain`. layer : a name or a module; None takes the automatic one. Where a module runs several
+    times name the call ("layer4.1.relu:2").
+    size : None prepares the photo as usual; "photo" uses it at its own size, (H, W) or one number stretches it to that: larger
+    inputs give larger grids, because only the part of the network up to the layer runs.
+
+    Raises LayerError: unknown, not reached, several tensors, no channels; ModelError: values that are not finite.
+    """
+    with random_state(0):
+        made = [_one(clf, one, layer, size) for one in photo_list(photo)]
+    return made if is_many(photo) else made[0]
+
+
+def _one(clf: Classifier, photo: Any, layer: str | nn.Module | None, size: Any) -> Activations:
+    read = clf.read(photo) if size is None else _resized(clf, photo, size)
+    pixels = clf.inputs([read])
+    # Traced at the usual size: behind the layer a larger photo may not fit.
+    planned = clf.planned(pixels if size is None or clf.input_size is None else None)
+    step = planned.find_layer(layer, grid=False)
+    name = planned.trace.name(step)
+    inputs = clf.normalised(pixels)
+    value = planned.upto(inputs, step)
+    values = as_channels(value, step, name)[0].float().cpu().numpy()
+    check_finite(values, planned, inputs, name)
+    return Activations(np.ascontiguousarray(values), name, planned.trace.kind(step), read, clf.name, list(read.notes))
+
+
+def as_channels(value: Any, step: Step, name: str) -> torch.Tensor:
+    """A layer's output as ``(N, C, h, w)``; a row of numbers per photo becomes ``(N, C, 1, 1)``. Raises LayerError."""
+    if step.grid is not None:
+        return step.grid.read(value)
+    if isinstance(value, torch.Tensor) and value.ndim == 2:
+        return value[:, :, None, None]
+    raise LayerError(f"Layer '{name}' gives {tuple(value.shape)}: neither channels with rows and columns nor one row per photo.")
+
+
+def check_finite(values: Array, planned: PlannedNetwork, inputs: torch.Tensor, name: str) -> None:
+    """Raises ModelError for values that are not finite, with the layer where they begin."""
+    if not np.isfinite(values).all():
+        first = planned.first_broken(inputs)
+        where = f"they begin in '{first}'" if first else "the photo brings them"
+        raise ModelError(f"Layer '{name}' gives values that are not finite (NaN or infinity): {where}.")
+
+
+def _resized(clf: Classifier, photo: Any, size: Any) -> Photo:
+    """The photo stretched to ``size`` instead of the usual preparation."""
+    if clf.input_size is None:
+        raise OptionError("This classifier has no preprocessing: give the tensor at the size you want instead of size=.")
+    if size == "photo":
+        size = open_picture(photo.original if isinstance(photo, Photo) else photo).values.shape[:2]
+    elif isinstance(size, str):
+        raise OptionError(f"size={size!r}: write 'photo', a number or (rows, columns).")
+    (rows, columns) = (size, size) if isinstance(size, int) else size
+    other = clf.with_preprocess(size=(int(rows), int(columns)), resize="stretch", crop=False)
+    return other.read(photo.original if isinstance(photo, Photo) else photo)

@@ -1,0 +1,280 @@
+"""Many photos through a network, one after the other: read ahead in the background, and only what is needed is kept."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seewhy.classifier import Classifier, photo_list
+from seewhy.engine import runner
+from seewhy.engine.network import PlannedNetwork
+from seewhy.engine.steps import Step
+from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, PhotoError, SeewhyError, listed
+from seewhy.geometry import Array, Geometry
+from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.records import Photo
+from seewhy.show import displayable
+
+SCORES = "scores"  # the layer's name that stands for the class logits
+_MOST_READERS = 4  # decoding keeps up with a network on a few cores
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A photo as it was given. number : its place in what was given. name : for people. path : None where it is no file."""
+
+    number: int
+    given: Any
+    name: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Photos that went through the network together.
+
+    photos : their ``original`` reduced to a thumbnail. pixels : ``(N, C, h, w)``, before normalisation. values : what the layer
+    gave, float32 ``(N, C, rows, columns)`` where it has a grid, else ``(N, D)``. output : ``(N, K)``, as the network gave it.
+    scores : ``(N, K)`` probabilities (head "none": the values themselves).
+    """
+
+    sources: list[Source]
+    photos: list[Photo]
+    pixels: torch.Tensor
+    values: torch.Tensor
+    output: torch.Tensor
+    scores: Array
+
+
+def listing(photos: Any) -> list[Source]:
+    """The photos of a folder and all folders below it (hidden ones left out), of a pattern ("photos/*/*.jpg"), or of a list.
+
+    Raises PhotoError where there is none.
+    """
+    if isinstance(photos, (str, os.PathLike)):
+        return _from_path(Path(photos))
+    if isinstance(photos, (torch.Tensor, np.ndarray)) or hasattr(photos, "read") or not isinstance(photos, Iterable):
+        many = photo_list(photos)
+    else:
+        many = [photos] if isinstance(photos, (bytes, bytearray, memoryview)) else list(photos)
+    if not many:
+        raise PhotoError("There are no photos: the list, or the pattern it came from, is empty.")
+    paths = [Path(one) if isinstance(one, (str, os.PathLike)) else None for one in many]
+    names = [path.name for path in paths if path is not None]
+    told_apart = len(set(names)) == len(names)  # else the folders belong to the names
+    return [
+        Source(i, one, _name(one, i) if path is None else _printable(path.name if told_apart else path.as_posix()), path)
+        for i, (one, path) in enumerate(zip(many, paths, strict=True))
+    ]
+
+
+def _from_path(root: Path) -> list[Source]:
+    if root.is_dir():
+        found = sorted(_below(root))
+        if not found:
+            raise PhotoError(f"The folder '{root}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).")
+        return [Source(i, path, _printable(path.relative_to(root).as_posix()), path) for i, path in enumerate(found)]
+    if root.exists():
+        return [Source(0, root, _printable(root.name), root)]
+    if glob.has_magic(str(root)):
+        found = [path for path in map(Path, sorted(glob.glob(str(root), recursive=True))) if path.is_file()]
+        if not found:
+            raise PhotoError(f"No file matches '{root}'.")
+        return listing(found)
+    raise PhotoError(f"There is no folder '{root}'.")
+
+
+def _below(root: Path) -> Iterator[Path]:
+    """The photos in a folder and in those below it; hidden files and folders are somebody's cache."""
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        paths = (Path(folder) / name for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.suffix.lower() in PHOTO_SUFFIXES)
+
+
+def _name(photo: Any, number: int) -> str:
+    return photo.name if isinstance(photo, Photo) and photo.name not in ("photo", "tensor") else f"photo {number + 1}"
+
+
+def _printable(name: str) -> str:
+    """The name as text that can be written: bytes that are no UTF-8 show as a replacement sign."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+class Watch:
+    """One layer of a network, looked at in the same pass that gives the scores.
+
+    layer : a name, a module, None (the automatic choice) or "scores" (the class logits). sources : for networks without
+        preprocessing, whose layers are known only once a photo has been seen.
+    """
+
+    def __init__(self, clf: Classifier, layer: str | nn.Module | None, sources: Sequence[Source]) -> None:
+        if not isinstance(clf, Classifier):
+            raise ModelError(
+                f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, preprocess=...), "
+                "or load one with seewhy.load(...)."
+            )
+        self.clf = clf
+        self.layer = layer
+        self.planned: PlannedNetwork | None = None
+        self.step: Step | None = None
+        if not clf.is_module and layer != SCORES:
+            raise MethodError("The network is a function: its layers cannot be watched. Write layer='scores'.")
+        first = None if clf.input_size is not None else _first_readable(clf, sources)
+        if clf.is_module:
+            self._plan(None if first is None else clf.inputs([first]))
+        if first is not None:
+            clf.scores(first)  # counts the classes
+        self.name = SCORES if self.step is None or self.planned is None else self.planned.trace.name(self.step)
+
+    def _plan(self, pixels: torch.Tensor | None) -> None:
+        self.planned = self.clf.planned(pixels)
+        if self.layer != SCORES:
+            self.step = self.planned.find_layer(self.layer, grid=False)
+
+    def look(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The layer's values and the network's output ``(N, K)`` for ``(N, C, h, w)`` pixels, in one pass."""
+        if self.planned is not None and not self.planned.suits(pixels.shape[1:]):
+            self._plan(pixels)
+        steps = () if self.step is None else (self.step,)
+        run = self.clf.run(pixels, steps, planned=self.planned)
+        output = self.clf.head.check(run.output)
+        if len(output) != len(pixels):
+            raise OutputError(f"The network returned {len(output)} rows of scores for {len(pixels)} photos: one row per photo.")
+        if self.step is None:
+            return self.clf.head.logits(output), output
+        taken = run.taken[0]
+        if taken is None or taken.ndim < 2 or len(taken) != len(pixels):
+            raise LayerError(f"Layer '{self.name}' gives no row of values per photo: choose another one.")
+        values = taken.float()
+        return (values.flatten(1) if self.step.grid is None else self.step.grid.read(values)), output
+
+    def broken_at(self, pixels: torch.Tensor) -> str:
+        """In which layer a photo's values stop being finite, in words; empty where that cannot be seen."""
+        name = None if self.planned is None else self.planned.first_broken(self.clf.normalised(pixels))
+        return "" if name is None else f"; the first ones come from layer '{name}'"
+
+
+def walk(
+    watch: Watch,
+    sources: Sequence[Source],
+    longest: int,
+    batch_size: int | None,
+    bar: runner.Progress,
+    skipped: list[tuple[str, str]],
+) -> Iterator[Seen]:
+    """Every photo once through the network, read in the background meanwhile; in the order that was given.
+
+    longest : of the thumbnails, in pixels. skipped : (path or name, reason) of what cannot be read is added here.
+    Raises PhotoError where none can be read, ModelError for values that are not finite.
+    """
+    clf = watch.clf
+    size = clf.batch_size(batch_size, watch.planned, len(sources))
+
+    def look(batch: Sequence[tuple[Source, Photo]]) -> Seen:
+        pixels = clf.inputs([photo for _, photo in batch])
+        (values, output) = watch.look(pixels)
+        finite = torch.isfinite(values.flatten(1)).all(dim=1) & torch.isfinite(output).all(dim=1)
+        if not bool(finite.all()):
+            first = int((~finite).nonzero()[0])
+            raise ModelError(
+                f"The network's values for '{batch[first][0].name}' are not finite (NaN or infinity)"
+                f"{watch.broken_at(pixels[first : first + 1])}: its weights or its precision are broken, or its input is."
+            )
+        scores = clf.head.scores(clf.checked(output)).float().cpu().numpy()
+        return Seen([source for source, _ in batch], [photo for _, photo in batch], pixels, values, output, scores)
+
+    some = False
+    for chunk, tried in _read_ahead(clf, sources, longest, size, skipped):
+        unread = tried - len(chunk)
+        for count, seen in runner.in_batches(chunk, size, lambda item: item[1].pixels.shape, look):
+            some = True
+            yield seen
+            bar.advance(count)
+        bar.advance(unread)
+    if not some:
+        raise PhotoError(f"None of the {len(sources)} photos can be read. The first: {skipped[0][1]}")
+
+
+def _read_ahead(
+    clf: Classifier, sources: Sequence[Source], longest: int, size: int, skipped: list[tuple[str, str]]
+) -> Iterator[tuple[list[tuple[Source, Photo]], int]]:
+    """Photos in chunks of ``size``, and how many were tried for each; the next two chunks are being read meanwhile."""
+    readers = max(1, min(_MOST_READERS, (os.cpu_count() or 1) // 2))
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="seewhy-photos")
+    ahead: deque[tuple[Source, Future[Photo]]] = deque()
+    chunk: list[tuple[Source, Photo]] = []
+    (coming, tried) = (iter(sources), 0)
+    try:
+        while True:
+            for source in coming:
+                ahead.append((source, pool.submit(_read, clf, source, longest)))
+                if len(ahead) > 2 * size:
+                    break
+            if not ahead:
+                break
+            (source, future) = ahead.popleft()
+            tried += 1
+            try:
+                chunk.append((source, future.result()))
+            except SeewhyError as error:
+                skipped.append((source.name if source.path is None else _printable(str(source.path)), error.line))
+            if len(chunk) == size:
+                yield chunk, tried
+                (chunk, tried) = ([], 0)
+        if tried:
+            yield chunk, tried
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read(clf: Classifier, source: Source, longest: int) -> Photo:
+    return reduced(clf.read(source.given), longest)
+
+
+def _first_readable(clf: Classifier, sources: Sequence[Source]) -> Photo:
+    """For a network without preprocessing. Raises PhotoError where none can be read."""
+    reason = ""
+    for source in sources:
+        try:
+            return clf.read(source.given)
+        except SeewhyError as error:
+            reason = reason or error.line
+    raise PhotoError(f"None of the {len(sources)} photos can be read. The first: {reason}")
+
+
+def reduced(photo: Photo, longest: int) -> Photo:
+    """The photo with its original as uint8 ``(H, W, 3)`` of at most ``longest`` pixels a side, its geometry with it."""
+    from PIL import Image
+
+    pixels = displayable(photo.original)
+    (height, width) = pixels.shape[:2]
+    scale = min(1.0, longest / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if size != (height, width):
+        pixels = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2.0))
+    (down, across) = (size[0] / photo.geometry.photo[0], size[1] / photo.geometry.photo[1])
+    geometry = Geometry(
+        photo=size,
+        input=photo.geometry.input,
+        rows=(photo.geometry.rows[0] * down, photo.geometry.rows[1] * down),
+        columns=(photo.geometry.columns[0] * across, photo.geometry.columns[1] * across),
+    )
+    return replace(photo, original=pixels, geometry=geometry)
+
+
+def checked_count(name: str, value: Any, least: int = 1) -> int:
+    """A whole number. Raises OptionError for anything else, or for less than ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise OptionError(f"{name}={value!r}: write a whole number, {least} or more.")
+    return int(value)

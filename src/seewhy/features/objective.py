@@ -1,0 +1,240 @@
+"""What a dream makes large: the mean of one channel of a layer, or one class's score, with its gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seewhy.classifier import Classifier
+from seewhy.engine import runner
+from seewhy.engine.network import PlannedNetwork
+from seewhy.engine.steps import Step
+from seewhy.errors import GradientError, LayerError, ModelError, OptionError
+from seewhy.features.channels import channel_numbers
+
+Size = tuple[int, int]
+
+MOST_ON_CPU = 8  # pictures at once; a backward pass keeps every activation, and more is no faster
+FELT = 1e-4  # of the largest value: a smaller change is rounding
+TRIALS = 2  # pictures of noise on which a receptive field is measured
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """``J_k(X)``: the mean over space of channel k of a step, for a dense layer its k-th number, without a step class k's logit.
+
+    count : how many channels there are. layer : the step's name, None for class scores. size : (H, W) of the network's input.
+    shape : (C, H, W) of it. given : the network returns probabilities (see ``Head.value``). centred : of a class among several,
+    the logit minus the mean of all.
+    """
+
+    clf: Classifier
+    planned: PlannedNetwork
+    step: Step | None
+    layer: str | None
+    shape: tuple[int, int, int]
+    count: int
+    given: bool
+    centred: bool = False
+
+    @classmethod
+    def of(cls, clf: Classifier, layer: str | nn.Module | None, pixels: torch.Tensor | None) -> Objective:
+        """For a layer's name or module, None for class scores. pixels : ``(1, C, h, w)`` to begin with, if there are any.
+
+        Raises MethodError for a callable, LayerError for a layer that cannot be dreamed.
+        """
+        if pixels is None and clf.is_module and clf.input_size is None:
+            try:
+                clf.planned()
+            except LayerError:
+                raise OptionError(
+                    "This classifier has no preprocessing, so the size of its input is not known: give start= a tensor (C, H, W)."
+                ) from None
+        planned = clf.planned(pixels)
+        (channels, rows, columns) = planned.shape if pixels is None else pixels.shape[1:]
+        size = (channels, rows, columns)
+        step = None if layer is None else planned.find_layer(layer, grid=False)
+        trial = noise(2, size, planned.plan.dtype, clf.device) if clf.preprocess is not None else noise(2, size) * 4 / 255 - 2
+        with torch.no_grad():
+            output = planned.upto(clf.normalise(trial.to(clf.device)), step)
+        if step is None:
+            rows_of_scores = clf.checked(output)
+            return cls(clf, planned, None, None, size, len(clf.class_names()), clf.head.gives_probabilities(rows_of_scores))
+        name = planned.trace.name(step)
+        values = _channels_of(step, output)
+        if values is None:
+            raise LayerError(
+                f"Layer '{name}' gives {step.shape}: neither channels with rows and columns nor one number per channel. Usable "
+                f"layers, best first: {planned.best_layers()}."
+            )
+        return cls(clf, planned, step, name, size, values.shape[1], False)
+
+    @property
+    def size(self) -> Size:
+        """(H, W) of the network's input."""
+        return self.shape[1:]
+
+    def indices(self, channels: Any) -> list[int]:
+        """What a person asks for, as indices.
+
+        Raises OptionError: none, not an integer, not a channel of the layer; TargetError: no such class.
+        """
+        numbered = f"{self.count} channels, 0 to {self.count - 1}"
+        if self.layer is not None:
+            if channels is None:
+                raise OptionError(f"channels= is missing: say what to dream of; layer '{self.layer}' has {numbered}.")
+            return channel_numbers(channels, self.count, self.layer)
+        many = isinstance(channels, Iterable) and not isinstance(channels, str)
+        given = list(channels) if many else [channels]
+        if channels is None or not given:
+            raise OptionError(f"channels= is missing: name classes to dream of, or give their numbers, 0 to {self.count - 1}.")
+        names = self.clf.class_names()
+        return [names.index(int(one) if isinstance(one, np.integer) else one) for one in given]
+
+    def name(self, channel: int) -> str:
+        """The class's name, or "features.3 channel 7"."""
+        return self.clf.classes[channel] if self.layer is None else f"{self.layer} channel {channel}"
+
+    # -- values and gradients -------------------------------------------------------------------------------------------
+
+    def values(self, pixels: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
+        """``(N, C, h, w)`` raw pixels and ``(N,)`` channels to ``(N,)`` values; differentiable with respect to the pixels."""
+        output = self.planned.upto(self.clf.normalise(pixels), self.step)
+        if self.step is None:
+            rows = self.clf.head.check(output)
+            value = self.clf.head.value(rows, channels, "logit", self.given)
+            if not self.centred or self.clf.head.kind != "softmax":
+                return value
+            tiny = torch.finfo(rows.dtype).tiny
+            return value - (rows.clamp_min(tiny).log() if self.given else rows).mean(1)
+        found = _channels_of(self.step, output)
+        assert found is not None
+        picked = found[torch.arange(len(found), device=found.device), channels]  # (N, ...)
+        return picked.float().flatten(1).mean(1) if picked.ndim > 1 else picked.float()
+
+    def gradient(self, pixels: torch.Tensor, channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values ``(N,)`` and ``dJ/dX`` ``(N, C, h, w)``, every picture for itself, a few at once.
+
+        Raises GradientError where no gradient can arrive, ModelError for values that are not finite.
+        """
+
+        def work(batch: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+            part = slice(batch[0], batch[-1] + 1)
+            return self._gradient(pixels[part], channels[part])
+
+        done = [pair for _, pair in runner.in_batches(range(len(pixels)), self._at_once(pixels), lambda n: 0, work)]
+        return torch.cat([values for values, _ in done]), torch.cat([gradient for _, gradient in done])
+
+    def _gradient(self, pixels: torch.Tensor, channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = pixels.detach().clone().requires_grad_()
+            values = self.values(leaf, channels)
+            gradient = torch.autograd.grad(values.sum(), leaf, allow_unused=True)[0] if values.requires_grad else None
+        what = "the class scores" if self.layer is None else f"layer '{self.layer}'"
+        if gradient is None:
+            raise GradientError(
+                f"No gradient reaches the picture from {what}: remove @torch.no_grad(), .detach() or argmax from the forward."
+            )
+        if not bool(torch.isfinite(values).all() and torch.isfinite(gradient).all()):
+            broken = self.planned.first_broken(self.clf.normalise(pixels)) if self.planned.plan.trace else None
+            where = f"layer '{broken}' gives values that are not finite" if broken else f"the gradient of {what} is not finite"
+            raise ModelError(f"The dream cannot go on: {where} (weights or precision are broken, or the step is too large).")
+        return values.detach(), gradient
+
+    def _at_once(self, pixels: torch.Tensor) -> int:
+        """How many pictures of this size go through at once: a graph keeps every result, and needs as much again on its way."""
+        trace = self.planned.plan.trace
+        steps = trace.steps if trace is not None else ()
+        kept = sum(math.prod(step.shape) for step in steps if self.step is None or step.number <= self.step.number)
+        part = math.prod(pixels.shape[2:]) / math.prod(self.size)
+        return runner.batch_size(None, int(2 * 4 * kept * part), self.clf.device, MOST_ON_CPU)
+
+    # -- where to begin -------------------------------------------------------------------------------------------------
+
+    def mean_colour(self) -> torch.Tensor:
+        """``(C, 1, 1)``: the pixel values that the network's normalisation makes 0.
+
+        Where it subtracts nothing, the middle of the range: black is where ReLUs are dead. Without preprocessing, 0.
+        """
+        dtype = self.planned.plan.dtype if self.planned.plan.dtype == torch.float64 else torch.float32
+        colour = torch.zeros((self.shape[0], 1, 1), dtype=dtype, device=self.clf.device)
+        if self.clf.preprocess is None:
+            return colour
+        with torch.no_grad():
+            (low, high) = (self.clf.normalise((colour + value)[None])[0] for value in (0.0, 255.0))
+        found = 255 * low / (low - high)
+        return torch.where((found > 1) & (found < 254), found, torch.full_like(found, 127.5))
+
+    def receptive_field(self) -> Size:
+        """(rows, columns) of the input that one cell of the layer sees, at most the network's input; found by trying.
+
+        The first rows of a picture of noise are replaced: the cell in the middle does not notice as long as they lie outside
+        of its field. Bisection finds how many that are, for all four sides at once.
+        """
+        if self.step is None or self.step.grid is None or not self.step.grid.has_cells or self.step.grid.layout == "tokens":
+            return self.size
+        colour = self.mean_colour()
+        photos = noise(TRIALS, self.shape, colour.dtype, colour.device)
+        others = noise(TRIALS, self.shape, colour.dtype, colour.device, seed=1)
+        if self.clf.preprocess is None:
+            (photos, others) = (photos * 4 / 255 - 2, others * 4 / 255 - 2)
+        base = self._middle(photos)  # (TRIALS, channels)
+        least = FELT * float(base.abs().max())
+        (height, width) = self.size
+        bounds = [[0, height], [0, height], [0, width], [0, width]]  # so many are not noticed, so many are
+        (rows, columns) = (torch.arange(side, device=colour.device) for side in self.size)
+        first = True
+        while first or any(high - low > 1 for low, high in bounds):
+            # One row first: where even that is noticed, as in most deep layers, the search is over.
+            (top, bottom, left, right) = tried = [1 if first else (low + high) // 2 for low, high in bounds]
+            first = False
+            hidden = torch.stack(
+                [
+                    (rows < top)[:, None].expand(self.size),
+                    (rows >= height - bottom)[:, None].expand(self.size),
+                    (columns < left)[None].expand(self.size),
+                    (columns >= width - right)[None].expand(self.size),
+                ]
+            )  # (4, H, W)
+            changed = torch.where(hidden[:, None, None], others, photos).flatten(0, 1)  # (4 * TRIALS, C, H, W)
+            moved = (self._middle(changed).unflatten(0, (4, TRIALS)) - base).abs().flatten(1).amax(1) > least
+            for bound, n, felt in zip(bounds, tried, moved.tolist(), strict=True):
+                bound[1 if felt else 0] = n
+        field = (height - bounds[0][0] - bounds[1][0], width - bounds[2][0] - bounds[3][0])
+        return field if min(field) > 0 else self.size
+
+    def _middle(self, pixels: torch.Tensor) -> torch.Tensor:
+        """``(N, channels)`` of the layer's cell in the middle."""
+        with torch.no_grad():
+            output = self.planned.upto(self.clf.normalise(pixels), self.step)
+        assert self.step is not None
+        assert self.step.grid is not None
+        values = self.step.grid.read(output)
+        return values[..., values.shape[-2] // 2, values.shape[-1] // 2].float()
+
+
+def noise(
+    count: int,
+    shape: tuple[int, int, int],
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+    seed: int = 0,
+) -> torch.Tensor:
+    """``(count, C, H, W)`` of even noise, 0-255."""
+    made = torch.rand((count, *shape), generator=torch.Generator().manual_seed(seed)) * 255
+    return made.to(device or "cpu", torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def _channels_of(step: Step, output: Any) -> torch.Tensor | None:
+    """A layer's output as ``(N, channels, ...)``; None where it has no channels."""
+    if not isinstance(output, torch.Tensor):
+        return None
+    if step.grid is not None:
+        return step.grid.read(output)
+    return output if output.ndim == 2 else None

@@ -1,0 +1,270 @@
+"""An embedding as a picture: points with a colour and a shape for each class, misclassified photos in a ring."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.errors import SeewhyError
+from seewhy.features.embed import Embedding, ranked
+from seewhy.photo import open_picture
+from seewhy.show import Panel, displayable, sheet
+from seewhy.show.layout import CAPTION, GREY, INK, TITLE, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+Corners = list[tuple[float, float]]
+
+# Twelve colours that stay apart with any colour vision as far as twelve can, and are seen on white and on dark ground: after
+# Okabe and Ito (2008), with five more. What two eyes confuse differs in shape, too.
+COLOURS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#56b4e9",
+    "#cc79a7",
+    "#8a63d2",
+    "#a6761d",
+    "#8fbc3b",
+    "#e0457b",
+    "#4a7f8c",
+    "#d9c22e",
+)
+OTHER = "#9a968f"  # rare classes, and photos whose class is not known
+LONGEST = 480  # pixels of a photo in a sheet
+_NAME = 26  # letters of a class in the legend
+_SIDE, _LEGEND = 5.6, 2.1  # inches
+
+
+def _regular(corners: int, turn: float = 0.0, inner: float = 1.0, size: float = 1.0) -> Corners:
+    """A polygon around the origin, y upwards; ``inner`` below 1 makes every second corner a notch."""
+    angles = [math.tau * (i / corners + turn) for i in range(corners)]
+    radii = [size * (inner if i % 2 else 1.0) for i in range(corners)]
+    return [(radius * math.sin(angle), radius * math.cos(angle)) for radius, angle in zip(radii, angles, strict=True)]
+
+
+def _box(width: float, height: float) -> Corners:
+    return [(-width, -height), (width, -height), (width, height), (-width, height)]
+
+
+_CROSS: Corners = [(x, y) for x, y in ((-1, 3), (1, 3), (1, 1), (3, 1), (3, -1), (1, -1), (1, -3), (-1, -3), (-1, -1), (-3, -1),
+                                      (-3, 1), (-1, 1))]  # fmt: skip
+# All of about the same area.
+SHAPES: tuple[Corners, ...] = (
+    _regular(24),  # a disc
+    _box(0.88, 0.88),
+    _regular(3, size=1.35),
+    _regular(4, size=1.25),
+    _regular(3, turn=0.5, size=1.35),
+    [(0.38 * x, 0.38 * y) for x, y in _CROSS],
+    _regular(10, inner=0.45, size=1.4),
+    _regular(3, turn=0.25, size=1.35),
+    _regular(3, turn=0.75, size=1.35),
+    _box(0.55, 1.3),
+    _box(1.3, 0.55),
+    _regular(8, inner=0.45, size=1.4),
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Points that look alike. name : the class. shape : corners in units of the marker's radius, y upwards."""
+
+    name: str
+    colour: str
+    shape: Corners
+    members: list[int]
+
+
+def grouping(embedding: Embedding) -> list[Group]:
+    """The classes with their colours, in class order; of more than twelve the most frequent, then all others in grey."""
+    names = embedding.groups
+    order = ranked(names)
+    chosen = order[: len(COLOURS)]
+    indices: dict[str | None, int] = {}
+    for name, label, prediction in zip(names, embedding.label_indices, embedding.predictions, strict=True):
+        indices.setdefault(name, prediction.index if label is None else label)
+    members: dict[str | None, list[int]] = {}
+    for i, name in enumerate(names):
+        key = name if name in chosen else None if name is None else ""
+        members.setdefault(key, []).append(i)
+    made = [
+        Group(name, COLOURS[place], SHAPES[place], members[name])
+        for place, name in enumerate(sorted(chosen, key=lambda name: indices[name]))
+    ]
+    if "" in members:
+        made.append(Group(f"{len(order) - len(chosen)} other classes", OTHER, SHAPES[0], members[""]))
+    if None in members:
+        made.append(Group("class not known", OTHER, _regular(6), members[None]))
+    return made
+
+
+def heading(embedding: Embedding) -> str:
+    """What is shown, in a few words."""
+    return f"{len(embedding):,} photos as {embedding.model or 'the network'} sees them at {embedding.layer}"
+
+
+def caption(embedding: Embedding) -> str:
+    """How it was made and how to read it."""
+    details = embedding.details
+    labelled = any(label is not None for label in embedding.labels)
+    words = ["Colour: true class." if labelled else "Colour: predicted class."]
+    classes = len(ranked(embedding.groups))
+    if classes > len(COLOURS):
+        words.append(f"{len(COLOURS)} of {classes} classes have one, the most frequent first.")
+    if labelled:
+        known = sum(label is not None for label in embedding.labels)
+        words.append(f"Ring: misclassified ({int(embedding.wrong.sum())} of {known}).")
+    columns = embedding.features.shape[1]
+    of = "class logits" if embedding.layer == "scores" else "features"
+    pooled = ", averaged over space" if embedding.settings.get("pool") == "mean" and embedding.layer != "scores" else ""
+    if embedding.method == "tsne":
+        first = f" (PCA to {embedding.settings['pca']} first)" if "explained_variance" in details else ""
+        words.append(
+            f"t-SNE of {columns:,} {of}{pooled}{first}, perplexity {details['perplexity']:g}, seed {embedding.seed}. Near points "
+            "are alike. The distance between groups and their size mean little."
+        )
+    else:
+        shares = " and ".join(f"{100 * share:.0f} %" for share in details["explained_variance"])
+        words.append(f"The first two principal components of {columns:,} {of}{pooled}: {shares} of the variance.")
+    words += [note[:1].upper() + note[1:] + "." for note in embedding.notes]
+    return " ".join(words)
+
+
+def figure(embedding: Embedding, ax: Any = None) -> Figure:
+    """The scatter with its legend and caption; with ``ax`` drawn into these axes, without the caption."""
+    from matplotlib.figure import Figure
+
+    if ax is not None:
+        _draw(embedding, ax)
+        whole: Figure = ax.figure.figure
+        return whole
+    width = _SIDE + _LEGEND + 0.4
+    said = wrapped(caption(embedding), width - 0.4, CAPTION)
+    below = 0.16 * (said.count("\n") + 1) + 0.2
+    height = _SIDE + 0.5 + below
+    made = Figure(figsize=(width, height), dpi=150, facecolor="white")
+    axes = made.add_axes((0.2 / width, (below + 0.05) / height, _SIDE / width, _SIDE / height))
+    _draw(embedding, axes)
+    made.text(
+        0.2 / width, (below - 0.06) / height, said, fontsize=CAPTION, color=GREY, va="top", parse_math=False, linespacing=1.25
+    )
+    return made
+
+
+def _draw(embedding: Embedding, axes: Any) -> None:
+    area = float(np.clip(9000 / len(embedding), 14, 70))  # square points of a marker
+    handles, names = [], []
+    for group in grouping(embedding):
+        (x, y) = embedding.points[group.members].T
+        fitted = max(abs(part) for corner in group.shape for part in corner)  # matplotlib fits every shape into one square
+        look = {"s": area * fitted**2, "c": group.colour, "marker": group.shape, "zorder": 2 if group.colour == OTHER else 3}
+        handles.append(axes.scatter(x, y, edgecolors="white", linewidths=0.4, alpha=0.9, **look))
+        names.append(f"{_short(group.name)} ({len(group.members)})")
+    wrong = np.flatnonzero(embedding.wrong)
+    if len(wrong):
+        (x, y) = embedding.points[wrong].T
+        handles.append(axes.scatter(x, y, s=3.2 * area, facecolors="none", edgecolors=INK, linewidths=1.0, zorder=4))
+        names.append(f"misclassified ({len(wrong)})")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.06)
+    for spine in axes.spines.values():
+        spine.set(color="#cccccc", linewidth=0.6)
+    axes.set_title(wrapped(heading(embedding), _SIDE, TITLE), fontsize=TITLE, color=INK, loc="left", parse_math=False)
+    # Placeholders first: matplotlib drops names that begin with "_" and reads "$" as mathematics.
+    legend = axes.legend(
+        handles,
+        ["."] * len(names),
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        frameon=False,
+        fontsize=CAPTION,
+        borderaxespad=0,
+        handletextpad=0.3,
+        labelspacing=0.55,
+    )
+    if len(wrong):
+        legend.legend_handles[-1].set_sizes([1.6 * area])  # its full size would cover the line above
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_parse_math(False)
+        text.set_text(name)
+
+
+def spelled(value: float) -> str:
+    """A number with three digits, large ones in full."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _short(name: str, most: int = _NAME) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def image(embedding: Embedding) -> Image.Image:
+    """The figure as a PIL image."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure(embedding).savefig(buffer, format="png")
+    return Image.open(buffer).convert("RGB")
+
+
+def neighbour_picture(embedding: Embedding, i: int, k: int = 5) -> Image.Image:
+    """Photo i, its k nearest in feature space, and below its 16×16 pixels and the k nearest in pixel space."""
+    rows = []
+    for space, first in (("features", _photo(embedding, i)), ("pixels", _tiny(embedding, i))):
+        where = f"nearest at {embedding.layer}:" if space == "features" else "nearest in 16×16 pixels:"
+        row = [Panel(_short(embedding.names[i], 30), first, f"{verdict(embedding, i)}\n{where}")]
+        for j, distance in embedding.neighbours(i, k, space):
+            said = f"{verdict(embedding, j)}\ndistance {spelled(distance)}"
+            row.append(Panel(_short(embedding.names[j], 30), _photo(embedding, j), said))
+        rows.append(row)
+    return sheet(rows, footer=f"{heading(embedding)}. Distances are Euclidean; those of the two rows have different units.")
+
+
+def verdict(embedding: Embedding, i: int) -> str:
+    """``"bear (0.93)"``, or ``"cow, taken for bear (0.61)"``."""
+    (label, prediction) = (embedding.labels[i], embedding.predictions[i])
+    if embedding.wrong[i]:
+        return f"{label}, taken for {prediction}"
+    return str(prediction) if label is not None else f"predicted: {prediction}"
+
+
+def _photo(embedding: Embedding, i: int) -> npt.NDArray[np.uint8]:
+    """The photo itself where the file is still there, else its thumbnail; enlarged smoothly."""
+    from PIL import Image
+
+    path = embedding.paths[i]
+    pixels: Any = embedding.thumbnails[i]
+    if path is not None:
+        with contextlib.suppress(SeewhyError):
+            pixels = displayable(open_picture(path).values)
+    picture = Image.fromarray(pixels)
+    scale = LONGEST / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
+
+
+def _tiny(embedding: Embedding, i: int) -> npt.NDArray[np.uint8]:
+    """What is compared in pixel space, as square blocks."""
+    values = embedding.pixels[i].transpose(1, 2, 0)
+    if values.min() >= 0 and values.max() <= 255 and values.max() > 1:
+        values = np.floor(values + 0.5).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = displayable(values).repeat(LONGEST // 16, axis=0).repeat(LONGEST // 16, axis=1)
+    return pixels
+
+
+def marks(embedding: Embedding) -> Sequence[str]:
+    """The markers as SVG paths in units of their radius, y downwards."""
+    return ["M" + "L".join(f"{x:.2f} {-y:.2f}" for x, y in group.shape) + "Z" for group in grouping(embedding)]

@@ -1,0 +1,223 @@
+"""An embedding as one interactive page: its own script, pictures inside, nothing fetched."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.classifier import Classifier
+from seewhy.errors import OptionError, SeewhyError
+from seewhy.explain import explain, make_method
+from seewhy.features.embed import Embedding
+from seewhy.features.folder import listing, reduced
+from seewhy.features.scatter import caption, grouping, heading, marks
+from seewhy.geometry import map_on_photo
+from seewhy.records import Explanation, Photo
+from seewhy.show import overlay
+from seewhy.show.colour import limits
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MOST_EXPLAINED = 300  # about 10 MB of pictures
+MOST_LISTED = 60  # misclassified photos below the plot
+NEAR = 5
+LONGEST = 360  # pixels of an explained photo
+BATCH = 16
+_MARGIN = 40.0  # of the plot's 1000 units across
+_LOWEST = 600.0
+_HERE = Path(__file__).parent
+
+
+def page(
+    embedding: Embedding,
+    clf: Classifier | None = None,
+    method: str = "grad_cam",
+    photos: Any = None,
+    title: str | None = None,
+    **settings: Any,
+) -> str:
+    """The page as text.
+
+    clf : the network, to put an explanation behind every point: for the predicted class, and where that is wrong for the true
+        one, too. Photos are read again for it. Of more than 300 photos the misclassified ones come first, and the page says so.
+    method, settings : of ``seewhy.explain``. photos : what ``embed`` was given, for photos that were no files.
+    """
+    from markupsafe import Markup
+
+    explained, unread = ({}, 0) if clf is None else _explained(embedding, clf, method, photos, settings)
+    script = (_HERE / "templates" / "scatter.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    thumbs = [_jpeg(thumbnail) for thumbnail in embedding.thumbnails]
+    wrong = [int(i) for i in np.flatnonzero(embedding.wrong)]
+    (places, height) = _places(embedding.points)
+    notes = [caption(embedding)]
+    if clf is not None and len(explained) < len(embedding):
+        left = "" if not unread else f"; {unread} could not be read again"
+        notes.append(f"Explanations are in for {len(explained)} of {len(embedding)} photos, misclassified ones first{left}.")
+    none = "No explanation is in the page for this photo." if clf is not None else "The page was saved without explanations."
+    return (
+        _environment()
+        .get_template("scatter.html")
+        .render(
+            title=title or heading(embedding),
+            provenance="  ·  ".join(filter(None, (embedding.model, embedding.layer, embedding.method, embedding.preprocessing))),
+            caption=" ".join(notes),
+            promise="its explanation, and the photos nearest to it." if explained else "the photo, and the photos nearest to it.",
+            policy="default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+            f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+            count=len(embedding),
+            wrong=len(wrong),
+            known=sum(label is not None for label in embedding.labels),
+            mistakes=[
+                {
+                    "number": i,
+                    "thumb": thumbs[i],
+                    "label": embedding.labels[i],
+                    "prediction": embedding.predictions[i].name,
+                    "name": embedding.names[i],
+                }
+                for i in wrong[:MOST_LISTED]
+            ],
+            skipped=embedding.skipped,
+            rows=[
+                {"name": name, "label": label, "prediction": prediction.name, "score": f"{prediction.score:.2f}"}
+                for name, label, prediction in zip(embedding.names, embedding.labels, embedding.predictions, strict=True)
+            ],
+            data=_data(embedding, places, thumbs, explained, none),
+            height=round(height),
+            script=Markup(script),
+        )
+    )
+
+
+def _data(
+    embedding: Embedding,
+    places: npt.NDArray[np.float64],
+    thumbs: list[str],
+    explained: dict[int, list[dict[str, str]]],
+    none: str,
+) -> dict[str, Any]:
+    """What the script knows."""
+    groups = grouping(embedding)
+    group_of = {i: number for number, group in enumerate(groups) for i in group.members}
+    (features, pixels) = (embedding.nearest(NEAR, "features"), embedding.nearest(NEAR, "pixels"))
+    count = len(embedding)
+    photos = []
+    for i, prediction in enumerate(embedding.predictions):
+        label = embedding.label_indices[i]
+        photos.append(
+            {
+                "x": round(float(places[i, 0]), 1),
+                "y": round(float(places[i, 1]), 1),
+                "name": embedding.names[i],
+                "label": embedding.labels[i],
+                "own": "" if label is None else f"{embedding.scores[i, label]:.2f}",
+                "prediction": prediction.name,
+                "score": f"{prediction.score:.2f}",
+                "wrong": bool(embedding.wrong[i]),
+                "group": group_of[i],
+                "thumb": thumbs[i],
+                "features": features[i].tolist(),
+                "pixels": pixels[i].tolist(),
+                "explained": explained.get(i, []),
+            }
+        )
+    return {
+        "photos": photos,
+        "groups": [
+            {"name": group.name, "colour": group.colour, "shape": shape, "count": len(group.members)}
+            for group, shape in zip(groups, marks(embedding), strict=True)
+        ],
+        "layer": embedding.layer,
+        "radius": round(float(np.clip(160 / count**0.5, 3.5, 10)), 1),
+        "side": round(float(np.clip(520 / count**0.5, 14, 90)), 1),
+        "none": none,
+    }
+
+
+def _places(points: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], float]:
+    """The points in a plot 1000 units wide, y downwards, the aspect kept; and its height."""
+    (low, high) = (points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64))
+    scale = (1000 - 2 * _MARGIN) / max(float((high - low).max()), 1e-12)
+    height = max(_LOWEST, float(high[1] - low[1]) * scale + 2 * _MARGIN)
+    placed: npt.NDArray[np.float64] = (500, height / 2) + (points - (low + high) / 2) * scale * (1, -1)
+    return placed, height
+
+
+def _explained(
+    embedding: Embedding, clf: Classifier, method: str, photos: Any, settings: dict[str, Any]
+) -> tuple[dict[int, list[dict[str, str]]], int]:
+    """The explanations' pictures by photo, and how many photos could not be read again."""
+    make_method(method, settings)  # a wrong name is said before the work
+    if len(clf.class_names()) != embedding.scores.shape[1]:
+        raise OptionError(
+            f"This network has {len(clf.class_names())} classes, the embedding was made by one with {embedding.scores.shape[1]}: "
+            "give the same one."
+        )
+    given = None if photos is None else listing(photos)
+    wrong = embedding.wrong
+    rest = np.flatnonzero(~wrong)
+    more = max(0, MOST_EXPLAINED - int(wrong.sum()))
+    if len(rest) > more:
+        rest = rest[np.linspace(0, len(rest) - 1, more).astype(int)] if more else rest[:0]
+    order = [int(i) for i in [*np.flatnonzero(wrong)[:MOST_EXPLAINED], *rest]]
+    found: dict[int, list[dict[str, str]]] = {}
+    unread = 0
+    for start in range(0, len(order), BATCH):
+        chunk: list[tuple[int, Photo]] = []
+        for i in order[start : start + BATCH]:
+            source = embedding.paths[i] if given is None else given[embedding.numbers[i]].given
+            try:
+                chunk.append((i, clf.read(source)))
+            except (SeewhyError, IndexError):
+                unread += 1
+        targets = [[embedding.predictions[i].index, *([embedding.label_indices[i]] if wrong[i] else [])] for i, _ in chunk]
+        made = explain(clf, [photo for _, photo in chunk], method, targets, progress=False, **settings) if chunk else []
+        for (i, _), explanation in zip(chunk, made, strict=True):
+            found[i] = _pictures(explanation, embedding.predictions[i].index, bool(wrong[i]))
+    return found, unread
+
+
+def _pictures(explanation: Explanation, predicted: int, wrong: bool) -> list[dict[str, str]]:
+    """One overlay for each target, all on one colour scale."""
+    photo = reduced(explanation.photo, LONGEST)
+    maps = map_on_photo(explanation.maps, photo.geometry, lattice=explanation.lattice)
+    ranges = limits(list(maps), signed=explanation.signed)
+    notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in explanation.notes)
+    made = []
+    for target, values, span in zip(explanation.targets, maps, ranges, strict=True):
+        pixels = overlay(photo.original, values, limits=span, signed=explanation.signed)
+        which = "" if not wrong else ", the prediction" if target.index == predicted else ", the true class"
+        made.append({"title": f"What speaks for {target}{which}: {explanation.method}.{notes}", "picture": _jpeg(pixels, 82)})
+    return made
+
+
+def _jpeg(pixels: npt.NDArray[np.uint8], quality: int = 80) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from seewhy import show
+
+    return Environment(
+        loader=FileSystemLoader([_HERE / "templates", Path(show.__file__).parent / "templates"]),
+        autoescape=True,  # file and class names may hold anything
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

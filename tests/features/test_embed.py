@@ -1,0 +1,504 @@
+"""A folder of photos as points: what the points, the neighbours, the pictures and the page say, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_nets import Planted, SmallNet, assert_same_state, state_of
+
+import seewhy
+from seewhy.errors import LayerError, MethodError, ModelError, OptionError, PhotoError, RecordError, TargetError
+from seewhy.features.embed import Embedding, embed, place, sample
+from seewhy.features.scatter import COLOURS, grouping
+from seewhy.features.scatter_page import page
+from seewhy.records import Prediction
+
+
+def blobs(groups: int = 3, each: int = 20, columns: int = 5, apart: float = 8.0) -> np.ndarray:
+    """Gaussian groups, one after the other."""
+    random = np.random.default_rng(0)
+    centres = apart * random.normal(size=(groups, columns))
+    return (centres.repeat(each, axis=0) + random.normal(size=(groups * each, columns))).astype(np.float32)
+
+
+def made(points: Any, labels: Any = None, predictions: Any = None, **changes: Any) -> Embedding:
+    """An embedding by hand: labels and predictions are class indices."""
+    points = np.asarray(points, dtype=np.float32)
+    count = len(points)
+    predictions = predictions or [0] * count
+    labels = labels or [None] * count
+    given = {
+        "points": points,
+        "features": points,
+        "scores": np.full((count, 30), 1 / 30, np.float32),
+        "predictions": [Prediction(f"class {index}", index, 0.5) for index in predictions],
+        "labels": [None if index is None else f"class {index}" for index in labels],
+        "label_indices": labels,
+        "names": [f"{i}.jpg" for i in range(count)],
+        "paths": [None] * count,
+        "numbers": list(range(count)),
+        "thumbnails": [np.full((6, 8, 3), 10 * i % 250, np.uint8) for i in range(count)],
+        "pixels": np.zeros((count, 3, 16, 16), np.float32),
+        "layer": "relu",
+        "method": "tsne",
+        "settings": {"pool": "mean"},
+        "details": {"perplexity": 2.0, "kl_divergence": 0.1},
+    }
+    return Embedding(**(given | changes))
+
+
+@pytest.fixture
+def clf(planted: Planted) -> seewhy.Classifier:
+    """Three classes: how bright red, green and blue are."""
+    return seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16), classes=["red", "green", "blue"])
+
+
+def colours(count: int, seed: int = 0) -> list[np.ndarray]:
+    """Photos of one bright channel each, taking turns, with noise."""
+    random = np.random.default_rng(seed)
+    photos = random.integers(0, 90, (count, 16, 20, 3), dtype=np.uint8)
+    for i, photo in enumerate(photos):
+        photo[..., i % 3] += 160
+    return list(photos)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve photos in folders named after their classes, with names that need care."""
+    names = ["red", "green", "blue"]
+    for i, photo in enumerate(colours(12)):
+        path = tmp_path / "photos" / names[i % 3] / f"фото {i} <b>&.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photo).save(path)
+    return tmp_path / "photos"
+
+
+# -- placing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [5, 80])
+def test_groups_that_lie_apart_stay_apart(columns: int) -> None:
+    (points, details) = place(blobs(columns=columns), "tsne", 15, 0)
+    assert points.shape == (60, 2)
+    assert points.dtype == np.float32
+    labels = [i // 20 for i in range(60)]
+    assert made(points, labels).purity(10) == 1.0
+    assert ("explained_variance" in details) == (columns > 50)  # PCA comes first only where there is something to reduce
+
+
+def test_the_same_seed_gives_the_same_points() -> None:
+    rows = blobs()
+    np.testing.assert_array_equal(place(rows, "tsne", 15, 3)[0], place(rows, "tsne", 15, 3)[0])
+
+
+def test_principal_components_are_the_directions_of_the_largest_variance() -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(200, 4)) * (10, 1, 5, 0.1)
+    (points, details) = place(rows.astype(np.float32), "pca", None, 0)
+    centred = rows - rows.mean(axis=0)
+    values = np.linalg.eigvalsh(centred.T @ centred)[::-1]
+    np.testing.assert_allclose((points.astype(np.float64) ** 2).sum(axis=0), values[:2], rtol=1e-4)
+    np.testing.assert_allclose(details["explained_variance"], values[:2] / values.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [4, 5, 6, 7])
+def test_few_photos_are_placed(clf: seewhy.Classifier, count: int) -> None:
+    done = embed(clf, colours(count), progress=False)
+    assert np.isfinite(done.points).all()
+    assert 1 < done.details["perplexity"] < count / 3
+    assert any("few for t-SNE" in note for note in done.notes)
+
+
+def test_the_perplexity_follows_the_number_of_photos(clf: seewhy.Classifier) -> None:
+    assert embed(clf, colours(30), progress=False).details["perplexity"] == 9
+    assert embed(clf, colours(30), perplexity=2.5, progress=False).settings["perplexity"] == 2.5
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_photos_are_enough_for_pca(clf: seewhy.Classifier, count: int) -> None:
+    assert embed(clf, colours(count), method="pca", progress=False).points.shape == (count, 2)
+
+
+def test_one_column_is_a_line() -> None:
+    (points, _) = place(np.arange(6, dtype=np.float32)[:, None], "pca", None, 0)
+    assert points.shape == (6, 2)
+    assert not points[:, 1].any()
+    assert np.isfinite(place(np.arange(9, dtype=np.float32)[:, None], "tsne", 2.0, 0)[0]).all()
+
+
+# -- features ----------------------------------------------------------------------------------------------------------
+
+
+def test_features_by_hand(planted: Planted) -> None:
+    """relu gives value - 0.5 for ones, nothing for zeros; the mean over space is a quarter of it for a quarter of ones."""
+    photos = torch.zeros(4, 3, 8, 8)
+    photos[0, 0, :4, :4] = 1
+    photos[1, 1] = 1
+    photos[2, 2, 0, 0] = 1
+    clf = seewhy.Classifier(planted)
+    done = embed(clf, photos, "relu", method="pca", progress=False)
+    expected = [[0.125, 0, 0], [0, 0.5, 0], [0, 0, 0.5 / 64], [0, 0, 0]]
+    np.testing.assert_allclose(done.features, expected, atol=1e-6)
+    flat = embed(clf, photos, "relu", method="pca", pool="flatten", progress=False)
+    assert flat.features.shape == (4, 3 * 8 * 8)
+    np.testing.assert_allclose(flat.features.sum(axis=1), [8, 32, 0.5, 0], atol=1e-5)
+    np.testing.assert_allclose(embed(clf, photos, "fc", method="pca", progress=False).features, expected, atol=1e-6)
+    logits = embed(clf, photos, "scores", method="pca", progress=False)
+    np.testing.assert_allclose(logits.features, clf.logits(photos), atol=1e-6)
+    np.testing.assert_allclose(logits.scores, clf.scores(photos), atol=1e-6)
+    assert [p.index for p in logits.predictions] == [0, 1, 2, 0]
+    np.testing.assert_allclose(done.pixels[0, 0].mean(), 0.25)
+
+
+def test_the_automatic_layer_and_a_module(clf: seewhy.Classifier, planted: Planted) -> None:
+    assert embed(clf, colours(5), progress=False).layer == clf.feature_layer
+    assert embed(clf, colours(5), planted.conv, progress=False).layer == "conv"
+
+
+def test_streamed_is_all_at_once(small: SmallNet) -> None:
+    clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=(20, 28)))
+    photos = colours(11)
+    whole = embed(clf, photos, progress=False, batch_size=11)
+    streamed = embed(clf, photos, progress=False, batch_size=2)
+    np.testing.assert_allclose(streamed.features, whole.features, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(streamed.scores, clf.scores(photos), atol=1e-6)
+    assert streamed.names == whole.names == [f"photo {i + 1}" for i in range(11)]
+
+
+def test_photos_of_different_sizes(small: SmallNet) -> None:
+    clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16, crop=False))
+    photos = [photo[:, : 16 + i % 3] for i, photo in enumerate(colours(7))]
+    done = embed(clf, photos, progress=False)
+    for i, photo in enumerate(photos):
+        np.testing.assert_allclose(done.scores[i], clf.scores(photo)[0], atol=1e-6)
+    with pytest.raises(OptionError, match="pool='mean'"):
+        embed(clf, photos, pool="flatten", progress=False)
+
+
+def test_a_function_has_only_scores() -> None:
+    clf = seewhy.Classifier(lambda x: x.mean(dim=(2, 3)), preprocess=seewhy.Preprocess(size=16))
+    assert embed(clf, colours(6), "scores", progress=False).features.shape == (6, 3)
+    with pytest.raises(MethodError, match="Write layer='scores'"):
+        embed(clf, colours(6), progress=False)
+
+
+# -- folders, labels, sampling -----------------------------------------------------------------------------------------
+
+
+def test_a_folder_with_its_labels(clf: seewhy.Classifier, folder: Path) -> None:
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "hidden.png").write_bytes(b"")
+    (folder / "notes.txt").write_text("no photo")
+    done = embed(clf, folder, labels="folder", progress=False)
+    assert len(done) == 12
+    assert done.names[0] == "blue/фото 11 <b>&.png"
+    assert [name.split("/")[0] for name in done.names] == done.labels
+    assert not done.wrong.any()
+    assert all(path is not None and path.is_file() for path in done.paths)
+    assert done.thumbnails[0].shape == (16, 20, 3)
+    assert embed(clf, str(folder / "*" / "*.png"), labels="folder", progress=False).labels == done.labels
+    assert embed(clf, folder.glob("*/*.png"), progress=False).labels == [None] * 12
+
+
+def test_what_cannot_be_read_is_listed(clf: seewhy.Classifier, folder: Path) -> None:
+    broken = folder / "red" / "a broken.jpg"
+    broken.write_bytes(b"no picture")
+    done = embed(clf, folder, labels="folder", progress=False)
+    assert len(done) == len(done.labels) == len(done.features) == 12
+    assert done.skipped == [(str(broken), f"'{broken}' is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can).")]
+    assert any("1 of 13 photos could not be read" in note for note in done.notes)
+    assert not done.wrong.any()  # the labels moved with their photos
+    with pytest.raises(PhotoError, match=r"^None of the 4 photos can be read\."):
+        embed(clf, ["x.jpg"] * 4, progress=False)
+
+
+def test_labels_by_name_index_and_none(clf: seewhy.Classifier) -> None:
+    done = embed(clf, colours(6), labels=["red", 1, None, np.int64(0), "blue", "BLUE"], progress=False)
+    assert done.labels == ["red", "green", None, "red", "blue", "blue"]
+    assert done.wrong.tolist() == [False, False, False, False, True, False]
+    assert done.groups == done.labels
+    assert embed(clf, colours(6), progress=False).groups == ["red", "green", "blue"] * 2
+
+
+def test_a_sample_keeps_every_class_its_share() -> None:
+    labels = [0] * 80 + [1] * 18 + [2] * 2
+    picked = sample(labels, 100, 10)
+    assert picked == sorted(set(picked))
+    assert np.bincount([labels[i] for i in picked]).tolist() == [8, 1, 1]
+    assert sample(None, 10, 5) == [1, 3, 5, 7, 9]
+    assert len(sample([None, 0, 1, 2, 3], 5, 3)) == 3
+    for most in range(1, 100, 7):
+        assert len(set(sample(labels, 100, most))) == most
+
+
+def test_more_photos_than_allowed_are_sampled_and_that_is_said(clf: seewhy.Classifier) -> None:
+    photos = colours(30)
+    done = embed(clf, photos, labels=[i % 3 for i in range(30)], most=9, progress=False)
+    assert len(done) == 9
+    assert sorted(done.labels) == ["blue"] * 3 + ["green"] * 3 + ["red"] * 3
+    assert done.notes[0] == "9 of 30 photos were taken, evenly from every class: most=9 allows no more"
+    np.testing.assert_allclose(done.scores[0], clf.scores(photos[done.numbers[0]])[0], atol=1e-6)
+
+
+# -- neighbours --------------------------------------------------------------------------------------------------------
+
+
+def test_neighbours_by_hand() -> None:
+    done = made([[0, 0], [3, 4], [1, 0], [0, 0]], labels=[0, 1, 1, 0])
+    assert done.neighbours(0, 2) == [(3, 0.0), (2, 1.0)]
+    assert done.neighbours(1, 9) == [(2, pytest.approx(20**0.5)), (0, 5.0), (3, 5.0)]
+    assert done.neighbours(0, 1, "pixels") == [(1, 0.0)]
+    assert done.nearest(1, "features")[0] == 3
+    # Of 0 and 3 the nearest is the other; of 1 it is 2; of 2 it is 0 or 3, of another class.
+    assert done.purity(1) == 0.75
+    assert made([[0, 0], [1, 0], [9, 9]], labels=[0, 0, None]).purity(1) == 1.0
+    assert made([[0, 0], [1, 0], [9, 9]], predictions=[0, 0, 1]).purity(1) == pytest.approx(2 / 3)
+    with pytest.raises(OptionError, match="numbered 0 to 3"):
+        done.neighbours(4)
+    with pytest.raises(OptionError, match="space='time'"):
+        done.purity(space="time")
+
+
+def test_the_demo_network_separates_its_classes() -> None:
+    """The logits part bear, cow and sheep nearly wholly; the pixels say next to nothing of them."""
+    scenes = seewhy.demo.scenes(60, seed=11)
+    done = embed(seewhy.load("demo:honest"), [s.photo for s in scenes], labels=[s.label for s in scenes], progress=False)
+    assert done.purity(5) > 0.85
+    assert done.purity(5, "pixels") < 0.6
+    assert done.purity(5) > done.purity(5, "pixels") + 0.3
+
+
+# -- pictures and files ------------------------------------------------------------------------------------------------
+
+
+def test_more_classes_than_colours() -> None:
+    labels = [i for i in range(15) for _ in range(3 if i < 2 else 2)]
+    groups = grouping(made(np.zeros((len(labels), 2)), labels))
+    assert [group.name for group in groups] == [f"class {i}" for i in range(12)] + ["3 other classes"]
+    assert len({group.colour for group in groups}) == len(COLOURS) + 1
+    assert sum(len(group.members) for group in groups) == len(labels)
+    mixed = grouping(made(np.zeros((3, 2)), [4, None, 2]))
+    assert [group.name for group in mixed] == ["class 2", "class 4", "class not known"]
+
+
+def test_the_figure_names_odd_classes_as_they_are() -> None:
+    done = made(blobs(2, 3, 2), [0, 2, 1, 1, 1, 1], [0, 2, 1, 1, 1, 0])
+    done = replace(done, labels=["_hidden", "$x^2", *["class 1"] * 4])
+    figure = done.plot()
+    legend = figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["_hidden (1)", "class 1 (4)", "$x^2 (1)", "misclassified (1)"]
+    assert np.asarray(done.image()).std() > 5
+
+
+def test_plot_into_axes() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    assert made(blobs(2, 3, 2)).plot(figure.add_subplot()) is figure
+
+
+def test_what_is_saved(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    done = embed(clf, folder, labels="folder", progress=False)
+    for suffix in (".png", ".npz", ".json", ".html"):
+        assert done.save(tmp_path / f"x{suffix}").stat().st_size > 1000
+    with np.load(tmp_path / "x.npz") as read:
+        np.testing.assert_array_equal(read["points"], done.points)
+        assert json.loads(str(read["record"]))["photos"][0]["name"] == done.names[0]
+    assert json.loads((tmp_path / "x.json").read_text())["details"]["kl_divergence"] == done.details["kl_divergence"]
+    assert done.neighbour_picture(0, 2).width > 300
+    with pytest.raises(RecordError, match=r"'\.gif' is not one of"):
+        done.save(tmp_path / "x.gif")
+    with pytest.raises(OptionError, match="only the page"):
+        done.save(tmp_path / "x.png", clf=clf)
+
+
+def data_of(text: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    read: dict[str, Any] = json.loads(found[1])
+    return read
+
+
+def test_the_page_is_one_file_and_escapes_every_name(clf: seewhy.Classifier, folder: Path) -> None:
+    evil = folder / "red" / "<script>alert(1)<&.png"
+    Image.fromarray(colours(1)[0]).save(evil)
+    (folder / "red" / "<img src=x>.jpg").write_bytes(b"")
+    labels: list[Any] = [0] * 14
+    done = embed(clf, folder, labels=labels, progress=False)
+    text = done.page(clf)
+    assert "<script>alert" not in text
+    assert "<img src=x>" not in text
+    assert "&lt;img src=x&gt;" in text  # among the skipped
+    assert text.count("<script") == 2
+    for name in done.names:
+        assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in text
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|@import|url\(""", text)
+    assert "default-src 'none'; img-src data:" in text.replace("&#39;", "'")
+    data = data_of(text)
+    assert [photo["name"] for photo in data["photos"]] == done.names
+    assert all(photo["explained"] for photo in data["photos"])
+    for photo, wrong in zip(data["photos"], done.wrong, strict=True):
+        assert len(photo["explained"]) == (2 if wrong else 1)  # for the prediction, and for the true class
+        assert photo["wrong"] == wrong
+    places = np.array([[photo["x"], photo["y"]] for photo in data["photos"]])
+    assert places.min() >= 39.9
+    assert places.max() <= 960.1
+
+
+def test_the_policy_lets_only_its_own_script_run(clf: seewhy.Classifier) -> None:
+    import base64
+    import hashlib
+
+    text = page(embed(clf, colours(6), progress=False))
+    script = text.rpartition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"sha256-{digest}" in text.replace("&#43;", "+")
+
+
+def test_explanations_of_a_large_page_begin_with_the_mistakes(
+    clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    import seewhy.features.scatter_page as scatter_page
+
+    monkeypatch.setattr(scatter_page, "MOST_EXPLAINED", 5)
+    photos = colours(12)
+    done = embed(clf, photos, labels=[0, 1, 2, 1] + [None] * 8, progress=False)
+    text = done.page(clf, photos=photos)
+    explained = [bool(photo["explained"]) for photo in data_of(text)["photos"]]
+    assert sum(explained) == 5
+    assert explained[3]
+    assert "Explanations are in for 5 of 12 photos, misclassified ones first." in text
+    text = done.page(clf)  # arrays are not kept
+    assert "5 could not be read again" in text
+
+
+def test_the_page_wants_the_same_network(clf: seewhy.Classifier, small: SmallNet) -> None:
+    done = embed(clf, colours(6), progress=False)
+    with pytest.raises(OptionError, match="has 4 classes, the embedding was made by one with 3"):
+        done.page(seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16)))
+    with pytest.raises(MethodError, match="no method 'gradcam'"):
+        done.page(clf, "gradcam")
+
+
+# -- state and mistakes ------------------------------------------------------------------------------------------------
+
+
+def test_the_network_comes_back_as_it_was(small: SmallNet) -> None:
+    small.train()
+    small.features[0].weight.requires_grad_(False)
+    clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16))
+    before = state_of(small)
+    first = embed(clf, colours(6), progress=False)
+    assert_same_state(before, state_of(small))
+    small.eval()
+    with torch.inference_mode():
+        np.testing.assert_allclose(embed(clf, colours(6), progress=False).features, first.features, atol=1e-6)
+    with torch.no_grad():
+        np.testing.assert_array_equal(embed(clf, colours(6), progress=False).points, first.points)
+
+
+def test_stopped_halfway_it_leaves_nothing_behind(small: SmallNet) -> None:
+    import threading
+
+    clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16))
+    clf.scores(colours(1))
+    before = state_of(small)
+
+    def stop(done: int, total: int, partial: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed(clf, colours(40), batch_size=2, progress=stop)
+    assert_same_state(before, state_of(small))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("seewhy-photos")]
+
+
+def test_progress_counts_photos(clf: seewhy.Classifier) -> None:
+    told: list[tuple[int, int]] = []
+    embed(clf, [*colours(6), "missing.jpg"], batch_size=4, progress=lambda done, total, partial: told.append((done, total)))
+    assert told[-1] == (7, 7)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"photos": 1}, OptionError, "^1 photo: t-SNE needs at least 4 .*a single photo"),
+        ({"photos": 3}, OptionError, r"^3 photos: t-SNE needs at least 4 \(method='pca' needs 2\)\.$"),
+        ({"photos": 1, "method": "pca"}, OptionError, "^1 photo: method='pca' needs at least 2"),
+        ({"perplexity": 4}, OptionError, "^perplexity=4 is too large for 12 photos: .* 3.9 at most"),
+        ({"perplexity": 1}, OptionError, "^perplexity=1: write a number above 1"),
+        ({"perplexity": 2, "method": "pca"}, OptionError, "^perplexity=2 belongs to method='tsne'"),
+        ({"method": "umap"}, MethodError, "^There is no embedding method 'umap'"),
+        ({"pool": "max"}, OptionError, "^pool='max': write 'mean' or 'flatten'"),
+        ({"seed": -1}, OptionError, "^seed=-1"),
+        ({"most": 0}, OptionError, "^most=0"),
+        ({"layer": "rleu"}, LayerError, "no layer 'rleu'. Did you mean 'relu'"),
+        ({"labels": ["red"] * 11}, TargetError, "^12 photos but 11 labels"),
+        ({"labels": ["red"] * 11 + ["gren"]}, TargetError, "^Label 'gren' of 'photo 12': .*Did you mean 'green'"),
+        ({"labels": "red"}, TargetError, "^labels='red': write a list"),
+        ({"labels": "folder"}, TargetError, "^labels='folder' needs files, but 'photo 1' is none"),
+    ],
+)
+def test_mistakes(clf: seewhy.Classifier, given: dict[str, Any], error: type[Exception], message: str) -> None:
+    photos = colours(given.pop("photos", 12))
+    with pytest.raises(error, match=message):
+        embed(clf, photos, **given, progress=False)
+
+
+@pytest.mark.parametrize(("photos", "message"), [([], "^There are no photos"), ("no/where", "^There is no folder 'no/where'")])
+def test_no_photos(clf: seewhy.Classifier, photos: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=message):
+        embed(clf, photos)
+    with pytest.raises(PhotoError, match="holds no photo"):
+        embed(clf, tmp_path)
+    with pytest.raises(PhotoError, match=r"^No file matches '.*\*\.jpg'"):
+        embed(clf, tmp_path / "*.jpg")
+
+
+def test_no_classifier() -> None:
+    with pytest.raises(ModelError, match="wrap the network"):
+        embed(SmallNet(), colours(5))  # type: ignore[arg-type]
+
+
+def test_features_that_are_all_the_same(clf: seewhy.Classifier) -> None:
+    with pytest.raises(LayerError, match="gives the same 3 values for all 9 photos"):
+        embed(clf, colours(1) * 9, progress=False)
+
+
+def test_values_that_are_not_finite_name_the_photo_and_the_layer(planted: Planted) -> None:
+    class Breaks(Planted):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc((self.relu(self.conv(x)) - 1).sqrt().mean(dim=(2, 3)))
+
+    clf = seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16))
+    with torch.no_grad():
+        planted.conv.weight[0, 0] = 1e20
+        planted.fc.weight[0, 0] = 1e20
+    with pytest.raises(ModelError, match=r"for 'photo 1' are not finite .* come from layer 'fc'"):
+        embed(clf, colours(5), progress=False)
+    with pytest.raises(ModelError, match=r"come from layer '.*sqrt\(\)'"):
+        embed(seewhy.Classifier(Breaks(), preprocess=seewhy.Preprocess(size=16)), colours(5), progress=False)
+
+
+def test_a_flattened_layer_that_does_not_fit_is_refused(clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib
+
+    module = importlib.import_module("seewhy.features.embed")
+    monkeypatch.setattr(module, "MOST_BYTES", 20_000)
+    with pytest.raises(OptionError, match=r"gives 768 values per photo: .* Write pool='mean', a later layer, or most=6\."):
+        embed(clf, colours(9), "relu", pool="flatten", progress=False)
+
+
+def test_real_photos(real_squeezenet: seewhy.Classifier, real_photos: Path) -> None:
+    paths = sorted(real_photos.glob("*.JPEG"))[:24]
+    done = embed(real_squeezenet, paths, labels=[path.name.split("_")[0] for path in paths], progress=False)
+    assert done.features.shape == (24, 1000)
+    assert done.wrong.mean() < 0.5
