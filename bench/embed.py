@@ -27,7 +27,7 @@ SHORTER, SIDE = 256, 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def measure(repeats: int = 7, photos: int = PHOTOS) -> list[Figure]:
+def measure(repeats: int = 5, photos: int = PHOTOS) -> list[Figure]:
     """Embedding without its t-SNE over the plain way, t-SNE alone, and both together."""
     with tempfile.TemporaryDirectory() as folder:
         (clf, paths) = subjects(photos, Path(folder))
@@ -103,7 +103,7 @@ def show(figures: Sequence[Figure]) -> None:
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--photos", type=int, default=PHOTOS)
     given = parser.parse_args()
     figures = measure(2 if given.quick else given.repeats, 20 if given.quick else given.photos)

@@ -17,7 +17,7 @@ from torch import nn
 
 import seewhy
 from seewhy.features import pyramid
-from seewhy.features.deep_dream import Dream, deep_dream
+from seewhy.features.deep_dream import Dream, _generator, deep_dream
 from seewhy.features.objective import Objective
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -180,8 +180,6 @@ def test_it_is_the_algorithm_written_once_more(small: SmallNet) -> None:
     clf = classifier(small.eval(), 16)
     made = deep_dream(clf, channels=2, iterations=2, seed=4, scaling="none")
     mean = torch.tensor(MEAN)[:, None, None] * 255
-    from seewhy.features.deep_dream import _generator
-
     generator = _generator(4, 2)
     start = mean + torch.randn((3, 16, 16), generator=generator)
     expected = slow_dream(small, 2, start, generator, 16, 2, 3)
@@ -508,6 +506,20 @@ def test_dead_channels_are_reported(style: str) -> None:
     np.testing.assert_array_equal(made.images[1], 0.5)
     assert made.images[0].std() > 0 or style == "pyramid"
     assert deep_dream(clf, "conv", channels=1, style=style, iterations=2).notes == []
+
+
+def test_a_class_behind_a_last_relu_is_woken_by_what_comes_before_it() -> None:
+    """Sleeping's scores are averages behind a ReLU: class 1 begins at 0 everywhere, and rises nevertheless."""
+    net = Sleeping()
+    with torch.no_grad():
+        net.conv.bias.copy_(torch.tensor([5.0, -0.05]))
+    made = deep_dream(classifier(net), channels=[0, 1], levels=1, iterations=40, step=5.0)
+    assert made.notes == []
+    assert made.settings["redirected_to"] == "conv"
+    assert made.objectives[1, 0] == 0
+    assert made.objectives[1, -1] > 0
+    alone = deep_dream(classifier(net), channels=[1], levels=1, iterations=40, step=5.0)
+    np.testing.assert_allclose(alone.images[0], made.images[1], atol=1e-3)
 
 
 def test_a_graph_that_is_cut_is_reported(small: SmallNet) -> None:

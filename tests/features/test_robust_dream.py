@@ -94,11 +94,9 @@ def test_pictures_are_pixels(small: SmallNet) -> None:
     assert 254 < pictures.max() <= 255
 
 
-def test_it_reaches_its_class_and_can_be_repeated() -> None:
+def test_it_reaches_its_class() -> None:
     clf = seewhy.load("demo:honest")
     made = deep_dream(clf, channels=["bear", "sheep"], style="robust", iterations=64, seed=1)
-    again = deep_dream(clf, channels="sheep", style="robust", iterations=64, seed=1)
-    np.testing.assert_allclose(made.images[1], again.images[0], atol=2e-2)  # batches round differently
     assert made.images.min() >= 0
     assert made.images.max() <= 1
     for name, image, said in zip(made.names, made.images, made.predictions, strict=True):
@@ -106,10 +104,28 @@ def test_it_reaches_its_class_and_can_be_repeated() -> None:
         assert row[clf.classes.index(name)] > 0.9
         assert (said.name, said.score) == (name, pytest.approx(float(row.max()), abs=1e-5))
     assert (made.objectives[:, -5:].mean(1) > made.objectives[:, :5].mean(1)).all()
-    same = deep_dream(clf, channels="sheep", style="robust", iterations=64, seed=1)
-    np.testing.assert_array_equal(same.images, again.images)
     assert made.settings["iterations"] == 64
     assert made.settings["canvas"] == robust.Recipe().canvas
+
+
+def test_it_can_be_repeated_alone_and_beside_others() -> None:
+    clf = seewhy.load("demo:honest")
+    together = deep_dream(clf, channels=["bear", "sheep"], style="robust", iterations=8, seed=1)
+    alone = deep_dream(clf, channels="sheep", style="robust", iterations=8, seed=1)
+    again = deep_dream(clf, channels="sheep", style="robust", iterations=8, seed=1)
+    other = deep_dream(clf, channels="sheep", style="robust", iterations=8, seed=2)
+    np.testing.assert_array_equal(again.images, alone.images)
+    np.testing.assert_allclose(together.images[1], alone.images[0], atol=5e-3)  # batches round differently
+    assert np.abs(other.images - alone.images).max() > 0.1
+
+
+def test_the_picture_of_a_class_has_no_tint_as_a_whole(planted: Planted) -> None:
+    """In logits of a pixel its mean colour is the network's own mean colour, lighter or darker."""
+    clf = seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16, mean=0.5, std=0.25))
+    image = deep_dream(clf, channels=1, style="robust", iterations=10).images[0].astype(np.float64)
+    (red, green, blue) = np.log(image / (1 - image)).mean((0, 1))
+    assert green == pytest.approx(red, abs=1e-3)
+    assert green == pytest.approx(blue, abs=1e-3)
 
 
 def test_a_channel_of_a_layer(planted: Planted) -> None:
@@ -117,7 +133,7 @@ def test_a_channel_of_a_layer(planted: Planted) -> None:
     clf = seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16))
     made = deep_dream(clf, "conv", channels=[1], style="robust", iterations=60)
     (red, green, blue) = made.images[0].mean((0, 1))
-    assert green > max(red, blue) + 0.2
+    assert green > max(red, blue) + 0.03
     assert made.names == ["conv channel 1"]
 
 
@@ -132,7 +148,7 @@ def test_the_canvas_has_room_around_the_input(small: SmallNet) -> None:
 def test_without_preprocessing_pictures_are_in_the_networks_units(planted: Planted) -> None:
     clf = seewhy.Classifier(planted, preprocess=None)
     clf.classify(torch.rand(3, 12, 12))
-    made = deep_dream(clf, channels=0, style="robust", iterations=40)
+    made = deep_dream(clf, "conv", channels=0, style="robust", iterations=40)
     assert made.images[0].mean((0, 1)).argmax() == 0
     assert made.objectives[0, -1] > made.objectives[0, 0]
 

@@ -162,6 +162,8 @@ def deep_dream(
         pixels = None if start is None else clf.inputs([clf.read(start)])
         objective = Objective.of(clf, layer, pixels)
         run = asked.begin(objective, objective.indices(channels), pixels)
+        if objective.before is not None:
+            run.settings["redirected_to"] = objective.planned.trace.name(objective.before)
         with runner.Progress(progress, run.total, "Deep dream") as bar:
             run.work(bar)
         return run.dream(finished=True)
@@ -189,9 +191,9 @@ class _Asked:
                 continue
             if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
                 raise OptionError(f"{name}={number!r}: write a whole number from {least} up.")
-        for name, value, above in (("scale", self.scale, 1), ("step", self.step, 0)):
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not above < value < math.inf:
-                raise OptionError(f"{name}={value!r}: write a number above {above}.")
+        for name, size, above in (("scale", self.scale, 1), ("step", self.step, 0)):
+            if isinstance(size, bool) or not isinstance(size, (int, float, np.number)) or not above < size < math.inf:
+                raise OptionError(f"{name}={size!r}: write a number above {above}.")
         if self.style == "robust":
             given = {"levels": (self.levels, 3), "scale": (self.scale, 1.4), "step": (self.step, 1.0), "start": (start, None)}
             for name, (value, default) in given.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -246,11 +247,12 @@ def embed(
         _check_number(len(sources), method, perplexity)  # before the work; photos that cannot be read may make it fewer
         skipped: list[tuple[str, str]] = []
         kept = _Kept(pool, len(sources))
-        for seen in walk(watch, sources, THUMBNAIL, batch_size, bar, skipped):
-            kept.add(watch.name, seen.values, seen.pixels)
-            kept.sources += seen.sources
-            kept.thumbnails += [np.ascontiguousarray(photo.original) for photo in seen.photos]
-            kept.scores.append(seen.scores)
+        with contextlib.closing(walk(watch, sources, THUMBNAIL, batch_size, bar, skipped)) as seen_in_turn:
+            for seen in seen_in_turn:
+                kept.add(watch.name, seen.values, seen.pixels)
+                kept.sources += seen.sources
+                kept.thumbnails += [np.ascontiguousarray(photo.original) for photo in seen.photos]
+                kept.scores.append(seen.scores)
         features = kept.features()
         count = len(features)
         perplexity = _check_number(count, method, perplexity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -180,14 +181,15 @@ def extremes(
         seen_names: list[str] = []
         most: list[tuple[float, Hit]] = []
         least: list[tuple[float, Hit]] = []
-        for seen in walk(watch, sources, LONGEST, batch_size, bar, skipped):
-            (rank, value) = _values(clf, watch.name, seen, which, target is not None)
-            ranks += rank
-            values += value
-            seen_names += [source.name for source in seen.sources]
-            hits = [(rank[n], _hit(clf, seen, n, value[n], which, target is None)) for n in range(len(value))]
-            most = sorted([*most, *hits], key=lambda pair: -pair[0])[:k]  # stable: of equals the first ones stay
-            least = sorted([*least, *hits], key=lambda pair: pair[0])[:k]
+        with contextlib.closing(walk(watch, sources, LONGEST, batch_size, bar, skipped)) as seen_in_turn:
+            for seen in seen_in_turn:
+                (rank, value) = _values(clf, watch.name, seen, which, target is not None)
+                ranks += rank
+                values += value
+                seen_names += [source.name for source in seen.sources]
+                hits = [(rank[n], _hit(clf, seen, n, value[n], which, target is None)) for n in range(len(value))]
+                most = sorted([*most, *hits], key=lambda pair: -pair[0])[:k]  # stable: of equals the first ones stay
+                least = sorted([*least, *hits], key=lambda pair: pair[0])[:k]
     units = f"sum over space of channel {which}" if target is None else "score" if clf.head.kind == "none" else "probability"
     if target is None and most[0][1].map is None:
         units = f"value {which}"

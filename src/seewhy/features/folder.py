@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -172,8 +172,8 @@ def walk(
     batch_size: int | None,
     bar: runner.Progress,
     skipped: list[tuple[str, str]],
-) -> Iterator[Seen]:
-    """Every photo once through the network, read in the background meanwhile; in the order that was given.
+) -> Generator[Seen, None, None]:
+    """Every photo once through the network, read in the background meanwhile; in the order that was given. To be closed.
 
     longest : of the thumbnails, in pixels. skipped : (path or name, reason) of what cannot be read is added here.
     Raises PhotoError where none can be read, ModelError for values that are not finite.
@@ -201,7 +201,8 @@ def walk(
             some = True
             yield seen
             bar.advance(count)
-        bar.advance(unread)
+        if unread:
+            bar.advance(unread)
     if not some:
         raise PhotoError(f"None of the {len(sources)} photos can be read. The first: {skipped[0][1]}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Objective:
 
     count : how many channels there are. layer : the step's name, None for class scores. size : (H, W) of the network's input.
     shape : (C, H, W) of it. given : the network returns probabilities (see ``Head.value``). centred : of a class among several,
-    the logit minus the mean of all.
+    the logit minus the mean of all. before : where the head averages behind an activation (SqueezeNet), what is activated there.
     """
 
     clf: Classifier
@@ -42,6 +42,7 @@ class Objective:
     count: int
     given: bool
     centred: bool = False
+    before: Step | None = None
 
     @classmethod
     def of(cls, clf: Classifier, layer: str | nn.Module | None, pixels: torch.Tensor | None) -> Objective:
@@ -60,12 +61,13 @@ class Objective:
         (channels, rows, columns) = planned.shape if pixels is None else pixels.shape[1:]
         size = (channels, rows, columns)
         step = None if layer is None else planned.find_layer(layer, grid=False)
-        trial = noise(2, size, planned.plan.dtype, clf.device) if clf.preprocess is not None else noise(2, size) * 4 / 255 - 2
         with torch.no_grad():
-            output = planned.upto(clf.normalise(trial.to(clf.device)), step)
+            output = planned.upto(clf.normalise(_noise(clf, planned, size)), step)
         if step is None:
             rows_of_scores = clf.checked(output)
-            return cls(clf, planned, None, None, size, len(clf.class_names()), clf.head.gives_probabilities(rows_of_scores))
+            count = len(clf.class_names())
+            given = clf.head.gives_probabilities(rows_of_scores)
+            return cls(clf, planned, None, None, size, count, given, before=_before_the_last_relu(planned, count))
         name = planned.trace.name(step)
         values = _channels_of(step, output)
         if values is None:
@@ -121,6 +123,9 @@ class Objective:
     def gradient(self, pixels: torch.Tensor, channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Values ``(N,)`` and ``dJ/dX`` ``(N, C, h, w)``, every picture for itself, a few at once.
 
+        Where a ReLU at the very end lets nothing of a class through, the gradient of what comes before it is taken: else most
+        classes of such a network could not be dreamed from noise.
+
         Raises GradientError where no gradient can arrive, ModelError for values that are not finite.
         """
 
@@ -141,6 +146,9 @@ class Objective:
             raise GradientError(
                 f"No gradient reaches the picture from {what}: remove @torch.no_grad(), .detach() or argmax from the forward."
             )
+        asleep = (gradient == 0).flatten(1).all(1)
+        if self.before is not None and bool(asleep.any()):
+            gradient[asleep] = replace(self, step=self.before, before=None)._gradient(pixels[asleep], channels[asleep])[1]
         if not bool(torch.isfinite(values).all() and torch.isfinite(gradient).all()):
             broken = self.planned.first_broken(self.clf.normalise(pixels)) if self.planned.plan.trace else None
             where = f"layer '{broken}' gives values that are not finite" if broken else f"the gradient of {what} is not finite"
@@ -179,16 +187,12 @@ class Objective:
         """
         if self.step is None or self.step.grid is None or not self.step.grid.has_cells or self.step.grid.layout == "tokens":
             return self.size
-        colour = self.mean_colour()
-        photos = noise(TRIALS, self.shape, colour.dtype, colour.device)
-        others = noise(TRIALS, self.shape, colour.dtype, colour.device, seed=1)
-        if self.clf.preprocess is None:
-            (photos, others) = (photos * 4 / 255 - 2, others * 4 / 255 - 2)
+        (photos, others) = (_noise(self.clf, self.planned, self.shape, seed) for seed in (0, 1))
         base = self._middle(photos)  # (TRIALS, channels)
         least = FELT * float(base.abs().max())
         (height, width) = self.size
         bounds = [[0, height], [0, height], [0, width], [0, width]]  # so many are not noticed, so many are
-        (rows, columns) = (torch.arange(side, device=colour.device) for side in self.size)
+        (rows, columns) = (torch.arange(side, device=photos.device) for side in self.size)
         first = True
         while first or any(high - low > 1 for low, high in bounds):
             # One row first: where even that is noticed, as in most deep layers, the search is over.
@@ -203,7 +207,7 @@ class Objective:
                 ]
             )  # (4, H, W)
             changed = torch.where(hidden[:, None, None], others, photos).flatten(0, 1)  # (4 * TRIALS, C, H, W)
-            moved = (self._middle(changed).unflatten(0, (4, TRIALS)) - base).abs().flatten(1).amax(1) > least
+            moved = (self._middle(changed).reshape(4, *base.shape) - base).abs().flatten(1).amax(1) > least
             for bound, n, felt in zip(bounds, tried, moved.tolist(), strict=True):
                 bound[1 if felt else 0] = n
         field = (height - bounds[0][0] - bounds[1][0], width - bounds[2][0] - bounds[3][0])
@@ -219,16 +223,23 @@ class Objective:
         return values[..., values.shape[-2] // 2, values.shape[-1] // 2].float()
 
 
-def noise(
-    count: int,
-    shape: tuple[int, int, int],
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | None = None,
-    seed: int = 0,
-) -> torch.Tensor:
-    """``(count, C, H, W)`` of even noise, 0-255."""
-    made = torch.rand((count, *shape), generator=torch.Generator().manual_seed(seed)) * 255
-    return made.to(device or "cpu", torch.float64 if dtype == torch.float64 else torch.float32)
+def _noise(clf: Classifier, planned: PlannedNetwork, shape: tuple[int, int, int], seed: int = 0) -> torch.Tensor:
+    """``(TRIALS, C, H, W)`` of even noise: 0-255, without preprocessing -2 to 2."""
+    (low, high) = (0, 255) if clf.preprocess is not None else (-2, 2)
+    made = low + (high - low) * torch.rand((TRIALS, *shape), generator=torch.Generator().manual_seed(seed))
+    return made.to(clf.device, torch.float64 if planned.plan.dtype == torch.float64 else torch.float32)
+
+
+def _before_the_last_relu(planned: PlannedNetwork, count: int) -> Step | None:
+    """The class maps before they are activated and averaged; None for heads of another form."""
+    trace = planned.plan.trace
+    if trace is None or trace.dense_head is None or trace.dense_head.weight is not None:
+        return None
+    step = trace.steps[trace.dense_head.features]
+    if not step.is_activation or len(step.inputs) != 1 or step.inputs[0] < 0:
+        return None
+    found = trace.steps[step.inputs[0]]
+    return found if found.grid is not None and found.grid.channels == count else None
 
 
 def _channels_of(step: Step, output: Any) -> torch.Tensor | None:

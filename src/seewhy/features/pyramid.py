@@ -125,7 +125,7 @@ def split(x: torch.Tensor) -> list[torch.Tensor]:
 
     A level with a side below 3 is not reduced further.
     """
-    bands = []
+    bands: list[torch.Tensor] = []
     while len(bands) < REDUCTIONS and min(x.shape[2:]) >= 3:
         coarse = reduce(x)
         bands.append(x - expand(coarse, (x.shape[2], x.shape[3])))

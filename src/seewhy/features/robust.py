@@ -61,8 +61,8 @@ def dream(
     (height, width) = (math.ceil(recipe.canvas * side) for side in objective.size)
     size = (height, width)
     weights = frequency_weights(size, recipe.decay).to(colour).repeat(len(colour), 1, 1)  # (C, H, W // 2 + 1)
-    if len(weights) == 3:
-        weights[1:, 0, 0] = 0  # the picture as a whole has no tint: networks would gladly give it one
+    if len(weights) == 3 and objective.step is None:
+        weights[1:, 0, 0] = 0  # the picture of a class has no tint as a whole: networks would gladly give it one
     drawn = [torch.randn((*weights.shape, 2), generator=generator) for generator in generators]
     spectrum = recipe.contrast * torch.stack(drawn).to(colour)  # (n, C, H, W // 2 + 1, 2)
     wanted = torch.tensor(list(channels), device=colour.device)
@@ -90,7 +90,8 @@ def frequency_weights(size: Size, decay: float) -> torch.Tensor:
     (rows, columns) = (torch.fft.fftfreq(size[0])[:, None], torch.fft.rfftfreq(size[1])[None])
     frequency = (rows.square() + columns.square()).sqrt().clamp_min(1 / max(size))
     weights = frequency**-decay
-    return weights / weights.square().mean().sqrt()
+    made: torch.Tensor = weights / weights.square().mean().sqrt()
+    return made
 
 
 def painted(objective: Objective, spectrum: torch.Tensor, weights: torch.Tensor, size: Size) -> torch.Tensor:
@@ -102,8 +103,8 @@ def painted(objective: Objective, spectrum: torch.Tensor, weights: torch.Tensor,
         planes = torch.einsum("nahw,ac->nchw", planes, 3**0.5 * mixing)
     (low, high) = (0.0, 255.0) if objective.clf.preprocess is not None else UNITLESS
     base = torch.logit((objective.mean_colour() - low) / (high - low))
-    unit = (base + planes).sigmoid()
-    return low + (high - low) * unit
+    pictures: torch.Tensor = low + (high - low) * (base + planes).sigmoid()
+    return pictures
 
 
 def looks(generator: torch.Generator, recipe: Recipe, size: Size, seen: Size) -> torch.Tensor:

@@ -124,7 +124,7 @@ def caption(embedding: Embedding) -> str:
         words.append(f"{len(COLOURS)} of {classes} classes have one, the most frequent first.")
     if labelled:
         known = sum(label is not None for label in embedding.labels)
-        words.append(f"Ring: misclassified ({int(embedding.wrong.sum())} of {known}).")
+        words.append(f"Ring: misclassified ({int(embedding.wrong.sum()):,} of {known:,}).")
     columns = embedding.features.shape[1]
     of = "class logits" if embedding.layer == "scores" else "features"
     pooled = ", averaged over space" if embedding.settings.get("pool") == "mean" and embedding.layer != "scores" else ""
@@ -170,12 +170,12 @@ def _draw(embedding: Embedding, axes: Any) -> None:
         fitted = max(abs(part) for corner in group.shape for part in corner)  # matplotlib fits every shape into one square
         look = {"s": area * fitted**2, "c": group.colour, "marker": group.shape, "zorder": 2 if group.colour == OTHER else 3}
         handles.append(axes.scatter(x, y, edgecolors="white", linewidths=0.4, alpha=0.9, **look))
-        names.append(f"{_short(group.name)} ({len(group.members)})")
+        names.append(f"{_short(group.name)} ({len(group.members):,})")
     wrong = np.flatnonzero(embedding.wrong)
     if len(wrong):
         (x, y) = embedding.points[wrong].T
         handles.append(axes.scatter(x, y, s=3.2 * area, facecolors="none", edgecolors=INK, linewidths=1.0, zorder=4))
-        names.append(f"misclassified ({len(wrong)})")
+        names.append(f"misclassified ({len(wrong):,})")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_aspect("equal", adjustable="datalim")

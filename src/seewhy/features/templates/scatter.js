@@ -34,10 +34,10 @@ function picture(source, parent, kind, words) {
   return made;
 }
 
-const rings = svg("g", {}, plot);
 const points = svg("g", {}, plot);
+const rings = svg("g", {}, plot);
 const here = svg("circle", { class: "here", r: 0 }, plot);
-for (const photo of [...photos].sort((a, b) => b.group - a.group)) { // the grey ones, last in the legend, lie below
+for (const photo of [...photos].sort((a, b) => a.wrong - b.wrong || b.group - a.group)) { // misclassified above, grey (last in the legend) below
   const group = data.groups[photo.group];
   photo.mark = svg("path", { d: group.shape, fill: group.colour }, points);
   if (photo.wrong) photo.ring = svg("circle", { class: "ring", r: 1.75 * data.radius }, rings);
@@ -57,7 +57,7 @@ data.groups.forEach((group, number) => {
   button.setAttribute("aria-pressed", "true");
   const sign = svg("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" }, button);
   svg("path", { d: group.shape, fill: group.colour }, sign);
-  html("span", button, `${group.name} (${group.count})`);
+  html("span", button, `${group.name} (${group.count.toLocaleString("en")})`);
   toggles(button, () => {
     if (!hidden.delete(number)) hidden.add(number);
     draw();
