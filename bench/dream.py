@@ -1,4 +1,4 @@
-"""Deep dream beside the same algorithm as a plain loop: one class with the default settings, and five channels in one batch.
+"""Deep dream: one class beside the same algorithm as a plain loop, and five channels in one batch beside three alone.
 
 The plain loop is how such code is usually run: the whole network forward, one tile at a time, ``loss.backward()`` with weights
 that ask for gradients, so that theirs are computed too. Both start from the same noise and take the same steps; that their
@@ -22,7 +22,7 @@ from seewhy.features import pyramid
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NETWORKS = ("squeezenet1_0", "resnet18")
-LAYERS = {"squeezenet1_0": "features.3", "resnet18": "layer1"}
+LAYERS = {"squeezenet1_0": "features.3.expand3x3", "resnet18": "layer1.1.conv2"}  # before a ReLU: none is dead
 CLASS = 3
 GOAL = 2.0
 GOAL_FIVE = 1.0
@@ -32,7 +32,7 @@ QUICK = {"repeats": 1, "iterations": 1}
 @dataclass(frozen=True)
 class Row:
     """One network. seconds : of the plain loop and of seewhy, one class, round by round. five : five channels in one batch over
-    five alone, by what they are channels of."""
+    three alone, by what they are channels of."""
 
     network: str
     seconds: dict[str, list[float]]
@@ -45,7 +45,7 @@ class Row:
             Figure.of(f"{name}/plain", plain, "s"),
             Figure.of(f"{name}/seewhy", ours, "s"),
             Figure.of(f"{name}/plain over seewhy", ratios(plain, ours), "×", GOAL, more_is_better=True),
-            *(Figure.of(f"{name}/5 over 5 alone, {what}", values, "×", GOAL_FIVE) for what, values in self.five.items()),
+            *(Figure.of(f"{name}/5 over 3 alone, {what}", values, "×", GOAL_FIVE) for what, values in self.five.items()),
         ]
 
 
@@ -65,25 +65,24 @@ def measure(networks: Sequence[str] = NETWORKS, repeats: int = 3, iterations: in
             repeats,
             device,
         )
-        five = {}
-        for what, layer in (("classes", None), (LAYERS[name], LAYERS[name])):
-            few = max(1, iterations // 5)
-
-            def alone(clf: seewhy.Classifier = clf, layer: str | None = layer, few: int = few) -> None:
-                for channel in range(5):
-                    seewhy_dream(clf, layer, [channel], few)
-
-            together = in_turns(
-                {
-                    "alone": alone,
-                    "together": lambda clf=clf, layer=layer, few=few: seewhy_dream(clf, layer, list(range(5)), few),
-                },
-                repeats,
-                device,
-            )
-            five[what] = ratios(together["together"], together["alone"])
+        few = max(1, iterations // 5)
+        five = {what: _five(clf, layer, few, repeats, device) for what, layer in (("classes", None), (LAYERS[name],) * 2)}
         rows.append(Row(name, taken, five))
     return rows
+
+
+def _five(clf: seewhy.Classifier, layer: str | None, iterations: int, repeats: int, device: str) -> list[float]:
+    """The time of five channels in one batch over that of three alone, round by round."""
+
+    def alone() -> None:
+        for channel in range(3):
+            seewhy_dream(clf, layer, [channel], iterations)
+
+    def together() -> None:
+        seewhy_dream(clf, layer, list(range(5)), iterations)
+
+    taken = in_turns({"alone": alone, "together": together}, repeats, device)
+    return ratios(taken["together"], taken["alone"])
 
 
 def classifier(network: nn.Module) -> seewhy.Classifier:
@@ -139,8 +138,8 @@ def show(rows: Sequence[Row]) -> None:
             "plain loop, s",
             "seewhy, s",
             "plain over seewhy",
-            "5 classes over 5 alone",
-            "5 channels over 5 alone",
+            "5 classes over 3 alone",
+            "5 channels over 3 alone",
             "layer",
             "",
         ),
@@ -151,7 +150,7 @@ def show(rows: Sequence[Row]) -> None:
         words = f"NOT REACHED: {'; '.join(missed)}" if missed else ""
         made.add_row(row.network, *(str(figure) for figure in figures), LAYERS[row.network], words)
     console.print(made)
-    console.print(f"goals: plain over seewhy ≥ {GOAL:g}, five in one batch over five alone < {GOAL_FIVE:g}", highlight=False)
+    console.print(f"goals: plain over seewhy ≥ {GOAL:g}, five in one batch over three alone < {GOAL_FIVE:g}", highlight=False)
 
 
 def main() -> None:

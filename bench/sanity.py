@@ -52,10 +52,24 @@ def measure(clf: seewhy.Classifier, photos: Sequence[Any], depths: Sequence[int]
         for method in METHODS:
             after = [_absolute(other, photo, method, t) for photo, t in zip(photos, target, strict=True)]
             pairs = list(zip(before[method], after, strict=True))
-            rank = float(np.mean([np.nan_to_num(spearmanr(a.ravel(), b.ravel()).statistic) for a, b in pairs]))
+            rank = float(np.mean([_rank(a, b) for a, b in pairs]))
             alike = float(np.mean([structural_similarity(a, b, data_range=1.0) for a, b in pairs]))
             found.append(Likeness(method, depth, weighted[-depth], rank, alike))
     return found
+
+
+def _rank(a: Any, b: Any) -> float:
+    """Rank correlation; 0 where one of the maps is the same everywhere."""
+    return float(spearmanr(a.ravel(), b.ravel()).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
+
+
+def subjects(quick: bool) -> tuple[seewhy.Classifier, list[Any]]:
+    """The real SqueezeNet and photos where they lie beside the project, else the demo network and scenes."""
+    weights = DATA / "squeezenet1_0_imagenet.safetensors"
+    if weights.is_file():
+        clf = seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt")
+        return clf, sorted((DATA / "photos").glob("*.JPEG"))[:: 20 if quick else 8]
+    return seewhy.load("demo:honest"), [scene.photo for scene in seewhy.demo.scenes(3 if quick else 10, seed=1)]
 
 
 def _absolute(clf: seewhy.Classifier, photo: Any, method: str, target: int) -> Any:
@@ -94,13 +108,7 @@ def show(found: Sequence[Likeness]) -> None:
 def main() -> None:
     parser = options(__doc__)
     given = parser.parse_args()
-    weights = DATA / "squeezenet1_0_imagenet.safetensors"
-    if weights.is_file():
-        clf = seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt")
-        photos: list[Any] = sorted((DATA / "photos").glob("*.JPEG"))[:: 20 if given.quick else 8]
-    else:
-        clf = seewhy.load("demo:honest")
-        photos = [scene.photo for scene in seewhy.demo.scenes(3 if given.quick else 10, seed=1)]
+    (clf, photos) = subjects(given.quick)
     show(measure(clf, photos))
     console.print(f"{clf.name}, {len(photos)} photos.")
 

@@ -332,3 +332,82 @@ def test_ctrl_c_keeps_the_map_that_was_reached(run, photos: Path, tmp_path: Path
     assert "interrupted after 32 of 121 masks" in out
     assert "Interrupted: the map of" in err
     assert "0 of 2 photos are whole" in err
+
+
+def test_activations_of_photos(run, photos: Path) -> None:
+    code, out, err = run("activations", photos, "--layer", "block1", "-o", "layers")
+    assert code == 2  # one file is broken; all others are done
+    assert "24 channels of 48×64; strongest " in out
+    assert "Skipped" in err
+    assert sorted(path.name for path in Path("layers").iterdir()) == ["a-2.png", "a.png"]
+    code, out, err = run("activations", photos / "a.png", "--at", "60,80", "--json", "-o", "x.npz")
+    made = json.loads(out)["activations"][0]
+    with np.load("x.npz") as file:
+        assert list(file["values"].shape) == [made["channels"], *made["grid"]]
+        assert made["grid"] == [8, 10]
+    code, out, err = run("activations", photos / "a.png", "--layer", "block9")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("Error: This network has no layer 'block9'. Did you mean 'block")
+
+
+def test_photos_that_excite_a_channel(run, photos: Path) -> None:
+    for place, scene in enumerate(seewhy.demo.scenes(4, seed=2)):
+        Image.fromarray(scene.photo).save(photos / f"scene{place}.png")
+    code, out, err = run("activations", photos, "--layer", "block4", "--channel", 3, "--count", 2, "-o", "channel.png")
+    assert code == 2
+    assert "broken.jpg" in err
+    with Image.open("channel.png") as picture:
+        assert min(picture.size) > 300
+    code, out, err = run("activations", photos / "a.png", "--layer", "block4", "--channel", 500)
+    assert code == 2
+    assert "block4" in err
+    assert "has 72 channels" in err
+
+
+def test_dreams_of_classes_and_channels(run) -> None:
+    settings = ("--levels", 1, "--iterations", 2)
+    code, out, err = run("dream", "bear", 2, *settings, "-o", "two.png")
+    assert code == 0, err
+    assert [line.split(":")[0] for line in out.splitlines()[:2]] == ["bear", "sheep"]
+    assert ", seen as " in out
+    with Image.open("two.png") as picture:
+        assert min(picture.size) > 200
+    code, out, err = run("dream", 0, 5, "--layer", "block1.conv1", *settings, "--json", "-o", "x.npz")
+    assert code == 0, err
+    assert json.loads(out)["channels"] == [0, 5]
+    with np.load("x.npz") as file:
+        assert len(file["images"]) == 2
+    code, out, err = run("dream", "wolf", *settings)
+    assert code == 2
+    assert "no class 'wolf'" in err
+    code, out, err = run("dream", "bear", "--style", "nice")
+    assert code == 2
+    assert "style='nice'" in err
+    assert not Path("dream.png").exists()
+
+
+def test_a_folder_s_embedding(run, tmp_path: Path) -> None:
+    for place, scene in enumerate(seewhy.demo.scenes(12, seed=4)):
+        folder = tmp_path / "set" / ("bear", "cow", "sheep")[place % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.photo).save(folder / f"{place}.png")
+    code, out, err = run("embed", "set", "--labels", "folder", "--perplexity", 3, "-o", "map.html")
+    assert code == 0, err
+    page = Path("map.html").read_text()
+    assert page.count("data:image/jpeg") >= 12
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    code, out, err = run("embed", "set", "--method", "pca", "--json")
+    assert code == 0, err
+    assert json.loads(out)["output"] == "embedding.png"
+    assert Path("embedding.png").stat().st_size > 5_000
+    (tmp_path / "labels.txt").write_text("\n".join(["bear", "cow", "sheep"] * 4))
+    code, out, err = run("embed", "set", "--labels", "labels.txt", "--method", "pca")
+    assert code == 0, err
+    for words, message in (
+        (("set/bear/0.png",), "1 photo"),
+        (("set", "--perplexity", 30), "perplexity"),
+        (("set", "--labels", "nowhere.txt"), "--labels nowhere.txt: write 'folder', or a text file"),
+    ):
+        code, out, err = run("embed", *words)
+        assert code == 2
+        assert message in err.splitlines()[-1]

@@ -178,3 +178,22 @@ def test_photos_from_the_user():
 def test_photos_that_cannot_be_drawn(photo, message):
     with pytest.raises(PhotoError, match=message):
         colour.as_pixels(photo)
+
+
+def test_the_darkest_is_the_largest():
+    """White paper, black ink: 255 even steps, as the gradient figures of the sources are drawn."""
+    ink = table("white_black")
+    assert ink.shape == (255, 3)
+    np.testing.assert_allclose(ink, (1 - np.arange(255) / 254)[:, None].repeat(3, axis=1))
+    picture = colour.colourise(np.array([[0.0, 1.0], [2.0, 4.0]]), "white_black")
+    assert picture[:, :, 0].tolist() == [[255, 192], [128, 0]]
+
+
+def test_a_signed_table_with_white_in_the_middle():
+    signed = table("blue_white_red")
+    np.testing.assert_allclose(signed[127], 1)
+    picture = colour.colourise(np.array([[-2.0, 0.0, 1.0, 2.0]]), "blue_white_red", signed=True)
+    assert picture[0, 1].tolist() == [255, 255, 255]
+    assert picture[0, 0, 2] > picture[0, 0, 0]  # against: blue
+    assert picture[0, 3, 0] > picture[0, 3, 2]  # for: red
+    assert picture[0, 2].sum() > picture[0, 3].sum()

@@ -18,6 +18,7 @@ from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, RecordError
+from seewhy.features.channels import channel_numbers
 from seewhy.features.folder import SCORES, Seen, Watch, checked_count, listing, walk
 from seewhy.features.scatter import spelled
 from seewhy.geometry import Array, map_on_photo
@@ -226,8 +227,7 @@ def _values(clf: Classifier, layer: str, seen: Seen, which: int, is_class: bool)
         odds = clf.head.value(seen.output.double(), index, "log_odds", clf.returns_probabilities)
         return odds.tolist(), [float(score) for score in seen.scores[:, which]]
     channels = seen.values.shape[1]
-    if not 0 <= which < channels:
-        raise OptionError(f"channel={which}: layer '{layer}' has {channels} channels, numbered 0 to {channels - 1}.")
+    channel_numbers(which, channels, layer)
     picked = seen.values[:, which].double()
     sums = picked.flatten(1).sum(dim=1).tolist() if picked.ndim > 1 else picked.tolist()
     return sums, sums

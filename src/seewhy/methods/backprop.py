@@ -105,8 +105,11 @@ class BackpropMethod(Method):
     def _empty(self, maps: Array, targets: list[Target]) -> list[str]:
         """Why a map shows nothing."""
         cure = "" if self.score != "probability" else ": score='log_odds' does not vanish where the network is sure"
+        why = f"no pixel moves the {self.score.replace('_', ' ')}"
+        if self.relu_rule != "plain":
+            why = "under this rule nothing gets through to the pixels from the score"
         return [
-            f"The map is empty: no pixel moves the {self.score.replace('_', ' ')} of '{target.name}' ({target.score:.2f}){cure}"
+            f"The map is empty: {why} of '{target.name}' ({target.score:.2f}){cure}"
             for heat, target in zip(maps, targets, strict=True)
             if not heat.any()
         ]
