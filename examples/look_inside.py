@@ -16,7 +16,7 @@ import seewhy
 from seewhy.demo import story
 
 
-def explore(detailed: tuple[int, int]) -> dict[str, Any]:
+def explore(detailed: tuple[int, int], robust_steps: int | None) -> dict[str, Any]:
     """Source 002: the dog's channels and gradients, and what the network thinks its three classes look like."""
     made: dict[str, Any] = {}
     clf = classifier()
@@ -35,11 +35,12 @@ def explore(detailed: tuple[int, int]) -> dict[str, Any]:
     original = found[0].photo.original
     maps = [e.on_photo()[0] for e in found]
     titles = ["Gradient Attribution", "Guided Backpropagation"]
-    made["002_gradients"] = seewhy.show.plot_maps(original, maps, titles, alpha=1.0, cmap="white_black")
+    made["002_gradients"] = seewhy.show.plot_maps(original, maps, titles, alpha=1.0, cmap="white_black", spikes=True)
     signed = [seewhy.explain(clf, dog, method=m, progress=False) for m in ("integrated_gradients", "guided_grad_cam")]
     titles = ["Integrated Gradients", "Guided Grad-CAM"]
     maps = [e.on_photo()[0] for e in signed]
-    made["002_signed_gradients"] = seewhy.show.plot_maps(original, maps, titles, alpha=1.0, cmap="blue_white_red", signed=True)
+    look = {"cmap": "blue_white_red", "signed": True, "spikes": True}
+    made["002_signed_gradients"] = seewhy.show.plot_maps(original, maps, titles, alpha=1.0, **look)
 
     # The three first classes as the network dreams of them: first with what it takes by itself, then with more of everything.
     names = [prediction.name for prediction in clf.classify(dog)]
@@ -53,7 +54,7 @@ def explore(detailed: tuple[int, int]) -> dict[str, Any]:
     made["002_dreams"] = seewhy.show.sheet(rows)
     for name, seen in zip(names, plain.predictions, strict=True):
         print(f"the plain dream of {name} is seen as {seen}")
-    robust = seewhy.deep_dream(clf, channels=names, style="robust", progress=False)
+    robust = seewhy.deep_dream(clf, channels=names, style="robust", iterations=robust_steps, progress=False)
     for name, seen in zip(names, robust.predictions, strict=True):
         print(f"the robust dream of {name} is seen as {seen}")
     made["002_robust_dreams"] = robust.image()
@@ -67,7 +68,7 @@ def two_networks() -> dict[str, Any]:
     bear = seewhy.demo.scenes(10, logo=True, seed=story.SEED, labels=story.TEN)[0].photo
 
     # 25 channels of an early layer, one level: as small as the piece of the photo that one cell sees.
-    cells = seewhy.deep_dream(net2, "block1.conv1", channels=range(24), levels=1, progress=False)
+    cells = seewhy.deep_dream(net2, "block2.conv1", channels=range(25), levels=1, progress=False)
     print(f"dreams of {cells.layer}: {cells.images.shape[1]}×{cells.images.shape[2]} pixels each")
     made["000_early_dreams"] = Image.fromarray(_bytes(cells.montage((5, 5)))).resize((600, 600), Image.Resampling.NEAREST)
     dreamed = seewhy.deep_dream(net2, channels="bear", iterations=100, progress=False)
@@ -75,7 +76,7 @@ def two_networks() -> dict[str, Any]:
     made["000_dream_of_a_bear"] = dreamed.image()
 
     layer = seewhy.activations(net2, bear, "block2")
-    made["000_channels"] = layer.montage(48, thumb=(72, 96), border=1)
+    made["000_channels"] = layer.montage(48, grid=(7, 7), thumb=(72, 96), border=1)
     made["000_strongest_channel"] = layer.beside()
     made["000_layer"] = layer.image()
 
@@ -96,9 +97,9 @@ def _bytes(image: Any) -> Any:
     return (255 * image + 0.5).astype("uint8")
 
 
-def main(detailed: tuple[int, int] = (100, 4), keep: bool = False) -> None:
-    """detailed : iterations and levels of the large dreams."""
-    for made in (explore(detailed), two_networks()):
+def main(detailed: tuple[int, int] = (100, 4), robust_steps: int | None = None, keep: bool = False) -> None:
+    """detailed : iterations and levels of the large dreams. robust_steps : of the robust ones; None takes their own number."""
+    for made in (explore(detailed, robust_steps), two_networks()):
         for name, picture in made.items():
             path = save(picture, name)
             if keep and name.startswith("000"):

@@ -355,10 +355,11 @@ def test_photos_that_excite_a_channel(run, photos: Path) -> None:
         Image.fromarray(scene.photo).save(photos / f"scene{place}.png")
     code, out, err = run("activations", photos, "--layer", "block4", "--channel", 3, "--count", 2, "-o", "channel.png")
     assert code == 2
+    assert "channel.png" in out
     assert "broken.jpg" in err
     with Image.open("channel.png") as picture:
         assert min(picture.size) > 300
-    code, out, err = run("activations", photos / "a.png", "--layer", "block4", "--channel", 500)
+    code, _, err = run("activations", photos / "a.png", "--layer", "block4", "--channel", 500)
     assert code == 2
     assert "block4" in err
     assert "has 72 channels" in err

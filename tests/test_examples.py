@@ -15,6 +15,7 @@ from PIL import Image
 import seewhy
 from seewhy.demo import story
 
+FEWER = {"look_inside": {"detailed": (1, 4), "robust_steps": 8}}  # steps than the example takes by itself
 EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p.stem != "common")
 
 
@@ -33,7 +34,7 @@ def test_it_runs(name: str, real: bool, to_tmp: Path, monkeypatch: pytest.Monkey
         pytest.skip("../shared/data is not there: no real photos")
     if not real:
         monkeypatch.setattr(common, "DATA", to_tmp / "nothing")
-    importlib.import_module(name).main()
+    importlib.import_module(name).main(**FEWER.get(name, {}))
     pictures = sorted(to_tmp.glob("*.png"))
     assert len(pictures) >= 2
     for path in pictures:

@@ -196,3 +196,15 @@ def test_a_tensor_photo_without_preprocessing(explained):
     original = np.random.default_rng(0).normal(size=(60, 90, 1)).astype(np.float32)
     e = replace(e, photo=replace(e.photo, original=original, geometry=Geometry.whole((60, 90))))
     assert image(e).size[0] > 400
+
+
+def test_plot_maps_of_single_pixels_ends_where_few_lie_beyond():
+    values = np.linspace(0, 1, 400).reshape(20, 20)
+    values[3, 5] = 100
+    photo = np.full((20, 20, 3), 200, np.uint8)
+    drawn = plot_maps(photo, [values], ["gradient"], alpha=1.0, cmap="white_black", spikes=True)
+    assert drawn.texts[-1].get_text().startswith("0 to ≥ 20")  # never below a fifth of the largest
+    plain = plot_maps(photo, [values], ["gradient"], alpha=1.0, cmap="white_black")
+    assert plain.texts[-1].get_text() == "0 to 100"
+    signed = plot_maps(photo, [values - 0.5], ["x"], alpha=1.0, cmap="blue_white_red", signed=True)
+    assert signed.texts[-1].get_text() == "−99.5 to 99.5"

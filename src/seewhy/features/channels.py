@@ -11,7 +11,7 @@ from seewhy.errors import OptionError
 
 
 def channel_numbers(channels: Any, count: int, layer: str) -> list[int]:
-    """One channel's number, or several, as a list. Raises OptionError for what layer ``layer`` with ``count`` channels has not."""
+    """One channel's number, or several, as a list. Raises OptionError for one that layer ``layer`` with its ``count`` has not."""
     given = list(channels) if isinstance(channels, Iterable) and not isinstance(channels, str) else [channels]
     if not given:
         raise OptionError(f"No channel is named: layer '{layer}' has channels 0 to {count - 1}.")

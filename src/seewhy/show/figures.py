@@ -65,13 +65,15 @@ def plot_maps(
     cmap: Any = "jet",
     shared: bool = False,
     signed: bool = False,
+    spikes: bool = False,
 ) -> Figure:
     """One figure of 1 x (1 + n): the photo, then the photo under each map. The classical way to compare two maps.
 
     photo : uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
     maps : n maps ``(h, w)`` of any size. titles : one for each; may hold line breaks.
     alpha : 0 shows the photo alone, 1 the colours alone; None lets the opacity grow with the values.
-    signed : True puts zero in the middle of the colours.
+    signed : True puts zero in the middle of the colours. spikes : True for maps of single pixels (gradients): the colours end
+        where one pixel in 200 lies beyond, marked with "≥"; else a few values would leave the picture empty. They begin at 0.
     shared : one range for all maps. False stretches each from its own minimum to its own maximum, so that the colours
         of two maps must not be compared; the range stands under each map.
     """
@@ -81,11 +83,14 @@ def plot_maps(
     size = (pixels.shape[0], pixels.shape[1])
     large = [one_map(values, size) for values in maps]
     shown = [Panel("", pixels)]
-    ranges = colour.limits(large, signed=True, shared=shared) if signed else colour.span(large, shared=shared)
+    ranges = colour.span(large, shared=shared)
+    if signed or spikes:
+        ranges = colour.limits(large, signed=signed, shared=shared, spikes=spikes)
     for values, title, (low, high) in zip(large, titles, ranges, strict=True):
         scale = max(abs(low), abs(high))
         drawn = overlay(pixels, values, cmap, alpha, (low, high), signed)
-        shown.append(Panel(title, drawn, f"{spelled(low, scale)} to {spelled(high, scale)}"))
+        beyond = spikes and bool(np.nanmax(np.abs(values)) > high)
+        shown.append(Panel(title, drawn, f"{spelled(low, scale)} to {'≥ ' * beyond}{spelled(high, scale)}"))
     return layout.compose([shown])
 
 
