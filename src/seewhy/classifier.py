@@ -365,11 +365,14 @@ class Classifier:
         """Sixteen digits that stand for the weights; empty for a callable."""
         return self._planned.plan.weights if self._planned is not None else ""
 
-    def batch_size(self, asked: int | None, planned: PlannedNetwork | None, photos: int) -> int:
-        """Photos at once: what was asked for, else what fits the free memory."""
+    def batch_size(self, asked: int | None, planned: PlannedNetwork | None, photos: int, backward: bool = False) -> int:
+        """Photos at once: what was asked for, else what fits the free memory. backward : a gradient goes back to the pixels."""
         if asked is None and photos == 1:
             return 1
-        return runner.batch_size(asked, 1 if planned is None else planned.bytes_each, self.device)
+        each = 1 if planned is None else planned.bytes_each
+        if backward:
+            return runner.batch_size(asked, 3 * each, self.device, most_on_cpu=runner.MOST_BACKWARD)
+        return runner.batch_size(asked, each, self.device)
 
     def layers(self, photo: Any = None) -> list[Layer]:
         """The layers that can be explained, in the network's order, the automatic choice marked.

@@ -76,7 +76,7 @@ def explain(
         with random_state(seed), runner.Progress(progress, len(read), made.title, limit.seconds) as bar:
             inside = clf.planned(clf.inputs(read[:1])) if clf.is_module else None
             work = _Work(clf, inside, made, seed, batch_size, limit, bar, not is_many(photo))
-            size = 1 if made.sweeps else clf.batch_size(batch_size, inside, len(read))
+            size = 1 if made.sweeps else clf.batch_size(batch_size, inside, len(read), made.backward)
             for count, batch in runner.in_batches(asked, size, lambda item: item[0].pixels.shape, work):
                 explanations.extend(batch)
                 if made.sweeps:

@@ -49,9 +49,8 @@ class ReluRule(TorchFunctionMode):
         x = args[0] if args else kwargs["input"]
         if self.rule == "plain" or not x.requires_grad:
             return func(*args, **kwargs)
-        out = _Gated.apply(x, limits[1], self.rule)  # type: ignore[no-untyped-call]
         in_place = name.endswith("_") or bool(kwargs.get("inplace", _positional_inplace(name, args)))
-        return x.copy_(out) if in_place else out
+        return _Gated.apply(x, limits[1], self.rule, in_place)  # type: ignore[no-untyped-call]
 
 
 def _positional_inplace(name: str, args: Any) -> bool:
@@ -72,16 +71,29 @@ def _limits(name: str, args: Any, kwargs: Any) -> tuple[float, float | None] | N
 
 
 class _Gated(torch.autograd.Function):
-    """``min(max(x, 0), limit)`` with another way back."""
+    """``min(max(x, 0), limit)`` with another way back.
+
+    Like torch's own ReLU it keeps its result, from which the gate can be read, and not its input.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, limit: float | None, rule: str) -> torch.Tensor:
-        ctx.rule = rule
+    def forward(ctx: Any, x: torch.Tensor, limit: float | None, rule: str, in_place: bool) -> torch.Tensor:
+        (ctx.rule, ctx.limit) = (rule, limit)
+        out = x.clamp_(min=0, max=limit) if in_place else x.clamp(min=0, max=limit)
+        if in_place:
+            ctx.mark_dirty(x)
         if rule == "guided":
-            ctx.save_for_backward((x > 0) if limit is None else (x > 0) & (x < limit))
-        return x.clamp(min=0, max=limit)
+            ctx.save_for_backward(out)
+        return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        gradient = gradients[0].clamp_min(0)
-        return (gradient * ctx.saved_tensors[0] if ctx.rule == "guided" else gradient), None, None
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        gradient = gradients[0]
+        if ctx.rule == "deconvnet":
+            return gradient.clamp_min(0), None, None, None
+        (out,) = ctx.saved_tensors
+        if ctx.limit is None:
+            gated = torch.ops.aten.threshold_backward(gradient, out, 0)
+        else:
+            gated = torch.ops.aten.hardtanh_backward(gradient, out, 0, ctx.limit)
+        return gated.clamp_min_(0), None, None, None

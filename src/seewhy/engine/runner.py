@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 ProgressCallback = Callable[[int, int, Any], None]
 
 MOST_ON_CPU = 16  # photos at once; more is no faster on few cores, and one waits longer for the first
+MOST_BACKWARD = 4  # on a CPU, where a gradient goes all the way back: such a pass keeps every map
 MOST_IN_SWEEP = 32  # masked copies at once, where nothing has been measured
 MOST_ON_GPU = 64
 _LONG = 2.0  # seconds; shorter work is not announced

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seewhy.engine import runner
 from seewhy.engine.relu_rules import ReluRule
 from seewhy.engine.sweep import Spent
 from seewhy.errors import GradientError, MethodError, ModelError, OptionError
@@ -23,7 +22,6 @@ from seewhy.methods.base import Heat, Method, Subject, output_gradients, with_va
 from seewhy.records import Target
 from seewhy.targets import Chosen
 
-BACKWARD_ON_CPU = 8  # photos at once; a pass that goes back keeps all its maps
 OTHERS = "'gradient', 'integrated_gradients' or 'smooth_grad'"  # what to use where the ReLU rules do not apply
 
 
@@ -52,6 +50,7 @@ class BackpropMethod(Method):
     """
 
     relu_rule: ClassVar[str] = "plain"
+    backward: ClassVar[bool] = True
 
     signed: bool = True
     score: str = field(default="logit", metadata={"choices": ("logit", "probability", "log_odds")})
@@ -157,9 +156,7 @@ class Descent:
         points : makes the points from a first to a last number, ``(n, C, H, W)``; only a running sum is kept, so memory does not
         grow with ``count``. sketch : makes the heat of the mean so far. Ends early where the budget or a person ends it.
         """
-        size = runner.batch_size(
-            self.subject.batch_size, 3 * self.planned.bytes_each, self.pixels.device, most_on_cpu=BACKWARD_ON_CPU
-        )
+        size = self.subject.clf.batch_size(self.subject.batch_size, self.planned, count, backward=True)
         total = torch.zeros((len(self.targets[0]), *self.pixels.shape), device=self.pixels.device)
         interruptible = self.subject.interruptible and threading.current_thread() is threading.main_thread()
         (done, each) = (0, 0.0)

@@ -110,6 +110,7 @@ class Method(ABC):
     source: ClassVar[str]  # the paper
     cost: ClassVar[str]  # in passes, in words
     by_class: ClassVar[bool] = True  # False: the map belongs to the photo, whatever the target
+    backward: ClassVar[bool] = False  # a gradient goes back through the whole network
     sweeps: ClassVar[bool] = False  # many passes for each photo: photos are explained one at a time
 
     @abstractmethod
