@@ -371,7 +371,8 @@ class Classifier:
             return 1
         each = 1 if planned is None else planned.bytes_each
         if backward:
-            return runner.batch_size(asked, 3 * each, self.device, most_on_cpu=runner.MOST_BACKWARD)
+            most = min(runner.MOST_BACKWARD, max(1, int(runner.MAPS_BACKWARD / (each / 4 + 1))))
+            return runner.batch_size(asked, 3 * each, self.device, most_on_cpu=most)
         return runner.batch_size(asked, each, self.device)
 
     def layers(self, photo: Any = None) -> list[Layer]:
