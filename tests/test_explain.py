@@ -203,7 +203,7 @@ def test_methods_and_settings_that_do_not_exist(clf: seewhy.Classifier, small_ph
     for call, message in (
         (
             {"method": "gradcam"},
-            "There is no method 'gradcam'. Did you mean 'grad_cam' or 'cam'? Known: cam, grad_cam, hires",
+            "There is no method 'gradcam'. Did you mean 'grad_cam' or 'guided_grad_cam' or 'cam'? Known: cam, grad_cam, ",
         ),
         ({"relu": 1}, "relu=1: write True or False."),
         ({"layer": "fetures"}, "This network has no layer 'fetures'. Did you mean 'features'"),
