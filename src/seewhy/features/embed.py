@@ -205,7 +205,9 @@ class Embedding:
         }
 
     def __repr__(self) -> str:
-        return f"<Embedding {self.method} of {len(self)} photos at {self.layer}: {int(self.wrong.sum())} misclassified>"
+        known = any(label is not None for label in self.labels)
+        said = f"{int(self.wrong.sum())} misclassified" if known else "no labels"
+        return f"<Embedding {self.method} of {len(self)} photos at {self.layer}: {said}>"
 
 
 def embed(
