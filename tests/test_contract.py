@@ -12,6 +12,7 @@ from small_nets import Planted, SmallNet, assert_same_state, state_of
 from torch import nn
 
 import seewhy
+from seewhy.errors import SCORES_ONLY
 from seewhy.methods import Method
 
 METHODS = sorted(seewhy.METHODS)
@@ -59,6 +60,16 @@ def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, plan
         assert heat[square].mean() > 4 * abs(heat[~square].mean())
     else:
         assert np.clip(heat, 0, None)[square].sum() >= 0.99 * np.clip(heat, 0, None).sum()
+
+
+def test_the_messages_name_the_methods_that_need_scores_only(method: str) -> None:
+    function = seewhy.Classifier(lambda x: x.mean(dim=(2, 3)))
+    named = f"'{method}'" in SCORES_ONLY
+    if named:
+        assert seewhy.explain(function, torch.rand(3, 12, 12), method=method).maps.size
+    else:
+        with pytest.raises(seewhy.SeewhyError, match="This is a function: its inside cannot be watched"):
+            seewhy.explain(function, torch.rand(3, 12, 12), method=method)
 
 
 def test_the_same_call_gives_the_same_map(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:

@@ -142,7 +142,7 @@ def test_an_empty_map_says_why_and_stays_empty(planted: Planted, planted_photo: 
     score = clf.scores(planted_photo)[0, 2]
     assert e.notes == [
         f"The map is empty: at 'relu' nothing speaks for 'blue' (score {score:.2f}, rank 3)",
-        "relu=False shows what speaks against the class",
+        "method='grad_cam', relu=False shows what speaks against the class",
     ]
     assert seewhy.explain(clf, planted_photo, target="blue", relu=False).maps.min() < 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,9 +72,9 @@ class ClassNames:
         Raises TargetError: no such class (with the nearest names), or a name that two classes share.
         """
         count = len(self.names)
-        if isinstance(target, int) and not isinstance(target, bool):
+        if isinstance(target, numbers.Integral) and not isinstance(target, bool):
             if 0 <= target < count:
-                return target
+                return int(target)
             raise TargetError(f"This network has no class {target}: its {count} classes are numbered 0 to {count - 1}.")
         name = str(target).strip()
         found = sorted(self._spelled.get(name) or self._found_by.get(name.lower()) or set())

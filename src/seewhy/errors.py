@@ -22,7 +22,12 @@ prints that line and exits with 2.
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable
+from typing import Any
+
+# The methods that look at scores only, in words; tests/test_contract.py holds them against METHODS.
+SCORES_ONLY = "method='occlusion', 'lime' or 'rise'"
 
 
 class SeewhyError(Exception):
@@ -80,6 +85,14 @@ class RecordError(SeewhyError, ValueError):
 
 class MissingExtraError(SeewhyError, ImportError):
     """An optional package is needed and not installed."""
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """A setting that counts something. Raises OptionError for what is no whole number, or less than ``least``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        bound = "above 0" if least == 1 else f"{least} or more"
+        raise OptionError(f"{name}={value!r}: write a whole number{',' * (least != 1)} {bound}.")
+    return int(value)
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 3) -> str:

@@ -136,7 +136,7 @@ class _Work:
             seed=self.seed,
             units=heat.units,
             partial=heat.partial,
-            lattice=heat.lattice,
+            sample_grid=heat.sample_grid,
             raw=None if heat.raw is None else heat.raw[n],
             cost=Cost(heat.forward, heat.backward, seconds),
             notes=[*photo.notes, *_reading_notes(clf, heat, n, wanted), *heat.notes[n]],

@@ -42,6 +42,12 @@ class Geometry:
         """The input is the photo itself."""
         return cls(size, size, (1.0, 0.0), (1.0, 0.0))
 
+    def at_size(self, photo: Size) -> Geometry:
+        """The same cut out of the photo resized to ``photo``."""
+        (down, across) = (photo[0] / self.photo[0], photo[1] / self.photo[1])
+        rows = (self.rows[0] * down, self.rows[1] * down)
+        return Geometry(photo, self.input, rows, (self.columns[0] * across, self.columns[1] * across))
+
     @property
     def frame(self) -> tuple[float, float, float, float]:
         """(top, left, bottom, right) of what the network saw, in photo pixels, cut at the photo's edges."""
@@ -64,7 +70,7 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Lattice:
+class SampleGrid:
     """Where the samples of a map lie on the network's input, when they do not cover it evenly: (first, step) of each axis.
 
     In continuous input pixels; occlusion's masks have their centres there.
@@ -120,40 +126,42 @@ def _sample(maps: Array, row_weights: Array, column_weights: Array) -> Array:
     return clipped
 
 
-def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic", lattice: Lattice | None = None) -> Array:
+def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic", sample_grid: SampleGrid | None = None) -> Array:
     """Maps ``(..., h, w)`` enlarged (or reduced, antialiased) to ``(..., H, W)``; half-pixel centres.
 
-    lattice : where the samples lie in the new map; None where they cover it evenly.
+    sample_grid : where the samples lie in the new map; None where they cover it evenly.
     """
     maps = np.asarray(maps, dtype=np.float32)
     weights = []
     for axis, (count, new) in enumerate(zip(maps.shape[-2:], size, strict=True)):
-        (positions, shrink) = _samples(axis, np.arange(new, dtype=np.float64) + 0.5, count, new, lattice)
+        (positions, shrink) = _samples(axis, np.arange(new, dtype=np.float64) + 0.5, count, new, sample_grid)
         weights.append(sample_weights(count, positions, shrink, upsample))
-    return _within(_sample(maps, *weights), maps, lattice)
+    return _within(_sample(maps, *weights), maps, sample_grid)
 
 
-def _within(large: Array, maps: Array, lattice: Lattice | None) -> Array:
-    """Between measured values no others are invented: on a lattice bicubic may not overshoot."""
-    if lattice is None:
+def _within(large: Array, maps: Array, sample_grid: SampleGrid | None) -> Array:
+    """Between measured values no others are invented: on a sample_grid bicubic may not overshoot."""
+    if sample_grid is None:
         return large
     limited: Array = np.clip(large, maps.min(axis=(-2, -1), keepdims=True), maps.max(axis=(-2, -1), keepdims=True))
     return limited
 
 
 def _samples(
-    axis: int, positions: npt.NDArray[np.float64], count: int, length: int, lattice: Lattice | None
+    axis: int, positions: npt.NDArray[np.float64], count: int, length: int, sample_grid: SampleGrid | None
 ) -> tuple[npt.NDArray[np.float64], float]:
     """Input positions in units of ``count`` samples, and samples per input pixel."""
-    if lattice is None:
+    if sample_grid is None:
         return positions * count / length, count / length
-    return lattice.read_at(axis, positions, count), 1 / (lattice.rows, lattice.columns)[axis][1]
+    return sample_grid.read_at(axis, positions, count), 1 / (sample_grid.rows, sample_grid.columns)[axis][1]
 
 
-def map_on_photo(maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicubic", lattice: Lattice | None = None) -> Array:
+def map_on_photo(
+    maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicubic", sample_grid: SampleGrid | None = None
+) -> Array:
     """Maps ``(..., h, w)`` over the network's input, laid on the photo ``(..., H, W)``.
 
-    lattice : where the samples lie on the input; None where they cover it evenly.
+    sample_grid : where the samples lie on the input; None where they cover it evenly.
     NaN where a photo pixel's centre lies outside what the network saw.
     """
     maps = np.asarray(maps, dtype=np.float32)
@@ -161,9 +169,9 @@ def map_on_photo(maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicub
     scales = (geometry.rows[0], geometry.columns[0])
     for axis, positions in enumerate(geometry.input_positions()):
         (count, length) = (maps.shape[axis - 2], geometry.input[axis])
-        (read, shrink) = _samples(axis, positions, count, length, lattice)
+        (read, shrink) = _samples(axis, positions, count, length, sample_grid)
         weights.append(sample_weights(count, read, shrink / scales[axis], upsample))
         outside.append((positions < 0) | (positions > length))
-    large = _within(_sample(maps, *weights), maps, lattice)
+    large = _within(_sample(maps, *weights), maps, sample_grid)
     large[..., outside[0][:, None] | outside[1][None, :]] = np.nan
     return large

@@ -20,6 +20,15 @@ from seewhy.records import Photo
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jfif")
 
 
+def photos_below(folder: Path) -> list[Path]:
+    """The photos in a folder and in those below it, sorted; hidden files and folders are somebody's cache."""
+    found: list[Path] = []
+    for place, inner, names in os.walk(folder):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in found if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """An opened picture: ``values`` uint8 ``(H, W)`` or ``(H, W, C)``, or float32 ``(H, W, C)`` in [0, 1]."""

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.errors import RecordError
-from seewhy.geometry import Array, Geometry, Lattice, map_on_photo, resize_map
+from seewhy.geometry import Array, Geometry, SampleGrid, map_on_photo, resize_map
 
 if TYPE_CHECKING:  # drawn only when asked for, so that reading a record needs no matplotlib
     from matplotlib.figure import Figure
@@ -101,6 +102,30 @@ class Cost:
     seconds: float
 
 
+class Ending(str, Enum):
+    """Why work that could go on came to its end; recorded as ``details["stopped"]``."""
+
+    COMPLETE = ""
+    INTERRUPTED = "interrupted"  # Ctrl-C
+    BUDGET = "budget"
+    STABLE = "stable"  # LIME with budget="auto": more samples would not change the ranking
+    RUNNING = "running"  # it has not ended: a partial result for a progress callback
+
+
+class Note(str):
+    """A diagnosis in words, for people; nothing is decided by it.
+
+    target : the number of the map that it speaks of, counted as in ``Explanation.targets``; None for the photo or the call.
+    """
+
+    target: int | None
+
+    def __new__(cls, text: str, target: int | None = None) -> Note:
+        note = super().__new__(cls, text)
+        note.target = target
+        return note
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """Why the network gave a photo these scores: one map per target, in raw numbers.
@@ -115,8 +140,8 @@ class Explanation:
     cost : passes and seconds. notes : diagnoses in words. details : what the method found on the way.
     raw : gradient methods only, ``(K, C, H, W)``.
     model, weights, versions : the network's name, a hash of its weights, and the versions of seewhy and torch.
-    lattice : where the maps' samples lie on the network's input (occlusion: the centres of the masks); None where they cover it
-        evenly.
+    sample_grid : where the maps' samples lie on the network's input (occlusion: the centres of the masks); None where they
+        cover it evenly.
     """
 
     maps: Array
@@ -137,7 +162,7 @@ class Explanation:
     model: str = ""
     weights: str = ""
     versions: dict[str, str] = field(default_factory=dict)
-    lattice: Lattice | None = None
+    sample_grid: SampleGrid | None = None
 
     @classmethod
     def from_map(cls, clf: Any, photo: Any, map: npt.ArrayLike, target: Any = "top1") -> Explanation:
@@ -151,11 +176,11 @@ class Explanation:
 
     def on_input(self, upsample: str = "bicubic") -> Array:
         """The maps enlarged to the network's input, ``(K, H, W)``."""
-        return resize_map(self.maps, self.photo.geometry.input, upsample, self.lattice)
+        return resize_map(self.maps, self.photo.geometry.input, upsample, self.sample_grid)
 
     def on_photo(self, upsample: str = "bicubic") -> Array:
         """The maps laid on the original photo, ``(K, H, W)``; NaN where the network did not see the photo."""
-        return map_on_photo(self.maps, self.photo.geometry, upsample, self.lattice)
+        return map_on_photo(self.maps, self.photo.geometry, upsample, self.sample_grid)
 
     def plot(self, ax: Any = None, **look: Any) -> Figure:
         """A matplotlib figure: the photo, then one overlay per target with its colour bar. See ``seewhy.show.figure``.
@@ -191,6 +216,7 @@ class Explanation:
         rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays}
         photo = {f.name: getattr(self.photo, f.name) for f in fields(Photo) if f.name not in {"original", "pixels"}}
         details = {name: value for name, value in self.details.items() if not isinstance(value, np.ndarray)}
+        rest["note_targets"] = [getattr(note, "target", None) for note in self.notes]
         plain: dict[str, Any] = json.loads(
             json.dumps({"format": FORMAT, **rest, "photo": photo, "details": details}, default=_plain)
         )
@@ -225,6 +251,13 @@ def write_whole(path: Path, content: bytes) -> Path:
     except OSError as error:
         raise RecordError(f"'{path}' cannot be written: {error.strerror or error}.") from error
     return path
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """A PIL image as a .png file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _umask() -> int:
@@ -281,7 +314,9 @@ def _from_record(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
         notes=tuple(about.pop("notes")),
         **about,
     )
-    lattice = record.pop("lattice", None)
+    notes = record.pop("notes")
+    note_targets = record.pop("note_targets", [None] * len(notes))
+    sample_grid = record.pop("sample_grid", record.pop("lattice", None))
     details = record.pop("details") | {
         name.removeprefix("details/"): value for name, value in arrays.items() if name.startswith("details/")
     }
@@ -290,10 +325,11 @@ def _from_record(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
         raw=arrays.get("raw"),
         photo=photo,
         details=details,
+        notes=[Note(text, target) for text, target in zip(notes, note_targets, strict=True)],
         targets=[Target(**target) for target in record.pop("targets")],
         predictions=[Prediction(**prediction) for prediction in record.pop("predictions")],
         cost=Cost(**record.pop("cost")),
-        lattice=None if lattice is None else Lattice(**{axis: tuple(value) for axis, value in lattice.items()}),
+        sample_grid=None if sample_grid is None else SampleGrid(**{axis: tuple(value) for axis, value in sample_grid.items()}),
         **record,
     )
 
@@ -305,9 +341,7 @@ def _to_json(explanation: Explanation, look: Mapping[str, Any]) -> bytes:
 
 
 def _to_png(explanation: Explanation, look: Mapping[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    explanation.image(**look).save(buffer, "PNG")
-    return buffer.getvalue()
+    return png_bytes(explanation.image(**look))
 
 
 def _to_html(explanation: Explanation, look: Mapping[str, Any]) -> bytes:

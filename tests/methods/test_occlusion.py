@@ -16,7 +16,7 @@ from small_nets import SmallNet
 from torch import nn
 
 import seewhy
-from seewhy.geometry import Lattice
+from seewhy.geometry import SampleGrid
 from seewhy.methods.occlusion import Occlusion, _Masks
 
 Maps = np.ndarray[Any, np.dtype[np.float32]]
@@ -385,7 +385,7 @@ def test_the_average_over_the_masks_that_cover_a_pixel(mask: tuple[int, int], st
     assert e.details["masks"] == masks
     assert count.min() >= 1
     np.testing.assert_allclose(e.maps[0], total / count, atol=1e-6)
-    assert e.lattice is None
+    assert e.sample_grid is None
     np.testing.assert_allclose(e.on_input(), e.maps, atol=1e-6)
 
 
@@ -421,10 +421,10 @@ def keys(x: float) -> float:
     return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
 
 
-def read(heat: Maps, lattice: Lattice, at: tuple[float, float]) -> float:
+def read(heat: Maps, sample_grid: SampleGrid, at: tuple[float, float]) -> float:
     """The map at one place of the network's input, in continuous pixels, by hand."""
     parts = []
-    for place, (first, step), count in zip(at, (lattice.rows, lattice.columns), heat.shape, strict=True):
+    for place, (first, step), count in zip(at, (sample_grid.rows, sample_grid.columns), heat.shape, strict=True):
         x = min(max((place - first) / step, 0.0), count - 1.0)  # beyond the last centre its value goes on
         taps = []
         for tap in range(math.floor(x) - 1, math.floor(x) + 3):
@@ -459,7 +459,7 @@ def test_values_lie_at_the_centres_of_their_masks(mask: tuple[int, int], stride:
             assert large[int(on_pixel[0]), int(on_pixel[1])] == pytest.approx(e.maps[0].ravel()[k], abs=1e-6)
     assert mask[0] % 2 == 0 or float(centres[0][0] - 0.5).is_integer()
     for r, c in ((0, 0), (29, 40), (4, 40), (11, 17), (12, 18), (13, 19), (20, 5), (29, 3), (2, 22)):
-        assert large[r, c] == pytest.approx(read(e.maps[0], e.lattice, (r + 0.5, c + 0.5)), abs=1e-5)
+        assert large[r, c] == pytest.approx(read(e.maps[0], e.sample_grid, (r + 0.5, c + 0.5)), abs=1e-5)
 
 
 def test_beyond_the_last_centre_its_value_goes_on() -> None:
@@ -505,7 +505,7 @@ def test_on_the_photo_the_resize_and_the_crop_are_undone() -> None:
     peaks = np.argwhere(large >= np.nanmax(large) - 1e-7)
     assert peaks.mean(axis=0) + 0.5 == pytest.approx([25, 55], abs=0.6)
     for r, c in ((25, 55), (0, 10), (59, 69), (31, 40), (24, 50)):
-        assert large[r, c] == pytest.approx(read(e.maps[0], e.lattice, ((r + 0.5) / 2, (c + 0.5 - 10) / 2)), abs=1e-5)
+        assert large[r, c] == pytest.approx(read(e.maps[0], e.sample_grid, ((r + 0.5) / 2, (c + 0.5 - 10) / 2)), abs=1e-5)
 
 
 def test_saved_and_read_back(small: SmallNet, small_photos: torch.Tensor, tmp_path: Path) -> None:
@@ -514,7 +514,7 @@ def test_saved_and_read_back(small: SmallNet, small_photos: torch.Tensor, tmp_pa
     )
     back = seewhy.Explanation.load(e.save(tmp_path / "x.npz"))
     np.testing.assert_array_equal(back.maps, e.maps)
-    assert back.lattice == e.lattice == Lattice((2.5, 3.0), (3.0, 4.0))
+    assert back.sample_grid == e.sample_grid == SampleGrid((2.5, 3.0), (3.0, 4.0))
     np.testing.assert_array_equal(back.on_input(), e.on_input())
     assert set(back.details) == set(e.details)
     for name, value in e.details.items():

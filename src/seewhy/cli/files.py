@@ -18,7 +18,7 @@ from rich.text import Text
 import seewhy
 from seewhy.cli.options import err
 from seewhy.errors import LayerError, MethodError, OptionError, PhotoError, SeewhyError, TargetError, listed
-from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.photo import PHOTO_SUFFIXES, photos_below
 from seewhy.records import write_whole
 
 _TOGETHER = 16  # photos explained in one go
@@ -31,7 +31,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file() and not _is_ours(p))
+            inside = [photo for photo in photos_below(path) if not _is_ours(photo)]
             if not inside:
                 raise PhotoError(f"There is no photo in the folder '{pattern}' ({listed(PHOTO_SUFFIXES, 20)}).")
             found.extend(inside)

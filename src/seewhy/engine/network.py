@@ -15,14 +15,14 @@ from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
 from seewhy.engine.probe import Run, first_broken, pull_back, run, upto
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.ways import Ways
-from seewhy.errors import GradientError, LayerError, MethodError, ModelError, did_you_mean
+from seewhy.errors import SCORES_ONLY, GradientError, LayerError, MethodError, ModelError, did_you_mean
 from seewhy.records import Layer
 
 Result = TypeVar("Result")
 
 CLOSED = (
-    "This is {}: its inside cannot be watched, so methods that use layers or gradients are not possible. Working now: method="
-    "'occlusion', 'lime', 'rise'. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are unwrapped)."
+    "This is {}: its inside cannot be watched, so methods that use layers or gradients are not possible. Working now: "
+    f"{SCORES_ONLY}. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are unwrapped)."
 )
 # What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
 _MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError)

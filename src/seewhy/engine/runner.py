@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from seewhy.errors import ModelError, OptionError
+from seewhy.errors import ModelError, OptionError, whole_number
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -117,9 +117,7 @@ class Progress:
 def batch_size(asked: int | None, bytes_each: int, device: torch.device, most_on_cpu: int = MOST_ON_CPU) -> int:
     """How many photos go through at once: what was asked for, else what a share of the free memory holds."""
     if asked is not None:
-        if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
-            raise OptionError(f"batch_size={asked!r}: write a whole number above 0.")
-        return asked
+        return whole_number("batch_size", asked)
     most = most_on_cpu if device.type == "cpu" else MOST_ON_GPU
     return max(1, min(most, int(_SHARE * free_memory(device) / max(1, bytes_each))))
 

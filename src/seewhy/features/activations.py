@@ -17,12 +17,11 @@ from seewhy import show
 from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, ModelError, OptionError, RecordError
-from seewhy.features.channels import channel_numbers
+from seewhy.features.channels import channel_numbers, channels_of
 from seewhy.geometry import Array, map_on_photo
 from seewhy.photo import open_picture
-from seewhy.records import Photo, write_whole
+from seewhy.records import Photo, png_bytes, write_whole
 from seewhy.show import layout
 
 if TYPE_CHECKING:
@@ -97,19 +96,17 @@ class Activations:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture (.png) or the numbers (.npz). All or nothing."""
         path = Path(path)
-        buffer = io.BytesIO()
         if path.suffix.lower() == ".png":
-            self.image().save(buffer, "PNG")
-        elif path.suffix.lower() == ".npz":
+            return write_whole(path, png_bytes(self.image()))
+        buffer = io.BytesIO()
+        if path.suffix.lower() == ".npz":
             np.savez_compressed(buffer, values=self.values, layer=np.array(self.layer), model=np.array(self.model))
         else:
             raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of .png, .npz.")
         return write_whole(path, buffer.getvalue())
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.image().save(buffer, "PNG")
-        return buffer.getvalue()
+        return png_bytes(self.image())
 
     def __repr__(self) -> str:
         (count, rows, columns) = self.values.shape
@@ -179,18 +176,10 @@ def _one(clf: Classifier, photo: Any, layer: str | nn.Module | None, size: Any) 
     name = planned.trace.name(step)
     inputs = clf.normalised(pixels)
     value = planned.upto(inputs, step)
-    values = as_channels(value, step, name)[0].float().cpu().numpy()
+    values = channels_of(step, name, value)[0].float().cpu().numpy()
+    values = values[:, None, None] if values.ndim == 1 else values
     check_finite(values, planned, inputs, name)
     return Activations(np.ascontiguousarray(values), name, planned.trace.kind(step), read, clf.name, list(read.notes))
-
-
-def as_channels(value: Any, step: Step, name: str) -> torch.Tensor:
-    """A layer's output as ``(N, C, h, w)``; a row of numbers per photo becomes ``(N, C, 1, 1)``. Raises LayerError."""
-    if step.grid is not None:
-        return step.grid.read(value)
-    if isinstance(value, torch.Tensor) and value.ndim == 2:
-        return value[:, :, None, None]
-    raise LayerError(f"Layer '{name}' gives {tuple(value.shape)}: neither channels with rows and columns nor one row per photo.")
 
 
 def check_finite(values: Array, planned: PlannedNetwork, inputs: torch.Tensor, name: str) -> None:

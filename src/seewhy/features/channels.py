@@ -1,4 +1,4 @@
-"""Which channels of a layer are meant."""
+"""A layer's output as channels, and which of them are meant."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import torch
 
-from seewhy.errors import OptionError
+from seewhy.engine.steps import Step
+from seewhy.errors import LayerError, OptionError
 
 
 def channel_numbers(channels: Any, count: int, layer: str) -> list[int]:
@@ -21,3 +23,13 @@ def channel_numbers(channels: Any, count: int, layer: str) -> list[int]:
         if not 0 <= channel < count:
             raise OptionError(f"Channel {channel} does not exist: layer '{layer}' has {count} channels, 0 to {count - 1}.")
     return [int(channel) for channel in given]
+
+
+def channels_of(step: Step, name: str, output: Any) -> torch.Tensor:
+    """A layer's output as ``(N, C, h, w)``, or ``(N, C)`` where it has no rows and columns. Raises LayerError for other forms."""
+    if isinstance(output, torch.Tensor) and step.grid is not None:
+        return step.grid.read(output)
+    if isinstance(output, torch.Tensor) and output.ndim == 2:
+        return output
+    form = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    raise LayerError(f"Layer '{name}' gives {form}: neither channels with rows and columns nor one row of numbers per photo.")

@@ -22,11 +22,11 @@ from seewhy import show
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import ModelError, OptionError, RecordError
+from seewhy.errors import ModelError, OptionError, RecordError, whole_number
 from seewhy.features import pyramid, robust
 from seewhy.features.objective import Objective
 from seewhy.geometry import Array
-from seewhy.records import Prediction, write_whole
+from seewhy.records import Prediction, png_bytes, write_whole
 from seewhy.show.colour import to_bytes
 from seewhy.show.figures import rows_of
 from seewhy.show.layout import compose
@@ -85,12 +85,11 @@ class Dream:
         path = Path(path)
         if path.suffix.lower() not in (".png", ".npz"):
             raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of .png, .npz.")
-        buffer = io.BytesIO()
         if path.suffix.lower() == ".png":
-            self.image().save(buffer, "PNG")
-        else:
-            record = np.array(json.dumps(self.record(), ensure_ascii=False))
-            np.savez_compressed(buffer, images=self.images, objectives=self.objectives, record=record)
+            return write_whole(path, png_bytes(self.image()))
+        buffer = io.BytesIO()
+        record = np.array(json.dumps(self.record(), ensure_ascii=False))
+        np.savez_compressed(buffer, images=self.images, objectives=self.objectives, record=record)
         return write_whole(path, buffer.getvalue())
 
     def record(self) -> dict[str, Any]:
@@ -189,8 +188,7 @@ class _Asked:
         for name, number, least in (("iterations", self.iterations, 1), ("levels", self.levels, 1), ("seed", self.seed, 0)):
             if number is None and name == "iterations":
                 continue
-            if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
-                raise OptionError(f"{name}={number!r}: write a whole number from {least} up.")
+            whole_number(name, number, least)
         for name, size, above in (("scale", self.scale, 1), ("step", self.step, 0)):
             if isinstance(size, bool) or not isinstance(size, (int, float, np.number)) or not above < size < math.inf:
                 raise OptionError(f"{name}={size!r}: write a number above {above}.")
@@ -267,10 +265,9 @@ class _Run:
     def _show(self) -> None:
         from PIL import Image
 
-        buffer = io.BytesIO()
-        Image.fromarray(to_bytes(255 * self.dream(finished=False).montage())).save(buffer, "PNG")
+        picture = Image.fromarray(to_bytes(255 * self.dream(finished=False).montage()))
         assert self.asked.preview is not None
-        write_whole(Path(self.asked.preview), buffer.getvalue())
+        write_whole(Path(self.asked.preview), png_bytes(picture))
 
     def dream(self, finished: bool) -> Dream:
         """The record of what there is. finished : classify it, too."""

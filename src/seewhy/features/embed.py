@@ -22,8 +22,8 @@ from seewhy.classes import ClassNames
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import LayerError, MethodError, OptionError, RecordError, TargetError, did_you_mean, listed
-from seewhy.features.folder import Source, Watch, checked_count, listing, walk
+from seewhy.errors import LayerError, MethodError, OptionError, RecordError, TargetError, did_you_mean, listed, whole_number
+from seewhy.features.folder import Source, Watch, listing, walk
 from seewhy.geometry import Array
 from seewhy.records import Prediction, write_whole
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-METHODS = ("tsne", "pca")
+ALGORITHMS = ("tsne", "pca")
 POOLS = ("mean", "flatten")
 SPACES = ("points", "features", "pixels")
 COLUMNS = 50  # what PCA leaves for t-SNE
@@ -107,7 +107,7 @@ class Embedding:
             raise OptionError(f"i={i!r}: the {len(self)} photos are numbered 0 to {len(self) - 1}.")
         distances = np.sqrt(((rows - rows[i]).astype(np.float64) ** 2).sum(axis=1))
         order = [int(j) for j in np.argsort(distances, kind="stable") if j != i]
-        return [(j, float(distances[j])) for j in order[: checked_count("k", k)]]
+        return [(j, float(distances[j])) for j in order[: whole_number("k", k)]]
 
     def purity(self, k: int = 5, space: str = "points") -> float:
         """The share of the k nearest neighbours that are of a photo's own class, averaged over the photos; 1 at best.
@@ -121,7 +121,7 @@ class Embedding:
             raise TargetError("Purity needs at least two photos whose class is known.")
         names = np.array([group for group in groups if group is not None])
         rows = self._space(space)[known]
-        near = _nearest(rows, min(checked_count("k", k), len(rows) - 1))  # (n, k)
+        near = _nearest(rows, min(whole_number("k", k), len(rows) - 1))  # (n, k)
         return float((names[near] == names[:, None]).mean())
 
     def nearest(self, k: int, space: str) -> npt.NDArray[np.intp]:
@@ -240,7 +240,7 @@ def embed(
     large, no readable photo, features that are all the same or not finite.
     """
     _check(method, pool, perplexity)
-    (seed, most) = (checked_count("seed", seed, 0), checked_count("most", most))
+    (seed, most) = (whole_number("seed", seed, 0), whole_number("most", most))
     given = listing(photos)
     with random_state(seed), runner.Progress(progress, min(len(given), most), "Embedding") as bar:
         watch = Watch(clf, layer, given)
@@ -334,9 +334,9 @@ class _Kept:
 
 
 def _check(method: str, pool: str, perplexity: float | None) -> None:
-    if method not in METHODS:
-        near = did_you_mean(str(method), METHODS)
-        raise MethodError(f"There is no embedding method {method!r}.{near} Known: {listed(METHODS)}.")
+    if method not in ALGORITHMS:
+        near = did_you_mean(str(method), ALGORITHMS)
+        raise MethodError(f"There is no embedding method {method!r}.{near} Known: {listed(ALGORITHMS)}.")
     if pool not in POOLS:
         raise OptionError(f"pool={pool!r}: write 'mean' or 'flatten'.")
     if perplexity is None:
@@ -394,7 +394,7 @@ def _label_indices(classes: ClassNames, labels: Any, sources: Sequence[Source]) 
     for label, source in zip(labels, sources, strict=True):
         if label not in known:
             try:
-                known[label] = classes.index(int(label) if isinstance(label, np.integer) else label)
+                known[label] = classes.index(label)
             except TargetError as error:
                 raise TargetError(f"Label {label!r} of '{source.name}': {error.line}") from None
     return [known[label] for label in labels]

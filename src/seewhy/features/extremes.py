@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 from dataclasses import dataclass, field
@@ -17,12 +16,12 @@ from torch import nn
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import OptionError, RecordError
+from seewhy.errors import OptionError, RecordError, whole_number
 from seewhy.features.channels import channel_numbers
-from seewhy.features.folder import SCORES, Seen, Watch, checked_count, listing, walk
-from seewhy.features.scatter import spelled
+from seewhy.features.folder import SCORES, Seen, Watch, listing, walk
+from seewhy.features.scatter import readable
 from seewhy.geometry import Array, map_on_photo
-from seewhy.records import Photo, Prediction, write_whole
+from seewhy.records import Photo, Prediction, png_bytes, write_whole
 from seewhy.show import Bar, Panel, Section, gallery, overlay, sheet
 from seewhy.show.colour import limits
 from seewhy.show.overlay import seen_colours
@@ -90,7 +89,7 @@ class Extremes:
                     large = map_on_photo(hit.map, hit.photo.geometry)
                     pixels = overlay(pixels, large, limits=(low, high), signed=signed)
                 said = f"{hit.name}\npredicted: {hit.prediction}"
-                row.append(Panel(f"{word} {place}: {spelled(hit.value)}", pixels, said, bar))
+                row.append(Panel(f"{word} {place}: {readable(hit.value)}", pixels, said, bar))
             rows += [row[start : start + ACROSS] for start in range(0, len(row), ACROSS)]
         return rows
 
@@ -113,9 +112,7 @@ class Extremes:
         path = Path(path)
         kind = path.suffix.lower()
         if kind == ".png":
-            buffer = io.BytesIO()
-            self.image().save(buffer, "PNG")
-            content = buffer.getvalue()
+            content = png_bytes(self.image())
         elif kind == ".html":
             sections = [Section("", "", row) for row in self.panels()]
             content = gallery(self.title, sections, footer=self._footer()).encode()
@@ -142,7 +139,9 @@ class Extremes:
         }
 
     def __repr__(self) -> str:
-        return f"<Extremes {self.title}: {len(self.values)} photos, {spelled(self.values.min())} to {spelled(self.values.max())}>"
+        return (
+            f"<Extremes {self.title}: {len(self.values)} photos, {readable(self.values.min())} to {readable(self.values.max())}>"
+        )
 
 
 def extremes(
@@ -170,13 +169,13 @@ def extremes(
         raise OptionError("A class has no layer: leave layer= out, or write channel= instead of target=.")
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, (int, np.integer))):
         raise OptionError(f"channel={channel!r}: write a whole number, counted from 0.")
-    k = checked_count("k", k)
+    k = whole_number("k", k)
     sources = listing(photos)
     skipped: list[tuple[str, str]] = []
     with random_state(0), runner.Progress(progress, len(sources), "Extremes") as bar:
         watch = Watch(clf, layer if target is None else SCORES, sources)
         names = clf.class_names()
-        which = names.index(_plain(target)) if target is not None else int(channel or 0)
+        which = names.index(target) if target is not None else int(channel or 0)
         ranks: list[float] = []
         values: list[float] = []
         seen_names: list[str] = []
@@ -213,10 +212,6 @@ def extremes(
         model=clf.name,
         preprocessing=clf.describe_input(),
     )
-
-
-def _plain(target: str | int) -> str | int:
-    return int(target) if isinstance(target, np.integer) else target
 
 
 def _values(clf: Classifier, layer: str, seen: Seen, which: int, is_class: bool) -> tuple[list[float], list[float]]:

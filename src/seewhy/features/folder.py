@@ -19,9 +19,9 @@ from seewhy.classifier import Classifier, photo_list
 from seewhy.engine import runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import Step
-from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, PhotoError, SeewhyError, listed
-from seewhy.geometry import Array, Geometry
-from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.errors import LayerError, MethodError, ModelError, OutputError, PhotoError, SeewhyError, listed
+from seewhy.geometry import Array
+from seewhy.photo import PHOTO_SUFFIXES, photos_below
 from seewhy.records import Photo
 from seewhy.show import displayable
 
@@ -80,7 +80,7 @@ def listing(photos: Any) -> list[Source]:
 
 def _from_path(root: Path) -> list[Source]:
     if root.is_dir():
-        found = sorted(_below(root))
+        found = photos_below(root)
         if not found:
             raise PhotoError(f"The folder '{root}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).")
         return [Source(i, path, _printable(path.relative_to(root).as_posix()), path) for i, path in enumerate(found)]
@@ -92,14 +92,6 @@ def _from_path(root: Path) -> list[Source]:
             raise PhotoError(f"No file matches '{root}'.")
         return listing(found)
     raise PhotoError(f"There is no folder '{root}'.")
-
-
-def _below(root: Path) -> Iterator[Path]:
-    """The photos in a folder and in those below it; hidden files and folders are somebody's cache."""
-    for folder, inner, names in os.walk(root):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        paths = (Path(folder) / name for name in names if not name.startswith("."))
-        yield from (path for path in paths if path.suffix.lower() in PHOTO_SUFFIXES)
 
 
 def _name(photo: Any, number: int) -> str:
@@ -264,18 +256,4 @@ def reduced(photo: Photo, longest: int) -> Photo:
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     if size != (height, width):
         pixels = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2.0))
-    (down, across) = (size[0] / photo.geometry.photo[0], size[1] / photo.geometry.photo[1])
-    geometry = Geometry(
-        photo=size,
-        input=photo.geometry.input,
-        rows=(photo.geometry.rows[0] * down, photo.geometry.rows[1] * down),
-        columns=(photo.geometry.columns[0] * across, photo.geometry.columns[1] * across),
-    )
-    return replace(photo, original=pixels, geometry=geometry)
-
-
-def checked_count(name: str, value: Any, least: int = 1) -> int:
-    """A whole number. Raises OptionError for anything else, or for less than ``least``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise OptionError(f"{name}={value!r}: write a whole number, {least} or more.")
-    return int(value)
+    return replace(photo, original=pixels, geometry=photo.geometry.at_size(size))

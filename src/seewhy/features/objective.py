@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -16,11 +15,10 @@ from seewhy.engine import runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import Step
 from seewhy.errors import GradientError, LayerError, ModelError, OptionError
-from seewhy.features.channels import channel_numbers
+from seewhy.features.channels import channel_numbers, channels_of
 
 Size = tuple[int, int]
 
-MOST_ON_CPU = 8  # pictures at once; a backward pass keeps every activation, and more is no faster
 FELT = 1e-4  # of the largest value: a smaller change is rounding
 TRIALS = 2  # pictures of noise on which a receptive field is measured
 
@@ -69,13 +67,7 @@ class Objective:
             given = clf.head.gives_probabilities(rows_of_scores)
             return cls(clf, planned, None, None, size, count, given, before=_before_the_last_relu(planned, count))
         name = planned.trace.name(step)
-        values = _channels_of(step, output)
-        if values is None:
-            raise LayerError(
-                f"Layer '{name}' gives {step.shape}: neither channels with rows and columns nor one number per channel. Usable "
-                f"layers, best first: {planned.best_layers()}."
-            )
-        return cls(clf, planned, step, name, size, values.shape[1], False)
+        return cls(clf, planned, step, name, size, channels_of(step, name, output).shape[1], False)
 
     @property
     def size(self) -> Size:
@@ -96,8 +88,7 @@ class Objective:
         given = list(channels) if many else [channels]
         if channels is None or not given:
             raise OptionError(f"channels= is missing: name classes to dream of, or give their numbers, 0 to {self.count - 1}.")
-        names = self.clf.class_names()
-        return [names.index(int(one) if isinstance(one, np.integer) else one) for one in given]
+        return [self.clf.class_names().index(one) for one in given]
 
     def name(self, channel: int) -> str:
         """The class's name, or "features.3 channel 7"."""
@@ -115,8 +106,7 @@ class Objective:
                 return value
             tiny = torch.finfo(rows.dtype).tiny
             return value - (rows.clamp_min(tiny).log() if self.given else rows).mean(1)
-        found = _channels_of(self.step, output)
-        assert found is not None
+        found = channels_of(self.step, self.layer or "", output)
         picked = found[torch.arange(len(found), device=found.device), channels]  # (N, ...)
         return picked.float().flatten(1).mean(1) if picked.ndim > 1 else picked.float()
 
@@ -161,7 +151,7 @@ class Objective:
         steps = trace.steps if trace is not None else ()
         kept = sum(math.prod(step.shape) for step in steps if self.step is None or step.number <= self.step.number)
         part = math.prod(pixels.shape[2:]) / math.prod(self.size)
-        return runner.batch_size(None, int(2 * 4 * kept * part), self.clf.device, MOST_ON_CPU)
+        return runner.batch_size(None, int(2 * 4 * kept * part), self.clf.device, runner.MOST_BACKWARD)
 
     # -- where to begin -------------------------------------------------------------------------------------------------
 
@@ -240,12 +230,3 @@ def _before_the_last_relu(planned: PlannedNetwork, count: int) -> Step | None:
         return None
     found = trace.steps[step.inputs[0]]
     return found if found.grid is not None and found.grid.channels == count else None
-
-
-def _channels_of(step: Step, output: Any) -> torch.Tensor | None:
-    """A layer's output as ``(N, channels, ...)``; None where it has no channels."""
-    if not isinstance(output, torch.Tensor):
-        return None
-    if step.grid is not None:
-        return step.grid.read(output)
-    return output if output.ndim == 2 else None

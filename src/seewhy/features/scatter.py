@@ -202,7 +202,7 @@ def _draw(embedding: Embedding, axes: Any) -> None:
         text.set_text(name)
 
 
-def spelled(value: float) -> str:
+def readable(value: float) -> str:
     """A number with three digits, large ones in full."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
@@ -227,7 +227,7 @@ def neighbour_picture(embedding: Embedding, i: int, k: int = 5) -> Image.Image:
         where = f"nearest at {embedding.layer}:" if space == "features" else "nearest in 16×16 pixels:"
         row = [Panel(_short(embedding.names[i], 30), first, f"{verdict(embedding, i)}\n{where}")]
         for j, distance in embedding.neighbours(i, k, space):
-            said = f"{verdict(embedding, j)}\ndistance {spelled(distance)}"
+            said = f"{verdict(embedding, j)}\ndistance {readable(distance)}"
             row.append(Panel(_short(embedding.names[j], 30), _photo(embedding, j), said))
         rows.append(row)
     return sheet(rows, footer=f"{heading(embedding)}. Distances are Euclidean; those of the two rows have different units.")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +20,7 @@ from seewhy.geometry import map_on_photo
 from seewhy.records import Explanation, Photo
 from seewhy.show import overlay
 from seewhy.show.colour import limits
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from seewhy.show.html import environment, jpeg_uri
 
 MOST_EXPLAINED = 300  # about 10 MB of pictures
 MOST_LISTED = 60  # misclassified photos below the plot
@@ -55,7 +51,7 @@ def page(
     explained, unread = ({}, 0) if clf is None else _explained(embedding, clf, method, photos, settings)
     script = (_HERE / "templates" / "scatter.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    thumbs = [_jpeg(thumbnail) for thumbnail in embedding.thumbnails]
+    thumbs = [jpeg_uri(thumbnail, 80) for thumbnail in embedding.thumbnails]
     wrong = [int(i) for i in np.flatnonzero(embedding.wrong)]
     (places, height) = _places(embedding.points)
     notes = [caption(embedding)]
@@ -64,7 +60,7 @@ def page(
         notes.append(f"Explanations are in for {len(explained)} of {len(embedding)} photos, misclassified ones first{left}.")
     none = "No explanation is in the page for this photo." if clf is not None else "The page was saved without explanations."
     return (
-        _environment()
+        environment(_HERE / "templates")
         .get_template("scatter.html")
         .render(
             title=title or heading(embedding),
@@ -189,35 +185,12 @@ def _explained(
 def _pictures(explanation: Explanation, predicted: int, wrong: bool) -> list[dict[str, str]]:
     """One overlay for each target, all on one colour scale."""
     photo = reduced(explanation.photo, LONGEST)
-    maps = map_on_photo(explanation.maps, photo.geometry, lattice=explanation.lattice)
+    maps = map_on_photo(explanation.maps, photo.geometry, sample_grid=explanation.sample_grid)
     ranges = limits(list(maps), signed=explanation.signed)
     notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in explanation.notes)
     made = []
     for target, values, span in zip(explanation.targets, maps, ranges, strict=True):
         pixels = overlay(photo.original, values, limits=span, signed=explanation.signed)
         which = "" if not wrong else ", the prediction" if target.index == predicted else ", the true class"
-        made.append({"title": f"What speaks for {target}{which}: {explanation.method}.{notes}", "picture": _jpeg(pixels, 82)})
+        made.append({"title": f"What speaks for {target}{which}: {explanation.method}.{notes}", "picture": jpeg_uri(pixels, 82)})
     return made
-
-
-def _jpeg(pixels: npt.NDArray[np.uint8], quality: int = 80) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    from seewhy import show
-
-    return Environment(
-        loader=FileSystemLoader([_HERE / "templates", Path(show.__file__).parent / "templates"]),
-        autoescape=True,  # file and class names may hold anything
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -6,17 +6,17 @@ import contextlib
 import functools
 import threading
 import time
-from abc import abstractmethod
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from seewhy.engine.relu_rules import ReluRule
+from seewhy.engine.steps import Step
 from seewhy.engine.sweep import Spent
-from seewhy.errors import GradientError, MethodError, ModelError, OptionError
+from seewhy.errors import SCORES_ONLY, GradientError, MethodError, ModelError
 from seewhy.geometry import Array
 from seewhy.methods.base import Heat, Method, Subject, output_gradients, with_values
 from seewhy.records import Target
@@ -50,14 +50,16 @@ class BackpropMethod(Method):
     """
 
     relu_rule: ClassVar[str] = "plain"
+    caveat: ClassVar[str] = ""  # said under every map
     backward: ClassVar[bool] = True
 
     signed: bool = True
     score: str = field(default="logit", metadata={"choices": ("logit", "probability", "log_odds")})
 
-    @abstractmethod
     def attribute(self, descent: Descent) -> Attributed:
-        """The method's equation."""
+        """The method's equation; here what arrives at the photos under the method's rule."""
+        photos = len(descent.pixels)
+        return Attributed(descent.at_photos(), [[self.caveat] if self.caveat else []] * photos, [{}] * photos)
 
     def unit(self, score: str, of_bytes: bool) -> str:
         """What the map's numbers are: score is the value's own unit, of_bytes says that pixels are 0 to 255."""
@@ -131,6 +133,7 @@ class Descent:
         self.targets: list[list[Target]] = []
         self.forward = self.backward = 0.0
         self._spent = Spent(subject.budget)
+        self.interrupted = False
 
     def at_photos(self) -> torch.Tensor:
         """The gradients at the photos themselves, ``(K, N, C, H, W)``."""
@@ -183,8 +186,6 @@ class Descent:
             self.interrupted = True
         return total / done, done
 
-    interrupted = False
-
     def sketch(self, raw: torch.Tensor) -> Heat:
         """The heat of what there is so far."""
         return self.method.made(self, Attributed(raw, [[]], [{}], partial=True))
@@ -232,26 +233,16 @@ class Descent:
             raise GradientError(
                 f"{self.method.name} needs a gradient, but the score for '{self.targets[0][0].name}' is cut off from the photo: "
                 f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self.planned.name}, or use "
-                "a method that needs none: method='occlusion', 'lime' or 'rise'."
+                f"a method that needs none: {SCORES_ONLY}."
             )
         return torch.stack([clf.pixel_gradient(pixels, one) for one in pulled]), values
 
 
-def _no_relu(method: BackpropMethod, steps: Any) -> str:
+def _no_relu(method: BackpropMethod, steps: Sequence[Step]) -> str:
     """What the network has instead of ReLUs."""
-    counts: dict[str, int] = {}
-    for step in steps:
-        if step.is_activation:
-            counts[step.op.strip("_")] = counts.get(step.op.strip("_"), 0) + 1
+    counts = Counter(step.op.strip("_") for step in steps if step.is_activation)
     has = f" ({', '.join(f'{count} {op}' for op, count in counts.items())})" if counts else ""
     return (
         f"{method.title} changes ReLU and ReLU6; this model has none{has}. The result would be the plain gradient, so I stopped. "
         f"Use method={OTHERS}."
     )
-
-
-def whole_number(name: str, value: Any) -> int:
-    """A setting that counts something. Raises OptionError."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise OptionError(f"{name}={value!r}: write a whole number above 0.")
-    return int(value)

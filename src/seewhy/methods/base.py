@@ -21,7 +21,7 @@ from seewhy.engine.probe import Run, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, TargetError
-from seewhy.geometry import Array, Lattice
+from seewhy.geometry import Array, SampleGrid
 from seewhy.head import describe
 from seewhy.records import Target
 from seewhy.targets import Chosen, Wish, choose
@@ -47,7 +47,7 @@ class Heat:
     forward: float
     backward: float
     partial: bool = False
-    lattice: Lattice | None = None
+    sample_grid: SampleGrid | None = None
     raw: list[Array] | None = None
 
 
@@ -212,7 +212,7 @@ class FeatureMethod(Method):
         notes = []
         for maps_of_photo, row in zip(maps, targets, strict=True):
             empty = [note for heat, target in zip(maps_of_photo, row, strict=False) for note in empty_notes(heat, target, layer)]
-            cure = ["relu=False shows what speaks against the class"] if empty and self.relu else []
+            cure = [f"method='{self.name}', relu=False shows what speaks against the class"] if empty and self.relu else []
             notes.append([*empty, *cure, *caveat])
         return notes
 

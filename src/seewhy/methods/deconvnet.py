@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+from seewhy.methods.backprop import BackpropMethod
 from seewhy.methods.guided_backprop import CAVEAT
 
 
@@ -25,8 +25,4 @@ class Deconvnet(BackpropMethod):
     source: ClassVar[str] = "Zeiler and Fergus 2014, arXiv:1311.2901"
     cost: ClassVar[str] = "1 forward pass and 1 backward pass per class"
     relu_rule: ClassVar[str] = "deconvnet"
-
-    def attribute(self, descent: Descent) -> Attributed:
-        """What arrives at the photos under the rule."""
-        photos = len(descent.pixels)
-        return Attributed(descent.at_photos(), [[CAVEAT.format(self.title)]] * photos, [{}] * photos)
+    caveat: ClassVar[str] = CAVEAT.format("Deconvnet")

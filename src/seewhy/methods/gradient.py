@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+from seewhy.methods.backprop import BackpropMethod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,3 @@ class Gradient(BackpropMethod):
     cost: ClassVar[str] = "1 forward pass and 1 backward pass per class"
 
     signed: bool = False
-
-    def attribute(self, descent: Descent) -> Attributed:
-        """The gradients at the photos."""
-        photos = len(descent.pixels)
-        return Attributed(descent.at_photos(), [[]] * photos, [{}] * photos)

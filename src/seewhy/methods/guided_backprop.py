@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+from seewhy.methods.backprop import BackpropMethod
 
 CAVEAT = "{} follows the photo's edges more than the network's weights: read it as texture, not as proof of what decided"
 
@@ -28,8 +28,4 @@ class GuidedBackprop(BackpropMethod):
     source: ClassVar[str] = "Springenberg et al. 2015, arXiv:1412.6806"
     cost: ClassVar[str] = "1 forward pass and 1 backward pass per class"
     relu_rule: ClassVar[str] = "guided"
-
-    def attribute(self, descent: Descent) -> Attributed:
-        """What arrives at the photos under the rule."""
-        photos = len(descent.pixels)
-        return Attributed(descent.at_photos(), [[CAVEAT.format(self.title)]] * photos, [{}] * photos)
+    caveat: ClassVar[str] = CAVEAT.format("Guided backprop")

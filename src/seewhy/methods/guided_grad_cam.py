@@ -33,6 +33,7 @@ class GuidedGradCam(BackpropMethod):
     source: ClassVar[str] = "Selvaraju et al. 2017, arXiv:1610.02391"
     cost: ClassVar[str] = "2 forward passes and 1 to 2 backward passes per class"
     relu_rule: ClassVar[str] = "guided"
+    caveat: ClassVar[str] = CAVEAT.format("Guided backprop")
 
     layer: str | nn.Module | None = None
     upsample: str = field(default="bicubic", metadata={"choices": UPSAMPLINGS})
@@ -45,8 +46,7 @@ class GuidedGradCam(BackpropMethod):
         large = np.zeros((*raw.shape[:2], *size), np.float32)  # (K, N, H, W)
         for n, maps in enumerate(cam.maps):
             large[: len(maps), n] = resize_map(maps, size, self.upsample)
-        cure = "relu=False shows"  # which this method has not
-        notes = [[*(note for note in said if not note.startswith(cure)), CAVEAT.format("Guided backprop")] for said in cam.notes]
+        notes = [[*said, self.caveat] for said in cam.notes]
         details = [{"grad_cam": maps} for maps in cam.maps]
         weights = torch.from_numpy(large).to(raw)[:, :, None]
         return Attributed(raw * weights, notes, details, layer=cam.layer, forward=cam.forward, backward=cam.backward)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seewhy.errors import OptionError
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent, whole_number
+from seewhy.errors import OptionError, whole_number
+from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
 from seewhy.methods.fills import FILLS, fill_image
 
 FIRST, MOST = 64, 1024  # steps

@@ -12,7 +12,7 @@ import torch
 from seewhy.engine.incremental import Places, Size
 from seewhy.engine.sweep import Copies, Which
 from seewhy.errors import OptionError
-from seewhy.geometry import Array, Lattice
+from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.anytime import CoarseToFine
 from seewhy.methods.base import Heat
 from seewhy.methods.perturbation import PerturbationMethod, Study
@@ -30,6 +30,8 @@ class Occlusion(PerturbationMethod):
     fill : what the mask shows: None (the photo's mean of each channel), a number or one per channel, "black", "blur", "noise".
     reduce : "center": one value per mask, at its centre. "average": one value per pixel, the mean over the masks that cover it;
         masks begin in the corner and the last ones are cut off.
+    align : "centers": values are drawn where their masks lay. "image": the map is enlarged as if it covered the photo evenly, as
+        other tools do; with the defaults that moves values by up to ten pixels.
     """
 
     name: ClassVar[str] = "occlusion"
@@ -50,6 +52,7 @@ class Occlusion(PerturbationMethod):
     clip: bool = True
     fill: Any = None
     reduce: str = field(default="center", metadata={"choices": ("center", "average")})
+    align: str = field(default="centers", metadata={"choices": ("centers", "image")})
 
     def explore(self, study: Study) -> Heat:
         """Coarse masks first, so that there is a map of the whole photo whenever it is stopped."""
@@ -102,7 +105,7 @@ class Occlusion(PerturbationMethod):
             notes=notes,
             details=details,
             partial=partial,
-            lattice=masks.lattice if self.reduce == "center" else None,
+            sample_grid=masks.sample_grid if (self.reduce, self.align) == ("center", "centers") else None,
         )
 
 
@@ -116,7 +119,7 @@ class _Masks(Copies):
     grid: Size
     tops: npt.NDArray[np.int64]
     lefts: npt.NDArray[np.int64]
-    lattice: Lattice
+    sample_grid: SampleGrid
 
     @classmethod
     def of(cls, photo: Size, mask_size: Any, stride: Any, clip: bool, reduce: str) -> _Masks:
@@ -142,7 +145,7 @@ class _Masks(Copies):
             starts.append(first + s * np.arange(count, dtype=np.int64))
             axes.append((first + mask / 2, float(s)))
         (tops, lefts) = (grid.ravel() for grid in np.meshgrid(*starts, indexing="ij"))
-        return cls(photo, size, step, (len(starts[0]), len(starts[1])), tops, lefts, Lattice(*axes))
+        return cls(photo, size, step, (len(starts[0]), len(starts[1])), tops, lefts, SampleGrid(*axes))
 
     @property
     def count(self) -> int:

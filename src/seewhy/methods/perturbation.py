@@ -13,7 +13,7 @@ from torch import nn
 
 from seewhy.engine.sweep import Copies, Spent, Sweep, Which
 from seewhy.errors import OptionError, OutputError, TargetError
-from seewhy.geometry import Array, Lattice
+from seewhy.geometry import Array, SampleGrid
 from seewhy.head import describe
 from seewhy.methods.base import Heat, Method, Subject, with_values
 from seewhy.methods.fills import fill_image
@@ -169,7 +169,7 @@ class Study:
         notes: list[str] | None = None,
         details: dict[str, Any] | None = None,
         partial: bool = False,
-        lattice: Lattice | None = None,
+        sample_grid: SampleGrid | None = None,
         units: str = "{}",
         layer: str | None = None,
     ) -> Heat:
@@ -196,7 +196,7 @@ class Study:
             forward=float(self._sweep.spent.passes),
             backward=0.0,
             partial=partial,
-            lattice=lattice,
+            sample_grid=sample_grid,
         )
 
     def flat_notes(self, maps: Array, cure: str) -> list[str]:

@@ -12,7 +12,7 @@ import torch
 
 from seewhy.engine.incremental import Places, Size
 from seewhy.engine.sweep import Copies, Which
-from seewhy.errors import OptionError
+from seewhy.errors import OptionError, whole_number
 from seewhy.geometry import Array
 from seewhy.methods.base import Heat
 from seewhy.methods.perturbation import PerturbationMethod, Study
@@ -102,10 +102,8 @@ class _SoftMasks(Copies):
     """Random grids of on and off, enlarged bilinearly and cut out at a random offset within one cell."""
 
     def __init__(self, photo: Size, count: int, grid: int, keep: float, seed: int) -> None:
-        for name, value in (("masks", count), ("grid", grid)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < (2 if name == "masks" else 1):
-                least = "of at least 2" if name == "masks" else "above 0"
-                raise OptionError(f"{name}={value!r}: write a whole number {least}.")
+        whole_number("masks", count, 2)
+        whole_number("grid", grid)
         if isinstance(keep, bool) or not isinstance(keep, (int, float, np.number)) or not 0 < keep < 1:
             raise OptionError(f"keep={keep!r}: write a share between 0 and 1.")
         if grid > min(photo):

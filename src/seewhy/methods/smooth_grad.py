@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from seewhy.errors import OptionError
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent, whole_number
+from seewhy.errors import OptionError, whole_number
+from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from seewhy.errors import OptionError
 from seewhy.records import Explanation
-from seewhy.show.colour import to_bytes
+from seewhy.show.colour import Pixels, to_bytes
 from seewhy.show.figures import ACROSS, WIDE, provenance
 from seewhy.show.panel import Bar, Panel, panels
 
@@ -55,13 +55,13 @@ def page(explanations: Sequence[Explanation], title: str | None = None, **look: 
     if title is None:
         title = f"Why “{explanations[0].targets[0].name}”?" if len(explanations) == 1 else "Why?"
     items = [_item(explanation, look) for explanation in explanations]
-    return _environment().get_template("page.html").render(title=title, items=items)
+    return environment().get_template("page.html").render(title=title, items=items)
 
 
 def snippet(explanation: Explanation, **look: Any) -> str:
     """The panels side by side for a notebook cell: no page around them, styles on the elements alone."""
     shots = _row(panels(explanation, **look))
-    return _environment().get_template("snippet.html").render(shots=shots, provenance=provenance(explanation))
+    return environment().get_template("snippet.html").render(shots=shots, provenance=provenance(explanation))
 
 
 def gallery(title: str, sections: Sequence[Section], lead: str = "", footer: str = "") -> str:
@@ -78,16 +78,17 @@ def gallery(title: str, sections: Sequence[Section], lead: str = "", footer: str
         }
         for section in sections
     ]
-    template = _environment().get_template("gallery.html")
+    template = environment().get_template("gallery.html")
     return template.render(title=title, lead=_paragraphs(lead), sections=told, footer=footer)
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
+@lru_cache(maxsize=4)
+def environment(*folders: Path) -> Environment:
+    """What renders the templates: those of ``folders``, and ours, which they may extend."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader([*folders, Path(__file__).parent / "templates"]),
         autoescape=True,  # class names come from files: they may hold anything
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -155,10 +156,21 @@ def _data_uri(panel: Panel) -> str:
     picture = Image.fromarray(panel.pixels)
     if panel.pixels.shape[0] * panel.pixels.shape[1] <= SMALL:
         picture.save(buffer, "PNG")
-        kind = "png"
-    else:
-        picture.save(buffer, "JPEG", quality=90, subsampling=0)
-        kind = "jpeg"
+        return _uri("png", buffer)
+    picture.save(buffer, "JPEG", quality=90, subsampling=0)
+    return _uri("jpeg", buffer)
+
+
+def jpeg_uri(pixels: Pixels, quality: int) -> str:
+    """A picture inside a page that holds very many: small above all."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return _uri("jpeg", buffer)
+
+
+def _uri(kind: str, buffer: io.BytesIO) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from seewhy.geometry import Geometry
 from seewhy.records import Explanation, Photo
 from seewhy.show import colour
 from seewhy.show.colour import Floats, Pixels
@@ -125,15 +124,7 @@ def _for_display(photo: Photo) -> Photo:
     if scale != 1:
         how = Image.Resampling.NEAREST if max(height, width) <= BLOCKY else Image.Resampling.LANCZOS
         pixels = np.asarray(Image.fromarray(pixels).resize((new_width, new_height), how))
-    geometry = photo.geometry
-    (row_scale, column_scale) = (new_height / height, new_width / width)
-    resized = Geometry(
-        photo=(new_height, new_width),
-        input=geometry.input,
-        rows=(geometry.rows[0] * row_scale, geometry.rows[1] * row_scale),
-        columns=(geometry.columns[0] * column_scale, geometry.columns[1] * column_scale),
-    )
-    return replace(photo, original=pixels, geometry=resized)
+    return replace(photo, original=pixels, geometry=photo.geometry.at_size((new_height, new_width)))
 
 
 def _notes(explanation: Explanation) -> tuple[list[list[str]], list[str]]:
