@@ -67,9 +67,9 @@ def replay(table: Table, budget: int, seed: int) -> tuple[float, float, float]:
     """Stated and real mean error of the map after ``budget`` masks, and its correlation with the truth."""
     plan = CoarseToFine(table.shape, 1, seed)
     for order in plan.orders():
-        order = order[: budget - plan.done]
+        order = order[: budget - plan.reached]
         plan.put(order, table.ravel()[order][:, None])
-        if plan.done >= budget:
+        if plan.reached >= budget:
             break
     made = plan.values()[0]
     return float(plan.error()[0]), float(np.abs(made - table).mean()), float(np.corrcoef(made.ravel(), table.ravel())[0, 1])

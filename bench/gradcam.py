@@ -77,7 +77,7 @@ def _row(name: str, network: nn.Module, batch: int, repeats: int, device: str) -
     photos = torch.randn(batch, 3, 224, 224, generator=torch.Generator().manual_seed(1)).to(device)
     clf = seewhy.Classifier(network, preprocess=None)
     given = photos[0] if batch == 1 else photos
-    planned = clf.planned(photos)
+    planned = clf.executor.planned(photos)
     indices = clf.scores(photos).argmax(axis=1).tolist()
 
     def plain() -> None:

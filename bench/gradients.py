@@ -70,7 +70,7 @@ def _network(name: str) -> nn.Module:
 def _trained() -> tuple[seewhy.Classifier, torch.Tensor]:
     """A trained network, which random ones are too linear to stand for, and a photo as its own input ``(1, C, H, W)``."""
     (clf, photos) = subjects(quick=True)
-    inputs = clf.normalised(clf.inputs([clf.read(photos[1])]))
+    inputs = clf.executor.network_inputs(clf.executor.pixels([clf.read(photos[1])]))
     trained = seewhy.Classifier(clf.network)
     trained.name = clf.name
     return trained, inputs

@@ -93,7 +93,7 @@ class Subject:
         self.photo = random_photo()
         self.clf = seewhy.Classifier(self.network, preprocess=None)
         self.index = int(self.clf.scores(self.photo).argmax())
-        self.planned = self.clf.planned(self.photo[None])
+        self.planned = self.clf.executor.planned(self.photo[None])
 
     @cached_property
     def fast(self) -> seewhy.Classifier:

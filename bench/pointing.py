@@ -101,7 +101,7 @@ def captum_heat(clf: seewhy.Classifier, explanation: seewhy.Explanation) -> npt.
     """captum's Grad-CAM of the same pixels, class and layer, laid on the photo as seewhy lays its own."""
     from captum.attr import LayerGradCam
 
-    inputs = clf.normalise(clf.inputs([explanation.photo])).requires_grad_()
+    inputs = clf.executor.normalise(clf.executor.pixels([explanation.photo])).requires_grad_()
     method = LayerGradCam(clf.network, clf.network.get_submodule(clf.feature_layer))
     heat = method.attribute(inputs, target=explanation.targets[0].index, relu_attributions=True)
     laid: npt.NDArray[np.float32] = replace(explanation, maps=heat.detach().numpy()[0]).on_photo()[0]

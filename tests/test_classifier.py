@@ -162,7 +162,7 @@ def test_of_a_list_a_list(small: SmallNet) -> None:
 def test_wrong_k(k: Any) -> None:
     clf = Classifier(Fixed(0.0, 1.0), Preprocess(size=8))
     said = message(OptionError, lambda: clf.classify(PHOTOS[0], k=k))
-    assert said == f"k={k!r}: write how many classes, a whole number above 0."
+    assert said == f"k={k!r}: write a whole number above 0."
 
 
 # -- heads and outputs --------------------------------------------------------------------------------------------------
@@ -184,10 +184,10 @@ def test_heads() -> None:
 def test_probabilities_are_not_softmaxed_again() -> None:
     clf = Classifier(Fixed(0.7, 0.2, 0.1), Preprocess(8))
     np.testing.assert_allclose(clf.scores(PHOTOS[0]), [[0.7, 0.2, 0.1]], atol=1e-6)
-    assert clf.returns_probabilities
+    assert clf.executor.planned().head(clf.head).probabilities
     logits = Classifier(Fixed(0.7, 0.2, 0.2), Preprocess(8))
     assert not np.allclose(logits.scores(PHOTOS[0]), [[0.7, 0.2, 0.2]])
-    assert not logits.returns_probabilities
+    assert not logits.executor.planned().head(logits.head).probabilities
 
 
 def test_one_output_wants_a_head() -> None:
@@ -652,11 +652,11 @@ def test_a_change_is_seen(small: SmallNet, change: Callable[[SmallNet], None]) -
 def test_without_a_change_the_plan_is_kept(small: SmallNet) -> None:
     clf = Classifier(small, Preprocess(size=24))
     clf.scores(PHOTOS[0])
-    plan = clf.planned()
+    plan = clf.executor.planned()
     small.train()
     clf.scores(PHOTOS)
     clf.layers(PHOTOS[0])
-    assert clf.planned() is plan, "train or eval mode is no change"
+    assert clf.executor.planned() is plan, "train or eval mode is no change"
     assert small.training
 
 
@@ -668,7 +668,7 @@ def test_hooks_of_the_person_stay_and_are_run(small: SmallNet) -> None:
     expected = by_hand(small, inputs_of(PHOTOS))
     np.testing.assert_allclose(doubled, expected, atol=1e-5 * np.abs(expected).max())
     assert not np.allclose(doubled, before, atol=1e-3)
-    assert clf.planned().plan.words == "the network as it is (it has hooks of its own, or cannot be copied)"
+    assert clf.executor.planned().plan.description == "the network as it is (it has hooks of its own, or cannot be copied)"
     assert list(small.features._forward_hooks) == [handle.id]
     handle.remove()
     np.testing.assert_allclose(clf.logits(PHOTOS), before, atol=1e-6)

@@ -202,7 +202,7 @@ def test_a_table_of_answers(run, photos: Path) -> None:
         (("explain", "photos/a.png", "--no-such-flag"), "No such option: --no-such-flag"),
         (("explain",), "Missing argument"),
         (("classify", "photos/a.png", "-o", "x.png"), "-o x.png: a table is written as .csv or .json."),
-        (("classify", "photos/a.png", "-k", "0"), "k=0: write how many classes"),
+        (("classify", "photos/a.png", "-k", "0"), "k=0: write a whole number above 0"),
         (("paint",), "No such command 'paint'."),
     ],
 )

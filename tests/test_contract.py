@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,6 @@ from small_nets import Planted, SmallNet, assert_same_state, state_of
 from torch import nn
 
 import seewhy
-from seewhy.errors import SCORES_ONLY
 from seewhy.methods import Method
 
 METHODS = sorted(seewhy.METHODS)
@@ -62,14 +63,133 @@ def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, plan
         assert np.clip(heat, 0, None)[square].sum() >= 0.99 * np.clip(heat, 0, None).sum()
 
 
-def test_the_messages_name_the_methods_that_need_scores_only(method: str) -> None:
-    function = seewhy.Classifier(lambda x: x.mean(dim=(2, 3)))
-    named = f"'{method}'" in SCORES_ONLY
-    if named:
-        assert seewhy.explain(function, torch.rand(3, 12, 12), method=method).maps.size
-    else:
-        with pytest.raises(seewhy.SeewhyError, match="This is a function: its inside cannot be watched"):
-            seewhy.explain(function, torch.rand(3, 12, 12), method=method)
+def test_what_cannot_be_watched_inside_is_told_which_methods_work(method: str, small: SmallNet) -> None:
+    photo = torch.rand(3, 16, 24)
+    scripted = torch.jit.trace(small.eval(), photo[None])
+    for network, kind in ((lambda x: x.mean(dim=(2, 3)), "a function"), (scripted, "TorchScript")):
+        clf = seewhy.Classifier(network)
+        visible = ["scores"] if kind == "a function" else ["scores", "gradients"]
+        working = [name for name, known in seewhy.METHODS.items() if known.needs.value in visible]
+        if method in working:
+            assert seewhy.explain(clf, photo, method=method).maps.size
+            continue
+        with pytest.raises(seewhy.SeewhyError) as error:
+            seewhy.explain(clf, photo, method=method)
+        assert error.value.line.startswith(f"This is {kind}: its inside cannot be watched")
+        sentence = error.value.line.partition("Working now: method=")[2].partition(".")[0]
+        assert sentence.replace(" or ", ", ").split(", ") == [repr(name) for name in working]
+
+
+# What a network may return for N photos, and the head that reads it. The one logit is class 1 of the table of four minus class 0.
+OUTPUTS: dict[str, tuple[Callable[[torch.Tensor], Any], str, str | None]] = {
+    "(N, K)": (lambda z: z, "softmax", None),
+    "(N, 1)": (lambda z: z[:, 1:2] - z[:, :1], "binary", None),
+    "(N,) by squeeze(1)": (lambda z: (z[:, 1:2] - z[:, :1]).squeeze(1), "binary", None),
+    "(N,) by [:, 0]": (lambda z: (z[:, 1:2] - z[:, :1])[:, 0], "binary", None),
+    "(N,) by view(-1)": (lambda z: (z[:, 1:2] - z[:, :1]).view(-1), "binary", None),
+    "a bare number for one photo": (lambda z: (z[:, 1:2] - z[:, :1]).squeeze(), "binary", None),
+    "a dict": (lambda z: {"main": z, "aux": 2 * z}, "softmax", "main"),
+    "a tuple": (lambda z: (z, 2 * z), "softmax", 0),
+    "one sigmoid": (lambda z: (z[:, 1:2] - z[:, :1]).sigmoid(), "binary", None),
+    "one sigmoid, (N,)": (lambda z: (z[:, 1:2] - z[:, :1]).sigmoid().squeeze(1), "binary", None),
+    "many sigmoids": (lambda z: torch.sigmoid(z), "sigmoid", None),
+    "a softmax": (lambda z: z.softmax(1), "softmax", None),
+}
+
+
+class Returning(nn.Module):
+    """SmallNet, whose logits are returned in another form."""
+
+    def __init__(self, form: Callable[[torch.Tensor], Any]) -> None:
+        super().__init__()
+        self.inner = SmallNet()
+        self.form = form
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.form(self.inner(x))
+
+
+class OneLogit(SmallNet):
+    """SmallNet with one logit from a dense layer of its own, so that its head is linear, too."""
+
+    def __init__(self, form: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        with torch.no_grad():
+            (weight, bias) = (self.fc.weight[1:2] - self.fc.weight[:1], self.fc.bias[1:2] - self.fc.bias[:1])
+            self.fc = nn.Linear(weight.shape[1], 1)
+            self.fc.weight.copy_(weight)
+            self.fc.bias.copy_(bias)
+        self.form = form
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.form(super().forward(x))
+
+
+FEW: dict[str, dict[str, Any]] = {  # enough to compare, and quick
+    "lime": {"features": 4, "samples": 16, "segments": "grid", "model": "linear"},
+    "rise": {"masks": 40},
+    "integrated_gradients": {"steps": 8},
+    "smooth_grad": {"samples": 4},
+}
+
+
+@pytest.mark.parametrize("form", OUTPUTS)
+@pytest.mark.parametrize("photos", [1, 2])
+def test_every_form_of_output_gives_the_map_of_the_plain_one(
+    method: str, form: str, photos: int, small_photos: torch.Tensor
+) -> None:
+    (convert, head, output) = OUTPUTS[form]
+    clf = seewhy.Classifier(Returning(convert), head=head, output=output)
+    plain = seewhy.Classifier(Returning(OUTPUTS["(N, 1)" if head == "binary" else "(N, K)"][0]), head=head)
+    if method == "cam" and head == "binary":  # a difference of two logits is no dense layer's output
+        (clf, plain) = (seewhy.Classifier(OneLogit(f), head=head) for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
+    batch = list(small_photos[:photos])
+    settings = FEW.get(method, {}) | {"score": "logit"} * (method != "cam")
+    explanations = seewhy.explain(clf, batch, method=method, target=1, **settings)
+    expected = seewhy.explain(plain, batch, method=method, target=1, **settings)
+    for e, reference in zip(explanations, expected, strict=True):
+        scale = float(np.abs(reference.maps).max())
+        # A softmax's logits are known up to a number that all classes share.
+        if form != "a softmax" or method == "cam":
+            np.testing.assert_allclose(e.maps, reference.maps, rtol=1e-3, atol=2e-4 * scale)
+        assert e.targets[0].score == pytest.approx(reference.targets[0].score, abs=1e-6)
+        assert scale > 0
+
+
+ONE_LOGIT: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "(N, 1)": lambda z: z,
+    "(N,) by squeeze(1)": lambda z: z.squeeze(1),
+    "(N,) by [:, 0]": lambda z: z[:, 0],
+    "(N,) by view(-1)": lambda z: z.view(-1),
+    "a bare number for one photo": lambda z: z.squeeze(),
+    "one sigmoid": lambda z: z.sigmoid(),
+    "one sigmoid, (N,)": lambda z: z.sigmoid().squeeze(1),
+}
+
+
+@pytest.mark.parametrize("form", ONE_LOGIT)
+@pytest.mark.parametrize("photos", [1, 2])
+def test_one_logit_of_a_dense_layer(method: str, form: str, photos: int, small_photos: torch.Tensor) -> None:
+    (clf, plain) = (seewhy.Classifier(OneLogit(f), head="binary") for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
+    batch = list(small_photos[:photos])
+    settings = FEW.get(method, {}) | {"score": "logit"} * (method != "cam")
+    for side in (0, 1):
+        explanations = seewhy.explain(clf, batch, method=method, target=side, **settings)
+        expected = seewhy.explain(plain, batch, method=method, target=side, **settings)
+        for e, reference in zip(explanations, expected, strict=True):
+            scale = float(np.abs(reference.maps).max())
+            np.testing.assert_allclose(e.maps, reference.maps, rtol=1e-3, atol=2e-4 * scale)
+            assert e.targets[0].score == pytest.approx(reference.targets[0].score, abs=1e-6)
+
+
+def test_bfloat16(method: str, small_photos: torch.Tensor) -> None:
+    settings = FEW.get(method, {})
+    clf = seewhy.Classifier(SmallNet().to(torch.bfloat16))
+    e = seewhy.explain(clf, small_photos[0], method=method, target=1, **settings)
+    exact = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method, target=1, **settings)
+    assert e.maps.dtype == np.float32
+    assert np.isfinite(e.maps).all()
+    assert np.corrcoef(e.maps.ravel(), exact.maps.ravel())[0, 1] > 0.9
 
 
 def test_the_same_call_gives_the_same_map(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:

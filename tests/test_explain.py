@@ -102,7 +102,7 @@ def test_the_score_that_is_explained(clf: seewhy.Classifier, small_photos: torch
     p = float(clf.scores(photo)[0, 1])
     maps = {s: seewhy.explain(clf, photo, target=1, relu=False, score=s) for s in ("logit", "probability", "log_odds")}
     np.testing.assert_allclose(maps["probability"].maps, p * (1 - p) * maps["log_odds"].maps, rtol=1e-4, atol=1e-8)
-    assert [maps[s].units for s in maps] == ["logit", "probability", "log-odds"]
+    assert [maps[s].units for s in maps] == ["logit per cell", "probability per cell", "log-odds per cell"]
     with pytest.raises(seewhy.SeewhyError, match="score='margin': write one of 'logit', 'probability', 'log_odds'"):
         seewhy.explain(clf, photo, score="margin")
 

@@ -89,9 +89,11 @@ def test_log_odds_of_a_saturated_network_do_not_die() -> None:
 def test_probabilities_are_not_softmaxed_again() -> None:
     p = Z.softmax(1)
     head = Head("softmax")
-    assert head.gives_probabilities(p)
-    assert not head.gives_probabilities(Z)
-    assert not Head("sigmoid").gives_probabilities(p)
+    assert head.look_like_probabilities(p)
+    assert not head.look_like_probabilities(Z)
+    assert not Head("sigmoid").look_like_probabilities(p)
+    head = head.ending_in("softmax")
+    assert head.probabilities
     torch.testing.assert_close(head.scores(p).double(), p, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(head.value(p, FIRST, "probability"), p[[0, 1], FIRST])
     torch.testing.assert_close(head.value(p.float(), FIRST, "logit"), p.float().log()[[0, 1], FIRST])
@@ -100,13 +102,13 @@ def test_probabilities_are_not_softmaxed_again() -> None:
 
 @pytest.mark.parametrize("rows", [[[0.5, 0.6]], [[-0.1, 1.1]], [[2.0, -1.0]], [[0.5, 0.5], [0.2, 0.3]]])
 def test_rows_that_are_no_probabilities(rows: list[list[float]]) -> None:
-    assert not Head().gives_probabilities(torch.tensor(rows))
+    assert not Head().look_like_probabilities(torch.tensor(rows))
 
 
 def test_a_probability_of_zero_has_a_finite_logit() -> None:
     p = torch.tensor([[1.0, 0.0, 0.0]])
     for score in ("logit", "log_odds"):
-        assert Head().value(p, torch.tensor([1]), score).isfinite().all()
+        assert Head(probabilities=True).value(p, torch.tensor([1]), score).isfinite().all()
 
 
 def test_half_precision_outputs_become_float32() -> None:
@@ -137,8 +139,7 @@ ONE_NUMBER = (
         (
             "softmax",
             torch.zeros(5),
-            "The network returned a tensor (5,). Expected class scores (N, classes). Say where they are with output= a key, an "
-            "index, or a function.",
+            ONE_NUMBER,
         ),
         ("softmax", torch.zeros(2, 1), ONE_NUMBER),
         (

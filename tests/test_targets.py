@@ -11,31 +11,31 @@ import torch
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, TargetError
 from seewhy.records import Target
-from seewhy.targets import Chosen, choose, rank_order, wishes
+from seewhy.targets import ResolvedTarget, rank_order, requested_targets, resolve
 
 NAMES = ClassNames(["bear", "cow", "sheep", "wolf"])
 SCORES = np.array([0.1, 0.4, 0.4, 0.1], np.float32)
 
 
 def indices(wanted: list[Any], scores: np.ndarray = SCORES) -> list[int | None]:
-    return [choice.target.index for choice in choose(wishes(wanted, 1)[0], scores, NAMES)]
+    return [choice.target.index for choice in resolve(requested_targets(wanted, 1)[0], scores, NAMES)]
 
 
 def test_one_wish_or_a_flat_list_goes_to_every_photo() -> None:
-    assert wishes("top1", 3) == [["top1"], ["top1"], ["top1"]]
-    assert wishes(["bear", 2], 2) == [["bear", 2], ["bear", 2]]
-    assert wishes(("bear", 2), 1) == [["bear", 2]]
-    assert wishes(["bear", 2, "top1"], 1) == [["bear", 2, "top1"]]
+    assert requested_targets("top1", 3) == [["top1"], ["top1"], ["top1"]]
+    assert requested_targets(["bear", 2], 2) == [["bear", 2], ["bear", 2]]
+    assert requested_targets(("bear", 2), 1) == [["bear", 2]]
+    assert requested_targets(["bear", 2, "top1"], 1) == [["bear", 2, "top1"]]
 
 
 def test_a_list_of_lists_is_one_list_per_photo() -> None:
-    assert wishes([["bear"], [1, 2]], 2) == [["bear"], [1, 2]]
-    assert wishes([("bear",), [1, 2]], 2) == [["bear"], [1, 2]]
+    assert requested_targets([["bear"], [1, 2]], 2) == [["bear"], [1, 2]]
+    assert requested_targets([("bear",), [1, 2]], 2) == [["bear"], [1, 2]]
 
 
 def test_the_wrong_number_of_lists() -> None:
     with pytest.raises(TargetError) as error:
-        wishes([["bear"]] * 3, 8)
+        requested_targets([["bear"]] * 3, 8)
     assert str(error.value) == (
         "8 photos but 3 lists of targets. A flat list of targets applies to every photo; for one list per photo give 8 lists."
     )
@@ -63,27 +63,27 @@ def test_the_wrong_number_of_lists() -> None:
 )
 def test_what_is_no_target(target: object, message: str) -> None:
     with pytest.raises(TargetError) as error:
-        wishes(target, 2)
+        requested_targets(target, 2)
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize("one", [2, np.int64(2), np.uint8(2), torch.tensor(2)])
 def test_every_kind_of_whole_number_is_an_index(one: Any) -> None:
-    (wish,) = wishes(one, 1)[0]
-    assert type(wish) is int
+    (requested,) = requested_targets(one, 1)[0]
+    assert type(requested) is int
     assert indices([one]) == [2]
 
 
 @pytest.mark.parametrize("one", [torch.tensor(1.7), torch.tensor(True), np.bool_(True), np.float32(1.0)])
 def test_other_numbers_are_not_rounded_to_one(one: Any) -> None:
     with pytest.raises(TargetError, match=r"^target="):
-        wishes(one, 1)
+        requested_targets(one, 1)
 
 
 def test_names_and_indices_with_score_and_rank() -> None:
-    assert choose(["wolf", 1], SCORES, NAMES) == [
-        Chosen(Target("wolf", 3, pytest.approx(0.1), 4)),
-        Chosen(Target("cow", 1, pytest.approx(0.4), 1)),
+    assert resolve(["wolf", 1], SCORES, NAMES) == [
+        ResolvedTarget(Target("wolf", 3, pytest.approx(0.1), 4)),
+        ResolvedTarget(Target("cow", 1, pytest.approx(0.4), 1)),
     ]
 
 
@@ -127,15 +127,15 @@ def test_a_function_is_kept_and_named() -> None:
     def total(output: torch.Tensor) -> torch.Tensor:
         return output.sum(1)
 
-    (named, unnamed) = choose([total, lambda y: y[:, 0]], SCORES, NAMES)
+    (named, unnamed) = resolve([total, lambda y: y[:, 0]], SCORES, NAMES)
     assert named.function is total
     assert (named.target.name, named.target.index, named.target.rank) == ("total", None, None)
     assert unnamed.target.name == "function"
-    (object_,) = choose([torch.nn.Identity()], None, None)
+    (object_,) = resolve([torch.nn.Identity()], None, None)
     assert object_.target.name == "Identity"
 
 
 def test_without_class_scores_only_functions_can_be_asked_for() -> None:
     with pytest.raises(OptionError) as error:
-        choose(["top1"], None, None)
+        resolve(["top1"], None, None)
     assert str(error.value) == "The output holds no class scores: give a function of the output as the target."

@@ -26,9 +26,6 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
-# The methods that look at scores only, in words; tests/test_contract.py holds them against METHODS.
-SCORES_ONLY = "method='occlusion', 'lime' or 'rise'"
-
 
 class SeewhyError(Exception):
     """Every mistake that seewhy can put into words. Catch this one to catch them all."""
@@ -108,3 +105,9 @@ def listed(names: Iterable[object], most: int = 8) -> str:
     """``"a, b, c"``; of a long list the first few and the count."""
     words = [str(name) for name in names]
     return ", ".join(words) if len(words) <= most else ", ".join(words[:most]) + f" ... ({len(words)} in all)"
+
+
+def alternatives(names: Iterable[object]) -> str:
+    """``"a, b or c"``."""
+    words = [str(name) for name in names]
+    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

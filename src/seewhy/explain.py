@@ -6,9 +6,9 @@ import dataclasses
 import functools
 import operator
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,42 @@ from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine import runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import MethodError, ModelError, OptionError, TargetError, did_you_mean, listed
+from seewhy.errors import MethodError, ModelError, OptionError, TargetError, alternatives, did_you_mean, listed, whole_number
 from seewhy.geometry import Array
-from seewhy.methods import METHODS, Heat, Method, Subject
+from seewhy.methods import METHODS, Attribution, Method, Needs, Request
 from seewhy.methods.base import empty_notes
-from seewhy.records import Cost, Explanation, Photo
-from seewhy.targets import PRESENT, Wish, choose, wishes
+from seewhy.records import Cost, Explanation, Note, Photo
+from seewhy.targets import PRESENT, RequestedTarget, requested_targets, resolve
+
+
+@overload
+def explain(
+    clf: Classifier,
+    photo: list[Any] | tuple[Any, ...],
+    method: str | Method = ...,
+    target: Any = ...,
+    *,
+    batch_size: int | None = ...,
+    seed: int = ...,
+    progress: bool | runner.ProgressCallback | None = ...,
+    budget: int | float | str | None = ...,
+    **settings: Any,
+) -> list[Explanation]: ...
+
+
+@overload
+def explain(
+    clf: Classifier,
+    photo: Any,
+    method: str | Method = ...,
+    target: Any = ...,
+    *,
+    batch_size: int | None = ...,
+    seed: int = ...,
+    progress: bool | runner.ProgressCallback | None = ...,
+    budget: int | float | str | None = ...,
+    **settings: Any,
+) -> Explanation: ...
 
 
 def explain(
@@ -54,32 +84,31 @@ def explain(
 
     Raises a child of ``SeewhyError`` for every mistake: unknown class, layer, method or setting, unreadable photo, ...
     """
-    made = make_method(method, settings)
+    configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
     if limit.passes is not None and limit.passes < 1:
         raise OptionError(f"budget={budget}: one photo takes at least 1 forward pass.")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise OptionError(f"seed={seed!r}: write a whole number.")
-    if seed < 0:
-        raise OptionError(f"seed={seed}: write a whole number, 0 or more.")
+    whole_number("seed", seed, 0)
     if not isinstance(clf, Classifier):
         raise ModelError(
             f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, preprocess=...), or "
             "load one with seewhy.load(...)."
         )
+    _check_needs(clf, configured)
     photos = photo_list(photo)
-    wanted = wishes(target, len(photos))
-    read = [clf.read(one) for one in photos]
+    targets = requested_targets(target, len(photos))
+    read = [clf.read(item) for item in photos]
     explanations: list[Explanation] = []
     if read:
-        asked = list(zip(read, wanted, strict=True))
-        with random_state(seed), runner.Progress(progress, len(read), made.title, limit.seconds) as bar:
-            inside = clf.planned(clf.inputs(read[:1])) if clf.is_module else None
-            work = _Work(clf, inside, made, seed, batch_size, limit, bar, not is_many(photo))
-            size = 1 if made.sweeps else clf.batch_size(batch_size, inside, len(read), made.backward)
-            for count, batch in runner.in_batches(asked, size, lambda item: item[0].pixels.shape, work):
+        executor = clf.executor
+        with random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
+            planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
+            explain_batch = _ExplainBatch(clf, planned, configured, seed, batch_size, limit, bar, not is_many(photo))
+            size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)
+            pairs = list(zip(read, targets, strict=True))
+            for count, batch in runner.in_batches(pairs, size, lambda pair: pair[0].pixels.shape, explain_batch):
                 explanations.extend(batch)
-                if made.sweeps:
+                if configured.sweeps:
                     bar.finish_photo(round(batch[-1].cost.forward))
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
@@ -87,11 +116,11 @@ def explain(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Work:
-    """A batch of photos of one size, explained."""
+class _ExplainBatch:
+    """Explains a batch of photos of one size."""
 
     clf: Classifier
-    inside: PlannedNetwork | None
+    planned: PlannedNetwork | None
     method: Method
     seed: int
     batch_size: int | None
@@ -99,19 +128,22 @@ class _Work:
     bar: runner.Progress
     alone: bool
 
-    def __call__(self, batch: Sequence[tuple[Photo, list[Wish]]]) -> list[Explanation]:
+    def __call__(self, batch: Sequence[tuple[Photo, list[RequestedTarget]]]) -> list[Explanation]:
         start = time.perf_counter()
         photos = [photo for photo, _ in batch]
-        wanted = [wishes_of_one for _, wishes_of_one in batch]
+        targets = [targets_of_photo for _, targets_of_photo in batch]
 
-        def report(count: int, sketch: Callable[[], Heat], said: str) -> None:
-            self.bar.advance(count, lambda: self._one(photos[0], sketch(), 0, time.perf_counter() - start, wanted[0]), said)
+        def report(count: int, sketch: Callable[[], Attribution], progress: str) -> None:
+            def partial() -> Explanation:
+                return self._explanation(photos[0], sketch(), 0, time.perf_counter() - start, targets[0])
 
-        subject = Subject(
+            self.bar.advance(count, partial, progress)
+
+        request = Request(
             self.clf,
-            self.inside,
-            self.clf.inputs(photos),
-            wanted,
+            self.planned,
+            self.clf.executor.pixels(photos),
+            targets,
             self.seed,
             batch_size=self.batch_size,
             budget=self.budget,
@@ -119,48 +151,70 @@ class _Work:
             expect=self.bar.expect,
             report=report,
         )
-        heat = self.method.heat(subject)
+        attribution = self.method.attribute(request)
         seconds = (time.perf_counter() - start) / len(batch)
-        return [self._one(photo, heat, n, seconds, wanted[n]) for n, photo in enumerate(photos)]
+        return [self._explanation(photo, attribution, n, seconds, targets[n]) for n, photo in enumerate(photos)]
 
-    def _one(self, photo: Photo, heat: Heat, n: int, seconds: float, wanted: Sequence[Wish]) -> Explanation:
+    def _explanation(
+        self, photo: Photo, attribution: Attribution, n: int, seconds: float, requested: Sequence[RequestedTarget]
+    ) -> Explanation:
         clf = self.clf
         return Explanation(
-            maps=np.ascontiguousarray(heat.maps[n], dtype=np.float32),
-            signed=heat.signed,
-            targets=heat.chosen[n],
+            maps=np.ascontiguousarray(attribution.maps[n], dtype=np.float32),
+            signed=attribution.signed,
+            targets=attribution.targets[n],
             method=self.method.name,
             photo=photo,
             settings=self.method.settings(),
-            layer=heat.layer,
+            layer=attribution.layer,
             seed=self.seed,
-            units=heat.units,
-            partial=heat.partial,
-            sample_grid=heat.sample_grid,
-            raw=None if heat.raw is None else heat.raw[n],
-            cost=Cost(heat.forward, heat.backward, seconds),
-            notes=[*photo.notes, *_reading_notes(clf, heat, n, wanted), *heat.notes[n]],
-            details=heat.details[n],
-            predictions=[] if heat.scores is None else clf.predictions(heat.scores[n], 5),
+            units=attribution.units,
+            partial=attribution.partial,
+            sample_grid=attribution.sample_grid,
+            raw=None if attribution.raw is None else attribution.raw[n],
+            cost=Cost(attribution.forward, attribution.backward, seconds),
+            notes=[*map(Note, photo.notes), *_output_notes(clf, attribution, n, requested), *attribution.notes[n]],
+            details=attribution.details[n],
+            predictions=[] if attribution.scores is None else clf.predictions(attribution.scores[n], 5),
             model=clf.name,
-            weights=clf.weights_hash(),
+            weights=clf.executor.weights_hash(),
             versions=_versions(),
         )
 
 
-def _reading_notes(clf: Classifier, heat: Heat, n: int, wanted: Sequence[Wish]) -> list[str]:
+def _check_needs(clf: Classifier, method: Method) -> None:
+    """Raises MethodError for a method that has to see more of the network than can be seen."""
+    if not clf.is_module:
+        (kind, visible) = ("a function", [Needs.SCORES])
+    elif clf.executor.is_closed:
+        (kind, visible) = ("TorchScript", [Needs.SCORES, Needs.GRADIENTS])
+    else:
+        return
+    if method.needs not in visible:
+        missing = "methods that use layers or ReLUs" if Needs.GRADIENTS in visible else "methods that use layers or gradients"
+        working = [repr(name) for name, known in METHODS.items() if known.needs in visible]
+        raise MethodError(
+            f"This is {kind}: its inside cannot be watched, so {missing} are not possible. Working now: "
+            f"method={alternatives(working)}. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are "
+            "unwrapped)."
+        )
+
+
+def _output_notes(clf: Classifier, attribution: Attribution, n: int, requested: Iterable[RequestedTarget]) -> list[Note]:
     """How the output was read, where that is not the obvious way."""
     notes = []
-    if "present" in wanted and heat.scores is not None and not (heat.scores[n] > PRESENT).any():
+    if "present" in requested and attribution.scores is not None and not (attribution.scores[n] > PRESENT).any():
         notes.append(f"no class is above {PRESENT}: the strongest one is explained")
-    if clf.head.kind == "none" or any(target.index is None for target in heat.chosen[n]):
+    if clf.head.kind == "none" or any(target.index is None for target in attribution.targets[n]):
         notes.append("the value itself is explained, not a logit or a probability")
-    if clf.returns_probabilities:
+    if attribution.head.probabilities and attribution.head.kind == "softmax":
         notes.append("the network returns probabilities already: no softmax was added, and a logit means their logarithm")
-    deviation = heat.details[n].get("deviation", 0.0)
+    elif attribution.head.probabilities:
+        notes.append("the network ends in a sigmoid: none was added, and a logit means log-odds")
     if clf.precision == "fast":
+        deviation = attribution.details[n]["deviation"]
         notes.append(f"precision='fast': the scores deviate from the exact network by {deviation:.1e} of the largest")
-    return notes
+    return [Note(note) for note in notes]
 
 
 def make_method(method: str | Method, settings: dict[str, Any]) -> Method:
@@ -194,35 +248,33 @@ def _check(kind: type[Method], settings: dict[str, Any]) -> None:
             raise OptionError(f"{field.name}={settings[field.name]!r}: write True or False.")
 
 
-def explanation_of(clf: Classifier, photo: Any, heat: npt.ArrayLike, target: Any = "top1") -> Explanation:
+def explanation_of(clf: Classifier, photo: Any, map: npt.ArrayLike, target: Any = "top1") -> Explanation:
     """A map of one's own as an explanation of ``photo``; see ``Explanation.from_map``."""
     read = clf.read(photo)
-    maps: Array = np.array(heat.detach().cpu().numpy() if isinstance(heat, torch.Tensor) else heat, dtype=np.float32)
+    maps: Array = np.array(map.detach().cpu().numpy() if isinstance(map, torch.Tensor) else map, dtype=np.float32)
     maps = maps[None] if maps.ndim == 2 else maps
     if maps.ndim != 3 or 0 in maps.shape or not np.isfinite(maps).all():
         raise OptionError(f"The map has shape {maps.shape}: give finite numbers, (h, w), or (K, h, w) for K targets.")
-    with random_state(0):
-        output = clf.run(clf.inputs([read])).output
-        scores = clf.head.scores(clf.checked(output)).cpu().numpy()[0]
-    wanted = wishes(target, 1)[0]
-    if any(callable(wish) for wish in wanted):
+    requested = requested_targets(target, 1)[0]
+    if any(callable(item) for item in requested):
         raise TargetError("A map of your own speaks for a class: give its name or index as the target.")
-    chosen = [choice.target for choice in choose(wanted, scores, clf.class_names())]
-    if len(chosen) != len(maps):
-        raise TargetError(f"{len(maps)} maps but {len(chosen)} targets: give one target per map.")
-    notes = [note for one, name in zip(maps, chosen, strict=True) for note in empty_notes(one, name, None)]
+    with random_state(0):
+        scores = clf.scores(read)[0]
+    targets = [item.target for item in resolve(requested, scores, clf.class_names())]
+    if len(targets) != len(maps):
+        raise TargetError(f"{len(maps)} maps but {len(targets)} targets: give one target per map.")
     return Explanation(
         maps=maps,
         signed=bool((maps < 0).any()),
-        targets=chosen,
+        targets=targets,
         method="from_map",
         photo=read,
         units="value",
         cost=Cost(1.0, 0.0, 0.0),
-        notes=[*read.notes, *notes],
+        notes=[*[Note(note) for note in read.notes], *empty_notes(maps, targets, None)],
         predictions=clf.predictions(scores, 5),
         model=clf.name,
-        weights=clf.weights_hash(),
+        weights=clf.executor.weights_hash(),
         versions=_versions(),
     )
 

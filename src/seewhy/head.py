@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -14,24 +16,52 @@ SCORES = {"logit": "logit", "probability": "probability", "log_odds": "log-odds"
 
 @dataclass(frozen=True)
 class Head:
-    """``kind``: "softmax" (one class of many), "sigmoid" (several labels at once), "binary" (one logit, two classes: 0 =
-    negative, 1 = positive), "none" (the outputs are scores already)."""
+    """What the outputs of a network mean.
+
+    kind : "softmax" (one class of many), "sigmoid" (several labels at once), "binary" (one logit, two classes: 0 = negative, 1 =
+        positive), "none" (the outputs are scores already).
+    probabilities : True where the network ends in the softmax or the sigmoid itself. Then its outputs are read as they are, and a
+        logit means their logarithm (softmax) or their log-odds (sigmoid, binary).
+    """
 
     kind: str = "softmax"
+    probabilities: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in HEADS:
             raise OptionError(f"head={self.kind!r}: write one of {', '.join(HEADS)}.")
+
+    def ending_in(self, activation: str) -> Head:
+        """The head of a network whose last operation is ``activation``, "softmax" or "sigmoid"; "" for any other.
+
+        Raises OutputError where they contradict each other.
+        """
+        if not activation or self.kind == "none":
+            return self
+        fitting = ("softmax",) if activation == "softmax" else ("sigmoid", "binary")
+        if self.kind in fitting:
+            return replace(self, probabilities=True)
+        if activation == "sigmoid":
+            raise OutputError(
+                "The network ends in a sigmoid, so its outputs are no logits of a softmax: write head='sigmoid' (several labels), "
+                "head='binary' (one output, yes or no), or head='none' (scores as they are)."
+            )
+        raise OutputError(f"The network ends in a softmax, but head='{self.kind}' was given: write head='softmax'.")
 
     def check(self, output: object) -> torch.Tensor:
         """The output as ``(N, K)``, or an error that says what came instead."""
         if not isinstance(output, torch.Tensor):
             raise OutputError(
                 f"The network returned {describe(output)}. Expected class scores (N, classes): say which entry holds them with "
-                "output='key', an index, or a function."
+                f"{entry_hint(output)}."
             )
-        if self.kind == "binary" and output.ndim < 2:  # squeezed; of a single photo even the batch axis
+        if output.ndim < 2 and self.kind != "softmax":  # squeezed; of a single photo even the batch axis
             output = output.reshape(-1, 1)
+        if self.kind == "softmax" and (output.ndim < 2 or output.shape[1:] == (1,)):
+            raise OutputError(
+                "The network returns one number per photo: write head='binary' (yes or no, the number is a logit) or "
+                "head='none' (the number is a score)."
+            )
         if output.ndim != 2:
             hint = (
                 "This looks like segmentation: pass target= a function of the output, such as lambda y: y[:, 12].sum((1, 2))."
@@ -45,19 +75,14 @@ class Head:
             )
         if output.shape[1] == 0:
             raise OutputError(f"The network returned {describe(output)}. Expected class scores (N, classes), at least one class.")
-        if self.kind == "softmax" and output.shape[1] == 1:
-            raise OutputError(
-                "The network returns one number per photo: write head='binary' (yes or no, the number is a logit) or "
-                "head='none' (the number is a score)."
-            )
         return output
 
     def count(self, output: torch.Tensor) -> int:
         """The number of classes."""
         return 2 if self.kind == "binary" else output.shape[1]
 
-    def gives_probabilities(self, output: torch.Tensor) -> bool:
-        """True where every row already is in [0, 1] and sums to 1, so that another softmax would be wrong."""
+    def look_like_probabilities(self, output: torch.Tensor) -> bool:
+        """True where every row is in [0, 1] and sums to 1, so that another softmax would be wrong."""
         if self.kind != "softmax" or not len(output):
             return False
         rows = output.float()
@@ -66,42 +91,58 @@ class Head:
 
     def logits(self, output: torch.Tensor) -> torch.Tensor:
         """``(N, K)``; for one logit, minus it and it."""
-        return self._sides(output.float())
+        values = _in_full_precision(output)
+        if self.probabilities:
+            tiny = torch.finfo(values.dtype).tiny
+            # The largest float below 1 keeps a saturated sigmoid finite.
+            values = values.clamp_min(tiny).log() if self.kind == "softmax" else torch.logit(values.clamp(tiny, 1 - 2**-24))
+        return torch.cat([-values, values], dim=1) if self.kind == "binary" else values
 
-    def _sides(self, output: torch.Tensor) -> torch.Tensor:
-        return torch.cat([-output, output], dim=1) if self.kind == "binary" else output
+    def scores(self, output: torch.Tensor) -> torch.Tensor:
+        """``(N, K)`` probabilities, or with "none" the values themselves."""
+        values = _in_full_precision(output)
+        if self.kind == "none" or (self.probabilities and self.kind != "binary"):
+            return values
+        if self.probabilities:
+            return torch.cat([1 - values, values], dim=1)
+        return values.softmax(dim=1) if self.kind == "softmax" else self.logits(output).sigmoid()
 
-    def scores(self, output: torch.Tensor, given: bool | None = None) -> torch.Tensor:
-        """``(N, K)`` probabilities, or with "none" the values themselves. given : the rows are probabilities; None: look."""
-        if self.kind == "none" or (self.gives_probabilities(output) if given is None else given):
-            return output.float()
-        if self.kind == "softmax":
-            return output.float().softmax(dim=1)
-        return self.logits(output).sigmoid()
-
-    def value(self, output: torch.Tensor, index: torch.Tensor, score: str, given: bool | None = None) -> torch.Tensor:
+    def value(self, output: torch.Tensor, index: torch.Tensor, score: str) -> torch.Tensor:
         """The number that is explained, ``(N,)``: of class ``index[n]`` of row n, as ``score`` says; differentiable.
 
         "logit" z_c; "probability" p_c; "log_odds" z_c - logsumexp of the others = log(p_c / (1 - p_c)). With head "none" it is
-        the value itself. Where the network gives probabilities, the logit is their logarithm.
+        the value itself.
         """
         if score not in SCORES:
             raise OptionError(f"score={score!r}: write one of {', '.join(SCORES)}.")
-        if self.kind == "softmax" and (self.gives_probabilities(output) if given is None else given):
-            if score == "probability":
-                return output.gather(1, index[:, None])[:, 0]
-            output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
-        if self.kind != "softmax" or score == "logit":
-            value = self._sides(output).gather(1, index[:, None])[:, 0]
-            return value.sigmoid() if score == "probability" and self.kind != "none" else value
         if score == "probability":
-            return output.softmax(dim=1).gather(1, index[:, None])[:, 0]
-        others = output.scatter(1, index[:, None], float("-inf"))
-        return output.gather(1, index[:, None])[:, 0] - others.logsumexp(dim=1)
+            return self.scores(output).gather(1, index[:, None])[:, 0]
+        logits = self.logits(output)
+        value = logits.gather(1, index[:, None])[:, 0]
+        if self.kind != "softmax" or score == "logit":
+            return value
+        others = logits.scatter(1, index[:, None], float("-inf"))
+        return value - others.logsumexp(dim=1)
 
     def unit(self, score: str) -> str:
         """What the value is measured in."""
         return "score" if self.kind == "none" else SCORES[score]
+
+
+def _in_full_precision(output: torch.Tensor) -> torch.Tensor:
+    return output if output.dtype == torch.float64 else output.float()
+
+
+def with_batch_axis(output: Any) -> Any:
+    """The output; a bare number, as ``squeeze()`` gives for one photo, as ``(1,)``."""
+    return output.reshape(1) if isinstance(output, torch.Tensor) and output.ndim == 0 else output
+
+
+def entry_hint(output: object) -> str:
+    """What to write so that the class scores are picked out of a dictionary or a tuple."""
+    entries = output.items() if isinstance(output, Mapping) else enumerate(output) if isinstance(output, (tuple, list)) else ()
+    keys = [key for key, entry in entries if isinstance(entry, torch.Tensor) and entry.ndim == 2]
+    return f"output={keys[0]!r}" if keys else "output='key', an index, or a function"
 
 
 def describe(value: object) -> str:

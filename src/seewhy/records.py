@@ -111,6 +111,11 @@ class Ending(str, Enum):
     STABLE = "stable"  # LIME with budget="auto": more samples would not change the ranking
     RUNNING = "running"  # it has not ended: a partial result for a progress callback
 
+    @property
+    def text(self) -> str:
+        """In words, for a sentence that goes on with "after 3 of 5 masks"."""
+        return {"interrupted": "interrupted", "budget": "stopped by the budget", "running": "so far"}.get(self.value, self.value)
+
 
 class Note(str):
     """A diagnosis in words, for people; nothing is decided by it.

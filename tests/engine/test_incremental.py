@@ -15,7 +15,9 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import seewhy
-from seewhy.engine.incremental import Incremental, Keep, Patched, _joined, cut, reach, window
+from seewhy.engine.incremental import Incremental, KeepResults
+from seewhy.engine.patched import Patched, cut, reach, window
+from seewhy.engine.patched_operations import _joined
 from seewhy.errors import MissingExtraError
 from seewhy.load.from_torchvision import models
 
@@ -144,7 +146,7 @@ def both(run: Callable[[torch.Tensor], torch.Tensor], x: Patched) -> tuple[torch
     """What comes out of rectangles, and of whole photos. Nothing may be left of the first pass in the second."""
     photo = x.base.clone()  # the network may write into it
     with torch.no_grad():
-        with Keep() as keep:
+        with KeepResults() as keep:
             run(photo)
         expected = run(by_hand(x))
         with Incremental(keep.kept) as incremental:
@@ -847,7 +849,7 @@ def test_one_pass_serves_many_blocks() -> None:
     network = Trap(lambda net, x: net.norm(x)).eval()
     photo = torch.randn(1, 3, 14, 18)
     with torch.no_grad():
-        with Keep() as keep:
+        with KeepResults() as keep:
             network(photo)
         for n, size in ((4, (3, 3)), (1, (1, 1)), (5, (2, 6)), (4, (3, 3))):
             x = masked(photo, corners(photo, size, n), size)
@@ -860,7 +862,7 @@ def test_the_photo_is_known_by_its_numbers() -> None:
     network = Trap(lambda net, x: net.norm(x)).eval()
     photo = torch.randn(1, 3, 14, 18)
     with torch.no_grad():
-        with Keep() as keep:
+        with KeepResults() as keep:
             network(photo.clone())
         with Incremental(keep.kept) as incremental:
             network(masked(photo, [(1, 2)], (3, 3)))
@@ -873,7 +875,7 @@ def test_two_photos_at_once_do_not_mix() -> None:
         keeps = []
         photos = torch.randn(2, 1, 3, 14, 18)
         for photo in photos:
-            with Keep() as keep:
+            with KeepResults() as keep:
                 network(photo)
             keeps.append(keep.kept)
         x = masked(photos[0], [(1, 2), (7, 7)], (3, 3))
@@ -911,7 +913,7 @@ def cells(network: nn.Module, x: Patched, kept) -> tuple[int, int]:
 
 
 def kept_of(network: nn.Module, photo: torch.Tensor):
-    with torch.no_grad(), Keep() as keep:
+    with torch.no_grad(), KeepResults() as keep:
         network(photo)
     return keep.kept
 
@@ -1031,11 +1033,11 @@ def test_networks_of_torchvision_give_what_they_give_on_whole_photos(name: str, 
     network = random_network(name)
     if double := name == "resnet50":  # rounding alone changes this one's scores by 3e-5 when its weights are random
         (network, photo) = (network.double(), photo.double())
-    planned = seewhy.Classifier(network, preprocess=None).planned(photo)
+    planned = seewhy.Classifier(network, preprocess=None).executor.planned(photo)
     assert planned.can_be_followed
     prepared = planned.plan.prepare(photo)
     (places, size) = (corners(photo, (12, 12), 4), (12, 12))
-    incremental = assert_same(planned.answer, masked(prepared, places, size), 1e-12 if double else 1e-5)
+    incremental = assert_same(planned.forward_prepared, masked(prepared, places, size), 1e-12 if double else 1e-5)
     assert incremental.whole_from == whole_from
-    (few, whole) = cells(planned.answer, masked(prepared, places, size), incremental.kept)
+    (few, whole) = cells(planned.forward_prepared, masked(prepared, places, size), incremental.kept)
     assert few <= left * whole, few / whole

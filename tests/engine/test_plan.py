@@ -28,7 +28,7 @@ def outputs(network: nn.Module, plan, inputs: torch.Tensor) -> tuple[torch.Tenso
 
 def test_folded_and_channels_last_give_the_same_scores(small: SmallNet, small_photos: torch.Tensor) -> None:
     plan = planned(small)
-    assert plan.words == "BatchNorm folded, weights packed, channels_last"
+    assert plan.description == "BatchNorm folded, weights packed, channels_last"
     assert not any(isinstance(m, nn.BatchNorm2d) for m in plan.network.modules())
     expected, given = outputs(small, plan, small_photos)
     assert float((given - expected).abs().max() / expected.abs().max()) <= EXACT
@@ -82,7 +82,7 @@ def test_a_view_that_wants_another_memory_format_runs_plainly(small_photos: torc
 
     network = Views()
     plan = planned(network)
-    assert plan.words == "plain"
+    assert plan.description == "plain"
     expected, given = outputs(network, plan, small_photos)
     assert torch.equal(expected, given)
 
@@ -113,12 +113,12 @@ def test_weights_made_in_inference_mode(small_photos: torch.Tensor) -> None:
 def test_double_precision_stays_double(small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(SmallNet().double())
     np.testing.assert_allclose(clf.logits(small_photos), seewhy.Classifier(SmallNet()).logits(small_photos), rtol=1e-4, atol=1e-5)
-    assert clf.planned().plan.dtype == torch.float64
+    assert clf.executor.planned().plan.dtype == torch.float64
 
 
 def test_fast_is_bfloat16_and_measured(small: SmallNet, small_photos: torch.Tensor) -> None:
     plan = planned(small, "fast")
-    assert plan.words == "BatchNorm folded, weights packed, channels_last, bfloat16"
+    assert plan.description == "BatchNorm folded, weights packed, channels_last, bfloat16"
     expected, given = outputs(small, plan, small_photos)
     assert 1e-5 < plan.deviation < 0.05
     assert float((given - expected).abs().max() / expected.abs().max()) < 0.05
@@ -212,4 +212,4 @@ def test_the_network_is_traced_on_noise() -> None:
     clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=8))
     with pytest.raises(seewhy.SeewhyError, match="CAM needs a head that averages"):
         seewhy.explain(clf, np.zeros((8, 8, 3), np.uint8), method="cam")
-    assert clf.planned().trace.dense_head is None
+    assert clf.executor.planned().trace.dense_head is None

@@ -15,11 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import seewhy
 from seewhy.engine import sweep as module
-from seewhy.engine.incremental import Patched
+from seewhy.engine.patched import Patched
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.runner import Budget
-from seewhy.engine.sweep import CHECKED, MANY, ROUNDS, Copies, Spent, Sweep
-from seewhy.engine.ways import Way
+from seewhy.engine.runner import Budget, Spending
+from seewhy.engine.sweep import CHECKED, Copies, Sweep
+from seewhy.engine.strategy import MANY, ROUNDS, Strategy
 from seewhy.errors import ModelError, OutputError
 
 PHOTO = torch.randn(1, 3, 20, 28, generator=torch.Generator().manual_seed(3))
@@ -35,10 +35,10 @@ class Squares(Copies):
         (self.side, self.shade, self.rectangles) = (side, shade, rectangles)
         self.built: list[int] = []
 
-    def boxes(self, which):
+    def bounding_boxes(self, which):
         return (self.rows[which], self.columns[which], (self.side, self.side)) if self.rectangles else None
 
-    def shown(self, which, rows, columns, size):
+    def visible(self, which, rows, columns, size):
         self.built.append(len(which))
         shown = torch.ones(len(which), *size, dtype=torch.bool if self.shade is None else torch.float32)
         for i, one in enumerate(which):
@@ -57,7 +57,7 @@ class Squares(Copies):
 
 
 def planned_of(network: nn.Module) -> PlannedNetwork:
-    return seewhy.Classifier(network, preprocess=None).planned(PHOTO)
+    return seewhy.Classifier(network, preprocess=None).executor.planned(PHOTO)
 
 
 class Run:
@@ -69,7 +69,7 @@ class Run:
         self.before: Callable[[Any], None] = settings.pop("before", lambda x: None)
         if planned is None and isinstance(network, nn.Module):
             planned = planned_of(network)
-        answers = network if planned is None else planned.answer
+        answers = network if planned is None else planned.forward_prepared
 
         def answer(x):
             self.rows.append(len(x))
@@ -92,7 +92,7 @@ class Run:
         self.outputs.append(output.clone())
 
     def __call__(self, order=None) -> Run:
-        self.done = self.sweep.run(self.copies, self.order if order is None else order, self.take)
+        self.done = self.sweep.process(self.copies, self.order if order is None else order, self.take)
         return self
 
     @property
@@ -126,10 +126,10 @@ def test_every_copy_is_answered_once_in_order(batch_size: int | None, rectangles
     assert run.done == 40
     assert run.which.tolist() == order.tolist()
     assert_close(run.output, expected(small, copies)[order])
-    assert run.sweep.largest == min(40, batch_size or 32)
-    assert [len(which) for which in run.taken[:-1]] == [run.sweep.largest] * (len(run.taken) - 1)
+    assert run.sweep.largest_block == min(40, batch_size or 32)
+    assert [len(which) for which in run.taken[:-1]] == [run.sweep.largest_block] * (len(run.taken) - 1)
     assert run.sweep.patched == (40 if rectangles else 0)
-    assert run.sweep.words == ("only what a mask can reach was recomputed" if rectangles else "whole photos")
+    assert run.sweep.description == ("only what a mask can reach was recomputed" if rectangles else "whole photos")
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 7])
@@ -138,15 +138,15 @@ def test_a_function_is_given_whole_photos(batch_size: int | None, small: SmallNe
     network = small.eval()
     run = Run(lambda x: network(x), copies, batch_size=batch_size)()
     assert_close(run.output, expected(small, copies))
-    assert sum(run.rows) == run.sweep.spent.passes == 41
+    assert sum(run.rows) == run.sweep.spending.passes == 41
     assert not any(run.kinds)
-    assert run.sweep.words == "whole photos"
+    assert run.sweep.description == "whole photos"
 
 
 def test_the_untouched_photo_is_answered_too(small: SmallNet) -> None:
     run = Run(small, Squares())
     assert_close(run.photo_output, small.eval()(PHOTO).detach())
-    assert run.sweep.spent.passes == 1
+    assert run.sweep.spending.passes == 1
 
 
 @pytest.mark.parametrize("rectangles", [True, False])
@@ -164,7 +164,7 @@ def test_large_rectangles_go_through_as_whole_photos(small: SmallNet) -> None:
     copies = Squares(side=17)  # 289 of 560 pixels
     run = Run(small, copies)()
     assert_close(run.output, expected(small, copies))
-    assert run.sweep.words == "whole photos"
+    assert run.sweep.description == "whole photos"
     assert not any(run.kinds)
     assert Run(small, Squares(side=16))().sweep.patched == 40
 
@@ -182,16 +182,16 @@ def test_hooks_of_one_s_own_let_it_run_as_it_is(small: SmallNet) -> None:
     run = Run(small, copies)()
     assert_close(run.output, expected(small, copies))
     assert set(seen) == {torch.Tensor}
-    assert run.sweep.words == "whole photos"
+    assert run.sweep.description == "whole photos"
 
 
 def test_no_more_than_a_block_of_copies_is_ever_built(small: SmallNet) -> None:
     for rectangles, batch_size in ((True, 5), (False, 5), (True, None), (False, None)):
         copies = Squares(500, rectangles=rectangles)
         run = Run(small, copies, batch_size=batch_size)()
-        assert max(copies.built) == run.sweep.largest == (batch_size or 32)
+        assert max(copies.built) == run.sweep.largest_block == (batch_size or 32)
         assert sum(copies.built) == 500 + (CHECKED if rectangles else 0)
-        assert max(run.rows) <= run.sweep.largest
+        assert max(run.rows) <= run.sweep.largest_block
 
 
 class Cells(TorchDispatchMode):
@@ -233,8 +233,8 @@ def test_only_what_a_mask_reaches_is_computed(network: nn.Module) -> None:
 @pytest.mark.parametrize("passes", [1, 2, 3, 8, 40, 41, 100])
 def test_the_budget_in_passes_is_never_exceeded(passes: int, batch_size: int | None, small: SmallNet) -> None:
     network = small.eval()
-    run = Run(lambda x: network(x), Squares(), batch_size=batch_size, spent=Spent(Budget(passes=passes)))()
-    assert sum(run.rows) == run.sweep.spent.passes == min(passes, 41)
+    run = Run(lambda x: network(x), Squares(), batch_size=batch_size, spending=Spending(Budget(passes=passes)))()
+    assert sum(run.rows) == run.sweep.spending.passes == min(passes, 41)
     assert run.done == len(run.which) == min(passes, 41) - 1
     run()
     assert sum(run.rows) <= passes
@@ -244,8 +244,8 @@ def test_the_budget_in_passes_is_never_exceeded(passes: int, batch_size: int | N
 @pytest.mark.parametrize(("passes", "done"), [(1, 0), (2, 1), (3, 2), (4, 2), (8, 5), (42, 39), (43, 40), (100, 40)])
 def test_comparing_rectangles_with_whole_photos_is_within_the_budget(passes: int, done: int, small: SmallNet) -> None:
     copies = Squares()
-    run = Run(small, copies, batch_size=6, spent=Spent(Budget(passes=passes)))()
-    assert sum(run.rows) == run.sweep.spent.passes
+    run = Run(small, copies, batch_size=6, spending=Spending(Budget(passes=passes)))()
+    assert sum(run.rows) == run.sweep.spending.passes
     assert sum(run.rows) <= passes
     assert run.done == len(run.which) == done
     if done:
@@ -277,8 +277,8 @@ def test_the_budget_in_seconds_is_kept_when_every_pass_takes_equally_long(second
         clock.now += 0.25 * len(x)
         return network(x)
 
-    run = Run(answer, Squares(), batch_size=4, spent=Spent(Budget(seconds=seconds), start=clock.now))()
-    assert run.sweep.spent.seconds <= seconds
+    run = Run(answer, Squares(), batch_size=4, spending=Spending(Budget(seconds=seconds), start=clock.now))()
+    assert run.sweep.spending.seconds <= seconds
     assert run.done == min(40, int(seconds / 0.25) - 1)
 
 
@@ -303,7 +303,7 @@ def test_ctrl_c_keeps_what_there_is(small: SmallNet) -> None:
     assert run.sweep.interrupted
     assert run.done == len(run.which) == 16
     assert_close(run.output, expected(small, copies)[:16])
-    assert run.sweep.spent.passes == 1 + CHECKED + 16
+    assert run.sweep.spending.passes == 1 + CHECKED + 16
     assert run().done == 0  # and it stays stopped
 
 
@@ -311,8 +311,8 @@ def test_ctrl_c_while_both_ways_are_compared(small: SmallNet) -> None:
     run = Run(small, Squares(), batch_size=8, interruptible=True, before=Stops(3))()
     assert run.sweep.interrupted
     assert run.done == 0
-    assert run.planned.ways.refused == ""
-    assert run.planned.ways.trusted == set()
+    assert run.planned.strategies.refused == ""
+    assert run.planned.strategies.trusted == set()
 
 
 def test_ctrl_c_while_a_block_is_handed_over(small: SmallNet) -> None:
@@ -360,10 +360,10 @@ def test_what_does_not_fit_into_the_gpu_goes_in_smaller_blocks(small: SmallNet) 
     for rectangles in (True, False):
         copies = Squares(rectangles=rectangles)
         run = Run(small, copies, before=full)()
-        assert run.sweep.largest == 4
+        assert run.sweep.largest_block == 4
         assert run.which.tolist() == list(range(40))
         assert_close(run.output, expected(small, copies))
-        assert run.sweep.words == ("only what a mask can reach was recomputed" if rectangles else "whole photos")
+        assert run.sweep.description == ("only what a mask can reach was recomputed" if rectangles else "whole photos")
 
 
 def test_one_that_does_not_fit_is_a_model_error(small: SmallNet) -> None:
@@ -417,7 +417,7 @@ def test_scores_that_are_no_numbers_are_handed_on() -> None:
     for answers in (network, lambda x: network(x)):
         run = Run(answers, copies, batch_size=9)()
         torch.testing.assert_close(run.output, wanted, equal_nan=True, rtol=1e-4, atol=1e-4)
-        assert run.sweep.words.startswith("whole photos")
+        assert run.sweep.description.startswith("whole photos")
 
 
 class AsksForItsType(SmallNet):
@@ -458,13 +458,13 @@ def test_a_network_that_cannot_be_followed_runs_on_whole_photos(network: nn.Modu
     run = Run(network, copies, planned=planned, batch_size=8)()
     assert_close(run.output, expected(network, copies))
     assert run.which.tolist() == list(range(40))
-    assert run.sweep.words.startswith(words)
-    assert "\n" not in run.sweep.words
+    assert run.sweep.description.startswith(words)
+    assert "\n" not in run.sweep.description
     assert sum(run.kinds) == 1  # it was tried once
     again = Run(network, copies, planned=planned, batch_size=8)()
     assert not any(again.kinds)  # and never again
-    assert again.sweep.words == run.sweep.words
-    assert again.sweep.spent.passes == sum(again.rows) == 41
+    assert again.sweep.description == run.sweep.description
+    assert again.sweep.spending.passes == sum(again.rows) == 41
 
 
 @pytest.mark.parametrize("network", [LooksIntoMemory(), Branches()])
@@ -500,43 +500,51 @@ def test_the_first_block_alone_is_compared(small: SmallNet) -> None:
 
 # Thousandths of a second that a call takes.
 SECONDS = {
-    "small rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 16 else 2), Way("rectangles", 16)),
-    "large rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 32 else 2), Way("rectangles", 32)),
-    "whole photos": (lambda n, patched: (9 if patched else 1 + (n != 8)) * n, Way("whole", 8)),
-    "a tie": (lambda n, patched: (0.95 if n == 16 else 1) * n, Way("rectangles", 32)),
+    "small rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 16 else 2), Strategy("rectangles", 16)),
+    "large rectangles": (lambda n, patched: (1 if patched else 9) * n * (1 if n == 32 else 2), Strategy("rectangles", 32)),
+    "whole photos": (lambda n, patched: (9 if patched else 1 + (n != 8)) * n, Strategy("whole", 8)),
+    "a tie": (lambda n, patched: (0.95 if n == 16 else 1) * n, Strategy("rectangles", 32)),
 }
 
 
 @pytest.mark.parametrize(("seconds", "fastest"), SECONDS.values(), ids=SECONDS.keys())
-def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Way, small: SmallNet, clock: Clock) -> None:
+def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Strategy, small: SmallNet, clock: Clock) -> None:
     def takes(x) -> None:
         clock.now += seconds(len(x), isinstance(x, Patched)) / 1000
 
     copies = Squares(MANY + 100)
     planned = planned_of(small)
     run = Run(small, copies, planned=planned, before=takes)()
-    assert planned.ways.fastest == {((4, 4), PHOTO.shape): fastest}
+    assert planned.strategies.fastest == {((4, 4), PHOTO.shape): fastest}
     assert_close(run.output, expected(small, copies))
     # Nothing is computed twice but the copies that are compared.
-    assert sum(run.rows) == run.sweep.spent.passes == 1 + MANY + 100 + CHECKED
+    assert sum(run.rows) == run.sweep.spending.passes == 1 + MANY + 100 + CHECKED
     tried = [
-        Way("rectangles" if kind else "whole", rows) for kind, rows in zip(run.kinds, run.rows, strict=True) if rows > CHECKED
+        Strategy("rectangles" if kind else "whole", rows)
+        for kind, rows in zip(run.kinds, run.rows, strict=True)
+        if rows > CHECKED
     ]
-    each = [Way("rectangles", 16), Way("rectangles", 32), Way("whole", 4), Way("whole", 8), Way("whole", 16)]
+    each = [
+        Strategy("rectangles", 16),
+        Strategy("rectangles", 32),
+        Strategy("whole", 4),
+        Strategy("whole", 8),
+        Strategy("whole", 16),
+    ]
     assert tried[: 5 * ROUNDS] == each * ROUNDS
     assert set(tried[5 * ROUNDS : -1]) == {fastest}
     # The same call goes the same way, without trying.
     again = Run(small, copies, planned=planned, before=takes)()
     assert set(zip(again.kinds[1:-1], again.rows[1:-1], strict=True)) == {(fastest.kind == "rectangles", fastest.size)}
     assert_close(again.output, run.output)
-    assert sum(again.rows) == again.sweep.spent.passes == 1 + MANY + 100
+    assert sum(again.rows) == again.sweep.spending.passes == 1 + MANY + 100
 
 
 def test_few_copies_and_blocks_that_were_asked_for_are_not_tried_out(small: SmallNet) -> None:
     few = Run(small, Squares(MANY - 1))()
-    assert few.planned.ways.fastest == {}
+    assert few.planned.strategies.fastest == {}
     asked = Run(small, Squares(MANY), batch_size=20)()
-    assert asked.planned.ways.fastest == {}
+    assert asked.planned.strategies.fastest == {}
     assert set(asked.rows[3:]) == {20}
 
 
@@ -547,13 +555,13 @@ def test_without_rectangles_the_sizes_are_tried(small: SmallNet, clock: Clock) -
     run = Run(small, Squares(MANY, rectangles=False), before=takes)()
     assert run.rows[: 1 + 3 * ROUNDS] == [1] + [4, 8, 16] * ROUNDS
     assert set(run.rows[1 + 3 * ROUNDS : -1]) == {16}
-    assert run.planned.ways.fastest == {(None, PHOTO.shape): Way("whole", 16)}
+    assert run.planned.strategies.fastest == {(None, PHOTO.shape): Strategy("whole", 16)}
 
 
 def test_a_trial_that_the_budget_ends_decides_nothing(small: SmallNet) -> None:
-    run = Run(small, Squares(MANY), spent=Spent(Budget(passes=100)))()
-    assert sum(run.rows) == run.sweep.spent.passes == 100
-    assert run.planned.ways.fastest == {}
+    run = Run(small, Squares(MANY), spending=Spending(Budget(passes=100)))()
+    assert sum(run.rows) == run.sweep.spending.passes == 100
+    assert run.planned.strategies.fastest == {}
 
 
 def test_a_trial_goes_on_without_rectangles_where_they_are_refused(clock: Clock) -> None:
@@ -562,13 +570,13 @@ def test_a_trial_goes_on_without_rectangles_where_they_are_refused(clock: Clock)
     run = Run(network, copies)()
     assert_close(run.output, expected(network, copies))
     assert sum(run.kinds) == 1
-    assert run.sweep.spent.passes == sum(run.rows)
+    assert run.sweep.spending.passes == sum(run.rows)
 
 
 def test_what_was_refused_counts_as_passes() -> None:
     for passes in (3, 4, 6, 20, 50, 100):
-        run = Run(AsksForItsType(), Squares(), batch_size=8, spent=Spent(Budget(passes=passes)))()
-        assert sum(run.rows) == run.sweep.spent.passes <= passes
+        run = Run(AsksForItsType(), Squares(), batch_size=8, spending=Spending(Budget(passes=passes)))()
+        assert sum(run.rows) == run.sweep.spending.passes <= passes
 
 
 def test_what_one_copy_takes_is_guessed_and_then_known(small: SmallNet, clock: Clock) -> None:
@@ -594,7 +602,7 @@ def test_a_long_sweep_of_whole_photos_is_worth_compiling(small: SmallNet, clock:
 
     def compiled(self: PlannedNetwork, size: int, photo: torch.Tensor):
         asked.append(size)
-        return lambda inputs: self.answer(inputs) + 100
+        return lambda inputs: self.forward(inputs) + 100
 
     monkeypatch.setattr(PlannedNetwork, "compiled", compiled)
     monkeypatch.setattr(PlannedNetwork, "is_compiled", lambda self, size: size in asked)
@@ -604,11 +612,11 @@ def test_a_long_sweep_of_whole_photos_is_worth_compiling(small: SmallNet, clock:
     assert run.sweep.compiled == 288  # full blocks; what is left over goes through the plain network
     assert_close(run.output[:288], expected(small, copies)[:288] + 100)
     assert_close(run.output[288:], expected(small, copies)[288:])
-    assert run.sweep.words == "whole photos, compiled"
+    assert run.sweep.description == "whole photos, compiled"
     asked.clear()
     assert Run(small, Squares(300), before=takes)().sweep.compiled == 0  # rectangles
     assert Run(small, Squares(20, rectangles=False), before=takes)().sweep.compiled == 0  # soon done
-    assert Run(small, copies, before=takes, spent=Spent(Budget(seconds=1e6), start=clock.now))().sweep.compiled == 0
+    assert Run(small, copies, before=takes, spending=Spending(Budget(seconds=1e6), start=clock.now))().sweep.compiled == 0
     assert asked == []
 
 

@@ -62,7 +62,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 def expected(own: nn.Module, clf: seewhy.Classifier) -> np.ndarray:
     pixels = torch.from_numpy(clf.read(PHOTO).pixels)[None]
     with torch.no_grad():
-        return own(clf.normalise(pixels)).numpy()
+        return own(clf.executor.normalise(pixels)).numpy()
 
 
 # -- a person's own weights ---------------------------------------------------------------------------------------------

@@ -471,7 +471,7 @@ def test_ctrl_c_in_a_list_is_raised(stopping: Any, photo: torch.Tensor, method: 
 @pytest.mark.parametrize("method", METHODS)
 def test_ctrl_c_in_a_thread_is_raised(stopping: Any, photo: torch.Tensor, method: str) -> None:
     (clf, press) = stopping
-    clf.planned(photo[None])
+    clf.executor.planned(photo[None])
     press(4)
     raised: list[BaseException] = []
 
@@ -490,7 +490,7 @@ def test_ctrl_c_in_a_thread_is_raised(stopping: Any, photo: torch.Tensor, method
 @pytest.mark.parametrize("method", METHODS)
 def test_ctrl_c_at_the_photo_itself_is_raised(stopping: Any, photo: torch.Tensor, method: str) -> None:
     (clf, press) = stopping
-    clf.planned(photo[None])
+    clf.executor.planned(photo[None])
     press(0)
     with pytest.raises(KeyboardInterrupt):
         seewhy.explain(clf, photo, method=method, **THREE[method][1])
@@ -499,7 +499,7 @@ def test_ctrl_c_at_the_photo_itself_is_raised(stopping: Any, photo: torch.Tensor
 @pytest.mark.parametrize("method", METHODS)
 def test_ctrl_c_before_there_is_anything_is_raised(stopping: Any, photo: torch.Tensor, method: str) -> None:
     (clf, press) = stopping
-    clf.planned(photo[None])
+    clf.executor.planned(photo[None])
     press(1)
     with pytest.raises(KeyboardInterrupt):
         seewhy.explain(clf, photo, method=method, **THREE[method][1])

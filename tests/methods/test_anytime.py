@@ -24,10 +24,10 @@ def through(plan: CoarseToFine, values: np.ndarray[Any, Any], most: int | None =
     """Measure what the plan asks for, ``most`` places in all; returns what was asked for."""
     orders = []
     for order in plan.orders():
-        part = order if most is None else order[: most - plan.done]
+        part = order if most is None else order[: most - plan.reached]
         plan.put(part, values.reshape(len(values), -1)[:, part].T)
         orders.append(part)
-        if plan.done == most:
+        if plan.reached == most:
             break
     return orders
 
@@ -49,7 +49,7 @@ def test_every_place_comes_exactly_once(grid: tuple[int, int], seed: int) -> Non
     values = np.random.default_rng(0).standard_normal((2, *grid)).astype(np.float32)
     orders = through(plan, values)
     assert np.sort(np.concatenate(orders)).tolist() == list(range(grid[0] * grid[1]))
-    assert plan.done == grid[0] * grid[1]
+    assert plan.reached == grid[0] * grid[1]
     np.testing.assert_array_equal(plan.values(), values)
     np.testing.assert_array_equal(plan.error(), [0, 0])
 
@@ -129,7 +129,7 @@ def test_measured_values_are_kept_and_predicted_ones_stay_within_them() -> None:
         plan = CoarseToFine((40, 56), 1, 0)
         through(plan, values, most)
         shown = plan.values()
-        assert plan.done == most == int(plan.measured.sum())
+        assert plan.reached == most == int(plan.measured.sum())
         np.testing.assert_array_equal(shown[:, plan.measured], values[:, plan.measured])
         (low, high) = (values[:, plan.measured].min(), values[:, plan.measured].max())
         assert np.isfinite(shown).all()
@@ -147,7 +147,7 @@ def test_before_the_first_lattice_is_complete_the_nearest_place_counts() -> None
         nearest = {float(values[0, r, c]) for r, c in known[distances == distances.min()]}
         assert float(plan.values()[0, place[0], place[1]]) in nearest
     assert np.isnan(plan.error()).all()
-    assert "not known" in plan.words()
+    assert "not known" in plan.describe_error()
     assert not CoarseToFine((20, 26), 1, 0).values().any()
 
 
@@ -225,7 +225,7 @@ def test_in_words_it_is_the_worst_target() -> None:
     through(plan, values, 200)
     (error, span) = (plan.error()[1], np.ptp(plan.values()[1]))
     assert error / span > plan.error()[0] / np.ptp(plan.values()[0])
-    assert plan.words() == f"estimated mean error {error:.2g} ({100 * error / span:.1f} % of the range)"
+    assert plan.describe_error() == f"estimated mean error {error:.2g} ({100 * error / span:.1f} % of the range)"
 
 
 # -- a budget ---------------------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def test_a_budget_in_passes_is_kept_to_the_last_one(budget: int, reduce: str) ->
         return
     assert sum(rows) == budget == e.cost.forward
     assert e.partial
-    assert e.details["stopped"] == "stopped by the budget"
+    assert e.details["stopped"] == "budget"
     assert (e.details["masks_done"], e.details["masks"]) == (budget - 1, total)
     assert np.isfinite(e.maps).all()
     (note,) = (note for note in e.notes if "stopped" in note)

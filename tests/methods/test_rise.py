@@ -255,7 +255,7 @@ def test_a_budget_in_passes_is_kept_to_the_last_one(budget: int) -> None:
     clf = seewhy.Classifier(scores, head="none")
     e = seewhy.explain(clf, photo, method="rise", masks=100, budget=budget)
     assert sum(rows) == budget == e.cost.forward
-    assert (e.partial, e.details["masks_done"], e.details["stopped"]) == (True, budget - 1, "stopped by the budget")
+    assert (e.partial, e.details["masks_done"], e.details["stopped"]) == (True, budget - 1, "budget")
     error = e.details["standard_error"][0].mean()
     assert e.notes[1] == f"stopped by the budget after {budget - 1} of 100 masks: standard error {error:.2g} on average"
     masks = masks_of((14, 21), 100, 7, 0.5, 0)[: budget - 1]
@@ -268,11 +268,11 @@ def test_a_budget_in_passes_is_kept_to_the_last_one(budget: int) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"masks": 0}, "masks=0: write a whole number of at least 2."),
-        ({"masks": 1}, "masks=1: write a whole number of at least 2."),
-        ({"masks": -5}, "masks=-5: write a whole number of at least 2."),
-        ({"masks": 20.0}, "masks=20.0: write a whole number of at least 2."),
-        ({"masks": True}, "masks=True: write a whole number of at least 2."),
+        ({"masks": 0}, "masks=0: write a whole number, 2 or more."),
+        ({"masks": 1}, "masks=1: write a whole number, 2 or more."),
+        ({"masks": -5}, "masks=-5: write a whole number, 2 or more."),
+        ({"masks": 20.0}, "masks=20.0: write a whole number, 2 or more."),
+        ({"masks": True}, "masks=True: write a whole number, 2 or more."),
         ({"grid": 0}, "grid=0: write a whole number above 0."),
         ({"grid": 2.5}, "grid=2.5: write a whole number above 0."),
         ({"grid": 15}, "grid=15: the network's input has 14×21 pixels only: write a smaller grid."),

@@ -8,6 +8,7 @@ import torch
 
 from seewhy.engine.steps import INPUT, DenseHead, Step, is_feature
 
+_PROBABILITIES = ("softmax", "sigmoid")
 _SHAPE_ONLY = frozenset(["flatten", "view", "reshape", "squeeze", "squeeze_", "__getitem__", "contiguous", "unflatten"])
 
 
@@ -26,8 +27,9 @@ def find_dense_head(
             number = step.inputs[0] if len(set(step.inputs)) == 1 else None
 
     path = list(back(output))
-    if path and path[0].op in ("softmax", "log_softmax"):
-        path = path[1:]
+    ending = next((i for i, step in enumerate(path) if step.op not in _SHAPE_ONLY), 0)
+    activated = bool(path) and path[ending].op in (*_PROBABILITIES, "log_softmax")
+    path = path[ending + 1 :] if activated else path
     if not path:
         return None
     (logits, weight, bias) = (path[0].number, None, None)
@@ -58,10 +60,19 @@ def find_dense_head(
         return None
     # Pooling in two stages has the same mean before the first one, on a finer grid.
     features_step = next((step for step in found if is_feature(step)), found[0])
-    return DenseHead(features_step.number, weight, bias, logits)
+    return DenseHead(features_step.number, weight, bias, logits, activated)
 
 
-def forms(steps: Iterable[Step]) -> str:
+def last_activation(steps: Sequence[Step], output: int | None) -> str:
+    """The last operation that is no change of shape, where it is a softmax or a sigmoid: its name; "" for any other."""
+    number = output
+    while number is not None and number != INPUT and steps[number].op in _SHAPE_ONLY and len(set(steps[number].inputs)) == 1:
+        number = steps[number].inputs[0]
+    op = "" if number is None or number == INPUT else steps[number].op.rstrip("_")
+    return op if op in _PROBABILITIES else ""
+
+
+def describe_operations(steps: Iterable[Step]) -> str:
     """``"avg_pool2d → layer_norm → linear"``: the operations in words, changes of shape left out."""
     silent = _SHAPE_ONLY | {"permute", "__get__", "dropout"}
     names = [step.op.strip("_") for step in steps if step.op not in silent]

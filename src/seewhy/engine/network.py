@@ -10,20 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
-from seewhy.engine.probe import Run, first_broken, pull_back, run, upto
+from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, pull_back, run_until
 from seewhy.engine.steps import Step, Trace
-from seewhy.engine.ways import Ways
-from seewhy.errors import SCORES_ONLY, GradientError, LayerError, MethodError, ModelError, did_you_mean
+from seewhy.engine.strategy import StrategyHistory
+from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean
+from seewhy.head import Head, describe, entry_hint, with_batch_axis
 from seewhy.records import Layer
 
 Result = TypeVar("Result")
 
-CLOSED = (
-    "This is {}: its inside cannot be watched, so methods that use layers or gradients are not possible. Working now: "
-    f"{SCORES_ONLY}. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are unwrapped)."
-)
 # What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
 _MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError)
 
@@ -38,13 +36,13 @@ class PlannedNetwork:
     def __init__(self, network: nn.Module, trial: torch.Tensor, pick: Callable[[Any], Any], precision: str, name: str) -> None:
         self.network = network
         self.name = name
-        self._pick = pick
+        self._pick: Callable[[Any], Any] = lambda output: with_batch_axis(pick(output))
         self._trial = trial
         self.shape = trial.shape[1:]
         self._fingerprint = Fingerprint(network)
-        self.ways = Ways()
+        self.strategies = StrategyHistory()
         self._compiled: dict[Any, Callable[[torch.Tensor], Any] | None] = {}
-        self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], pick, precision), trial)
+        self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], self._pick, precision), trial)
 
     def is_fresh(self) -> bool:
         """True while the network is what it was: same modules, same hooks, same weights."""
@@ -55,25 +53,24 @@ class PlannedNetwork:
         steps = self.plan.trace.steps if self.plan.trace else ()
         return shape == self.shape or not any(step.grid is not None and step.grid.layout == "tokens" for step in steps)
 
-    def run(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
-        """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.run``)."""
+    def forward(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> ForwardPass:
+        """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.forward_with_taps``)."""
         plan = self.plan if all(self.plan.has(step) for step in steps) else self._unfolded
         try:
-            done: Run = _guarded(lambda: run(plan, inputs, self._pick, steps, graph), inputs)
+            return _guarded(lambda: forward_with_taps(plan, inputs, self._pick, steps, graph), inputs)
         except ModelError:
             if inputs.shape[1:] != self.shape:  # a size that it was not traced with: traced, the complaint names the layer
                 _guarded(lambda: make_plan(self.network, inputs[:1], self._pick, "exact"), inputs)
             raise
-        return done
 
-    def upto(self, inputs: torch.Tensor, step: Step | None = None) -> Any:
+    def run_until(self, inputs: torch.Tensor, step: Step | None = None) -> Any:
         """What ``step`` gives for ``(N, C, H, W)`` inputs of any size that reaches it, differentiable with respect to them where
-        they ask for it; nothing behind the step is run. None takes the class scores (see ``engine.probe.upto``).
+        they ask for it; nothing behind the step is run. None takes the class scores (see ``engine.probe.run_until``).
 
         Raises LayerError where the step is not reached.
         """
         plan = self.plan if step is None or self.plan.has(step) else self._unfolded
-        value = _guarded(lambda: upto(plan, inputs, self._pick, step), inputs)
+        value = _guarded(lambda: run_until(plan, inputs, self._pick, step), inputs)
         if value is None:
             name = "" if step is None else self.trace.name(step)
             raise LayerError(f"Layer '{name}' was not reached in this forward pass.")
@@ -84,14 +81,14 @@ class PlannedNetwork:
         step = first_broken(self._unfolded, inputs)
         return None if step is None else self.trace.name(step)
 
-    def answer(self, prepared: torch.Tensor) -> Any:
-        """The class scores for inputs that ``plan.prepare`` has made ready."""
+    def forward_prepared(self, prepared: torch.Tensor) -> Any:
+        """The picked output for inputs that ``plan.prepare`` has prepared."""
 
-        def work() -> Any:
+        def forward() -> Any:
             with self.plan.ready():
                 return self._pick(self.plan.network(prepared))
 
-        return _guarded(work, prepared)
+        return _guarded(forward, prepared)
 
     def compiled(self, size: int, photo: torch.Tensor) -> Callable[[torch.Tensor], Any] | None:
         """The network compiled for ``size`` prepared photos like this one at once; None where that is not possible.
@@ -105,7 +102,7 @@ class PlannedNetwork:
 
     def is_compiled(self, size: int) -> bool:
         """True where :meth:`compiled` has been made, so that it costs nothing any more."""
-        return any(key[0] == size and made is not None for key, made in self._compiled.items())
+        return any(key[0] == size and network is not None for key, network in self._compiled.items())
 
     @property
     def can_be_followed(self) -> bool:
@@ -126,7 +123,15 @@ class PlannedNetwork:
     def trace(self) -> Trace:
         """The forward pass, written down. Raises MethodError for what cannot be watched inside."""
         if self.plan.trace is None:
-            raise MethodError(CLOSED.format("TorchScript"))
+            raise MethodError(
+                "This is TorchScript: its inside cannot be watched, so it has no layers to look at. Give the original nn.Module."
+            )
+        output = self.plan.trial_output
+        if not isinstance(output, torch.Tensor):
+            raise OutputError(
+                f"The network returned {describe(output)}. Expected class scores (N, classes): say which entry holds them with "
+                f"{entry_hint(output)}."
+            )
         if not self.plan.trace.path:
             raise MethodError(
                 f"The forward pass of {self.name} cannot be followed to its scores (it leaves torch on the way): methods that "
@@ -134,12 +139,30 @@ class PlannedNetwork:
             )
         return self.plan.trace
 
-    def feature_step(self) -> Step:
-        """Where a map is made when no layer is named: the first candidate that a gradient reaches."""
-        return self._feature_step
+    def head(self, declared: Head) -> Head:
+        """What the outputs mean. declared : what a person says; whether the network ends in a softmax or a sigmoid is seen in the
+        trace, or in the values for noise. Raises OutputError where the two contradict each other."""
+        return declared.ending_in("softmax" if not self._activation and self._gives_probabilities else self._activation)
 
     @cached_property
-    def _feature_step(self) -> Step:
+    def _activation(self) -> str:
+        """ "softmax" or "sigmoid" where that is the last operation but for changes of shape, else ""."""
+        return "" if self.plan.trace is None else last_activation(self.plan.trace.steps, self.plan.trace.output)
+
+    @cached_property
+    def _gives_probabilities(self) -> bool:
+        """True where outputs for noise are positive and sum to 1: a softmax in another form."""
+        softmax = Head("softmax")
+        output = self.plan.trial_output
+        if output is None:  # TorchScript was not run yet
+            output = self.forward(self._trial[:1]).output
+        if not isinstance(output, torch.Tensor) or output.ndim != 2 or not softmax.look_like_probabilities(output):
+            return False
+        return softmax.look_like_probabilities(self.forward(self._trial).output)  # on one photo it may be chance
+
+    @cached_property
+    def feature_step(self) -> Step:
+        """Where a map is made when no layer is named: the first candidate that a gradient reaches."""
         trace = self.trace
         candidates = trace.feature_steps()
         if not candidates:
@@ -168,12 +191,13 @@ class PlannedNetwork:
 
     def _trial_gradient(self, step: Step) -> torch.Tensor | None:
         """How all scores together move with the step, on noise; None where it is cut off from them."""
-        done = self.run(self._trial, (step,), graph=True)
-        if done.taken[0] is None or not isinstance(done.output, torch.Tensor) or step.grid is None:
+        forward_pass = self.forward(self._trial, (step,), graph=True)
+        (output, (features,)) = (forward_pass.output, forward_pass.taps)
+        if features is None or not isinstance(output, torch.Tensor) or step.grid is None:
             return None
-        weights = torch.linspace(-1, 2, done.output[0].numel(), device=done.output.device).reshape(done.output.shape[1:])
-        seeds = weights.to(done.output.dtype).expand(done.output.shape)[None]
-        gradient = pull_back(done.output, seeds, done.taken[0])
+        weights = torch.linspace(-1, 2, output[0].numel(), device=output.device).reshape(output.shape[1:])
+        seeds = weights.to(output.dtype).expand(output.shape)[None]
+        gradient = pull_back(output, seeds, features)
         return None if gradient is None else step.grid.read(gradient)
 
     def find_layer(self, layer: str | nn.Module | None, grid: bool = True) -> Step:
@@ -183,7 +207,7 @@ class PlannedNetwork:
         Raises LayerError: unknown (with the nearest), not reached, called several times, several tensors, no rows and columns.
         """
         if layer is None:
-            return self.feature_step()
+            return self.feature_step
         trace = self.trace
         name = self._name_of(layer)
         numbers = trace.find(name)
@@ -227,7 +251,7 @@ class PlannedNetwork:
     def layers(self) -> list[Layer]:
         """The layers that can be explained, in the network's order, the automatic choice marked."""
         trace = self.trace
-        automatic = self.feature_step()
+        automatic = self.feature_step
         made = []
         for step in trace.path:
             by_module = trace.name(step).partition(":")[0] in trace.calls

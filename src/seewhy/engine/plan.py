@@ -51,7 +51,8 @@ class Plan:
 
     network : what is run. trace : the plain forward pass. folded : steps that do not exist in ``network`` any more, or whose
     values differ there. recounted : operations that are called less often than in the trace. deviation : largest difference to
-    the plain network over its largest output. words : for the record.
+    the plain network over its largest output. description : for the record. trial_output : what the plain network gave for the
+    trial photo, None where it was not run.
     """
 
     network: Any
@@ -60,10 +61,11 @@ class Plan:
     memory_format: torch.memory_format
     dtype: torch.dtype
     deviation: float
-    words: str
+    description: str
     weights: str
     recounted: frozenset[str] = frozenset()
     as_is: bool = False
+    trial_output: Any = None
 
     def has(self, step: Step) -> bool:
         """True where the step can be found in ``network``, with the value that it has in the plain one."""
@@ -72,8 +74,7 @@ class Plan:
     @contextmanager
     def ready(self) -> Iterator[None]:
         """In eval mode, without graph; everything back as it was afterwards."""
-        grounds = torch.inference_mode(False), torch.no_grad()
-        with grounds[0], grounds[1], _eval_mode(self.network) if self.as_is else nullcontext():
+        with torch.inference_mode(False), torch.no_grad(), _eval_mode(self.network) if self.as_is else nullcontext():
             yield
 
     def prepare(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -107,23 +108,25 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
         inputs = inputs.clone()
         weights = weights_hash(network)
         if is_closed(network):
-            words = "TorchScript, as it is"
-            return Plan(network, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, words, weights, as_is=True)
-        plain = None if has_hooks(network) else _copied(network)
-        if plain is None:
+            description = "TorchScript, as it is"
+            return Plan(network, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights, as_is=True)
+        copied = None if has_hooks(network) else _copied(network)
+        if copied is None:
             with _eval_mode(network):
-                (traced, _) = trace(network, inputs, pick)
-            words = "the network as it is (it has hooks of its own, or cannot be copied)"
-            return Plan(network, traced, frozenset(), torch.preserve_format, inputs.dtype, 0.0, words, weights, as_is=True)
-        (traced, expected) = trace(plain, inputs, pick)
-        done = Plan(plain, traced, frozenset(), torch.preserve_format, inputs.dtype, 0.0, "plain", weights)
-        if not isinstance(expected, torch.Tensor) or not any(p.ndim == 4 for p in plain.parameters()):
-            return done
-        for wanted in ((True, True), (True, False), (False, False)):
-            faster = _faster(done, *wanted, inputs, pick, expected, precision)
+                (forward_trace, output) = trace(network, inputs, pick)
+            description = "the network as it is (it has hooks of its own, or cannot be copied)"
+            as_is = Plan(network, forward_trace, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights)
+            return replace(as_is, as_is=True, trial_output=output)
+        (forward_trace, output) = trace(copied, inputs, pick)
+        plain = Plan(copied, forward_trace, frozenset(), torch.preserve_format, inputs.dtype, 0.0, "plain", weights)
+        plain = replace(plain, trial_output=output)
+        if not isinstance(output, torch.Tensor) or not any(p.ndim == 4 for p in copied.parameters()):
+            return plain
+        for folding, packing in ((True, True), (True, False), (False, False)):
+            faster = _faster(plain, folding, packing, inputs, pick, precision)
             if faster is not None:
                 return faster
-        return done
+        return plain
 
 
 def _faster(
@@ -132,11 +135,11 @@ def _faster(
     packing: bool,
     inputs: torch.Tensor,
     pick: Callable[[Any], Any],
-    expected: torch.Tensor,
     precision: str,
 ) -> Plan | None:
     """A planned copy, or None when it does not give what the plain one gives."""
     assert plain.trace is not None
+    expected: torch.Tensor = plain.trial_output
     network = copy.deepcopy(plain.network)
     folded = fold(network, plain.trace) if folding else frozenset()
     dtype = torch.bfloat16 if precision == "fast" and inputs.dtype == torch.float32 else inputs.dtype
@@ -144,24 +147,24 @@ def _faster(
     try:
         packed = packing and pack(network, plain.trace, inputs)
         recounted = frozenset(["batch_norm"] * bool(folded) + ["conv2d"] * packed)
-        words = ["BatchNorm folded"] * bool(folded) + ["weights packed"] * packed + ["channels_last"]
-        words += ["bfloat16"] * (dtype == torch.bfloat16)
-        made = replace(
+        changes = ["BatchNorm folded"] * bool(folded) + ["weights packed"] * packed + ["channels_last"]
+        changes += ["bfloat16"] * (dtype == torch.bfloat16)
+        faster = replace(
             plain,
             network=network,
             folded=folded,
             recounted=recounted,
             memory_format=torch.channels_last,
             dtype=dtype,
-            words=", ".join(words),
+            description=", ".join(changes),
         )
-        output = pick(network(made.prepare(inputs))).to(expected.dtype)
+        output = pick(network(faster.prepare(inputs))).to(expected.dtype)
     except Exception:  # a view that wants another memory format, a constant in another precision: the next plan, then
         return None
     deviation = float((output - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
     if not deviation <= EXACT and dtype == inputs.dtype:
         return None
-    return replace(made, deviation=deviation)
+    return replace(faster, deviation=deviation)
 
 
 def plain_plan(plan: Plan, network: nn.Module) -> Plan:
@@ -187,18 +190,18 @@ def compiled(
     allowed = EXACT if plan.dtype == inputs.dtype == torch.float32 else CLOSE
     try:
         with torch.inference_mode(False), torch.no_grad():
-            made: Callable[[torch.Tensor], Any] = torch.compile(own, dynamic=False, options={"freezing": True})
-            (output, expected) = (pick(made(inputs)), pick(plan.network(inputs)))
+            compiled_network: Callable[[torch.Tensor], Any] = torch.compile(own, dynamic=False, options={"freezing": True})
+            (output, expected) = (pick(compiled_network(inputs)), pick(plan.network(inputs)))
             if not float((output - expected).abs().max() / expected.abs().max().clamp_min(1e-30)) <= allowed:
                 return None
     except Exception:  # no compiler on this machine, or a forward that cannot be compiled: it goes on without
         return None
 
-    def run(inputs: torch.Tensor) -> Any:
+    def forward(inputs: torch.Tensor) -> Any:
         with plan.ready():
-            return pick(made(inputs.contiguous(memory_format=torch.channels_last)))
+            return pick(compiled_network(inputs.contiguous(memory_format=torch.channels_last)))
 
-    return run
+    return forward
 
 
 def _copied(network: nn.Module) -> nn.Module | None:

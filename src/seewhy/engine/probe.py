@@ -3,65 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
+from seewhy.engine.operations import Address, OperationMode
 from seewhy.engine.plan import Plan
 from seewhy.engine.steps import Step
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """A forward pass. output : ``(N, ...)``, what ``pick`` took out. taken : what each tapped step gave, None if not reached.
+class ForwardPass:
+    """output : ``(N, ...)``, the picked scores. taps : what each tapped step gave, None if it was not reached.
 
-    With ``graph``, ``output`` depends on the first of ``taken`` through autograd, and on nothing before it.
+    With ``graph``, ``output`` depends on the first of ``taps`` through autograd, and on nothing before it.
     """
 
     output: Any
-    taken: tuple[torch.Tensor | None, ...]
+    taps: tuple[torch.Tensor | None, ...]
 
 
-class _Taps(TorchFunctionMode):
-    """Takes the results of some steps while the network runs, and cuts the graph at the first of them.
-
-    A mode is local to its thread and acts on operations, so that two explanations at once do not disturb each other, and
-    functional calls, reused and in-place modules are reached like any others.
-    """
+class _Taps(OperationMode):
+    """Takes the results of some steps while the network runs, and cuts the graph at the first of them."""
 
     def __init__(self, steps: tuple[Step, ...], graph: bool) -> None:
         super().__init__()
-        self.wanted = {(step.op, step.count): i for i, step in enumerate(steps)}
-        self.names = {step.op for step in steps}
-        self.counts = dict.fromkeys(self.names, 0)
-        self.graph = graph
-        self.taken: list[torch.Tensor | None] = [None] * len(steps)
+        self._positions = {step.address: i for i, step in enumerate(steps)}
+        self._graph = graph
+        self.results: list[torch.Tensor | None] = [None] * len(steps)
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        name = getattr(func, "__name__", "")
-        if name in self.names:
-            which = self.wanted.get((name, self.counts[name]))
-            self.counts[name] += 1
-            if which is not None:
-                return self._take(which, out)
-        return out
+    def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        out = func(*args, **kwargs)
+        position = self._positions.get(address)
+        return out if position is None else self._tap(position, out)
 
-    def _take(self, which: int, out: torch.Tensor) -> torch.Tensor:
-        if not self.graph or which != 0:
-            self.taken[which] = out.detach().clone()  # copied at once: an in-place ReLU may follow
+    def _tap(self, position: int, out: torch.Tensor) -> torch.Tensor:
+        if not self._graph or position != 0:
+            self.results[position] = out.detach().clone()  # copied at once: an in-place ReLU may follow
             return out
         leaf = out.detach().requires_grad_()
-        self.taken[which] = leaf
+        self.results[position] = leaf
         torch.set_grad_enabled(True)  # from here on; the caller's no_grad() puts it back
-        return leaf.clone()  # what follows may write into the copy, not into what was taken
+        return leaf.clone()  # what follows may write into the copy, not into what was tapped
 
 
-def run(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
+def forward_with_taps(
+    plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], steps: tuple[Step, ...] = (), graph: bool = False
+) -> ForwardPass:
     """Run the plan's network on ``inputs`` ``(N, C, H, W)`` and take the results of ``steps``.
 
     graph : let gradients flow from the output to the first of the steps.
@@ -69,11 +59,11 @@ def run(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], steps: tup
     with plan.ready():
         inputs = plan.prepare(inputs.detach())
         if not steps:
-            return Run(pick(plan.network(inputs)), ())
+            return ForwardPass(pick(plan.network(inputs)), ())
         taps = _Taps(steps, graph)
         with taps:
             output = pick(plan.network(inputs))
-        return Run(output, tuple(taps.taken))
+        return ForwardPass(output, tuple(taps.results))
 
 
 class _Reached(BaseException):
@@ -84,51 +74,43 @@ class _Reached(BaseException):
         self.value = value
 
 
-class _Until(TorchFunctionMode):
-    """Ends the pass when a step has been made."""
+class _Until(OperationMode):
+    """Ends the pass when a step has been computed."""
 
     def __init__(self, step: Step) -> None:
         super().__init__()
-        self.op = step.op
-        self.left = step.count
+        self._address = step.address
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if getattr(func, "__name__", "") == self.op:
-            if self.left == 0:
-                raise _Reached(out)
-            self.left -= 1
+    def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        out = func(*args, **kwargs)
+        if address == self._address:
+            raise _Reached(out)
         return out
 
 
-class _Broken(TorchFunctionMode):
-    """Ends the pass at the first operation whose result is not finite."""
+class _FirstBroken(OperationMode):
+    """Ends the pass at the first operation whose result is not finite. address : of that operation."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts: Counter[str] = Counter()
-        self.found: tuple[str, int] | None = None
+    address: Address | None = None
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        name = getattr(func, "__name__", "")
+    def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        out = func(*args, **kwargs)
         if isinstance(out, torch.Tensor) and out.is_floating_point() and not bool(torch.isfinite(out).all()):
-            self.found = (name, self.counts[name])
+            self.address = address
             raise _Reached(out)
-        self.counts[name] += 1
         return out
 
 
 def first_broken(plan: Plan, inputs: torch.Tensor) -> Step | None:
     """The first step of a plain plan whose result is not finite; None where all are."""
-    broken = _Broken()
+    broken = _FirstBroken()
     with plan.ready(), contextlib.suppress(_Reached), broken:
         plan.network(plan.prepare(inputs))
     steps = plan.trace.steps if plan.trace else ()
-    return next((step for step in steps if (step.op, step.count) == broken.found), None)
+    return next((step for step in steps if step.address == broken.address), None)
 
 
-def upto(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], step: Step | None = None) -> Any:
+def run_until(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], step: Step | None = None) -> Any:
     """What ``step`` gives for ``inputs`` ``(N, C, H, W)``, and nothing behind it is run; None takes the picked output.
 
     Where ``inputs`` ask for a gradient the result depends on them through autograd, and on no weight of a private copy. Returns

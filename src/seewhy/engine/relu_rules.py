@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
+
+from seewhy.engine.operations import Address, OperationMode
 
 RULES = ("plain", "guided", "deconvnet")
 # Each operation's limits: where its positional arguments after the input are, and what it takes without them.
@@ -31,7 +32,7 @@ _LIMITS: dict[str, tuple[tuple[str, ...], tuple[float | None, float | None]]] = 
 }
 
 
-class ReluRule(TorchFunctionMode):
+class ReluRule(OperationMode):
     """Every ReLU inside the with-block goes back by ``rule``. seen : how many there were."""
 
     def __init__(self, rule: str) -> None:
@@ -39,9 +40,8 @@ class ReluRule(TorchFunctionMode):
         self.rule = rule
         self.seen = 0
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
+    def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        name = address.name
         limits = _limits(name, args, kwargs)
         if limits is None:
             return func(*args, **kwargs)
@@ -64,8 +64,8 @@ def _limits(name: str, args: Any, kwargs: Any) -> tuple[float, float | None] | N
     if known is None:
         return None
     (names, (low, high)) = known
-    given = dict(zip(names, args[1:], strict=False)) | {key: kwargs[key] for key in names if key in kwargs}
-    (low, high) = (given.get(key, default) for key, default in zip((*names, "", "")[:2], (low, high), strict=True))
+    values = dict(zip(names, args[1:], strict=False)) | {key: kwargs[key] for key in names if key in kwargs}
+    (low, high) = (values.get(key, default) for key, default in zip((*names, "", "")[:2], (low, high), strict=True))
     is_relu = isinstance(low, (int, float)) and low == 0 and (high is None or (isinstance(high, (int, float)) and high > 0))
     return (0.0, None if high is None else float(high)) if is_relu else None
 

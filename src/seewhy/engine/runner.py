@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ MOST_IN_SWEEP = 32  # masked copies at once, where nothing has been measured
 MOST_ON_GPU = 64
 _LONG = 2.0  # seconds; shorter work is not announced
 _SHARE = 0.25  # of the free memory
+TOO_LARGE_FOR_GPU = "One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or device='cpu'."
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,29 @@ class Budget:
         if not (made.passes or made.seconds or 0) > 0:
             raise OptionError(f"budget={budget!r}: it must be above 0.")
         return made
+
+
+@dataclass
+class Spending:
+    """One photo's budget and what has been spent of it."""
+
+    budget: Budget = field(default_factory=Budget)
+    passes: int = 0
+    start: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Since the work began."""
+        return time.perf_counter() - self.start
+
+    def allows(self, passes: int, seconds_each: float) -> int:
+        """For how many of so many more passes the budget has room."""
+        if self.budget.passes is not None:
+            passes = min(passes, self.budget.passes - self.passes)
+        if self.budget.seconds is not None:
+            left = self.budget.seconds - self.seconds
+            passes = min(passes, int(left / seconds_each) if seconds_each > 0 else passes) if left > 0 else 0
+        return max(0, passes)
 
 
 class Progress:
@@ -156,9 +180,7 @@ def in_batches(
         except torch.cuda.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             if end - start == 1:
-                raise ModelError(
-                    "One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or device='cpu'."
-                ) from error
+                raise ModelError(TOO_LARGE_FOR_GPU) from error
             size = (end - start) // 2
             continue
         yield end - start, result

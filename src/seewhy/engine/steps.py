@@ -7,6 +7,8 @@ from functools import cached_property
 
 import torch
 
+from seewhy.engine.operations import Address
+
 INPUT = -1  # the number that stands for the network's own input
 
 ACTIVATIONS = frozenset(
@@ -85,6 +87,11 @@ class Step:
     grid: Grid | None
 
     @property
+    def address(self) -> Address:
+        """Where it is found in any later pass."""
+        return Address(self.op, self.count)
+
+    @property
     def is_activation(self) -> bool:
         return self.op in ACTIVATIONS
 
@@ -98,13 +105,14 @@ class DenseHead:
     """A head that averages a tensor over space and multiplies it with one matrix: ``logits = weight · mean(A) + bias``.
 
     features : the step whose result is A. weight, bias : parameter names; both None for SqueezeNet's form, where the
-    average is the score itself. logits : the step that gives them (a softmax may follow).
+    average is the score itself. logits : the step that gives them. activated : a softmax or a sigmoid follows.
     """
 
     features: int
     weight: str | None
     bias: str | None
     logits: int
+    activated: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,15 @@ watched at the level of torch functions; a step is addressed by its operation an
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from seewhy.engine.dense_head import find_dense_head
+from seewhy.engine.operations import Address, OperationMode
 from seewhy.engine.steps import INPUT, Grid, Step, Trace
 
 _MIX_AXES = frozenset(["view", "reshape", "unflatten", "transpose", "movedim", "einsum", "matmul", "bmm", "swapaxes"])
@@ -24,7 +23,7 @@ _TO_ROWS_FIRST = ((0, 3, 1, 2), (0, -1, 1, 2))
 _TO_CHANNELS_LAST = (0, 2, 3, 1)
 
 
-class _Recorder(TorchFunctionMode):
+class _Recorder(OperationMode):
     """Writes the steps down while the network runs."""
 
     def __init__(self, parameters: dict[int, str], inputs: torch.Tensor) -> None:
@@ -36,20 +35,16 @@ class _Recorder(TorchFunctionMode):
         self.numbers = {id(inputs): INPUT}  # id of a tensor -> the step that made its present value
         self.kept = [inputs]  # alive until the end, so that an id stays one tensor's
         self.stack: list[str] = []
-        self.counts: Counter[str] = Counter()
         self.patches: tuple[int, int] | None = None  # the grid of the patch embedding, for tokens
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
-        read = list(_tensors((args, kwargs)))
-        versions = {id(tensor): tensor._version for tensor in read}
+    def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        inputs = list(_tensors((args, kwargs)))
+        versions = {id(tensor): tensor._version for tensor in inputs}
         out = func(*args, **kwargs)
-        made = list(_tensors(args[0] if name == "__setitem__" else out))
+        outputs = list(_tensors(args[0] if address.name == "__setitem__" else out))
         # Dropout in eval mode, contiguous() and the like hand their input on: nothing happened.
-        if made and not all(versions.get(id(tensor)) == tensor._version for tensor in made):
-            self._write(name, read, made, args, kwargs)
-        self.counts[name] += 1
+        if outputs and not all(versions.get(id(tensor)) == tensor._version for tensor in outputs):
+            self._write(address, inputs, outputs, args, kwargs)
         return out
 
     def value(self, number: int) -> torch.Tensor | None:
@@ -57,20 +52,22 @@ class _Recorder(TorchFunctionMode):
         tensor = self.results[number]
         return tensor if self.numbers[id(tensor)] == number else None
 
-    def _write(self, name: str, read: list[torch.Tensor], made: list[torch.Tensor], args: Any, kwargs: Any) -> None:
+    def _write(
+        self, address: Address, inputs: list[torch.Tensor], outputs: list[torch.Tensor], args: Any, kwargs: dict[str, Any]
+    ) -> None:
         number = len(self.steps)
-        inputs = tuple(self.numbers[id(t)] for t in read if id(t) in self.numbers)
-        weights = tuple(self.parameters[id(t)] for t in read if id(t) in self.parameters)
+        sources = tuple(self.numbers[id(t)] for t in inputs if id(t) in self.numbers)
+        weights = tuple(self.parameters[id(t)] for t in inputs if id(t) in self.parameters)
         module = self.stack[-1] if self.stack else ""
-        grid = self._grid(name, made[0], inputs, args, kwargs) if len(made) == 1 else None
-        self.steps.append(Step(number, name, self.counts[name], module, inputs, weights, tuple(made[0].shape), grid))
-        self.results.append(made[0])
-        self.kept.extend(made)
-        self.numbers.update((id(tensor), number) for tensor in made)
+        grid = self._grid(address.name, outputs[0], sources, args, kwargs) if len(outputs) == 1 else None
+        self.steps.append(Step(number, *address, module, sources, weights, tuple(outputs[0].shape), grid))
+        self.results.append(outputs[0])
+        self.kept.extend(outputs)
+        self.numbers.update((id(tensor), number) for tensor in outputs)
 
-    def _grid(self, name: str, made: torch.Tensor, inputs: tuple[int, ...], args: Any, kwargs: Any) -> Grid | None:
-        shape = tuple(made.shape)
-        if not made.is_floating_point() or not inputs or shape[:1] != (self.batch,):
+    def _grid(self, name: str, output: torch.Tensor, inputs: tuple[int, ...], args: Any, kwargs: Any) -> Grid | None:
+        shape = tuple(output.shape)
+        if not output.is_floating_point() or not inputs or shape[:1] != (self.batch,):
             return None
         if len(shape) == 4:
             layout = self._layout(name, inputs[0], args, kwargs)
@@ -155,7 +152,7 @@ def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) 
     last = recorder.numbers.get(id(output)) if isinstance(output, torch.Tensor) else None
     scores = None if last == INPUT else last
     shapes = {name: tuple(p.shape) for name, p in (*network.named_parameters(), *network.named_buffers())}
-    made = Trace(
+    trace_of_pass = Trace(
         steps=tuple(recorder.steps),
         calls={name: tuple(numbers) for name, numbers in calls.items()},
         kinds={name: type(module).__name__ for name, module in network.named_modules()},
@@ -163,7 +160,7 @@ def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) 
         dense_head=find_dense_head(recorder.steps, scores, recorder.value, shapes),
         others=others,
     )
-    return made, output
+    return trace_of_pass, output
 
 
 def _described(out: Any) -> str:

@@ -169,13 +169,13 @@ def activations(
 
 def _one(clf: Classifier, photo: Any, layer: str | nn.Module | None, size: Any) -> Activations:
     read = clf.read(photo) if size is None else _resized(clf, photo, size)
-    pixels = clf.inputs([read])
+    pixels = clf.executor.pixels([read])
     # Traced at the usual size: behind the layer a larger photo may not fit.
-    planned = clf.planned(pixels if size is None or clf.input_size is None else None)
+    planned = clf.executor.planned(pixels if size is None or clf.input_size is None else None)
     step = planned.find_layer(layer, grid=False)
     name = planned.trace.name(step)
-    inputs = clf.normalised(pixels)
-    value = planned.upto(inputs, step)
+    inputs = clf.executor.network_inputs(pixels)
+    value = planned.run_until(inputs, step)
     values = channels_of(step, name, value)[0].float().cpu().numpy()
     values = values[:, None, None] if values.ndim == 1 else values
     check_finite(values, planned, inputs, name)

@@ -158,7 +158,7 @@ def deep_dream(
     if not isinstance(clf, Classifier):
         raise ModelError(f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, ...).")
     with random_state(seed), torch.inference_mode(False), torch.no_grad():
-        pixels = None if start is None else clf.inputs([clf.read(start)])
+        pixels = None if start is None else clf.executor.pixels([clf.read(start)])
         objective = Objective.of(clf, layer, pixels)
         run = asked.begin(objective, objective.indices(channels), pixels)
         if objective.before is not None:

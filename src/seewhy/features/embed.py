@@ -292,7 +292,7 @@ def embed(
         skipped=skipped,
         details=details,
         model=clf.name,
-        weights=clf.weights_hash(),
+        weights=clf.executor.weights_hash(),
         preprocessing=clf.describe_input(),
     )
 

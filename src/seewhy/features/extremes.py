@@ -219,7 +219,7 @@ def _values(clf: Classifier, layer: str, seen: Seen, which: int, is_class: bool)
     if is_class:
         # Log-odds order as the probabilities do, and go on where these are all 1.
         index = torch.full((len(seen.photos),), which, device=seen.output.device)
-        odds = clf.head.value(seen.output.double(), index, "log_odds", clf.returns_probabilities)
+        odds = seen.head.value(seen.output.double(), index, "log_odds")
         return odds.tolist(), [float(score) for score in seen.scores[:, which]]
     channels = seen.values.shape[1]
     channel_numbers(which, channels, layer)

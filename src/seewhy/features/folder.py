@@ -21,6 +21,7 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, MethodError, ModelError, OutputError, PhotoError, SeewhyError, listed
 from seewhy.geometry import Array
+from seewhy.head import Head
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
 from seewhy.records import Photo
 from seewhy.show import displayable
@@ -45,7 +46,7 @@ class Seen:
 
     photos : their ``original`` reduced to a thumbnail. pixels : ``(N, C, h, w)``, before normalisation. values : what the layer
     gave, float32 ``(N, C, rows, columns)`` where it has a grid, else ``(N, D)``. output : ``(N, K)``, as the network gave it.
-    scores : ``(N, K)`` probabilities (head "none": the values themselves).
+    scores : ``(N, K)`` probabilities (head "none": the values themselves). head : what the output means.
     """
 
     sources: list[Source]
@@ -54,6 +55,7 @@ class Seen:
     values: torch.Tensor
     output: torch.Tensor
     scores: Array
+    head: Head
 
 
 def listing(photos: Any) -> list[Source]:
@@ -124,13 +126,13 @@ class Watch:
             raise MethodError("The network is a function: its layers cannot be watched. Write layer='scores'.")
         first = None if clf.input_size is not None else _first_readable(clf, sources)
         if clf.is_module:
-            self._plan(None if first is None else clf.inputs([first]))
+            self._plan(None if first is None else clf.executor.pixels([first]))
         if first is not None:
             clf.scores(first)  # counts the classes
         self.name = SCORES if self.step is None or self.planned is None else self.planned.trace.name(self.step)
 
     def _plan(self, pixels: torch.Tensor | None) -> None:
-        self.planned = self.clf.planned(pixels)
+        self.planned = self.clf.executor.planned(pixels)
         if self.layer != SCORES:
             self.step = self.planned.find_layer(self.layer, grid=False)
 
@@ -139,13 +141,13 @@ class Watch:
         if self.planned is not None and not self.planned.suits(pixels.shape[1:]):
             self._plan(pixels)
         steps = () if self.step is None else (self.step,)
-        run = self.clf.run(pixels, steps, planned=self.planned)
+        run = self.clf.executor.forward(pixels, steps, planned=self.planned)
         output = self.clf.head.check(run.output)
         if len(output) != len(pixels):
             raise OutputError(f"The network returned {len(output)} rows of scores for {len(pixels)} photos: one row per photo.")
         if self.step is None:
-            return self.clf.head.logits(output), output
-        taken = run.taken[0]
+            return self.clf.executor.head(self.planned, output).logits(output), output
+        taken = run.taps[0]
         if taken is None or taken.ndim < 2 or len(taken) != len(pixels):
             raise LayerError(f"Layer '{self.name}' gives no row of values per photo: choose another one.")
         values = taken.float()
@@ -153,7 +155,7 @@ class Watch:
 
     def broken_at(self, pixels: torch.Tensor) -> str:
         """In which layer a photo's values stop being finite, in words; empty where that cannot be seen."""
-        name = None if self.planned is None else self.planned.first_broken(self.clf.normalised(pixels))
+        name = None if self.planned is None else self.planned.first_broken(self.clf.executor.network_inputs(pixels))
         return "" if name is None else f"; the first ones come from layer '{name}'"
 
 
@@ -171,10 +173,10 @@ def walk(
     Raises PhotoError where none can be read, ModelError for values that are not finite.
     """
     clf = watch.clf
-    size = clf.batch_size(batch_size, watch.planned, len(sources))
+    size = clf.executor.batch_size(batch_size, watch.planned, len(sources))
 
     def look(batch: Sequence[tuple[Source, Photo]]) -> Seen:
-        pixels = clf.inputs([photo for _, photo in batch])
+        pixels = clf.executor.pixels([photo for _, photo in batch])
         (values, output) = watch.look(pixels)
         finite = torch.isfinite(values.flatten(1)).all(dim=1) & torch.isfinite(output).all(dim=1)
         if not bool(finite.all()):
@@ -183,8 +185,9 @@ def walk(
                 f"The network's values for '{batch[first][0].name}' are not finite (NaN or infinity)"
                 f"{watch.broken_at(pixels[first : first + 1])}: its weights or its precision are broken, or its input is."
             )
-        scores = clf.head.scores(clf.checked(output)).float().cpu().numpy()
-        return Seen([source for source, _ in batch], [photo for _, photo in batch], pixels, values, output, scores)
+        head = clf.executor.head(watch.planned, output)
+        scores = head.scores(clf.class_scores(output, len(batch))).float().cpu().numpy()
+        return Seen([source for source, _ in batch], [photo for _, photo in batch], pixels, values, output, scores, head)
 
     some = False
     for chunk, tried in _read_ahead(clf, sources, longest, size, skipped):

@@ -16,6 +16,7 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import Step
 from seewhy.errors import GradientError, LayerError, ModelError, OptionError
 from seewhy.features.channels import channel_numbers, channels_of
+from seewhy.head import Head
 
 Size = tuple[int, int]
 
@@ -28,7 +29,7 @@ class Objective:
     """``J_k(X)``: the mean over space of channel k of a step, for a dense layer its k-th number, without a step class k's logit.
 
     count : how many channels there are. layer : the step's name, None for class scores. size : (H, W) of the network's input.
-    shape : (C, H, W) of it. given : the network returns probabilities (see ``Head.value``). centred : of a class among several,
+    shape : (C, H, W) of it. head : what its outputs mean. centred : of a class among several,
     the logit minus the mean of all. before : where the head averages behind an activation (SqueezeNet), what is activated there.
     """
 
@@ -38,7 +39,7 @@ class Objective:
     layer: str | None
     shape: tuple[int, int, int]
     count: int
-    given: bool
+    head: Head
     centred: bool = False
     before: Step | None = None
 
@@ -50,24 +51,32 @@ class Objective:
         """
         if pixels is None and clf.is_module and clf.input_size is None:
             try:
-                clf.planned()
+                clf.executor.planned()
             except LayerError:
                 raise OptionError(
                     "This classifier has no preprocessing, so the size of its input is not known: give start= a tensor (C, H, W)."
                 ) from None
-        planned = clf.planned(pixels)
+        planned = clf.executor.planned(pixels)
         (channels, rows, columns) = planned.shape if pixels is None else pixels.shape[1:]
         size = (channels, rows, columns)
         step = None if layer is None else planned.find_layer(layer, grid=False)
         with torch.no_grad():
-            output = planned.upto(clf.normalise(_noise(clf, planned, size)), step)
+            output = planned.run_until(clf.executor.normalise(_noise(clf, planned, size)), step)
         if step is None:
-            rows_of_scores = clf.checked(output)
+            clf.class_scores(output, TRIALS)  # counts the classes
             count = len(clf.class_names())
-            given = clf.head.gives_probabilities(rows_of_scores)
-            return cls(clf, planned, None, None, size, count, given, before=_before_the_last_relu(planned, count))
+            return cls(
+                clf,
+                planned,
+                None,
+                None,
+                size,
+                count,
+                clf.executor.head(planned, output),
+                before=_before_the_last_relu(planned, count),
+            )
         name = planned.trace.name(step)
-        return cls(clf, planned, step, name, size, channels_of(step, name, output).shape[1], False)
+        return cls(clf, planned, step, name, size, channels_of(step, name, output).shape[1], clf.head)
 
     @property
     def size(self) -> Size:
@@ -98,14 +107,11 @@ class Objective:
 
     def values(self, pixels: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
         """``(N, C, h, w)`` raw pixels and ``(N,)`` channels to ``(N,)`` values; differentiable with respect to the pixels."""
-        output = self.planned.upto(self.clf.normalise(pixels), self.step)
+        output = self.planned.run_until(self.clf.executor.normalise(pixels), self.step)
         if self.step is None:
-            rows = self.clf.head.check(output)
-            value = self.clf.head.value(rows, channels, "logit", self.given)
-            if not self.centred or self.clf.head.kind != "softmax":
-                return value
-            tiny = torch.finfo(rows.dtype).tiny
-            return value - (rows.clamp_min(tiny).log() if self.given else rows).mean(1)
+            rows = self.head.check(output)
+            value = self.head.value(rows, channels, "logit")
+            return value if not self.centred or self.head.kind != "softmax" else value - self.head.logits(rows).mean(1)
         found = channels_of(self.step, self.layer or "", output)
         picked = found[torch.arange(len(found), device=found.device), channels]  # (N, ...)
         return picked.float().flatten(1).mean(1) if picked.ndim > 1 else picked.float()
@@ -140,7 +146,7 @@ class Objective:
         if self.before is not None and bool(asleep.any()):
             gradient[asleep] = replace(self, step=self.before, before=None)._gradient(pixels[asleep], channels[asleep])[1]
         if not bool(torch.isfinite(values).all() and torch.isfinite(gradient).all()):
-            broken = self.planned.first_broken(self.clf.normalise(pixels)) if self.planned.plan.trace else None
+            broken = self.planned.first_broken(self.clf.executor.normalise(pixels)) if self.planned.plan.trace else None
             where = f"layer '{broken}' gives values that are not finite" if broken else f"the gradient of {what} is not finite"
             raise ModelError(f"The dream cannot go on: {where} (weights or precision are broken, or the step is too large).")
         return values.detach(), gradient
@@ -165,7 +171,7 @@ class Objective:
         if self.clf.preprocess is None:
             return colour
         with torch.no_grad():
-            (low, high) = (self.clf.normalise((colour + value)[None])[0] for value in (0.0, 255.0))
+            (low, high) = (self.clf.executor.normalise((colour + value)[None])[0] for value in (0.0, 255.0))
         found = 255 * low / (low - high)
         return torch.where((found > 1) & (found < 254), found, torch.full_like(found, 127.5))
 
@@ -206,7 +212,7 @@ class Objective:
     def _middle(self, pixels: torch.Tensor) -> torch.Tensor:
         """``(N, channels)`` of the layer's cell in the middle."""
         with torch.no_grad():
-            output = self.planned.upto(self.clf.normalise(pixels), self.step)
+            output = self.planned.run_until(self.clf.executor.normalise(pixels), self.step)
         assert self.step is not None
         assert self.step.grid is not None
         values = self.step.grid.read(output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seewhy.methods.base import Heat, Method, Subject
+from seewhy.methods.base import Attribution, Method, Needs, Request
 from seewhy.methods.cam import Cam
 from seewhy.methods.deconvnet import Deconvnet
 from seewhy.methods.eigen_cam import EigenCam
@@ -44,4 +44,4 @@ METHODS: dict[str, type[Method]] = {
     )
 }
 
-__all__ = ["METHODS", "Heat", "Method", "Subject"]
+__all__ = ["METHODS", "Attribution", "Method", "Needs", "Request"]

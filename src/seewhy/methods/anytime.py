@@ -1,8 +1,8 @@
 """Coarse to fine: an order of places in which a map of the whole grid is there at any time, with an estimate of its error.
 
-A lattice over the grid is measured first, then one twice as fine, and so on, each in random order; behind every lattice some
-of the places that are still unknown are measured at random. What is found beside the last complete lattice corrects what the
-lattice predicts around it, and tells how far the prediction is off: each such place is predicted without itself.
+A coarse grid over the grid is measured first, then one twice as fine, and so on, each in random order; behind every level some
+of the places that are still unknown are measured at random. What is found beside the last complete level corrects what the
+level predicts around it, and tells how far the prediction is off: each such place is predicted without itself.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from seewhy.geometry import Array, sample_weights
 
-FIRST = 8  # places along the longer side of the first lattice, at most
-TESTS = (24, 5)  # random places behind each lattice: at least so many, and one for every so many of its places
-ENOUGH = 12  # places beside the lattice that an estimate of the error needs
-# A lattice misses about 0.75 of what the one before it missed (0.6 to 0.95 on photos); where the last two fell faster, that much,
+FIRST = 8  # places along the longer side of the first level, at most
+TESTS = (24, 5)  # random places behind each level: at least so many, and one for every so many of its places
+ENOUGH = 12  # places beside the level that an estimate of the error needs
+# A level misses about 0.75 of what the one before it missed (0.6 to 0.95 on photos); where the last two fell faster, that much,
 # but not below 0.3. What is foreseen in this way counts like 40 places.
 SHRINKS = (0.75, 0.3, 40)
-WIDTH = 0.35  # of the lattice's step: how far a place corrects its surroundings (standard deviation)
-TRUST = 0.5  # a place alone corrects 1 / (1 + TRUST) of what the lattice missed there
+WIDTH = 0.35  # of the level's step: how far a place corrects its surroundings (standard deviation)
+TRUST = 0.5  # a place alone corrects 1 / (1 + TRUST) of what the level missed there
 
 
 class CoarseToFine:
@@ -38,12 +38,12 @@ class CoarseToFine:
         self._coarsest = 1
         while max(grid) > FIRST * self._coarsest:
             self._coarsest *= 2
-        self._lattice: int | None = None  # step of the last complete lattice
-        self._missed: Array | None = None  # (K,): the mean of what the lattice before it missed
+        self._level: int | None = None  # step of the last complete level
+        self._missed: Array | None = None  # (K,): the mean of what the level before it missed
         self._foreseen: Array | None = None  # (K,): what it was expected to miss before anything was measured beside it
 
     @property
-    def done(self) -> int:
+    def reached(self) -> int:
         """Places measured."""
         return int(self.measured.sum())
 
@@ -51,9 +51,9 @@ class CoarseToFine:
         """Places to measure next; each array is to be put before the next one is asked for."""
         step = self._coarsest
         while not self.measured.all():
-            lattice = self._on(step)
-            yield self._random.permutation(np.flatnonzero(lattice.ravel() & ~self.measured.ravel()))
-            if self._lattice is not None:
+            level = self._on(step)
+            yield self._random.permutation(np.flatnonzero(level.ravel() & ~self.measured.ravel()))
+            if self._level is not None:
                 missed = np.abs(self._state()[2]).mean(axis=1)
                 part = (
                     SHRINKS[0]
@@ -61,14 +61,14 @@ class CoarseToFine:
                     else np.clip(missed / np.maximum(self._missed, 1e-12), SHRINKS[1], SHRINKS[0])
                 )
                 (self._foreseen, self._missed) = (part * missed, missed)
-            self._lattice = step
+            self._level = step
             rest = np.flatnonzero(~self.measured.ravel())
             if len(rest):
-                yield self._random.permutation(rest)[: max(TESTS[0], int(lattice.sum()) // TESTS[1])]
+                yield self._random.permutation(rest)[: max(TESTS[0], int(level.sum()) // TESTS[1])]
             step //= 2
 
     def _on(self, step: int) -> npt.NDArray[np.bool_]:
-        """The lattice's places; each lattice holds the coarser ones."""
+        """The level's places; each level holds the coarser ones."""
         axes = []
         for length in self.grid:
             places = np.zeros(length, dtype=bool)
@@ -77,7 +77,7 @@ class CoarseToFine:
         return np.outer(*axes)
 
     def _first(self, length: int) -> int:
-        """Where the coarsest lattice begins, so that all of them leave about the same at both ends."""
+        """Where the coarsest level begins, so that all of them leave about the same at both ends."""
         steps = [2**k for k in range(1, self._coarsest.bit_length())]
 
         def uneven(first: int) -> float:
@@ -95,7 +95,7 @@ class CoarseToFine:
         if self.measured.all():
             known: Array = self._known.copy()
             return known
-        if self._lattice is None:
+        if self._level is None:
             return self._nearest()
         (predicted, correction, _) = self._state()
         # Neither goes beyond what was measured.
@@ -108,8 +108,8 @@ class CoarseToFine:
         """``(K,)``: the estimated mean absolute error over all places; NaN while too little is known, 0 at the end."""
         if self.measured.all():
             return np.zeros(len(self._known), np.float32)
-        beside = 0 if self._lattice is None else int((self.measured & ~self._on(self._lattice)).sum())
-        if self._lattice is None or (beside < ENOUGH and self._foreseen is None):
+        beside = 0 if self._level is None else int((self.measured & ~self._on(self._level)).sum())
+        if self._level is None or (beside < ENOUGH and self._foreseen is None):
             return np.full(len(self._known), np.nan, np.float32)
         (missed, count) = (np.abs(self._state()[2]).sum(axis=1), beside)
         if self._foreseen is not None:
@@ -117,8 +117,8 @@ class CoarseToFine:
         error: Array = (missed / count * (1 - self.measured.mean())).astype(np.float32)
         return error
 
-    def words(self) -> str:
-        """The estimated error in words."""
+    def describe_error(self) -> str:
+        """The estimated error, for a sentence."""
         errors = self.error()
         if np.isnan(errors).any():
             return "how far off is not known yet"
@@ -128,15 +128,15 @@ class CoarseToFine:
         return f"estimated mean error {errors[worst]:.2g} ({100 * parts[worst]:.1f} % of the range)"
 
     def _state(self) -> tuple[Array, Array, Array]:
-        """What the lattice predicts ``(K, rows, columns)``, its correction, and what is missed ``(K, m)`` at the m measured
-        places beside the lattice when each of them is predicted without itself."""
+        """What the level predicts ``(K, rows, columns)``, its correction, and what is missed ``(K, m)`` at the m measured
+        places beside the level when each of them is predicted without itself."""
         from scipy.ndimage import gaussian_filter
 
-        assert self._lattice is not None
-        predicted = self._from_lattice(self._lattice)
-        beside = self.measured & ~self._on(self._lattice)
+        assert self._level is not None
+        predicted = self._from_level(self._level)
+        beside = self.measured & ~self._on(self._level)
         missed = np.where(beside, self._known - predicted, 0)
-        wide = max(WIDTH * self._lattice, 0.5)
+        wide = max(WIDTH * self._level, 0.5)
         spike = np.zeros([2 * int(4 * wide + 1) + 1] * 2)
         spike[len(spike) // 2, len(spike) // 2] = 1
         one = gaussian_filter(spike, wide, mode="constant").max()  # so that a place weighs 1 for itself
@@ -145,8 +145,8 @@ class CoarseToFine:
         without = (near - missed)[:, beside] / (weight - 1)[beside]
         return predicted, near / weight, missed[:, beside] - without
 
-    def _from_lattice(self, step: int) -> Array:
-        """Bicubic between the lattice's places, the last value beyond them."""
+    def _from_level(self, step: int) -> Array:
+        """Bicubic between the level's places, the last value beyond them."""
         (weights, kept) = ([], [])
         for length in self.grid:
             first = self._first(length) % step
@@ -158,7 +158,7 @@ class CoarseToFine:
         return predicted
 
     def _nearest(self) -> Array:
-        """Before the first lattice is complete: the nearest place that is known."""
+        """Before the first level is complete: the nearest place that is known."""
         from scipy.ndimage import distance_transform_edt
 
         if not self.measured.any():

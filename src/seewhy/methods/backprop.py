@@ -14,130 +14,69 @@ from typing import Any, ClassVar
 import torch
 
 from seewhy.engine.relu_rules import ReluRule
+from seewhy.engine.runner import Spending
 from seewhy.engine.steps import Step
-from seewhy.engine.sweep import Spent
-from seewhy.errors import SCORES_ONLY, GradientError, MethodError, ModelError
+from seewhy.errors import GradientError, MethodError, ModelError
 from seewhy.geometry import Array
-from seewhy.methods.base import Heat, Method, Subject, output_gradients, with_values
-from seewhy.records import Target
-from seewhy.targets import Chosen
-
-OTHERS = "'gradient', 'integrated_gradients' or 'smooth_grad'"  # what to use where the ReLU rules do not apply
-
-
-@dataclass(frozen=True, eq=False)
-class Attributed:
-    """What a method gives every pixel: raw ``(K, N, C, H, W)``; of each photo's targets beyond its own the values are void.
-
-    layer : the one that took part. notes, details : one list, one dict per photo. backward, forward : passes beside the
-    descent's own.
-    """
-
-    raw: torch.Tensor
-    notes: list[list[str]]
-    details: list[dict[str, Any]]
-    layer: str | None = None
-    partial: bool = False
-    forward: float = 0.0
-    backward: float = 0.0
+from seewhy.head import Head
+from seewhy.methods.base import Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
+from seewhy.records import Ending, Note, Target
+from seewhy.targets import ResolvedTarget
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackpropMethod(Method):
-    """Methods whose map is the sum over channels of what every pixel is given.
+    """Methods whose map is the sum over channels of a value for every pixel.
 
     signed : True sums the values, False their absolute values. score : "logit", "probability" or "log_odds".
     """
 
+    needs: ClassVar[Needs] = Needs.GRADIENTS
     relu_rule: ClassVar[str] = "plain"
-    caveat: ClassVar[str] = ""  # said under every map
+    caveat: ClassVar[str] = ""  # stands under every map
     backward: ClassVar[bool] = True
 
     signed: bool = True
     score: str = field(default="logit", metadata={"choices": ("logit", "probability", "log_odds")})
 
-    def attribute(self, descent: Descent) -> Attributed:
+    def attribute(self, request: Request) -> Attribution:
+        """The maps of a batch, with the values that they were summed from."""
+        with torch.inference_mode(False):
+            return self.pixel_values(PixelGradients(request, self))
+
+    def pixel_values(self, gradients: PixelGradients) -> Attribution:
         """The method's equation; here what arrives at the photos under the method's rule."""
-        photos = len(descent.pixels)
-        return Attributed(descent.at_photos(), [[self.caveat] if self.caveat else []] * photos, [{}] * photos)
+        notes = [Note(self.caveat)] if self.caveat else []
+        return gradients.attribution(gradients.at_photos(), notes=[notes] * len(gradients.pixels))
 
     def unit(self, score: str, of_bytes: bool) -> str:
         """What the map's numbers are: score is the value's own unit, of_bytes says that pixels are 0 to 255."""
         return f"{score} per grey level" if of_bytes else f"{score} per unit"
 
-    def heat(self, subject: Subject) -> Heat:
-        """The maps of a batch, with the values that they were summed from."""
-        with torch.inference_mode(False):
-            descent = Descent(subject, self)
-            return self.made(descent, self.attribute(descent))
 
-    def made(self, descent: Descent, found: Attributed) -> Heat:
-        """What was found, as heat."""
-        clf = descent.subject.clf
-        with torch.inference_mode(False):
-            raw = found.raw.float()
-            if not bool(torch.isfinite(raw).all()):
-                raise ModelError(
-                    f"Non-finite gradients at the photo ({clf.name}, precision='{clf.precision}'): its weights or its precision "
-                    "are broken, or a step on the way has no gradient at this point."
-                )
-            maps = (raw if self.signed else raw.abs()).sum(dim=2).cpu().numpy()  # (K, N, H, W)
-        chosen = descent.targets
-        rows = [maps[: len(row), n] for n, row in enumerate(chosen)]
-        plan = descent.planned.plan
-        about = {"plan": plan.words, "deviation": plan.deviation}
-        notes = [[*self._empty(m, row), *said] for m, row, said in zip(rows, chosen, found.notes, strict=True)]
-        unit = clf.head.unit(self.score) if any(c.function is None for row in descent.chosen for c in row) else "value"
-        return Heat(
-            maps=rows,
-            chosen=chosen,
-            scores=descent.scores,
-            signed=self.signed,
-            units=self.unit(unit, clf.preprocess is not None),
-            layer=found.layer,
-            notes=notes,
-            details=[about | one for one in found.details],
-            forward=descent.forward + found.forward,
-            backward=descent.backward + found.backward,
-            partial=found.partial,
-            raw=[raw[: len(row), n].cpu().numpy() for n, row in enumerate(chosen)],
-        )
+class PixelGradients:
+    """Gradients of the targets' values with respect to the pixels of a batch, and the attribution that is made of them.
 
-    def _empty(self, maps: Array, targets: list[Target]) -> list[str]:
-        """Why a map shows nothing."""
-        cure = "" if self.score != "probability" else ": score='log_odds' does not vanish where the network is sure"
-        why = f"no pixel moves the {self.score.replace('_', ' ')}"
-        if self.relu_rule != "plain":
-            why = "under this rule nothing gets through to the pixels from the score"
-        return [
-            f"The map is empty: {why} of '{target.name}' ({target.score:.2f}){cure}"
-            for heat, target in zip(maps, targets, strict=True)
-            if not heat.any()
-        ]
-
-
-class Descent:
-    """The way from the scores of a batch back to its pixels.
-
-    pixels : ``(N, C, H, W)`` as the person sees them, before normalisation. chosen, targets : of each photo, known after the
-    first pass. forward, backward : passes so far, of one photo.
+    pixels : ``(N, C, H, W)`` as the person sees them, before normalisation. targets : of each photo, known after the first pass.
+    forward, backward : passes so far, of one photo. ending : why the work ended.
     """
 
-    def __init__(self, subject: Subject, method: BackpropMethod) -> None:
-        self.subject = subject
-        self.method = method
-        self.planned = subject.planned
-        self.pixels = subject.pixels.detach()
-        self.scores: Array | None = None
-        self.chosen: list[list[Chosen]] = []
+    def __init__(self, request: Request, method: BackpropMethod) -> None:
+        self.request = request
+        self.pixels = request.pixels.detach()
         self.targets: list[list[Target]] = []
+        self.ending = Ending.COMPLETE
         self.forward = self.backward = 0.0
-        self._spent = Spent(subject.budget)
-        self.interrupted = False
+        self._method = method
+        self._network = request.network
+        self._scores: Array | None = None
+        self._head: Head | None = None
+        self._resolved: list[list[ResolvedTarget]] = []
+        self._spending = Spending(request.budget)
 
     def at_photos(self) -> torch.Tensor:
         """The gradients at the photos themselves, ``(K, N, C, H, W)``."""
-        (gradients, _) = self._pull(self.pixels)
+        (gradients, _) = self._gradients(self.pixels)
         self.forward += 1
         self.backward += len(gradients)
         return gradients
@@ -145,104 +84,157 @@ class Descent:
     def value_at(self, pixels: torch.Tensor) -> torch.Tensor:
         """The targets' values ``(K, N)`` of other pixels in the photos' place; of the photos themselves first."""
         with torch.no_grad():
-            output = self.planned.upto(self.subject.clf.normalised(pixels))
-            (_, values) = self._choose(output)
+            output = self._network.run_until(self.request.clf.executor.network_inputs(pixels))
+            (_, values) = self._values(output)
         self.forward += 1
-        self._spent.passes += 1
+        self._spending.passes += 1
         return values
 
     def mean_over(
-        self, count: int, points: Callable[[int, int], torch.Tensor], sketch: Callable[[torch.Tensor], Heat], said: str
+        self, count: int, points: Callable[[int, int], torch.Tensor], sketch: Callable[[torch.Tensor], Attribution], progress: str
     ) -> tuple[torch.Tensor, int]:
         """The mean gradient over ``count`` points of the one photo, ``(K, 1, C, H, W)``, and how many were reached.
 
         points : makes the points from a first to a last number, ``(n, C, H, W)``; only a running sum is kept, so memory does not
-        grow with ``count``. sketch : makes the heat of the mean so far. Ends early where the budget or a person ends it.
+        grow with ``count``. sketch : makes the attribution of the mean so far. progress : a text for the progress bar. Ends early
+        where the budget or a person ends it; see ``ending``.
         """
-        size = self.subject.clf.batch_size(self.subject.batch_size, self.planned, count, backward=True)
+        request = self.request
+        size = request.clf.executor.batch_size(request.batch_size, self._network, count, needs_backward=True)
         total = torch.zeros((len(self.targets[0]), *self.pixels.shape), device=self.pixels.device)
-        interruptible = self.subject.interruptible and threading.current_thread() is threading.main_thread()
-        (done, each) = (0, 0.0)
+        interruptible = request.interruptible and threading.current_thread() is threading.main_thread()
+        (reached, seconds_each) = (0, 0.0)
         try:
-            while done < count:
-                block = self._spent.allows(min(size, count - done), each)
-                if block == 0 and done:
+            while reached < count:
+                block = self._spending.allows(min(size, count - reached), seconds_each)
+                if block == 0 and reached:
+                    self.ending = Ending.BUDGET
                     break
                 start = time.perf_counter()
-                (gradients, _) = self._pull(points(done, done + max(1, block)))
+                (gradients, _) = self._gradients(points(reached, reached + max(1, block)))
                 total += gradients.sum(dim=1, keepdim=True)
                 block = gradients.shape[1]
-                done += block
-                each = (time.perf_counter() - start) / block
-                self._spent.passes += block
+                reached += block
+                seconds_each = (time.perf_counter() - start) / block
+                self._spending.passes += block
                 self.forward += block
                 self.backward += block * len(gradients)
-                if done == block:
-                    self.subject.expect(count, each * count)
-                self.subject.report(block, functools.partial(sketch, total / done), said)
+                if reached == block:
+                    request.expect(count, seconds_each * count)
+                request.report(block, functools.partial(sketch, total / reached), progress)
         except KeyboardInterrupt:
-            if not interruptible or not done:
+            if not interruptible or not reached:
                 raise
-            self.interrupted = True
-        return total / done, done
+            self.ending = Ending.INTERRUPTED if reached < count else Ending.COMPLETE
+        return total / max(1, reached), reached
 
-    def sketch(self, raw: torch.Tensor) -> Heat:
-        """The heat of what there is so far."""
-        return self.method.made(self, Attributed(raw, [[]], [{}], partial=True))
+    def attribution(
+        self,
+        raw: torch.Tensor,
+        notes: list[list[Note]] | None = None,
+        details: list[dict[str, Any]] | None = None,
+        *,
+        layer: str | None = None,
+        partial: bool = False,
+    ) -> Attribution:
+        """Raw values ``(K, N, C, H, W)`` as an attribution; of each photo's targets beyond its own the values are void.
 
-    def ended(self, details: dict[str, Any], early: bool) -> dict[str, Any]:
-        """The details, and why the work ended."""
-        return details | {"stopped": self.stopped if early else ""}
+        notes, details : of each photo. layer : the one that took part.
+        """
+        (method, clf, photos) = (self._method, self.request.clf, len(self.pixels))
+        assert self._head is not None
+        with torch.inference_mode(False):
+            raw = raw.float()
+            if not bool(torch.isfinite(raw).all()):
+                raise ModelError(
+                    f"Non-finite gradients at the photo ({clf.name}, precision='{clf.precision}'): its weights or its precision "
+                    "are broken, or a step on the way has no gradient at this point."
+                )
+            maps = (raw if method.signed else raw.abs()).sum(dim=2).cpu().numpy()  # (K, N, H, W)
+        maps_of_photos = [maps[: len(row), n] for n, row in enumerate(self.targets)]
+        has_class = any(target.function is None for row in self._resolved for target in row)
+        unit = self._head.unit(method.score) if has_class else "value"
+        return Attribution(
+            maps=maps_of_photos,
+            targets=self.targets,
+            scores=self._scores,
+            signed=method.signed,
+            units=method.unit(unit, clf.executor.pixels_are_bytes),
+            layer=layer,
+            notes=[
+                [*self._empty_notes(own_maps, targets), *own_notes]
+                for own_maps, targets, own_notes in zip(maps_of_photos, self.targets, notes or [[]] * photos, strict=True)
+            ],
+            details=[plan_details(self._network) | own_details for own_details in details or [{}] * photos],
+            forward=self.forward,
+            backward=self.backward,
+            head=self._head,
+            partial=partial,
+            raw=[raw[: len(row), n].cpu().numpy() for n, row in enumerate(self.targets)],
+        )
 
-    @property
-    def stopped(self) -> str:
-        """Why the work ended early, in words."""
-        return "interrupted" if self.interrupted else "stopped by the budget"
+    def sketch(self, raw: torch.Tensor) -> Attribution:
+        """The attribution so far."""
+        return self.attribution(raw, partial=True)
 
-    def _choose(self, output: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def _empty_notes(self, maps: Array, targets: list[Target]) -> list[Note]:
+        """Why a map shows nothing."""
+        method = self._method
+        cure = "" if method.score != "probability" else ": score='log_odds' does not vanish where the network is sure"
+        why = f"no pixel moves the {method.score.replace('_', ' ')}"
+        if method.relu_rule != "plain":
+            why = "under this rule nothing gets through to the pixels from the score"
+        return [
+            Note(f"The map is empty: {why} of '{target.name}' ({target.score:.2f}){cure}", number)
+            for number, (map, target) in enumerate(zip(maps, targets, strict=True))
+            if not map.any()
+        ]
+
+    def _values(self, output: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients of the targets' values with respect to the output ``(K, N, ...)``, and the values ``(K, N)``."""
-        if not self.chosen:
-            self.scores = self.subject.read_scores(output.detach() if isinstance(output, torch.Tensor) else output)
-            self.chosen = self.subject.choose(self.scores)
-        clf = self.subject.clf
+        if self._head is None:
+            detached = output.detach() if isinstance(output, torch.Tensor) else output
+            self._head = self.request.head(detached)
+            self._scores = self.request.scores(detached, self._head)
+            self._resolved = self.request.resolve(self._scores)
         # Points on the way are many, but all of the one photo.
-        chosen = self.chosen if len(self.chosen) > 1 else self.chosen * len(output)
-        (seeds, values) = output_gradients(clf, output, chosen, self.method.score)
+        resolved = self._resolved if len(self._resolved) > 1 else self._resolved * len(output)
+        (seeds, values) = output_gradients(self._head, output, resolved, self._method.score)
         if not self.targets:
-            self.targets = with_values(chosen, values)[: len(self.chosen)]
+            self.targets = with_values(resolved, values)[: len(self._resolved)]
         return seeds, values
 
-    def _pull(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _gradients(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients ``(K, n, C, H, W)`` with respect to pixels ``(n, C, H, W)``, and the values ``(K, n)``."""
-        clf = self.subject.clf
-        rule = self.method.relu_rule
-        inputs = clf.normalised(pixels).requires_grad_()
+        executor = self.request.clf.executor
+        rule = self._method.relu_rule
+        inputs = executor.network_inputs(pixels).requires_grad_()
         # The rule stays during the backward pass, for networks that compute parts of their forward pass again in it.
         with torch.enable_grad(), ReluRule(rule) if rule != "plain" else contextlib.nullcontext() as relus:
-            output = self.planned.upto(inputs)
+            output = self._network.run_until(inputs)
             if relus is not None and relus.seen == 0:
-                raise MethodError(_no_relu(self.method, self.planned.trace.steps))
-            (seeds, values) = self._choose(output)
+                raise MethodError(_no_relu(self._method, self._network.trace.steps))
+            (seeds, values) = self._values(output)
             last = len(seeds) - 1
-            pulled = [
+            gradients = [
                 torch.autograd.grad(output, inputs, seed.to(output.dtype), allow_unused=True, retain_graph=k < last)[0]
                 for k, seed in enumerate(seeds)
                 if output.requires_grad
             ]
-        if not pulled or any(one is None for one in pulled):
+        if not gradients or any(gradient is None for gradient in gradients):
             raise GradientError(
-                f"{self.method.name} needs a gradient, but the score for '{self.targets[0][0].name}' is cut off from the photo: "
-                f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self.planned.name}, or use "
-                f"a method that needs none: {SCORES_ONLY}."
+                f"{self._method.name} needs a gradient, but the score for '{self.targets[0][0].name}' is cut off from the photo: "
+                f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self._network.name}, or use a "
+                "method that needs none, such as method='occlusion'."
             )
-        return torch.stack([clf.pixel_gradient(pixels, one) for one in pulled]), values
+        return torch.stack([executor.pixel_gradient(pixels, gradient) for gradient in gradients]), values
 
 
 def _no_relu(method: BackpropMethod, steps: Sequence[Step]) -> str:
     """What the network has instead of ReLUs."""
     counts = Counter(step.op.strip("_") for step in steps if step.is_activation)
-    has = f" ({', '.join(f'{count} {op}' for op, count in counts.items())})" if counts else ""
+    present = f" ({', '.join(f'{count} {op}' for op, count in counts.items())})" if counts else ""
     return (
-        f"{method.title} changes ReLU and ReLU6; this model has none{has}. The result would be the plain gradient, so I stopped. "
-        f"Use method={OTHERS}."
+        f"{method.title} changes ReLU and ReLU6; this model has none{present}, so the result would be the plain gradient. "
+        "Use method='gradient', or method='integrated_gradients' for shares of the score."
     )

@@ -1,4 +1,4 @@
-"""What every method is: settings as dataclass fields, and one function from pixels to heat.
+"""What every method is: settings as dataclass fields, and one function from a request to an attribution.
 
 A new method is one file with a frozen dataclass, and one line in ``methods/__init__.py``. Its fields are its settings: the
 command line's flags, the saved record and the documentation's table come from them.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from enum import Enum
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,87 +19,107 @@ from torch import nn
 
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.probe import Run, pull_back
+from seewhy.engine.probe import ForwardPass, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, TargetError
 from seewhy.geometry import Array, SampleGrid
-from seewhy.head import describe
-from seewhy.records import Target
-from seewhy.targets import Chosen, Wish, choose
+from seewhy.head import Head, describe
+from seewhy.records import Note, Target
+from seewhy.targets import RequestedTarget, ResolvedTarget, resolve
+
+
+class Needs(Enum):
+    """What a method has to see of a network."""
+
+    SCORES = "scores"  # any function that gives scores
+    GRADIENTS = "gradients"  # torch's autograd from the scores to the photo
+    OPERATIONS = "operations"  # the operations inside: layers, ReLUs
 
 
 @dataclass(frozen=True, eq=False)
-class Heat:
-    """What a method found for a batch of N photos.
+class Attribution:
+    """What a method computed for a batch of N photos.
 
-    maps : N arrays ``(K_n, h, w)``, raw. chosen : N lists of K_n targets. scores : ``(N, K)``, None without class scores.
+    maps : N arrays ``(K_n, h, w)``, raw. targets : N lists of K_n targets. scores : ``(N, K)``, None without class scores.
     signed, units, layer, raw : as in ``Explanation``. notes, details : one list, one dict per photo.
-    forward, backward : passes of one photo.
+    forward, backward : passes of one photo. head : what the outputs mean.
     """
 
     maps: list[Array]
-    chosen: list[list[Target]]
+    targets: list[list[Target]]
     scores: Array | None
     signed: bool
     units: str
     layer: str | None
-    notes: list[list[str]]
+    notes: list[list[Note]]
     details: list[dict[str, Any]]
     forward: float
     backward: float
+    head: Head
     partial: bool = False
     sample_grid: SampleGrid | None = None
     raw: list[Array] | None = None
 
 
-def _silent(count: int, sketch: Callable[[], Heat], said: str) -> None:
-    """Nobody wants to know how far the work is."""
+def _no_report(passes: int, sketch: Callable[[], Attribution], progress: str) -> None:
+    """Nobody has asked for the progress."""
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """A batch to be explained: the classifier, the pixels ``(N, C, H, W)``, and what was asked for each photo.
+class Request:
+    """A batch to be explained: the classifier, the pixels ``(N, C, H, W)``, and the targets requested for each photo.
 
-    inside : the network ready to be looked into; None for a callable.
+    planned : the network ready to be looked into; None for a callable.
     For methods that take many passes (``Method.sweeps``; N is 1 then): batch_size, budget : as given to ``explain``;
     interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds) before the work starts;
-    report : is told how many more passes are done, how to make the heat so far, and a word on it.
+    report : is told how many more passes are done, how to make the attribution so far, and a text on the progress.
     """
 
     clf: Classifier
-    inside: PlannedNetwork | None
+    planned: PlannedNetwork | None
     pixels: torch.Tensor
-    wishes: Sequence[Sequence[Wish]]
+    targets: Sequence[Sequence[RequestedTarget]]
     seed: int
     batch_size: int | None = None
     budget: Budget = field(default_factory=Budget)
     interruptible: bool = False
     expect: Callable[[int, float], None] = lambda passes, seconds: None
-    report: Callable[[int, Callable[[], Heat], str], None] = _silent
+    report: Callable[[int, Callable[[], Attribution], str], None] = _no_report
 
     @property
-    def planned(self) -> PlannedNetwork:
+    def network(self) -> PlannedNetwork:
         """The network ready to be looked into. Raises MethodError for a callable."""
-        return self.clf.planned(self.pixels) if self.inside is None else self.inside
+        return self.clf.executor.planned(self.pixels) if self.planned is None else self.planned
 
-    def run(self, steps: tuple[Step, ...] = (), graph: bool = False) -> Run:
-        """One forward pass of the batch; see ``engine.probe.run``."""
-        return self.clf.run(self.pixels, steps, graph, self.inside)
+    @cached_property
+    def only_functions(self) -> bool:
+        """True where no class is asked for."""
+        return all(callable(target) for targets in self.targets for target in targets)
 
-    def read_scores(self, output: Any) -> Array | None:
+    def forward(self, steps: tuple[Step, ...] = (), graph: bool = False) -> ForwardPass:
+        """One forward pass of the batch; see ``engine.probe.forward_with_taps``."""
+        return self.clf.executor.forward(self.pixels, steps, graph, self.planned)
+
+    def head(self, output: Any) -> Head:
+        """What this output means; what was declared, where it holds no class scores and only functions were asked for."""
+        return self.clf.executor.head(self.planned, output) if self._has_scores(output) else self.clf.head
+
+    def scores(self, output: Any, head: Head) -> Array | None:
         """``(N, K)``; None where the output holds no class scores and only functions were asked for."""
-        only_functions = all(callable(wish) for wishes in self.wishes for wish in wishes)
-        if only_functions and not (isinstance(output, torch.Tensor) and output.ndim == 2):
+        if not self._has_scores(output):
             return None
-        scores: Array = self.clf.head.scores(self.clf.checked(output)).cpu().numpy()
+        scores: Array = head.scores(self.clf.class_scores(output, len(self.pixels))).float().cpu().numpy()
         return scores
 
-    def choose(self, scores: Array | None) -> list[list[Chosen]]:
+    def resolve(self, scores: Array | None) -> list[list[ResolvedTarget]]:
         """Every photo's targets."""
         names = None if scores is None else self.clf.class_names()
-        rows = [None] * len(self.wishes) if scores is None else list(scores)
-        return [choose(wishes, row, names) for wishes, row in zip(self.wishes, rows, strict=True)]
+        rows = [None] * len(self.targets) if scores is None else list(scores)
+        return [resolve(targets, row, names) for targets, row in zip(self.targets, rows, strict=True)]
+
+    def _has_scores(self, output: Any) -> bool:
+        return not self.only_functions or (isinstance(output, torch.Tensor) and output.ndim == 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +131,13 @@ class Method(ABC):
     summary: ClassVar[str]  # one plain paragraph: what it computes, what it tells, what it cannot say
     source: ClassVar[str]  # the paper
     cost: ClassVar[str]  # in passes, in words
+    needs: ClassVar[Needs] = Needs.OPERATIONS
     by_class: ClassVar[bool] = True  # False: the map belongs to the photo, whatever the target
     backward: ClassVar[bool] = False  # a gradient goes back through the whole network
     sweeps: ClassVar[bool] = False  # many passes for each photo: photos are explained one at a time
 
     @abstractmethod
-    def heat(self, subject: Subject) -> Heat:
+    def attribute(self, request: Request) -> Attribution:
         """The maps of a batch, raw."""
 
     @classmethod
@@ -154,86 +177,101 @@ class FeatureMethod(Method):
         """The method's equation: features ``(N, 1, c, h, w)`` and gradients ``(N, K, c, h, w)`` (or constant over a map:
         ``(N, K, c, 1, 1)``) to maps ``(N, K, h, w)``, before the final ReLU."""
 
-    def heat(self, subject: Subject) -> Heat:
+    def attribute(self, request: Request) -> Attribution:
         """The maps of a batch, raw: one forward pass, then one sweep back for all targets, or none where the head is linear."""
-        clf = subject.clf
-        planned = subject.planned
+        planned = request.network
         step = planned.find_layer(self.layer)
-        head = _linear_head(planned, step)
-        done = subject.run((step,), graph=head is None and self.by_class)
+        dense_head = _linear_head(planned, step)
+        forward_pass = request.forward((step,), graph=dense_head is None and self.by_class)
         layer = planned.trace.name(step)
-        leaf = done.taken[0]
+        leaf = forward_pass.taps[0]
         if leaf is None or step.grid is None:
             raise GradientError(f"Layer '{layer}' was not reached in this forward pass.")
         with torch.inference_mode(False):
-            output = done.output.detach() if isinstance(done.output, torch.Tensor) else done.output
-            scores = subject.read_scores(output)
-            chosen = subject.choose(scores)
-            (seeds, values) = output_gradients(clf, output, chosen, self.score)  # (K, N, classes), (K, N)
+            output = forward_pass.output.detach() if isinstance(forward_pass.output, torch.Tensor) else forward_pass.output
+            head = request.head(output)
+            scores = request.scores(output, head)
+            resolved = request.resolve(scores)
+            (seeds, values) = output_gradients(head, output, resolved, self.score)  # (K, N, classes), (K, N)
             features = step.grid.read(leaf.detach()).float()  # (N, c, h, w)
             if not self.by_class:
                 gradients = features.new_zeros(1).expand(len(features), len(seeds), features.shape[1], 1, 1)
-            elif head is not None:
-                gradients = _through_linear(planned, head, seeds, features)
+            elif dense_head is not None:
+                gradients = _through_linear(planned, dense_head, seeds, features)
             else:
-                pulled = pull_back(done.output, seeds.to(output.dtype), leaf)
-                if pulled is None:
-                    raise GradientError(_no_gradient(self.name, planned, layer, chosen))
-                gradients = step.grid.read(pulled).float().movedim(0, 1)  # (N, K, c, h, w)
+                gradient = pull_back(forward_pass.output, seeds.to(output.dtype), leaf)
+                if gradient is None:
+                    raise GradientError(_no_gradient(self.name, planned, layer, resolved))
+                gradients = step.grid.read(gradient).float().movedim(0, 1)  # (N, K, c, h, w)
             maps = self.combine(features[:, None], gradients)
             maps = maps.clamp_min(0) if self.relu else maps
             if not bool(torch.isfinite(maps).all()):
                 raise ModelError(f"Non-finite activations or gradients in '{layer}' ({leaf.dtype}): use precision='exact'.")
             arrays = maps.cpu().numpy()
-        targets = with_values(chosen, values)
-        counts = [len(row) for row in chosen]
-        return Heat(
+        targets = with_values(resolved, values)
+        counts = [len(row) for row in resolved]
+        return Attribution(
             maps=[rows[:count] for rows, count in zip(arrays, counts, strict=True)],
-            chosen=targets,
+            targets=targets,
             scores=scores,
             signed=not self.relu and self.by_class,
-            units=clf.head.unit(self.score) if self.by_class else "activation",
+            units=self._units(head),
             layer=layer,
             notes=self._notes(planned, step, arrays, targets),
-            details=[{"plan": planned.plan.words, "deviation": planned.plan.deviation} for _ in counts],
+            details=[plan_details(planned) for _ in counts],
             forward=1.0,
-            backward=float(max(counts)) if head is None and self.by_class else 0.0,
+            backward=float(max(counts)) if dense_head is None and self.by_class else 0.0,
+            head=head,
         )
 
-    def _notes(self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[list[Target]]) -> list[list[str]]:
+    def _units(self, head: Head) -> str:
+        """The sum of the map over the layer's cells has the unit of the score, where no ReLU cuts it: each cell holds a share."""
+        return f"{head.unit(self.score)} per cell" if self.by_class else "activation"
+
+    def _notes(self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[list[Target]]) -> list[list[Note]]:
         """For each photo: why a map shows nothing, and what makes it unreliable."""
         layer = planned.trace.name(step)
         caveat = []
         if self.averages and _flattens_grid(planned, step):
             caveat.append(
-                f"{self.title} is unreliable on this network: behind '{layer}' the head flattens the grid, so each place has a "
-                "gradient of its own, and averaging mixes them up: use method='hires_cam'"
+                Note(
+                    f"{self.title} is unreliable on this network: behind '{layer}' the head flattens the grid, so each place has "
+                    "a gradient of its own, and averaging mixes them up: use method='hires_cam'"
+                )
             )
         notes = []
         for maps_of_photo, row in zip(maps, targets, strict=True):
-            empty = [note for heat, target in zip(maps_of_photo, row, strict=False) for note in empty_notes(heat, target, layer)]
-            cure = [f"method='{self.name}', relu=False shows what speaks against the class"] if empty and self.relu else []
-            notes.append([*empty, *cure, *caveat])
+            empty = empty_notes(maps_of_photo[: len(row)], row, layer)
+            cure = Note(f"method='{self.name}', relu=False shows what speaks against the class")
+            notes.append([*empty, *[cure] * bool(empty and self.relu), *caveat])
         return notes
 
 
-def empty_notes(heat: Array, target: Target, layer: str | None) -> list[str]:
-    """The diagnosis of a map that shows nothing, or nothing that differs; an empty list for any other."""
+def plan_details(planned: PlannedNetwork | None) -> dict[str, Any]:
+    """How the network was run, for the record."""
+    if planned is None:
+        return {"plan": "a function", "deviation": 0.0}
+    return {"plan": planned.plan.description, "deviation": planned.plan.deviation}
+
+
+def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None) -> list[Note]:
+    """The diagnosis of each map ``(K, h, w)`` that shows nothing, or nothing that differs."""
+    notes = []
     where = f"at '{layer}' " if layer else ""
-    rank = f", rank {target.rank}" if target.rank is not None else ""
-    if not heat.any():
-        return [f"The map is empty: {where}nothing speaks for '{target.name}' (score {target.score:.2f}{rank})"]
-    if heat.size > 1 and float(np.ptp(heat)) <= 1e-6 * float(np.abs(heat).max()):
-        return [f"The map is flat: {where}every place counts the same for '{target.name}' (score {target.score:.2f}{rank})"]
-    return []
+    for number, (map, target) in enumerate(zip(maps, targets, strict=True)):
+        rank = f", rank {target.rank}" if target.rank is not None else ""
+        score = f"'{target.name}' (score {target.score:.2f}{rank})"
+        if not map.any():
+            notes.append(Note(f"The map is empty: {where}nothing speaks for {score}", number))
+        elif map.size > 1 and float(np.ptp(map)) <= 1e-6 * float(np.abs(map).max()):
+            notes.append(Note(f"The map is flat: {where}every place counts the same for {score}", number))
+    return notes
 
 
 def _linear_head(planned: PlannedNetwork, step: Step) -> DenseHead | None:
     """The head, if everything between the step and the output is an average and one matrix: no backward pass is needed."""
     head = planned.trace.dense_head
-    if head is None or head.features != step.number or head.logits != planned.trace.output:
-        return None
-    return head
+    return None if head is None or head.features != step.number or head.activated else head
 
 
 def dense_weights(planned: PlannedNetwork, head: DenseHead) -> tuple[torch.Tensor | None, torch.Tensor | None]:
@@ -247,56 +285,65 @@ def dense_weights(planned: PlannedNetwork, head: DenseHead) -> tuple[torch.Tenso
 def _through_linear(planned: PlannedNetwork, head: DenseHead, seeds: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
     """The gradient in closed form: ``seeds · weight / (h w)``, the same at every place. ``(N, K, c, 1, 1)``."""
     (weight, _) = dense_weights(planned, head)
-    pooled = seeds.float() if weight is None else seeds.float() @ weight  # (K, N, c)
+    seeds = seeds.float().reshape(*seeds.shape[:2], -1)  # one logit may come as (N,)
+    pooled = seeds if weight is None else seeds @ weight  # (K, N, c)
     return pooled.movedim(0, 1)[..., None, None] / (features.shape[-2] * features.shape[-1])
 
 
-def output_gradients(clf: Classifier, output: Any, chosen: list[list[Chosen]], score: str) -> tuple[torch.Tensor, torch.Tensor]:
+def output_gradients(
+    head: Head, output: Any, targets: list[list[ResolvedTarget]], score: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The gradient of every target's value with respect to the output, ``(K, N, ...)``, and the values ``(K, N)``.
 
     Photos with fewer targets than others are filled up with their first one.
     """
     if not isinstance(output, torch.Tensor):
         raise TargetError(f"The network returned {describe(output)}: pick a tensor with Classifier(output=...) first.")
-    count = max(len(row) for row in chosen)
-    slots = [[row[place] if place < len(row) else row[0] for row in chosen] for place in range(count)]
+    count = max(len(row) for row in targets)
+    slots = [[row[place] if place < len(row) else row[0] for row in targets] for place in range(count)]
     with torch.enable_grad():
         # Each target has a copy of the output to itself, so that one backward pass gives all gradients.
         leaf = output.float().expand(count, *output.shape).clone().requires_grad_()  # (K, N, ...)
-        values = torch.stack([_slot_value(clf, own, slot, score) for own, slot in zip(leaf, slots, strict=True)])
+        values = torch.stack([_slot_value(head, own, slot, score) for own, slot in zip(leaf, slots, strict=True)])
         # A function that does not depend on the output has no gradient anywhere.
         (seeds,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True) if values.requires_grad else (None,)
     return torch.zeros_like(leaf) if seeds is None else seeds, values.detach()
 
 
-def _slot_value(clf: Classifier, leaf: torch.Tensor, slot: list[Chosen], score: str) -> torch.Tensor:
+def _slot_value(head: Head, output: torch.Tensor, slot: list[ResolvedTarget], score: str) -> torch.Tensor:
     """One value per photo ``(N,)``: of a class, or of a function of the output."""
-    functions = {id(choice.function): choice.function for choice in slot if choice.function is not None}
-    value = leaf.new_zeros(len(leaf))
-    if len(functions) == 0 or any(choice.function is None for choice in slot):
-        index = torch.tensor([choice.target.index or 0 for choice in slot], device=leaf.device)
-        value = clf.head.value(clf.head.check(leaf), index, score)
+    functions = {id(target.function): target.function for target in slot if target.function is not None}
+    value = output.new_zeros(len(output))
+    if len(functions) == 0 or any(target.function is None for target in slot):
+        index = torch.tensor([target.target.index or 0 for target in slot], device=output.device)
+        value = head.value(head.check(output), index, score)
     for key, function in functions.items():
-        given = function(leaf)
-        if not isinstance(given, torch.Tensor) or given.shape != (len(leaf),):
-            raise TargetError(
-                f"The target function {getattr(function, '__name__', function)!r} returned {describe(given)}: it must return one "
-                f"number per photo, a tensor ({len(leaf)},)."
-            )
-        mine = torch.tensor([id(choice.function) == key for choice in slot], device=leaf.device)
-        value = torch.where(mine, given, value)
+        of_function = torch.tensor([id(target.function) == key for target in slot], device=output.device)
+        value = torch.where(of_function, function_values(function, output), value)
     return value
 
 
-def with_values(chosen: list[list[Chosen]], values: torch.Tensor) -> list[list[Target]]:
+def function_values(function: Callable[[Any], Any], output: Any) -> torch.Tensor:
+    """A target function's values, one for each photo ``(N,)``. Raises TargetError for another form."""
+    values = function(output)
+    count = len(output) if isinstance(output, torch.Tensor) else None
+    if not isinstance(values, torch.Tensor) or values.ndim != 1 or (count is not None and len(values) != count):
+        raise TargetError(
+            f"The target function {getattr(function, '__name__', function)!r} returned {describe(values)}: it must return one "
+            f"number per photo{'' if count is None else f', a tensor ({count},)'}."
+        )
+    return values
+
+
+def with_values(targets: list[list[ResolvedTarget]], values: torch.Tensor) -> list[list[Target]]:
     """Function targets get the value they returned as their score."""
     table = values.cpu().numpy()  # (K, N)
     return [
         [
-            Target(c.target.name, None, float(table[place, n]), None) if c.function is not None else c.target
-            for place, c in enumerate(row)
+            Target(t.target.name, None, float(table[place, n]), None) if t.function is not None else t.target
+            for place, t in enumerate(row)
         ]
-        for n, row in enumerate(chosen)
+        for n, row in enumerate(targets)
     ]
 
 
@@ -304,16 +351,16 @@ def _flattens_grid(planned: PlannedNetwork, step: Step) -> bool:
     """True where a dense layer reads every place of a grid by itself."""
     steps = planned.trace.steps
     for later in planned.trace.between(step.number, planned.trace.output):
-        read = [steps[number] for number in later.inputs if number >= 0]
-        if later.op in ("flatten", "view", "reshape") and len(later.shape) == 2 and read:
-            grid = read[0].grid
+        sources = [steps[number] for number in later.inputs if number >= 0]
+        if later.op in ("flatten", "view", "reshape") and len(later.shape) == 2 and sources:
+            grid = sources[0].grid
             if grid is not None and grid.has_cells:
                 return True
     return False
 
 
-def _no_gradient(method: str, planned: PlannedNetwork, layer: str, chosen: list[list[Chosen]]) -> str:
-    name = chosen[0][0].target.name
+def _no_gradient(method: str, planned: PlannedNetwork, layer: str, targets: list[list[ResolvedTarget]]) -> str:
+    name = targets[0][0].target.name
     return (
         f"{method} needs a gradient, but the score for '{name}' is cut off from layer '{layer}': remove @torch.no_grad(), "
         f".detach() or argmax from the forward of {planned.name}."

@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from seewhy.engine.dense_head import forms
+from seewhy.engine.dense_head import describe_operations
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import MethodError
-from seewhy.methods.base import Heat, Method, Subject, dense_weights, empty_notes
+from seewhy.methods.base import Attribution, Method, Request, dense_weights, empty_notes, plan_details
 
 TOLERANCE = 1e-4  # of the identity mean(M) + b = z, over 1 + |z|
 
@@ -39,55 +39,54 @@ class Cam(Method):
 
     layer: str | nn.Module | None = None
 
-    def heat(self, subject: Subject) -> Heat:
+    def attribute(self, request: Request) -> Attribution:
         """The maps of a batch, raw and signed."""
-        clf = subject.clf
-        planned = subject.planned
-        head = planned.trace.dense_head
-        if head is None:
+        planned = request.network
+        dense_head = planned.trace.dense_head
+        if dense_head is None:
             raise MethodError(_unfit(planned))
-        step = planned.trace.steps[head.features] if self.layer is None else planned.find_layer(self.layer)
-        logits_step = planned.trace.steps[head.logits]
-        done = subject.run((step, logits_step))
-        (taken, logits) = done.taken
-        if taken is None or logits is None or step.grid is None:
+        step = planned.trace.steps[dense_head.features] if self.layer is None else planned.find_layer(self.layer)
+        logits_step = (planned.trace.steps[dense_head.logits],) if dense_head.activated else ()
+        forward_pass = request.forward((step, *logits_step))
+        tapped = forward_pass.taps[0]
+        logits = forward_pass.taps[-1] if dense_head.activated else forward_pass.output
+        if tapped is None or step.grid is None or logits is None:
             raise MethodError(_unfit(planned))
         with torch.inference_mode(False):
-            scores = subject.read_scores(done.output)
-            chosen = subject.choose(scores)
-            if scores is None or any(choice.function is not None for row in chosen for choice in row):
+            head = request.head(forward_pass.output)
+            scores = request.scores(forward_pass.output, head)
+            resolved = request.resolve(scores)
+            if scores is None or any(target.function is not None for row in resolved for target in row):
                 raise MethodError("CAM splits the logit of a class: for a function of the output use method='grad_cam'.")
-            features = step.grid.read(taken).float()  # (N, c, h, w)
-            (weight, bias) = dense_weights(planned, head)
-            self._check_identity(planned, step, head, features, logits.float().reshape(len(features), -1))
+            features = step.grid.read(tapped).float()  # (N, c, h, w)
+            (weight, bias) = dense_weights(planned, dense_head)
+            self._check_identity(planned, step, dense_head, features, logits.reshape(len(features), -1))
             maps = []
-            for n, row in enumerate(chosen):
-                index = torch.tensor([choice.target.index for choice in row], device=features.device)
+            for n, row in enumerate(resolved):
+                index = torch.tensor([target.target.index for target in row], device=features.device)
                 sign = features.new_ones(len(row))
-                if clf.head.kind == "binary":  # one logit: the negative side is minus the positive one
+                if head.kind == "binary":  # one logit: the negative side is minus the positive one
                     (sign, index) = (index * 2.0 - 1.0, torch.zeros_like(index))
                 if weight is None:
                     shares = features[n][index]
                 else:
                     shares = torch.einsum("kc,chw->khw", weight[index], features[n])
                 maps.append((sign[:, None, None] * shares).cpu().numpy())
-        targets = [[choice.target for choice in row] for row in chosen]
+        targets = [[target.target for target in row] for row in resolved]
         layer = planned.trace.name(step)
-        biases = [[_bias(bias, choice.target.index or 0, clf.head.kind == "binary") for choice in row] for row in chosen]
-        return Heat(
+        biases = [[_bias(bias, target.index or 0, head.kind == "binary") for target in row] for row in targets]
+        return Attribution(
             maps=maps,
-            chosen=targets,
+            targets=targets,
             scores=scores,
             signed=True,
             units="logit",
             layer=layer,
-            notes=[
-                [note for heat, target in zip(m, row, strict=True) for note in empty_notes(heat, target, layer)]
-                for m, row in zip(maps, targets, strict=True)
-            ],
-            details=[{"bias": b, "plan": planned.plan.words, "deviation": planned.plan.deviation} for b in biases],
+            notes=[empty_notes(own_maps, row, layer) for own_maps, row in zip(maps, targets, strict=True)],
+            details=[{"bias": bias_of_photo} | plan_details(planned) for bias_of_photo in biases],
             forward=1.0,
             backward=0.0,
+            head=head,
         )
 
     def _check_identity(
@@ -103,16 +102,21 @@ class Cam(Method):
                 f"Layer '{name}' has {features.shape[1]} channels, the head reads {channels}: CAM needs '{best}'. For other "
                 "layers use method='grad_cam'."
             )
-        made = features.mean(dim=(-2, -1))
-        made = made if weight is None else made @ weight.T
-        made = made if bias is None else made + bias
-        tolerance = max(TOLERANCE, 10 * planned.plan.deviation)  # precision="fast" deviates, and says by how much
-        gap = ((made - logits).abs() / (1 + logits.abs())).max()
-        if not float(gap) <= tolerance:
-            (n, k) = divmod(int(((made - logits).abs() / (1 + logits.abs())).argmax()), logits.shape[1])
+        mean = features.mean(dim=(-2, -1))
+        from_maps = mean if weight is None else mean @ weight.T
+        from_maps = from_maps if bias is None else from_maps + bias
+        # The network rounds its average, its weights and its logits to its own precision, each term of the sum by itself.
+        size = mean.abs() if weight is None else mean.abs() @ weight.abs().T
+        rounding = 2 * torch.finfo(logits.dtype).eps * size if logits.dtype != torch.float64 else 0.0
+        relative = max(TOLERANCE, 10 * planned.plan.deviation)  # precision="fast" deviates, and says by how much
+        allowed = relative * (1 + logits.float().abs()) + rounding
+        excess = (from_maps - logits.float()).abs() / allowed
+        if not float(excess.max()) <= 1:
+            (n, k) = divmod(int(excess.nan_to_num(torch.inf).argmax()), logits.shape[1])
+            (mean_plus_bias, logit) = (float(from_maps[n, k]), float(logits[n, k]))
             raise MethodError(
-                f"At layer '{name}' the map's mean plus the bias is {made[n, k]:.3f}, but the logit of class {k} is "
-                f"{logits[n, k]:.3f}: this is not the tensor that the head averages (that is '{best}'). Leave layer=None, or use "
+                f"At layer '{name}' the map's mean plus the bias is {mean_plus_bias:.5g}, but the logit of class {k} is "
+                f"{logit:.5g}: this is not the tensor that the head averages (that is '{best}'). Leave layer=None, or use "
                 "method='grad_cam'."
             )
 
@@ -140,7 +144,7 @@ def _unfit(planned: PlannedNetwork) -> str:
         why = "something stands between the average and the dense layer"
     return (
         f"CAM needs a head that averages the feature maps and applies one dense layer. The head of {planned.name} is "
-        f"{forms(tail)}: {why}. Use method='grad_cam'"
+        f"{describe_operations(tail)}: {why}. Use method='grad_cam'"
         + (", or 'hires_cam' where each place has its own weight." if dense and not _averages(tail) else ".")
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from seewhy.methods.backprop import BackpropMethod
+from seewhy.methods.base import Needs
 from seewhy.methods.guided_backprop import CAVEAT
 
 
@@ -24,5 +25,6 @@ class Deconvnet(BackpropMethod):
     )
     source: ClassVar[str] = "Zeiler and Fergus 2014, arXiv:1311.2901"
     cost: ClassVar[str] = "1 forward pass and 1 backward pass per class"
+    needs: ClassVar[Needs] = Needs.OPERATIONS
     relu_rule: ClassVar[str] = "deconvnet"
     caveat: ClassVar[str] = CAVEAT.format("Deconvnet")

@@ -33,7 +33,7 @@ class EigenCam(FeatureMethod):
 
     def combine(self, features: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
         """Features ``(N, 1, c, h, w)`` to the same map ``(N, K, h, w)`` for all targets; the gradients only count them."""
-        maps = torch.stack([_first_component(one[0]) for one in features])  # (N, h, w)
+        maps = torch.stack([_first_component(of_photo[0]) for of_photo in features])  # (N, h, w)
         return maps[:, None].expand(-1, gradients.shape[1], -1, -1)
 
 
@@ -49,5 +49,5 @@ def _first_component(features: torch.Tensor) -> torch.Tensor:
     agrees = ((component - component.mean()) * (total - total.mean())).sum()
     if float(agrees) < 0:
         component = -component
-    made: torch.Tensor = component.reshape(features.shape[1:]).to(features.dtype)
-    return made
+    map: torch.Tensor = component.reshape(features.shape[1:]).to(features.dtype)
+    return map

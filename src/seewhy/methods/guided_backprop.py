@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from seewhy.methods.backprop import BackpropMethod
+from seewhy.methods.base import Needs
 
 CAVEAT = "{} follows the photo's edges more than the network's weights: read it as texture, not as proof of what decided"
 
@@ -27,5 +28,6 @@ class GuidedBackprop(BackpropMethod):
     )
     source: ClassVar[str] = "Springenberg et al. 2015, arXiv:1412.6806"
     cost: ClassVar[str] = "1 forward pass and 1 backward pass per class"
+    needs: ClassVar[Needs] = Needs.OPERATIONS
     relu_rule: ClassVar[str] = "guided"
     caveat: ClassVar[str] = CAVEAT.format("Guided backprop")

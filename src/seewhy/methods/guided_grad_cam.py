@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from seewhy.geometry import UPSAMPLINGS, resize_map
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+from seewhy.methods.backprop import BackpropMethod, PixelGradients
+from seewhy.methods.base import Attribution, Needs
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.guided_backprop import CAVEAT
+from seewhy.records import Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,21 +34,24 @@ class GuidedGradCam(BackpropMethod):
     )
     source: ClassVar[str] = "Selvaraju et al. 2017, arXiv:1610.02391"
     cost: ClassVar[str] = "2 forward passes and 1 to 2 backward passes per class"
+    needs: ClassVar[Needs] = Needs.OPERATIONS
     relu_rule: ClassVar[str] = "guided"
     caveat: ClassVar[str] = CAVEAT.format("Guided backprop")
 
     layer: str | nn.Module | None = None
     upsample: str = field(default="bicubic", metadata={"choices": UPSAMPLINGS})
 
-    def attribute(self, descent: Descent) -> Attributed:
+    def pixel_values(self, gradients: PixelGradients) -> Attribution:
         """Both, multiplied."""
-        raw = descent.at_photos()
-        cam = GradCam(layer=self.layer, score=self.score).heat(descent.subject)
+        raw = gradients.at_photos()
+        cam = GradCam(layer=self.layer, score=self.score).attribute(gradients.request)
+        gradients.forward += cam.forward
+        gradients.backward += cam.backward
         size = (int(raw.shape[-2]), int(raw.shape[-1]))
         large = np.zeros((*raw.shape[:2], *size), np.float32)  # (K, N, H, W)
         for n, maps in enumerate(cam.maps):
             large[: len(maps), n] = resize_map(maps, size, self.upsample)
-        notes = [[*said, self.caveat] for said in cam.notes]
+        notes = [[*cam_notes, Note(self.caveat)] for cam_notes in cam.notes]
         details = [{"grad_cam": maps} for maps in cam.maps]
         weights = torch.from_numpy(large).to(raw)[:, :, None]
-        return Attributed(raw * weights, notes, details, layer=cam.layer, forward=cam.forward, backward=cam.backward)
+        return gradients.attribution(raw * weights, notes, details, layer=cam.layer)

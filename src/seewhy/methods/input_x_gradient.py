@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+from seewhy.methods.backprop import BackpropMethod, PixelGradients
+from seewhy.methods.base import Attribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,6 @@ class InputXGradient(BackpropMethod):
         """The score's own: a share of it."""
         return score
 
-    def attribute(self, descent: Descent) -> Attributed:
+    def pixel_values(self, gradients: PixelGradients) -> Attribution:
         """The gradients at the photos, times the photos."""
-        photos = len(descent.pixels)
-        return Attributed(descent.at_photos() * descent.pixels, [[]] * photos, [{}] * photos)
+        return gradients.attribution(gradients.at_photos() * gradients.pixels)

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from seewhy.errors import OptionError, whole_number
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+from seewhy.methods.backprop import BackpropMethod, PixelGradients
+from seewhy.methods.base import Attribution
 from seewhy.methods.fills import FILLS, fill_image
+from seewhy.records import Ending, Note
 
 FIRST, MOST = 64, 1024  # steps
 TOLERANCE = 0.01  # of the difference that the map has to account for
@@ -45,51 +47,58 @@ class IntegratedGradients(BackpropMethod):
         """The score's own: a share of it."""
         return score
 
-    def attribute(self, descent: Descent) -> Attributed:
+    def pixel_values(self, gradients: PixelGradients) -> Attribution:
         """The integral, with as many steps as it takes."""
-        photo = descent.pixels
-        start = self._start(descent)
-        way = photo - start
-        difference = (descent.value_at(photo) - descent.value_at(start))[:, 0]  # (K,)
+        photo = gradients.pixels
+        baseline = self._baseline_pixels(gradients)
+        path = photo - baseline
+        difference = (gradients.value_at(photo) - gradients.value_at(baseline))[:, 0]  # (K,)
         steps = FIRST if self.steps is None else whole_number("steps", self.steps)
         while True:
             order = _spread(steps)
 
             def points(first: int, last: int, order: list[int] = order, steps: int = steps) -> torch.Tensor:
                 shares = torch.tensor([(k + 0.5) / steps for k in order[first:last]], device=photo.device)
-                return start + shares[:, None, None, None].to(photo.dtype) * way
+                return baseline + shares[:, None, None, None].to(photo.dtype) * path
 
-            (mean, done) = descent.mean_over(steps, points, lambda mean: descent.sketch(mean * way), f"{steps} steps")
-            raw = mean * way  # (K, 1, C, H, W)
+            (mean, reached) = gradients.mean_over(steps, points, lambda mean: gradients.sketch(mean * path), f"{steps} steps")
+            raw = mean * path  # (K, 1, C, H, W)
             gap = _gap(raw, difference)
             enough = float(gap.max()) < TOLERANCE or steps >= MOST
-            if self.steps is not None or enough or done < steps:
+            if self.steps is not None or enough or reached < steps:
                 break
             steps *= 2
         notes = []
-        if done < steps:
-            notes.append(f"{descent.stopped} after {done} of {steps} steps: the map's sum misses the score by {gap.max():.1%}")
+        ending = gradients.ending
+        partial = ending is not Ending.COMPLETE
+        if partial:
+            notes.append(
+                Note(f"{ending.text} after {reached} of {steps} steps: the map's sum misses the score by {float(gap.max()):.1%}")
+            )
         elif float(gap.max()) >= TOLERANCE:
             more = "more steps= bring it closer" if self.steps is not None else f"even with {steps} steps"
-            notes.append(f"The map's sum misses the difference of the scores by {float(gap.max()):.1%} ({more})")
+            notes.append(Note(f"The map's sum misses the difference of the scores by {float(gap.max()):.1%} ({more})"))
         details = {
             "steps": steps,
-            "steps_done": done,
-            "completeness_gap": [float(one) for one in gap],
-            "difference": [float(one) for one in difference],
+            "steps_done": reached,
+            "completeness_gap": gap.tolist(),
+            "difference": difference.tolist(),
+            "stopped": ending,
         }
-        return Attributed(raw, [notes], [descent.ended(details, done < steps)], partial=done < steps)
+        return gradients.attribution(raw, [notes], [details], partial=partial)
 
-    def _start(self, descent: Descent) -> torch.Tensor:
+    def _baseline_pixels(self, gradients: PixelGradients) -> torch.Tensor:
         """The baseline's pixels, ``(1, C, H, W)``."""
-        (clf, photo) = (descent.subject.clf, descent.pixels)
-        given = self.baseline
-        is_fill = given is None or given in FILLS if isinstance(given, str) or given is None else np.ndim(given) < 2
-        is_fill = is_fill and not hasattr(given, "convert") and not isinstance(given, (bytes, bytearray))
+        (clf, photo) = (gradients.request.clf, gradients.pixels)
+        baseline = self.baseline
+        is_fill = (
+            baseline is None or baseline in FILLS if isinstance(baseline, str) or baseline is None else np.ndim(baseline) < 2
+        )
+        is_fill = is_fill and not hasattr(baseline, "convert") and not isinstance(baseline, (bytes, bytearray))
         if is_fill:
-            pixels = fill_image(photo[0].float().cpu().numpy(), given, descent.subject.seed, clf.preprocess is not None)
+            pixels = fill_image(photo[0].float().cpu().numpy(), baseline, gradients.request.seed, clf.executor.pixels_are_bytes)
         else:
-            pixels = clf.read(given).pixels
+            pixels = clf.read(baseline).pixels
         if pixels.shape != tuple(photo.shape[1:]):
             raise OptionError(
                 f"The baseline is {pixels.shape} for the network, the photo {tuple(photo.shape[1:])}: give one of the same size."
@@ -99,12 +108,12 @@ class IntegratedGradients(BackpropMethod):
 
 def _gap(raw: torch.Tensor, difference: torch.Tensor) -> torch.Tensor:
     """How much of the difference of the scores the map's sum misses, relative, ``(K,)``."""
-    made = raw.double().sum(dim=(1, 2, 3, 4))
-    return (made - difference.double()).abs() / difference.double().abs().clamp_min(1e-6)
+    sums = raw.double().sum(dim=(1, 2, 3, 4))
+    return (sums - difference.double()).abs() / difference.double().abs().clamp_min(1e-6)
 
 
 def _spread(count: int) -> list[int]:
     """0 to count - 1 in an order of which every beginning covers the whole range evenly (van der Corput's)."""
     bits = max(1, (count - 1).bit_length())
-    turned = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(2**bits))
-    return [number for number in turned if number < count]
+    reversed_bits = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(2**bits))
+    return [number for number in reversed_bits if number < count]

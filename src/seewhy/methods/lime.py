@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -9,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seewhy.engine.incremental import Places, Size
-from seewhy.engine.sweep import WORTH, Copies, Which
-from seewhy.errors import OptionError
+from seewhy.engine.patched import Positions, Size
+from seewhy.engine.strategy import WORTH
+from seewhy.engine.sweep import Copies, Indices
 from seewhy.geometry import Array
-from seewhy.methods.base import Heat
-from seewhy.methods.perturbation import PerturbationMethod, Study
-from seewhy.methods.segments import Segments, segments_of
+from seewhy.methods.base import Attribution
+from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
+from seewhy.methods.segments import segments_of
 from seewhy.methods.surrogate import MODELS, Bits, Fit, draw, fit, is_stable, sample_weights
+from seewhy.records import Ending, Note
 
 PORTION = 128  # samples between two looks at the ranking, where the budget is "auto"
 ENOUGH = 10  # samples for each segment
@@ -46,7 +48,7 @@ class Lime(PerturbationMethod):
     cost: ClassVar[str] = (
         "1 forward pass per sample (2048 by default); all classes in one sweep; budget='auto' ends when it is stable"
     )
-    ends_itself: ClassVar[bool] = True
+    knows_when_stable: ClassVar[bool] = True
 
     segments: Any = "superpixels"
     features: int = 49
@@ -55,87 +57,117 @@ class Lime(PerturbationMethod):
     kernel: float | None = None
     fill: Any = "mean"
 
-    def explore(self, study: Study) -> Heat:
-        """Run the samples, fit the model."""
-        cut = segments_of(study.pixels, self.segments, self.features)
-        bits = draw(cut.count, self.samples, study.seed)
-        sample_weights(bits, self.kernel)  # a bad width is said before the work, not behind it
-        study.hide_behind(self.fill)
-        copies = _Switched(cut.labels, bits)
-        values = np.full((len(bits), len(study.targets)), np.nan)
-        values[copies.same_as(0)] = study.values  # the untouched photo has been asked already
-        table = study.table(len(bits))
-        if table is not None:
-            table[copies.same_as(0)] = study.scores
-        runs = copies.different()
-        study.expect(copies, len(runs))
+    def estimator(self, photo: PerturbedPhoto) -> Estimator:
+        """Photos with segments switched off, and the simple model of their scores."""
+        return _LimeMap(self, photo)
 
-        def take(which: Which, found: Array, scores: Array | None) -> None:
-            for place, one in enumerate(which):
-                values[copies.same_as(one)] = found[place]
-                if table is not None and scores is not None:
-                    table[copies.same_as(one)] = scores[place]
 
-        def result(stopped: str) -> Heat:
-            return self._heat(study, cut, bits, values, table, stopped)
+class _LimeMap(Estimator):
+    """The samples' bits and values, and the model that is fitted to those that have been run."""
 
-        portion = PORTION if study.ends_itself else max(1, len(runs))
-        for start in range(0, len(runs), portion):
-            for order in copies.in_groups(runs[start : start + portion]):
-                study.sweep(copies, order, take, lambda: result("so far"))
-            if study.stopped:
-                break
-            if study.ends_itself and is_stable(self._fit(bits, values)[0]):
-                return result("stable")
-        if np.isfinite(values[:, 0]).sum() < min(3, len(bits)):
-            if study.stopped == "interrupted":
-                raise KeyboardInterrupt
-            raise OptionError(f"The budget was used up before three of {len(bits)} samples: give it more passes or seconds.")
-        return result(study.stopped)
+    unit = "samples"
 
-    def _fit(self, bits: Bits, values: npt.NDArray[np.float64]) -> tuple[Fit, int]:
+    def __init__(self, method: Lime, photo: PerturbedPhoto) -> None:
+        self._method = method
+        self._photo = photo
+        self._segments = segments_of(photo.pixels, method.segments, method.features)
+        self._bits = draw(self._segments.count, method.samples, photo.seed)
+        sample_weights(self._bits, method.kernel)  # a bad width is reported before the work, not after it
+        self.copies: _Switched = _Switched(self._segments.labels, self._bits)
+        self._values = np.full((len(self._bits), len(photo.targets)), np.nan)
+        self._values[self.copies.same_as(0)] = photo.values  # the untouched photo is known already
+        self._scores = photo.score_table(len(self._bits))
+        if self._scores is not None:
+            self._scores[self.copies.same_as(0)] = photo.scores
+        self._runs = self.copies.different()
+        self.count = len(self._bits)
+        self.passes = len(self._runs)
+        self.least = min(3, self.count)
+        self._is_stable = False
+        photo.hide_behind(method.fill)
+
+    def orders(self) -> Iterator[Indices]:
+        """All samples, those that hide a small rectangle first; portion by portion where the ranking decides when to end."""
+        portion = PORTION if self._photo.ends_when_stable else max(1, len(self._runs))
+        for start in range(0, len(self._runs), portion):
+            yield from self.copies.in_groups(self._runs[start : start + portion])
+            if self._photo.ends_when_stable and is_stable(self._fit()[0]):
+                self._is_stable = True
+                return
+
+    @property
+    def reached(self) -> int:
+        """Samples whose scores are known."""
+        return int(np.isfinite(self._values[:, 0]).sum())
+
+    @property
+    def is_stable(self) -> bool:
+        """True once the ranking of the segments no longer changes."""
+        return self._is_stable
+
+    def update(self, indices: Indices, values: Array, scores: Array | None) -> None:
+        """Samples with the same bits share one pass."""
+        for place, sample in enumerate(indices):
+            self._values[self.copies.same_as(sample)] = values[place]
+            if self._scores is not None and scores is not None:
+                self._scores[self.copies.same_as(sample)] = scores[place]
+
+    def _fit(self) -> tuple[Fit, int]:
         """The model of the samples that have been run, and how many these are."""
+        (bits, values) = (self._bits, self._values)
         known = np.isfinite(values).all(axis=1)
-        weights = sample_weights(bits, self.kernel)[known]
-        return fit(bits[known], values[known], self.model, weights), int(known.sum())
+        weights = sample_weights(bits, self._method.kernel)[known]
+        return fit(bits[known], values[known], self._method.model, weights), int(known.sum())
 
-    def _heat(
-        self, study: Study, cut: Segments, bits: Bits, values: npt.NDArray[np.float64], table: Array | None, stopped: str
-    ) -> Heat:
-        (found, used) = self._fit(bits, values)
-        maps = found.importance.T[:, cut.labels].astype(np.float32)  # (K, H, W)
-        partial = used < len(bits) and stopped != "stable"
-        notes = [] if cut.note is None else [cut.note]
-        notes += study.flat_notes(np.where(found.flat, 0, 1)[:, None], "there is nothing to explain")
-        if stopped == "stable" and used < len(bits):
-            notes.append(f"the ranking of the segments was stable after {used:,} of {len(bits):,} samples")
+    def attribution(self, ending: Ending) -> Attribution:
+        """Every segment's importance, and how far it can be trusted."""
+        (method, photo, segments) = (self._method, self._photo, self._segments)
+        (fitted, used) = self._fit()
+        maps = fitted.importance.T[:, segments.labels].astype(np.float32)  # (K, H, W)
+        partial = used < self.count and ending is not Ending.STABLE
+        notes = [] if segments.note is None else [Note(segments.note)]
+        notes += photo.flat_notes(np.where(fitted.flat, 0, 1)[:, None], "there is nothing to explain")
+        if ending is Ending.STABLE and used < self.count:
+            notes.append(Note(f"the ranking of the segments was stable after {used:,} of {self.count:,} samples"))
         if partial:
-            notes.append(f"{stopped} after {used:,} of {len(bits):,} samples")
-        if used < ENOUGH * cut.count and not found.complete:
-            notes.append(f"{used:,} samples for {cut.count} segments are few: use at least {ENOUGH * cut.count:,}")
-        for target, r2, flat in zip(study.targets, found.r2, found.flat, strict=True):
+            notes.append(Note(f"{ending.text} after {used:,} of {self.count:,} samples"))
+        if used < ENOUGH * segments.count and not fitted.complete:
+            notes.append(
+                Note(f"{used:,} samples for {segments.count} segments are few: use at least {ENOUGH * segments.count:,}")
+            )
+        for number, (target, r2, flat) in enumerate(zip(photo.targets, fitted.r2, fitted.flat, strict=True)):
             if not flat and not r2 >= POOR:
-                cure = "more samples help" if self.model != "tree" else "more samples help, or model='linear'"
-                said = f"R² {r2:.2f} on samples it has not seen"
-                notes.append(f"the {self.model} model explains '{target.name}' badly ({said}): the map means little; {cure}")
+                cure = "more samples help" if method.model != "tree" else "more samples help, or model='linear'"
+                fit_text = f"R² {r2:.2f} on samples it has not seen"
+                notes.append(
+                    Note(
+                        f"the {method.model} model explains '{target.name}' badly ({fit_text}): the map means little; {cure}",
+                        number,
+                    )
+                )
         details: dict[str, Any] = {
-            "segments": cut.named.astype(np.int32),
-            "names": cut.names,
-            "importance": found.importance.astype(np.float32),
-            "standard_error": found.standard_error.astype(np.float32),
-            "effect": found.effect.astype(np.float32),
-            "r2": [float(r2) for r2 in found.r2],
-            "r2_fit": [float(r2) for r2 in found.r2_fit],
-            "complete": found.complete,
-            "samples": len(bits),
+            "segments": segments.named.astype(np.int32),
+            "names": segments.names,
+            "importance": fitted.importance.astype(np.float32),
+            "standard_error": fitted.standard_error.astype(np.float32),
+            "effect": fitted.effect.astype(np.float32),
+            "r2": [float(r2) for r2 in fitted.r2],
+            "r2_fit": [float(r2) for r2 in fitted.r2_fit],
+            "complete": fitted.complete,
+            "samples": self.count,
             "samples_done": used,
-            "bits": bits,
-            "values": values.T.astype(np.float32),
+            "bits": self._bits,
+            "values": self._values.T.astype(np.float32),
         }
-        if table is not None:
-            details["scores"] = table.copy() if stopped == "so far" else table
-        # A tree's importance is a drop in squared error.
-        return study.heat(maps, notes=notes, details=details, partial=partial, units="{}²" if self.model == "tree" else "{}")
+        if self._scores is not None:
+            details["scores"] = self._scores.copy() if ending is Ending.RUNNING else self._scores
+        return photo.attribution(
+            maps,
+            ending if partial or ending is Ending.STABLE else Ending.COMPLETE,
+            notes=notes,
+            details=details,
+            units=f"{photo.unit}²" if method.model == "tree" else None,  # a tree's importance is a drop in squared error
+        )
 
 
 class _Switched(Copies):
@@ -151,46 +183,46 @@ class _Switched(Copies):
         self._around = np.array([[r.min(), c.min(), r.max(), c.max()] for r, c in places])
         self._size: Size | None = None
 
-    def same_as(self, sample: int) -> Which:
+    def same_as(self, sample: int) -> Indices:
         """The samples with the very bits of this one, itself among them."""
-        found: Which = self._members[self._group[sample]]
-        return found
+        members: Indices = self._members[self._group[sample]]
+        return members
 
-    def different(self) -> Which:
+    def different(self) -> Indices:
         """The first sample of each set of bits, but for the untouched photo, in the order drawn."""
-        return np.array(sorted(int(one) for one in self._first if not self._bits[one].all()), dtype=np.int64)
+        return np.array(sorted(int(sample) for sample in self._first if not self._bits[sample].all()), dtype=np.int64)
 
-    def in_groups(self, which: Which) -> list[Which]:
-        """Those that hide a small rectangle of the photo first, then all others; ``boxes`` follows the one that is run."""
+    def in_groups(self, indices: Indices) -> list[Indices]:
+        """Those that hide a small rectangle of the photo first, then all others; ``bounding_boxes`` follows the group at work."""
         (height, width) = self._labels.shape
-        (_, _, down, across) = self._hidden(which)
+        (_, _, down, across) = self._hidden(indices)
         small = down * across <= WORTH / 2 * height * width
         if small.any():
             self._size = (int(down[small].max()), int(across[small].max()))
             small = (down <= self._size[0]) & (across <= self._size[1])
         else:
             self._size = None
-        return [group for group in (which[small], which[~small]) if len(group)]
+        return [group for group in (indices[small], indices[~small]) if len(group)]
 
-    def _hidden(self, which: Which) -> tuple[Places, Places, Places, Places]:
+    def _hidden(self, indices: Indices) -> tuple[Positions, Positions, Positions, Positions]:
         """First row, first column, height and width of the rectangle around what each sample hides."""
-        off = ~self._bits[which]  # (n, d)
+        off = ~self._bits[indices]  # (n, d)
         first = np.where(off[:, :, None], self._around[None, :, :2], np.iinfo(np.int64).max).min(axis=1)
         last = np.where(off[:, :, None], self._around[None, :, 2:], -1).max(axis=1)
         return first[:, 0], first[:, 1], last[:, 0] - first[:, 0] + 1, last[:, 1] - first[:, 1] + 1
 
-    def boxes(self, which: Which) -> tuple[Places, Places, Size] | None:
+    def bounding_boxes(self, indices: Indices) -> tuple[Positions, Positions, Size] | None:
         if self._size is None:
             return None
-        (rows, columns, down, across) = self._hidden(which)
+        (rows, columns, down, across) = self._hidden(indices)
         if (down > self._size[0]).any() or (across > self._size[1]).any():
             return None
         (height, width) = self._labels.shape
         return np.minimum(rows, height - self._size[0]), np.minimum(columns, width - self._size[1]), self._size
 
-    def shown(self, which: Which, rows: Places, columns: Places, size: Size) -> torch.Tensor:
-        bits = self._bits[which]
+    def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
+        bits = self._bits[indices]
         if size == self._labels.shape:
             return torch.from_numpy(np.take(bits, self._labels, axis=1))
         labels = np.stack([self._labels[r : r + size[0], c : c + size[1]] for r, c in zip(rows, columns, strict=True)])
-        return torch.from_numpy(np.take_along_axis(bits, labels.reshape(len(which), -1), axis=1).reshape(labels.shape))
+        return torch.from_numpy(np.take_along_axis(bits, labels.reshape(len(indices), -1), axis=1).reshape(labels.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -9,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seewhy.engine.incremental import Places, Size
-from seewhy.engine.sweep import Copies, Which
+from seewhy.engine.patched import Positions, Size
+from seewhy.engine.sweep import Copies, Indices
 from seewhy.errors import OptionError
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.anytime import CoarseToFine
-from seewhy.methods.base import Heat
-from seewhy.methods.perturbation import PerturbationMethod, Study
+from seewhy.methods.base import Attribution
+from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
+from seewhy.records import Ending, Note
 
 PART = (0.2, 0.1)  # mask and stride, of the input's sides
 
@@ -54,58 +56,74 @@ class Occlusion(PerturbationMethod):
     reduce: str = field(default="center", metadata={"choices": ("center", "average")})
     align: str = field(default="centers", metadata={"choices": ("centers", "image")})
 
-    def explore(self, study: Study) -> Heat:
+    def estimator(self, photo: PerturbedPhoto) -> Estimator:
         """Coarse masks first, so that there is a map of the whole photo whenever it is stopped."""
-        masks = _Masks.of(study.size, self.mask_size, self.stride, self.clip, self.reduce)
-        study.hide_behind(self.fill)
-        plan = CoarseToFine(masks.grid, len(study.targets), study.seed)
-        table = study.table(masks.count)
-        study.expect(masks, masks.count)
+        return _OcclusionMap(self, photo)
 
-        def take(which: Which, values: Array, scores: Array | None) -> None:
-            plan.put(which, study.values - values)
-            if table is not None and scores is not None:
-                table[which] = scores
 
-        def sketch() -> Heat:
-            return self._heat(study, masks, plan, table, "so far")
+class _OcclusionMap(Estimator):
+    """Values at the masks' places, interpolated where they are not measured yet."""
 
-        for order in plan.orders():
-            if study.sweep(masks, order, take, sketch, plan.words) < len(order):
-                break
-        if not plan.done and study.stopped == "interrupted":
-            raise KeyboardInterrupt
-        if not plan.done:
-            raise OptionError(f"The budget was used up before the first of {masks.count} masks: give it more passes or seconds.")
-        return self._heat(study, masks, plan, table, study.stopped)
+    unit = "masks"
 
-    def _heat(self, study: Study, masks: _Masks, plan: CoarseToFine, table: Array | None, stopped: str) -> Heat:
+    def __init__(self, method: Occlusion, photo: PerturbedPhoto) -> None:
+        self._method = method
+        self._photo = photo
+        self.copies: _Masks = _Masks.of(photo.size, method.mask_size, method.stride, method.clip, method.reduce)
+        self.count = self.passes = self.copies.count
+        self._coarse_to_fine = CoarseToFine(self.copies.grid, len(photo.targets), photo.seed)
+        self._scores = photo.score_table(self.count)
+        photo.hide_behind(method.fill)
+
+    def orders(self) -> Iterator[Indices]:
+        """One level of the grid after the other."""
+        return self._coarse_to_fine.orders()
+
+    @property
+    def reached(self) -> int:
+        """Masks that have been measured."""
+        return self._coarse_to_fine.reached
+
+    def progress(self) -> str:
+        """How far off the map is."""
+        return self._coarse_to_fine.describe_error()
+
+    def update(self, indices: Indices, values: Array, scores: Array | None) -> None:
+        """The score's fall at the masks' places."""
+        self._coarse_to_fine.put(indices, self._photo.values - values)
+        if self._scores is not None and scores is not None:
+            self._scores[indices] = scores
+
+    def attribution(self, ending: Ending) -> Attribution:
+        """The map, with the estimated error of what is interpolated."""
+        (method, photo, masks, plan) = (self._method, self._photo, self.copies, self._coarse_to_fine)
         values = plan.values()  # (K, rows, columns)
-        maps = values if self.reduce == "center" else masks.averaged(values)
-        partial = plan.done < masks.count
-        notes = study.flat_notes(maps, "try a larger mask_size") if not partial or plan.done > 8 else []
+        maps = values if method.reduce == "center" else masks.averaged(values)
+        partial = plan.reached < masks.count
+        notes = photo.flat_notes(maps, "try a larger mask_size") if not partial or plan.reached > 8 else []
         if partial:
-            notes.append(f"{stopped} after {plan.done:,} of {masks.count:,} masks: the rest is interpolated, {plan.words()}")
+            progress = f"{ending.text} after {plan.reached:,} of {masks.count:,} masks"
+            notes.append(Note(f"{progress}: the rest is interpolated, {plan.describe_error()}"))
         details: dict[str, Any] = {
             "masks": masks.count,
-            "masks_done": plan.done,
+            "masks_done": plan.reached,
             "mask_size": masks.size,
             "stride": masks.stride,
             "mask_rows": masks.tops,
             "mask_columns": masks.lefts,
             "values": values.reshape(len(values), -1),
-            "estimated_error": [float(e) for e in plan.error()],
+            "estimated_error": plan.error().tolist(),
         }
         if partial:
             details["measured"] = plan.measured.copy()
-        if table is not None:
-            details["scores"] = table.copy() if stopped == "so far" else table
-        return study.heat(
+        if self._scores is not None:
+            details["scores"] = self._scores.copy() if ending is Ending.RUNNING else self._scores
+        return photo.attribution(
             maps,
+            ending if partial else Ending.COMPLETE,
             notes=notes,
             details=details,
-            partial=partial,
-            sample_grid=masks.sample_grid if (self.reduce, self.align) == ("center", "centers") else None,
+            sample_grid=masks.sample_grid if (method.reduce, method.align) == ("center", "centers") else None,
         )
 
 
@@ -151,16 +169,16 @@ class _Masks(Copies):
     def count(self) -> int:
         return len(self.tops)
 
-    def boxes(self, which: Which) -> tuple[Places, Places, Size]:
+    def bounding_boxes(self, indices: Indices) -> tuple[Positions, Positions, Size]:
         """The masks, pushed into the photo where they reach over its edge."""
-        rows = np.clip(self.tops[which], 0, self.photo[0] - self.size[0])
-        columns = np.clip(self.lefts[which], 0, self.photo[1] - self.size[1])
+        rows = np.clip(self.tops[indices], 0, self.photo[0] - self.size[0])
+        columns = np.clip(self.lefts[indices], 0, self.photo[1] - self.size[1])
         return rows, columns, self.size
 
-    def shown(self, which: Which, rows: Places, columns: Places, size: Size) -> torch.Tensor:
+    def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
         hidden = []
         for starts, windows, mask, length in zip((self.tops, self.lefts), (rows, columns), self.size, size, strict=True):
-            inside = windows[:, None] + np.arange(length) - starts[which][:, None]
+            inside = windows[:, None] + np.arange(length) - starts[indices][:, None]
             hidden.append((inside >= 0) & (inside < mask))
         return torch.from_numpy(~(hidden[0][:, :, None] & hidden[1][:, None, :]))
 
@@ -176,11 +194,11 @@ class _Masks(Copies):
         return averaged
 
 
-def _sides(name: str, given: Any, photo: Size, part: float) -> Size:
+def _sides(name: str, setting: Any, photo: Size, share: float) -> Size:
     """``None``, a number or (rows, columns) as (rows, columns)."""
-    if given is None:
-        return (max(1, int(part * photo[0] + 0.5)), max(1, int(part * photo[1] + 0.5)))
-    sides = tuple(given) if isinstance(given, (tuple, list)) else (given, given)
+    if setting is None:
+        return (max(1, int(share * photo[0] + 0.5)), max(1, int(share * photo[1] + 0.5)))
+    sides = tuple(setting) if isinstance(setting, (tuple, list)) else (setting, setting)
     if len(sides) != 2 or not all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s > 0 for s in sides):
-        raise OptionError(f"{name}={given!r}: write pixels of the network's input, a whole number above 0, or (rows, columns).")
+        raise OptionError(f"{name}={setting!r}: write pixels of the network's input, a whole number above 0, or (rows, columns).")
     return (int(sides[0]), int(sides[1]))

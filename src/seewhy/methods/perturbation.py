@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from seewhy.engine.sweep import Copies, Spent, Sweep, Which
-from seewhy.errors import OptionError, OutputError, TargetError
+from seewhy.engine.runner import Spending
+from seewhy.engine.sweep import Copies, Indices, Sweep
+from seewhy.errors import OptionError, OutputError
 from seewhy.geometry import Array, SampleGrid
-from seewhy.head import describe
-from seewhy.methods.base import Heat, Method, Subject, with_values
+from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
 from seewhy.methods.fills import fill_image
-from seewhy.records import Target
-from seewhy.targets import Chosen
+from seewhy.records import Ending, Note, Target
+from seewhy.targets import ResolvedTarget
 
-TABLE = 16_000_000  # numbers: a table of all copies × all classes is kept up to this size (64 MB)
+LARGEST_TABLE = 16_000_000  # numbers: a table of all copies × all classes is kept up to this size (64 MB)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,198 +30,233 @@ class PerturbationMethod(Method):
     score : "probability", "logit" or "log_odds".
     """
 
+    needs: ClassVar[Needs] = Needs.SCORES
     sweeps: ClassVar[bool] = True
-    ends_itself: ClassVar[bool] = False  # knows what budget="auto" means
+    knows_when_stable: ClassVar[bool] = False  # knows what budget="auto" means
 
     score: str = field(default="probability", metadata={"choices": ("probability", "logit", "log_odds")})
 
     @abstractmethod
-    def explore(self, study: Study) -> Heat:
-        """Ask for the scores of masked copies, and make the maps of them."""
+    def estimator(self, photo: PerturbedPhoto) -> Estimator:
+        """Which copies of the photo are run, and what is made of their scores."""
 
-    def heat(self, subject: Subject) -> Heat:
-        """The maps of one photo."""
-        if subject.budget.auto and not self.ends_itself:
+    def attribute(self, request: Request) -> Attribution:
+        """The maps of one photo: runs the copies until they are done, the budget is spent, or a person presses Ctrl-C."""
+        if request.budget.auto and not self.knows_when_stable:
             raise OptionError(f"budget='auto' is for lime; for {self.name} write forward passes (200) or seconds ('20s').")
-        return self.explore(Study(subject, self))
+        photo = PerturbedPhoto(request, self)
+        estimator = self.estimator(photo)
+        photo.announce(estimator.copies, estimator.passes)
+        ending = Ending.COMPLETE
+        for order in estimator.orders():
+            if photo.process(estimator, order) < len(order):
+                ending = Ending.INTERRUPTED if photo.interrupted else Ending.BUDGET
+                break
+        if estimator.reached < estimator.least:
+            if ending is Ending.INTERRUPTED:
+                raise KeyboardInterrupt
+            first = ("the first", "two", "three")[estimator.least - 1]
+            raise OptionError(
+                f"The budget was used up before {first} of {estimator.count} {estimator.unit}: give it more passes or seconds."
+            )
+        if ending is Ending.COMPLETE and estimator.is_stable:
+            ending = Ending.STABLE
+        return estimator.attribution(ending)
 
 
-class Study:
-    """One photo under study: its targets, their values, and the sweep that masked copies go through.
+class Estimator(ABC):
+    """The copies that a method runs, and the map that it makes of their scores, at any time.
 
-    size : (H, W) of the network's input. pixels : ``(C, H, W)`` before normalisation. targets : what is explained.
-    values : ``(K,)`` of the photo itself. take : see :meth:`sweep`.
+    copies : the masked copies. count, unit : what a whole map takes, for sentences (121 masks). passes : copies to run for it.
+    least : how many of ``count`` it takes for any map at all, at most three.
     """
 
-    def __init__(self, subject: Subject, method: PerturbationMethod) -> None:
-        clf = subject.clf
-        self.method = method
-        self.seed = subject.seed
-        self.pixels: Array = subject.pixels[0].float().cpu().numpy()
+    copies: Copies
+    count: int
+    unit: str
+    passes: int
+    least: int = 1
+
+    def orders(self) -> Iterator[Indices]:
+        """Copies to run next; the next array is asked for when this one is done."""
+        yield np.arange(self.passes)
+
+    @property
+    @abstractmethod
+    def reached(self) -> int:
+        """How many of ``count`` are done."""
+
+    @property
+    def is_stable(self) -> bool:
+        """True where the estimator has ended the work, because more copies would change nothing."""
+        return False
+
+    @abstractmethod
+    def update(self, indices: Indices, values: Array, scores: Array | None) -> None:
+        """Take a block's results: of each target ``(n, K)``, and of all classes ``(n, classes)`` where there are any."""
+
+    @abstractmethod
+    def attribution(self, ending: Ending) -> Attribution:
+        """The maps of what there is. ending : why the work ended; ``RUNNING`` for a sketch on the way."""
+
+    def progress(self) -> str:
+        """A text for the progress bar."""
+        return ""
+
+
+class PerturbedPhoto:
+    """One photo whose masked copies are run: its pixels, its targets, and their values.
+
+    size : (H, W) of the network's input. pixels : ``(C, H, W)`` before normalisation. targets : what is explained.
+    values : ``(K,)`` of the photo itself. scores : ``(1, classes)``, None where there are none.
+    """
+
+    def __init__(self, request: Request, method: PerturbationMethod) -> None:
+        executor = request.clf.executor
+        self.seed = request.seed
+        self.pixels: Array = request.pixels[0].float().cpu().numpy()
         self.size = (self.pixels.shape[1], self.pixels.shape[2])
-        self._subject = subject
-        self._plan = None if subject.inside is None else subject.inside.plan
-        photo = clf.normalised(subject.pixels)
-        answer = subject.inside.answer if subject.inside is not None else clf.answer
+        self.ends_when_stable = request.budget.auto
+        self._request = request
+        self._method = method
         self._sweep = Sweep(
-            answer,
-            subject.inside,
-            photo,
-            batch_size=subject.batch_size,
-            precision=clf.precision,
-            spent=Spent(subject.budget),
-            interruptible=subject.interruptible,
+            executor.call if request.planned is None else request.planned.forward_prepared,
+            request.planned,
+            executor.network_inputs(request.pixels),
+            batch_size=request.batch_size,
+            precision=executor.precision,
+            spending=Spending(request.budget),
+            interruptible=request.interruptible,
         )
         output = self._sweep.untouched()
-        self.scores = subject.read_scores(output)  # (1, classes), or None
-        self._chosen: list[Chosen] = subject.choose(self.scores)[0]
-        # Decided at the photo: a block of other rows may happen to look like probabilities, or not.
-        self._given = clf.returns_probabilities
-        self.values = self.read(output)[0][0].astype(np.float64)  # (K,)
-        self.targets: list[Target] = with_values([self._chosen], torch.from_numpy(self.values)[:, None])[0]
+        self._head = request.head(output)  # decided at the photo: other rows may happen to look like probabilities, or not
+        self.scores = request.scores(output, self._head)
+        self._resolved: list[ResolvedTarget] = request.resolve(self.scores)[0]
+        self._has_class = any(target.function is None for target in self._resolved)
+        self.values = self._read(output, 1)[0][0].astype(np.float64)  # (K,)
+        self.targets: list[Target] = with_values([self._resolved], torch.from_numpy(self.values)[:, None])[0]
+        self._estimate: dict[str, float] = {}
+
+    @property
+    def interrupted(self) -> bool:
+        """True once a person has pressed Ctrl-C."""
+        return self._sweep.interrupted
+
+    @property
+    def unit(self) -> str:
+        """Of the targets' values."""
+        return self._head.unit(self._method.score) if self._has_class else "value"
 
     def features(self, layer: str | nn.Module | None) -> tuple[str, Array]:
         """A layer's name and its values on the photo, ``(c, h, w)``. Raises MethodError for a callable."""
-        planned = self._subject.planned
+        planned = self._request.network
         step = planned.find_layer(layer)
-        value = planned.upto(self._subject.clf.normalised(self._subject.pixels), step)
+        value = planned.run_until(self._request.clf.executor.network_inputs(self._request.pixels), step)
         assert step.grid is not None
-        self._sweep.spent.passes += 1
+        self._sweep.spending.passes += 1
         values: Array = step.grid.read(value)[0].float().cpu().numpy()
         return planned.trace.name(step), values
 
     def hide_behind(self, fill: Any) -> None:
         """What the copies show where the photo is hidden; see ``methods.fills``."""
-        clf = self._subject.clf
-        image = fill_image(self.pixels, fill, self.seed, bytes_range=clf.preprocess is not None)
-        given = torch.from_numpy(image)[None].to(self._subject.pixels)
-        self._sweep.fill_with(clf.normalised(given))
+        executor = self._request.clf.executor
+        image = fill_image(self.pixels, fill, self.seed, bytes_range=executor.pixels_are_bytes)
+        pixels = torch.from_numpy(image)[None].to(self._request.pixels)
+        self._sweep.fill_with(executor.network_inputs(pixels))
 
-    def read(self, output: Any) -> tuple[Array, Array | None]:
+    def score_table(self, copies: int) -> Array | None:
+        """Room for the scores of all copies for all classes ``(copies, classes)``, NaN; None where that would be too large."""
+        if self.scores is None or not self._has_class or copies * self.scores.shape[1] > LARGEST_TABLE:
+            return None
+        return np.full((copies, self.scores.shape[1]), np.nan, np.float32)
+
+    def announce(self, copies: Copies, count: int) -> None:
+        """Say how much work it is going to be, before it starts."""
+        budget = self._sweep.spending.budget
+        passes = count + 1 if budget.passes is None else min(count + 1, budget.passes)
+        seconds = passes * self._sweep.guess(copies)
+        seconds = seconds if budget.seconds is None else min(seconds, budget.seconds)
+        self._estimate = {"passes": passes, "seconds": seconds}
+        self._request.expect(passes, seconds)
+        empty = np.zeros((len(self.targets), 1, 1), np.float32)
+        self._request.report(1, lambda: self.attribution(empty, Ending.RUNNING), "")
+
+    def process(self, estimator: Estimator, order: Indices) -> int:
+        """Run copies in ``order`` and update the estimator block by block.
+
+        Returns how many were run: fewer than asked where the budget is used up or somebody pressed Ctrl-C.
+        """
+
+        def on_block(indices: Indices, output: Any) -> None:
+            estimator.update(indices, *self._read(output, len(indices)))
+            self._request.report(len(indices), lambda: estimator.attribution(Ending.RUNNING), estimator.progress())
+
+        return self._sweep.process(estimator.copies, order, on_block)
+
+    def attribution(
+        self,
+        maps: Array,
+        ending: Ending,
+        *,
+        notes: list[Note] | None = None,
+        details: dict[str, Any] | None = None,
+        signed: bool = True,
+        sample_grid: SampleGrid | None = None,
+        units: str | None = None,
+        layer: str | None = None,
+    ) -> Attribution:
+        """Maps ``(K, h, w)`` with what every sweep has to say. units : None for those of the targets' values."""
+        sweep_details: dict[str, Any] = {
+            "computed": self._sweep.description,
+            "batch_size": self._sweep.largest_block,
+            "estimate": self._estimate,
+            "stopped": ending,
+            "base": self.values.astype(np.float32),
+        }
+        return Attribution(
+            maps=[np.asarray(maps, dtype=np.float32)],
+            targets=[self.targets],
+            scores=self.scores,
+            signed=signed,
+            units=self.unit if units is None else units,
+            layer=layer,
+            notes=[notes or []],
+            details=[plan_details(self._request.planned) | sweep_details | (details or {})],
+            forward=float(self._sweep.spending.passes),
+            backward=0.0,
+            head=self._head,
+            partial=ending not in (Ending.COMPLETE, Ending.STABLE),
+            sample_grid=sample_grid,
+        )
+
+    def flat_notes(self, maps: Array, cure: str) -> list[Note]:
+        """For every target whose score nothing moves, a sentence."""
+        return [
+            Note(
+                f"The map is flat: hiding any part of the photo changes the {self._head.unit(self._method.score)} of "
+                f"'{target.name}' ({target.score:.2f}) by less than a millionth; {cure}",
+                number,
+            )
+            for number, (map, target) in enumerate(zip(maps, self.targets, strict=True))
+            if float(np.abs(map).max(initial=0.0)) < 1e-6
+        ]
+
+    def _read(self, output: Any, copies: int) -> tuple[Array, Array | None]:
         """A block's output: the targets' values ``(n, K)``, and the scores ``(n, classes)`` where there are any."""
-        clf = self._subject.clf
-        classes = any(choice.function is None for choice in self._chosen)
+        head = self._head
         with torch.no_grad():
-            rows = clf.checked(output) if classes else None
-            clf.returns_probabilities = self._given
+            rows = self._request.clf.class_scores(output, copies) if self._has_class else None
             columns = []
-            for choice in self._chosen:
-                if choice.function is None:
+            for target in self._resolved:
+                if target.function is None:
                     assert rows is not None
-                    index = torch.full((len(rows),), choice.target.index or 0, device=rows.device)
-                    columns.append(clf.head.value(rows.float(), index, self.method.score, self._given))
+                    index = torch.full((len(rows),), target.target.index or 0, device=rows.device)
+                    columns.append(head.value(rows.float(), index, self._method.score))
                 else:
-                    columns.append(_of_function(choice.function, output))
+                    columns.append(function_values(target.function, output))
             values: Array = torch.stack([column.float() for column in columns], dim=1).cpu().numpy()
             if not np.isfinite(values).all():
                 raise OutputError(
                     "The target function gives values that are not finite for the photo, or for a masked copy of it."
                 )
-            return values, None if rows is None else clf.head.scores(rows, self._given).float().cpu().numpy()
-
-    def expect(self, copies: Copies, count: int) -> None:
-        """Say how much work it is going to be, before it starts."""
-        budget = self._sweep.spent.budget
-        passes = count + 1 if budget.passes is None else min(count + 1, budget.passes)
-        seconds = passes * self._sweep.guess(copies)
-        self.estimate = {"passes": passes, "seconds": seconds if budget.seconds is None else min(seconds, budget.seconds)}
-        self._subject.expect(passes, self.estimate["seconds"])
-        self._subject.report(1, lambda: self.heat(np.zeros((len(self.targets), 1, 1), np.float32)), "")
-
-    def sweep(
-        self,
-        copies: Copies,
-        order: Which,
-        take: Callable[[Which, Array, Array | None], None],
-        sketch: Callable[[], Heat],
-        said: Callable[[], str] = str,
-    ) -> int:
-        """Run masked copies in ``order``; ``take(which, values (n, K), scores (n, classes) or None)`` gets them block by block.
-
-        sketch : makes the heat of what there is so far. said : a word on it, for the progress bar.
-        Returns how many were run: fewer than asked where the budget is used up or somebody pressed Ctrl-C.
-        """
-
-        def block(which: Which, output: Any) -> None:
-            (values, scores) = self.read(output)
-            take(which, values, scores)
-            self._subject.report(len(which), sketch, said())
-
-        return self._sweep.run(copies, order, block)
-
-    @property
-    def ends_itself(self) -> bool:
-        """True where the method is to end the work when it has seen enough."""
-        return self._subject.budget.auto
-
-    @property
-    def stopped(self) -> str:
-        """Why no more copies are run: "" while nothing has stopped them."""
-        if self._sweep.interrupted:
-            return "interrupted"
-        return "stopped by the budget" if self._sweep.spent.allows(1, self._sweep.seconds_each) == 0 else ""
-
-    def heat(
-        self,
-        maps: Array,
-        *,
-        signed: bool = True,
-        notes: list[str] | None = None,
-        details: dict[str, Any] | None = None,
-        partial: bool = False,
-        sample_grid: SampleGrid | None = None,
-        units: str = "{}",
-        layer: str | None = None,
-    ) -> Heat:
-        """What was found, with what every sweep has to say."""
-        (plan, clf) = (self._plan, self._subject.clf)
-        about: dict[str, Any] = {
-            "plan": "a function" if plan is None else plan.words,
-            "deviation": 0.0 if plan is None else plan.deviation,
-            "computed": self._sweep.words,
-            "batch_size": self._sweep.largest,
-            "estimate": self.estimate,
-            "stopped": self.stopped if partial else "",
-            "base": self.values.astype(np.float32),
-        }
-        return Heat(
-            maps=[np.asarray(maps, dtype=np.float32)],
-            chosen=[self.targets],
-            scores=self.scores,
-            signed=signed,
-            units=units.format(clf.head.unit(self.method.score) if any(c.function is None for c in self._chosen) else "value"),
-            layer=layer,
-            notes=[notes or []],
-            details=[about | (details or {})],
-            forward=float(self._sweep.spent.passes),
-            backward=0.0,
-            partial=partial,
-            sample_grid=sample_grid,
-        )
-
-    def flat_notes(self, maps: Array, cure: str) -> list[str]:
-        """For every target whose score nothing moves, a sentence."""
-        return [
-            f"The map is flat: hiding any part of the photo changes the {self._subject.clf.head.unit(self.method.score)} of "
-            f"'{target.name}' ({target.score:.2f}) by less than a millionth; {cure}"
-            for heat, target in zip(maps, self.targets, strict=True)
-            if float(np.abs(heat).max(initial=0.0)) < 1e-6
-        ]
-
-    def table(self, copies: int) -> Array | None:
-        """Room for the scores of all copies for all classes ``(copies, classes)``, NaN; None where that would be too large."""
-        if self.scores is None or all(choice.function for choice in self._chosen) or copies * self.scores.shape[1] > TABLE:
-            return None
-        return np.full((copies, self.scores.shape[1]), np.nan, np.float32)
-
-
-def _of_function(function: Callable[[Any], Any], output: Any) -> torch.Tensor:
-    """A target function's values, one for each copy."""
-    given = function(output)
-    count = len(output) if isinstance(output, torch.Tensor) else None
-    if not isinstance(given, torch.Tensor) or given.ndim != 1 or (count is not None and len(given) != count):
-        raise TargetError(
-            f"The target function {getattr(function, '__name__', function)!r} returned {describe(given)}: it must return one "
-            f"number per photo{'' if count is None else f', a tensor ({count},)'}."
-        )
-    return given
+            return values, None if rows is None else head.scores(rows).float().cpu().numpy()

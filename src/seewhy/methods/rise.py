@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from seewhy.engine.incremental import Places, Size
-from seewhy.engine.sweep import Copies, Which
+from seewhy.engine.patched import Positions, Size
+from seewhy.engine.sweep import Copies, Indices
 from seewhy.errors import OptionError, whole_number
 from seewhy.geometry import Array
-from seewhy.methods.base import Heat
-from seewhy.methods.perturbation import PerturbationMethod, Study
+from seewhy.methods.base import Attribution
+from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
+from seewhy.records import Ending, Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,59 +43,70 @@ class Rise(PerturbationMethod):
     keep: float = 0.5
     fill: Any = "black"
 
-    def explore(self, study: Study) -> Heat:
-        """Run the masks; only sums are kept."""
-        masks = _SoftMasks(study.size, self.masks, self.grid, self.keep, study.seed)
-        study.hide_behind(self.fill)
-        (targets, pixels) = (len(study.targets), study.size[0] * study.size[1])
+    def estimator(self, photo: PerturbedPhoto) -> Estimator:
+        """Random masks; only sums are kept."""
+        return _RiseMap(self, photo)
+
+
+class _RiseMap(Estimator):
+    """Sums over masks, from which the map and its standard error follow."""
+
+    unit = "masks"
+    least = 2
+
+    def __init__(self, method: Rise, photo: PerturbedPhoto) -> None:
+        self._method = method
+        self._photo = photo
+        self.copies: _SoftMasks = _SoftMasks(photo.size, method.masks, method.grid, method.keep, photo.seed)
+        self.count = self.passes = method.masks
+        targets = len(photo.targets)
         # Σ M, and of every target Σ y M, Σ y² M; then the same with M².
-        sums = np.zeros((2 * (1 + 2 * targets), pixels))
-        values = np.full((self.masks, targets), np.nan, np.float32)
-        study.expect(masks, self.masks)
+        self._sums = np.zeros((2 * (1 + 2 * targets), photo.size[0] * photo.size[1]))
+        self._values = np.full((method.masks, targets), np.nan, np.float32)
+        photo.hide_behind(method.fill)
 
-        def take(which: Which, found: Array, scores: Array | None) -> None:
-            mask = masks.all(which).reshape(len(which), -1).double().numpy()
-            y = found.astype(np.float64).T  # (K, n)
-            weights = np.concatenate([np.ones((1, len(which))), y, y**2])
-            sums[:] += np.concatenate([weights @ mask, weights @ mask**2])
-            values[which] = found
+    @property
+    def reached(self) -> int:
+        """Masks whose scores are known."""
+        return int(np.isfinite(self._values[:, 0]).sum())
 
-        def result(stopped: str) -> Heat:
-            return self._heat(study, sums, values, stopped)
+    def update(self, indices: Indices, values: Array, scores: Array | None) -> None:
+        """Add the masks up."""
+        mask = self.copies.all(indices).reshape(len(indices), -1).double().numpy()
+        y = values.astype(np.float64).T  # (K, n)
+        weights = np.concatenate([np.ones((1, len(indices))), y, y**2])
+        self._sums += np.concatenate([weights @ mask, weights @ mask**2])
+        self._values[indices] = values
 
-        study.sweep(masks, np.arange(self.masks), take, lambda: result("so far"))
-        if np.isfinite(values[:, 0]).sum() < 2:
-            if study.stopped == "interrupted":
-                raise KeyboardInterrupt
-            raise OptionError(f"The budget was used up before two of {self.masks} masks: give it more passes or seconds.")
-        return result(study.stopped)
-
-    def _heat(self, study: Study, sums: npt.NDArray[np.float64], values: Array, stopped: str) -> Heat:
-        known = values[np.isfinite(values[:, 0])].astype(np.float64)  # (n, K)
+    def attribution(self, ending: Ending) -> Attribution:
+        """The map, centred, with the standard error of every pixel."""
+        (method, photo) = (self._method, self._photo)
+        known = self._values[np.isfinite(self._values[:, 0])].astype(np.float64)  # (n, K)
         (n, targets) = known.shape
         mean = known.mean(axis=0)[:, None]
-        (first, second) = ((part[0], part[1 : 1 + targets], part[1 + targets :]) for part in np.split(sums, 2))
+        (first, second) = ((part[0], part[1 : 1 + targets], part[1 + targets :]) for part in np.split(self._sums, 2))
         total = first[1] - mean * first[0]  # Σ (y - ȳ) M, which is Σ (y - ȳ) (M - M̄)
-        (by_mask, by_square) = (yy - 2 * mean * y + mean**2 * one for one, y, yy in (first, second))  # Σ (y - ȳ)² M, ... M²
-        of_mean = first[0] / n  # M̄
-        squares = by_square - 2 * of_mean * by_mask + of_mean**2 * ((known - mean.T) ** 2).sum(axis=0)[:, None]
+        # Σ (y - ȳ)² M, and the same with M²
+        (by_mask, by_square) = (yy - 2 * mean * y + mean**2 * ones for ones, y, yy in (first, second))
+        mean_mask = first[0] / n  # M̄
+        squares = by_square - 2 * mean_mask * by_mask + mean_mask**2 * ((known - mean.T) ** 2).sum(axis=0)[:, None]
         variance = np.maximum(squares - total**2 / n, 0) / max(n - 1, 1)
-        shape = (targets, *study.size)
-        maps = (total / (n * self.keep)).reshape(shape)
+        shape = (targets, *photo.size)
+        maps = (total / (n * method.keep)).reshape(shape)
         maps[np.ptp(known, axis=0) == 0] = 0.0  # else the rounding of the sums would be drawn
-        error = np.sqrt(variance / n) / self.keep
-        partial = n < self.masks
-        notes = study.flat_notes(maps.astype(np.float32), "there is nothing to explain")
+        error = np.sqrt(variance / n) / method.keep
+        partial = n < method.masks
+        notes = photo.flat_notes(maps.astype(np.float32), "there is nothing to explain")
         if partial:
             worst = float(error.mean(axis=1).max())
-            notes.append(f"{stopped} after {n:,} of {self.masks:,} masks: standard error {worst:.2g} on average")
+            notes.append(Note(f"{ending.text} after {n:,} of {method.masks:,} masks: standard error {worst:.2g} on average"))
         details = {
-            "masks": self.masks,
+            "masks": method.masks,
             "masks_done": n,
             "standard_error": error.reshape(shape).astype(np.float32),
-            "values": values.T.copy(),
+            "values": self._values.T.copy(),
         }
-        return study.heat(maps.astype(np.float32), notes=notes, details=details, partial=partial)
+        return photo.attribution(maps.astype(np.float32), ending if partial else Ending.COMPLETE, notes=notes, details=details)
 
 
 class _SoftMasks(Copies):
@@ -115,16 +126,16 @@ class _SoftMasks(Copies):
         self._offsets = np.stack([random.integers(0, cell, count) for cell in cells])
         self._enlarge = [_bilinear(grid + 1, cell) for cell in cells]  # (pixels, grid + 1)
 
-    def all(self, which: Which) -> torch.Tensor:
+    def all(self, indices: Indices) -> torch.Tensor:
         """``(n, H, W)``, from 0 to 1."""
         (rows, columns) = (
-            enlarge[torch.from_numpy(offsets[which][:, None] + np.arange(side))]
+            enlarge[torch.from_numpy(offsets[indices][:, None] + np.arange(side))]
             for enlarge, offsets, side in zip(self._enlarge, self._offsets, self._photo, strict=True)
         )
-        return rows @ self._on[which] @ columns.transpose(1, 2)
+        return rows @ self._on[indices] @ columns.transpose(1, 2)
 
-    def shown(self, which: Which, rows: Places, columns: Places, size: Size) -> torch.Tensor:
-        return self.all(which)  # such a mask is everywhere: there are no rectangles
+    def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
+        return self.all(indices)  # such a mask is everywhere: there are no rectangles
 
 
 def _bilinear(cells: int, pixels: int) -> torch.Tensor:

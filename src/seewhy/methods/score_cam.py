@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,12 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from seewhy.engine.incremental import Places, Size
-from seewhy.engine.sweep import Copies, Which
-from seewhy.errors import OptionError
+from seewhy.engine.patched import Positions, Size
+from seewhy.engine.sweep import Copies, Indices
 from seewhy.geometry import Array, resize_map
-from seewhy.methods.base import Heat, empty_notes
-from seewhy.methods.perturbation import PerturbationMethod, Study
+from seewhy.methods.base import Attribution, Needs, empty_notes
+from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
+from seewhy.records import Ending, Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,50 +38,78 @@ class ScoreCam(PerturbationMethod):
     source: ClassVar[str] = "Wang et al. 2020, arXiv:1910.01279"
     cost: ClassVar[str] = "1 forward pass per channel of the layer (512 to 2048); all classes in one sweep"
 
+    needs: ClassVar[Needs] = Needs.OPERATIONS
+
     layer: str | nn.Module | None = None
     relu: bool = True
     score: str = field(default="logit", metadata={"choices": ("logit", "probability", "log_odds")})
 
-    def explore(self, study: Study) -> Heat:
+    def estimator(self, photo: PerturbedPhoto) -> Estimator:
         """One copy of the photo behind each feature map, and a black one."""
-        (layer, features) = study.features(self.layer)  # (c, h, w)
-        flat = np.ptp(features.reshape(len(features), -1), axis=1) == 0
-        used = np.flatnonzero(~flat)
-        masks = _FeatureMasks(features[used], study.size)
-        study.hide_behind("black")
-        targets = len(study.targets)
-        values = np.full((len(used) + 1, targets), np.nan, np.float32)  # the last one is black
-        study.expect(masks, len(values))
-
-        def take(which: Which, found: Array, scores: Array | None) -> None:
-            values[which] = found
-
-        def result(stopped: str) -> Heat:
-            known = np.flatnonzero(np.isfinite(values[:-1, 0]))
-            (weights, maps) = _combine(values, known, features[used])
-            maps = np.maximum(maps, 0) if self.relu else maps
-            partial = len(known) < len(used)
-            notes = [note for heat, target in zip(maps, study.targets, strict=True) for note in empty_notes(heat, target, layer)]
-            if partial:
-                notes.append(f"{stopped} after {len(known)} of {len(used)} channels")
-            every = np.zeros((targets, len(features)), np.float32)
-            every[:, used[known]] = weights
-            details = {"weights": every, "constant_channels": int(flat.sum()), "channels_done": len(known)}
-            return study.heat(maps, signed=not self.relu, notes=notes, details=details, partial=partial, layer=layer)
-
-        if len(used) == 0:
-            return result("")
-        # Black first: without it there is no weight at all.
-        order = np.array([len(used), *range(len(used))])
-        study.sweep(masks, order, take, lambda: result("so far"))
-        if not np.isfinite(values[:-1, 0]).any():
-            if study.stopped == "interrupted":
-                raise KeyboardInterrupt
-            raise OptionError(f"The budget was used up before the first of {len(used)} channels: give it more passes or seconds.")
-        return result(study.stopped)
+        return _ScoreCamMap(self, photo)
 
 
-def _combine(values: Array, known: Which, features: Array) -> tuple[Array, Array]:
+class _ScoreCamMap(Estimator):
+    """The scores behind each feature map, and the feature maps weighted by them."""
+
+    unit = "channels"
+
+    def __init__(self, method: ScoreCam, photo: PerturbedPhoto) -> None:
+        self._method = method
+        self._photo = photo
+        (self._layer, self._features) = photo.features(method.layer)  # (c, h, w)
+        varies = np.ptp(self._features.reshape(len(self._features), -1), axis=1) != 0
+        self._used = np.flatnonzero(varies)
+        self.copies = _FeatureMasks(self._features[self._used], photo.size)
+        self.count = len(self._used)
+        self.passes = self.count + 1 if self.count else 0
+        self.least = min(1, self.count)
+        self._values = np.full((self.count + 1, len(photo.targets)), np.nan, np.float32)  # the last one is black
+        photo.hide_behind("black")
+
+    def orders(self) -> Iterator[Indices]:
+        """Black first: without it there is no weight at all."""
+        if self.count:
+            yield np.array([self.count, *range(self.count)])
+
+    @property
+    def reached(self) -> int:
+        """Channels whose scores are known."""
+        return int(np.isfinite(self._values[:-1, 0]).sum())
+
+    def update(self, indices: Indices, values: Array, scores: Array | None) -> None:
+        """Keep the values."""
+        self._values[indices] = values
+
+    def attribution(self, ending: Ending) -> Attribution:
+        """The feature maps added up."""
+        (method, photo) = (self._method, self._photo)
+        known = np.flatnonzero(np.isfinite(self._values[:-1, 0]))
+        (weights, maps) = _combine(self._values, known, self._features[self._used])
+        maps = np.maximum(maps, 0) if method.relu else maps
+        partial = len(known) < self.count
+        notes = empty_notes(maps, photo.targets, self._layer)
+        if partial:
+            notes.append(Note(f"{ending.text} after {len(known)} of {self.count} channels"))
+        all_weights = np.zeros((len(photo.targets), len(self._features)), np.float32)
+        all_weights[:, self._used[known]] = weights
+        details = {
+            "weights": all_weights,
+            "constant_channels": len(self._features) - self.count,
+            "channels_done": len(known),
+        }
+        return photo.attribution(
+            maps,
+            ending if partial else Ending.COMPLETE,
+            notes=notes,
+            details=details,
+            signed=not method.relu,
+            units="activation",  # the weights are shares
+            layer=self._layer,
+        )
+
+
+def _combine(values: Array, known: Indices, features: Array) -> tuple[Array, Array]:
     """Weights ``(K, n)`` of the known channels, and the maps ``(K, h, w)``."""
     rises = (values[known] - values[-1]).astype(np.float64).T  # (K, n)
     if not len(known):
@@ -98,10 +127,10 @@ class _FeatureMasks(Copies):
         self._features = features
         self._size = size
 
-    def shown(self, which: Which, rows: Places, columns: Places, size: Size) -> torch.Tensor:
-        masks = np.zeros((len(which), *self._size), np.float32)
-        real = which < len(self._features)
-        large = resize_map(self._features[which[real]], self._size) if real.any() else masks[:0]
+    def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
+        masks = np.zeros((len(indices), *self._size), np.float32)
+        real = indices < len(self._features)
+        large = resize_map(self._features[indices[real]], self._size) if real.any() else masks[:0]
         if real.any():
             low = large.min(axis=(1, 2), keepdims=True)
             masks[real] = (large - low) / (large.max(axis=(1, 2), keepdims=True) - low)

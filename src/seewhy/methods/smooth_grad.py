@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from seewhy.errors import OptionError, whole_number
-from seewhy.methods.backprop import Attributed, BackpropMethod, Descent
+from seewhy.methods.backprop import BackpropMethod, PixelGradients
+from seewhy.methods.base import Attribution
+from seewhy.records import Ending, Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +37,23 @@ class SmoothGrad(BackpropMethod):
     noise: float = 0.15
     signed: bool = False
 
-    def attribute(self, descent: Descent) -> Attributed:
+    def pixel_values(self, gradients: PixelGradients) -> Attribution:
         """The mean over the copies; the noise of a copy does not depend on how many go through at once."""
         samples = whole_number("samples", self.samples)
         if isinstance(self.noise, bool) or not isinstance(self.noise, (int, float, np.number)) or not 0 <= self.noise < np.inf:
             raise OptionError(f"noise={self.noise!r}: write a share of the photo's range, such as 0.15.")
-        photo = descent.pixels
-        descent.value_at(photo)
+        photo = gradients.pixels
+        gradients.value_at(photo)
         sigma = float(self.noise) * float(photo.max() - photo.min())
-        generator = torch.Generator().manual_seed(descent.subject.seed)
+        generator = torch.Generator().manual_seed(gradients.request.seed)
 
         def copies(first: int, last: int) -> torch.Tensor:
             noise = [torch.randn(photo.shape[1:], generator=generator) for _ in range(first, last)]
             return photo + sigma * torch.stack(noise).to(photo)
 
-        (mean, done) = descent.mean_over(samples, copies, descent.sketch, "")
-        notes = [] if done == samples else [f"{descent.stopped} after {done} of {samples} noisy copies"]
-        details = {"sigma": sigma, "samples_done": done}
-        return Attributed(mean, [notes], [descent.ended(details, done < samples)], partial=done < samples)
+        (mean, reached) = gradients.mean_over(samples, copies, gradients.sketch, "")
+        ending = gradients.ending
+        partial = ending is not Ending.COMPLETE
+        notes = [Note(f"{ending.text} after {reached} of {samples} noisy copies")] if partial else []
+        details = {"sigma": sigma, "samples_done": reached, "stopped": ending}
+        return gradients.attribution(mean, [notes], [details], partial=partial)

@@ -1,0 +1,223 @@
+"""Runs one network: on which device, in which precision, through which planned copy, and how its output is read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seewhy.engine import runner
+from seewhy.engine.network import PlannedNetwork
+from seewhy.engine.output import OutputPicker
+from seewhy.engine.plan import is_closed, unwrap
+from seewhy.engine.probe import ForwardPass
+from seewhy.engine.steps import Step
+from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed
+from seewhy.head import Head, with_batch_axis
+from seewhy.records import Photo
+
+
+class Executor:
+    """A network and everything that it takes to run it.
+
+    network : an ``nn.Module`` (wrappers are taken off) or a callable. pick : takes the class scores out of what it returns.
+    head : what a person says the outputs mean. normalise : pixels to the network's inputs, differentiable; None where the pixels
+    are the inputs. blank : makes a blank photo of the network's input size; None where that is not known. device, precision : as
+    in ``Classifier``.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        pick: OutputPicker,
+        head: Head,
+        normalise: Callable[[torch.Tensor], torch.Tensor] | None,
+        blank: Callable[[], Photo] | None,
+        device: str | torch.device | None,
+        precision: str,
+    ) -> None:
+        self.network = unwrap(network)
+        self.pick = pick
+        self.precision = precision
+        self.name = type(self.network).__name__ if self.is_module else str(getattr(network, "__name__", "function"))
+        self._declared_head = head
+        self._normalise = normalise
+        self._blank = blank
+        self._lock = threading.RLock()
+        self._planned: PlannedNetwork | None = None
+        if device is not None and self.is_module:
+            try:
+                self.network.to(device)
+            except (RuntimeError, AssertionError) as error:
+                raise OptionError(f"device={str(device)!r} cannot be used: {str(error).splitlines()[0]}") from error
+        self._device = None if device is None else torch.device(device)
+
+    @property
+    def is_module(self) -> bool:
+        """False for a callable: only its output can be seen."""
+        return isinstance(self.network, nn.Module)
+
+    @property
+    def is_closed(self) -> bool:
+        """True for a module whose operations cannot be watched: TorchScript."""
+        return self.is_module and is_closed(self.network)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        if self._device is not None:
+            return self._device
+        return next((tensor.device for _, tensor in self.named_tensors()), torch.device("cpu"))
+
+    @property
+    def pixels_are_bytes(self) -> bool:
+        """True where pixels are 0 to 255; False where they are the network's inputs, in units of their own."""
+        return self._normalise is not None
+
+    # -- photos to inputs, and gradients back -----------------------------------------------------------------------------
+
+    def pixels(self, photos: Sequence[Photo]) -> torch.Tensor:
+        """The photos' pixels, ``(N, C, h, w)``, on the network's device, not yet normalised."""
+        pixels = torch.from_numpy(np.stack([photo.pixels for photo in photos]))
+        return pixels.to(self.device, torch.float64 if self._dtype == torch.float64 else torch.float32)
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels to what the network was trained on; differentiable."""
+        return pixels if self._normalise is None else self._normalise(pixels)
+
+    def network_inputs(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels normalised, without graph, and in the precision of a network that has been made half as wide."""
+        with torch.inference_mode(False), torch.no_grad():
+            inputs = self.normalise(pixels.detach().clone())
+            return inputs.to(self._dtype) if self._dtype in (torch.float16, torch.bfloat16) else inputs
+
+    def pixel_gradient(self, pixels: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """A gradient with respect to the network's inputs, ``(N, C, h, w)``, as one with respect to the pixels, float32."""
+        if self._normalise is None:
+            return gradient.float()
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = pixels.detach().clone().requires_grad_()
+            (at_pixels,) = torch.autograd.grad(self.normalise(leaf), leaf, gradient.to(leaf.dtype))
+        return at_pixels.float()
+
+    # -- running ----------------------------------------------------------------------------------------------------------
+
+    def planned(self, pixels: torch.Tensor | None = None) -> PlannedNetwork:
+        """The network ready to be run and looked into; planned anew whenever it has changed.
+
+        pixels : ``(N, C, h, w)``, for their shape; None takes the last shape, or that of a blank photo.
+        Raises MethodError for a callable, LayerError where no shape is known.
+        """
+        if not self.is_module:
+            raise MethodError("This is a function: its inside cannot be watched, so it has no layers. Give the nn.Module itself.")
+        with self._lock:
+            planned = self._planned
+            if planned is not None and (pixels is None or planned.suits(pixels.shape[1:])) and planned.is_fresh():
+                return planned
+            if pixels is None:
+                if self._blank is None:
+                    raise LayerError("The layers' grids depend on the photo: ask clf.layers(photo) first.")
+                pixels = self.pixels([self._blank()])
+            # Noise: on a real photo a head could average by chance, on a blank one every head would.
+            noise = torch.rand((2, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
+            trial = self.network_inputs(noise * 255 if self.pixels_are_bytes else noise * 4 - 2)
+            self._planned = PlannedNetwork(self.network, trial, self.pick, self.precision, self.name)
+            return self._planned
+
+    def planned_for(self, pixels: torch.Tensor) -> PlannedNetwork:
+        """Planned for exactly this shape, because the grids of the layers depend on it."""
+        with self._lock:
+            if self._planned is not None and self._planned.shape != pixels.shape[1:]:
+                self._planned = None
+            return self.planned(pixels)
+
+    def forward(
+        self,
+        pixels: torch.Tensor,
+        steps: tuple[Step, ...] = (),
+        graph: bool = False,
+        planned: PlannedNetwork | None = None,
+    ) -> ForwardPass:
+        """Normalise ``(N, C, h, w)`` pixels, run the network and take the results of ``steps`` (see ``engine.probe``).
+
+        planned : what :meth:`planned` gave a moment ago; looking for changes once per call is enough.
+        """
+        inputs = self.network_inputs(pixels)
+        if self.is_module:
+            return (planned or self.planned(pixels)).forward(inputs, steps, graph)
+        return ForwardPass(self.call(inputs), ())
+
+    def call(self, inputs: torch.Tensor) -> Any:
+        """What a callable gives for ``(N, C, h, w)`` of its own inputs."""
+        with torch.no_grad():
+            output = self.pick(self.network(inputs))
+        if not isinstance(output, (np.ndarray, list, float, np.number)):
+            return with_batch_axis(output)
+        try:
+            return with_batch_axis(torch.from_numpy(np.asarray(output, dtype=np.float32)))
+        except (ValueError, TypeError) as error:  # rows of different lengths, text
+            raise OutputError(f"The network returned a {type(output).__name__} that is no table of numbers: {error}.") from error
+
+    # -- reading the output -----------------------------------------------------------------------------------------------
+
+    def head(self, planned: PlannedNetwork | None, output: Any) -> Head:
+        """What the outputs mean, decided once: for a module when it is planned, for a callable by what it gives for the photo.
+
+        Raises OutputError where the network ends in an activation that contradicts the head that was given.
+        """
+        if planned is not None:
+            return planned.head(self._declared_head)
+        declared = self._declared_head
+        rows = declared.check(output)
+        return declared.ending_in("softmax" if declared.look_like_probabilities(rows) else "")
+
+    def class_scores(self, output: Any, photos: int) -> torch.Tensor:
+        """The picked output of so many photos as class scores ``(N, K)``. Raises OutputError, ModelError (not finite)."""
+        rows = self._declared_head.check(output)
+        if len(rows) != photos:
+            raise OutputError(f"The network returned {len(rows)} rows of scores for {photos} photos: one row per photo.")
+        if not bool(torch.isfinite(rows).all()):
+            broken = [name for name, value in self.named_tensors() if not bool(torch.isfinite(value).all())]
+            where = f" (weights that are not finite: {listed(broken, 3)})" if broken else ""
+            raise ModelError(f"The network gives scores that are not finite{where}: its weights or its precision are broken.")
+        return rows
+
+    # -- facts for records and batches ------------------------------------------------------------------------------------
+
+    def weights_hash(self) -> str:
+        """Sixteen digits that stand for the weights; empty for a callable."""
+        return self._planned.plan.weights if self._planned is not None else ""
+
+    def batch_size(
+        self, batch_size: int | None, planned: PlannedNetwork | None, photos: int, needs_backward: bool = False
+    ) -> int:
+        """Photos at once: the batch size that a person gave, else what fits the free memory.
+
+        needs_backward : a gradient goes back to the pixels.
+        """
+        if batch_size is None and photos == 1:
+            return 1
+        bytes_each = 1 if planned is None else planned.bytes_each
+        if needs_backward:
+            most = min(runner.MOST_BACKWARD, max(1, int(runner.MAPS_BACKWARD / (bytes_each / 4 + 1))))
+            return runner.batch_size(batch_size, 3 * bytes_each, self.device, most_on_cpu=most)
+        return runner.batch_size(batch_size, bytes_each, self.device)
+
+    def named_tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Parameters and buffers; none for a callable."""
+        if self.is_module:
+            yield from self.network.named_parameters()
+            yield from self.network.named_buffers()
+
+    def first_convolution(self) -> tuple[str, nn.Conv2d] | None:
+        """Name and module of the convolution that is registered first."""
+        modules = self.network.named_modules() if self.is_module else ()
+        return next(((name, module) for name, module in modules if isinstance(module, nn.Conv2d)), None)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next((tensor.dtype for _, tensor in self.named_tensors() if tensor.is_floating_point()), torch.float32)

@@ -1,0 +1,38 @@
+"""Watch a network at the level of torch operations: each has an address that is the same in every pass.
+
+A torch function mode is local to its thread and touches no module, so functional calls, reused and in-place modules are seen like
+any others, and two explanations at once on one network do not disturb each other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from typing import Any, NamedTuple
+
+from torch.overrides import TorchFunctionMode
+
+
+class Address(NamedTuple):
+    """An operation of a pass: its name, and the number of those of that name, counted from 0."""
+
+    name: str
+    number: int
+
+
+class OperationMode(TorchFunctionMode, ABC):
+    """Hands every torch operation inside the with-block to :meth:`operation`, which runs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: Counter[str] = Counter()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        address = Address(name, self._counts[name])
+        self._counts[name] += 1
+        return self.operation(address, func, args, kwargs or {})
+
+    @abstractmethod
+    def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run the operation and return its result."""

@@ -1,0 +1,50 @@
+"""Which part of what a network returns is the class scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from seewhy.errors import OutputError
+from seewhy.head import describe
+
+
+@dataclass(frozen=True)
+class OutputPicker:
+    """Picks the class scores out of what a network returns.
+
+    output : a key, an index or a function. None: the tensor itself; ``logits`` of an object or a dictionary; the only 2-d tensor
+    of a tuple or a dictionary; else everything, and whoever reads it says what is missing.
+    """
+
+    output: str | int | Callable[[Any], Any] | None = None
+
+    def __call__(self, returned: Any) -> Any:
+        if callable(self.output):
+            try:
+                return self.output(returned)
+            except Exception as error:
+                raise OutputError(
+                    f"The network returned {describe(returned)}, and the function output= failed on it: {type(error).__name__}: "
+                    f"{error}"
+                ) from error
+        if self.output is not None:
+            try:
+                if isinstance(returned, torch.Tensor) and isinstance(self.output, str):
+                    raise KeyError(self.output)  # torch would warn first
+                return returned[self.output]
+            except (KeyError, IndexError, TypeError) as error:
+                raise OutputError(f"The network returned {describe(returned)}: it has no entry {self.output!r}.") from error
+        if isinstance(returned, torch.Tensor):
+            return returned
+        scores = getattr(returned, "logits", None)
+        if scores is None and hasattr(returned, "get"):
+            scores = returned.get("logits")
+        if scores is None and isinstance(returned, (tuple, list, Mapping)):
+            entries = returned.values() if isinstance(returned, Mapping) else returned
+            tables = [entry for entry in entries if isinstance(entry, torch.Tensor) and entry.ndim == 2]
+            scores = tables[0] if len(tables) == 1 else None
+        return returned if scores is None else scores

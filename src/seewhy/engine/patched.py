@@ -1,0 +1,183 @@
+"""Maps that equal a kept one except in a rectangle each, and the arithmetic of rectangles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seewhy.engine.operations import Address
+
+Positions = npt.NDArray[np.int64]  # (n,) first row, or first column, of each copy's rectangle
+Size = tuple[int, int]
+
+
+class Patched(torch.Tensor):
+    """n maps ``(C, H, W)`` that equal one kept map except in a rectangle each.
+
+    patch : ``(n, C, h, w)``, the rectangles. rows, columns : where they begin. base : ``(1, C, H, W)``, the kept map.
+    last : True where the network sees the tensor as ``(n, H, W, C)``. address : the operation that gave it; None for the input.
+    source : what it is a permuted view of. viewed : something is a permuted view of it.
+    whole : the maps in full, once something has asked for them; from then on they count, and the rest is gone.
+    """
+
+    patch: torch.Tensor
+    rows: Positions
+    columns: Positions
+    base: torch.Tensor
+    last: bool
+    address: Address | None
+    source: Patched | None
+    viewed: bool
+    whole: torch.Tensor | None
+
+    @staticmethod
+    def __new__(
+        cls,
+        patch: torch.Tensor,
+        rows: Positions,
+        columns: Positions,
+        base: torch.Tensor,
+        last: bool = False,
+        address: Address | None = None,
+    ) -> Patched:
+        (_, channels, height, width) = base.shape
+        shape = (len(patch), height, width, channels) if last else (len(patch), channels, height, width)
+        make: Any = torch.Tensor._make_wrapper_subclass
+        result: Patched = make(cls, shape, dtype=patch.dtype, device=patch.device)
+        (result.patch, result.rows, result.columns, result.base, result.last, result.address) = (
+            patch,
+            rows,
+            columns,
+            base,
+            last,
+            address,
+        )
+        (result.source, result.viewed, result.whole) = (None, False, None)
+        return result
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        """Reached from inside what is no torch function (TorchScript, a function of autograd): whole maps."""
+        with torch._C.DisableTorchFunction():
+            return func(*put_together(args), **put_together(kwargs or {}))
+
+    @property
+    def grid(self) -> Size:
+        """(H, W) of the whole map."""
+        return (self.base.shape[2], self.base.shape[3])
+
+    @property
+    def starts(self) -> tuple[Positions, Positions]:
+        """First rows and first columns of the rectangles."""
+        return self.rows, self.columns
+
+    @property
+    def extent(self) -> Size:
+        """(h, w) of the rectangles."""
+        return (self.patch.shape[2], self.patch.shape[3])
+
+    @property
+    def is_whole(self) -> bool:
+        """True once the maps have been put together."""
+        return self.whole is not None if self.source is None else self.source.is_whole
+
+    @property
+    def has_view(self) -> bool:
+        """True where another one shows the same numbers in the other layout: both would have to see what is written."""
+        return self.viewed or self.source is not None
+
+    def put_together(self) -> torch.Tensor:
+        """The whole maps, in the layout that the network sees and in the order in memory that the kept map has."""
+        if self.source is not None:  # so that what is written into one is seen in the other
+            return self.source.put_together().permute((0, 2, 3, 1) if self.last else (0, 3, 1, 2))
+        if self.whole is None:
+            zeros = np.zeros(len(self.patch), np.int64)
+            whole = window(self, zeros, zeros, self.grid)
+            whole = whole.contiguous() if self.base.is_contiguous() else whole  # the network may ask for a view of it
+            self.whole = whole.permute(0, 2, 3, 1) if self.last else whole
+        return self.whole
+
+
+def window(of: Patched, rows: Positions, columns: Positions, size: Size, outside: float = 0.0) -> torch.Tensor:
+    """``(n, C, h, w)``, channels last: what lies in n windows, which may reach over the edge, where it is ``outside``.
+
+    Gathered from one table of rows of channels: the kept map's cells, the rectangles' cells, and one for the outside.
+    """
+    if size == of.extent and (rows is of.rows) and (columns is of.columns):
+        return of.patch
+    (height, width) = of.base.shape[2:]
+    (n, channels, h, w) = of.patch.shape
+    down = rows[:, None] + np.arange(size[0])  # (n, size[0])
+    across = columns[:, None] + np.arange(size[1])
+    cells = (down * width)[:, :, None] + across[:, None, :]  # in the kept map
+    # The same cells counted in the rectangles; those count where they lie in one.
+    (i, j) = (down - of.rows[:, None], across - of.columns[:, None])
+    changed = ((i >= 0) & (i < h))[:, :, None] & ((j >= 0) & (j < w))[:, None, :]
+    own = (np.arange(n) * h * w)[:, None, None] + (i * w)[:, :, None] + j[:, None, :] + height * width
+    cells = np.where(changed, own, cells)
+    beyond = ((down < 0) | (down >= height))[:, :, None] | ((across < 0) | (across >= width))[:, None, :]
+    if beyond.any():
+        cells[beyond] = height * width + n * h * w
+    table = torch.cat([_cells(of.base), _cells(of.patch), of.patch.new_full((1, channels), outside)])
+    return _gather(table, cells)
+
+
+def cut(kept: torch.Tensor, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
+    """``(n, C, h, w)``, channels last: n windows of one map ``(1, C, H, W)``."""
+    cells = ((rows[:, None] + np.arange(size[0])) * kept.shape[3])[:, :, None] + (columns[:, None] + np.arange(size[1]))[
+        :, None, :
+    ]
+    return _gather(_cells(kept), cells)
+
+
+def _cells(maps: torch.Tensor) -> torch.Tensor:
+    """``(N, C, H, W)`` as rows of channels ``(N * H * W, C)``."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _gather(table: torch.Tensor, cells: npt.NDArray[np.int64]) -> torch.Tensor:
+    """Rows of channels as maps; an embedding is a gather of rows, and much faster than indexing."""
+    where = torch.from_numpy(cells.reshape(len(cells), -1)).to(table.device)
+    return torch.nn.functional.embedding(where, table).view(*cells.shape, -1).permute(0, 3, 1, 2)
+
+
+def shares_memory(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """True where two tensors show the same numbers."""
+    return a.layout == b.layout == torch.strided and a.data_ptr() == b.data_ptr()
+
+
+def reach(
+    first: Positions, length: int, count: int, kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[Positions, int]:
+    """The outputs of a sliding kernel that read any of the inputs ``first`` to ``first + length``: first one, how many.
+
+    count : outputs there are. All get the same number, so that some near the edge begin earlier than they would have to.
+    """
+    spread = (kernel - 1) * dilation
+    many = min(count, (length - 1 + spread) // stride + 1)
+    start = -((-(first + padding - spread)) // stride)  # rounded up
+    return np.clip(start, 0, count - many), many
+
+
+def patched_in(value: Any) -> list[Patched]:
+    """The patched tensors among an operation's arguments."""
+    if isinstance(value, Patched):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [patched for item in value for patched in patched_in(item)]
+    return [patched for item in value.values() for patched in patched_in(item)] if isinstance(value, dict) else []
+
+
+def put_together(value: Any) -> Any:
+    """The arguments with whole maps in the place of patched tensors."""
+    if isinstance(value, Patched):
+        return value.put_together()
+    if isinstance(value, (tuple, list)):
+        parts = [put_together(item) for item in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return {key: put_together(item) for key, item in value.items()} if isinstance(value, dict) else value
