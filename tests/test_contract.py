@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +66,9 @@ def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, plan
 
 def test_what_cannot_be_watched_inside_is_told_which_methods_work(method: str, small: SmallNet) -> None:
     photo = torch.rand(3, 16, 24)
-    scripted = torch.jit.trace(small.eval(), photo[None])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        scripted = torch.jit.trace(small.eval(), photo[None])
     for network, kind in ((lambda x: x.mean(dim=(2, 3)), "a function"), (scripted, "TorchScript")):
         clf = seewhy.Classifier(network)
         visible = ["scores"] if kind == "a function" else ["scores", "gradients"]
@@ -144,7 +147,7 @@ def test_every_form_of_output_gives_the_map_of_the_plain_one(
     if method == "cam" and head == "binary":  # a difference of two logits is no dense layer's output
         (clf, plain) = (seewhy.Classifier(OneLogit(f), head=head) for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
     batch = list(small_photos[:photos])
-    settings = FEW.get(method, {}) | {"score": "logit"} * (method != "cam")
+    settings = FEW.get(method, {}) | ({} if method == "cam" else {"score": "logit"})
     explanations = seewhy.explain(clf, batch, method=method, target=1, **settings)
     expected = seewhy.explain(plain, batch, method=method, target=1, **settings)
     for e, reference in zip(explanations, expected, strict=True):
@@ -172,7 +175,7 @@ ONE_LOGIT: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 def test_one_logit_of_a_dense_layer(method: str, form: str, photos: int, small_photos: torch.Tensor) -> None:
     (clf, plain) = (seewhy.Classifier(OneLogit(f), head="binary") for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
     batch = list(small_photos[:photos])
-    settings = FEW.get(method, {}) | {"score": "logit"} * (method != "cam")
+    settings = FEW.get(method, {}) | ({} if method == "cam" else {"score": "logit"})
     for side in (0, 1):
         explanations = seewhy.explain(clf, batch, method=method, target=side, **settings)
         expected = seewhy.explain(plain, batch, method=method, target=side, **settings)

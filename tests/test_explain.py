@@ -211,7 +211,7 @@ def test_methods_and_settings_that_do_not_exist(clf: seewhy.Classifier, small_ph
         ({"layer": 3}, "layer=3: write a layer's name (clf.layers() lists them) or the module itself."),
         ({"layer": nn.ReLU()}, "This ReLU is not a layer of the network SmallNet."),
         ({"batch_size": 0}, "batch_size=0: write a whole number above 0."),
-        ({"seed": "x"}, "seed='x': write a whole number."),
+        ({"seed": "x"}, "seed='x': write a whole number, 0 or more."),
         ({"budget": "soon"}, "budget='soon': write forward passes (200) or seconds (20.0 or '20s')."),
         ({"budget": 0}, "budget=0: it must be above 0."),
         ({"progress": 3}, "progress=3: write None, False, or a function (done, total, partial)."),

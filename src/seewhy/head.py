@@ -43,8 +43,8 @@ class Head:
             return replace(self, probabilities=True)
         if activation == "sigmoid":
             raise OutputError(
-                "The network ends in a sigmoid, so its outputs are no logits of a softmax: write head='sigmoid' (several labels), "
-                "head='binary' (one output, yes or no), or head='none' (scores as they are)."
+                "The network ends in a sigmoid, so its outputs are no logits of a softmax: write head='sigmoid' (several "
+                "labels), head='binary' (one output, yes or no), or head='none' (scores as they are)."
             )
         raise OutputError(f"The network ends in a softmax, but head='{self.kind}' was given: write head='softmax'.")
 

@@ -15,11 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import seewhy
 from seewhy.engine import sweep as module
-from seewhy.engine.patched import Patched
 from seewhy.engine.network import PlannedNetwork
+from seewhy.engine.patched import Patched
 from seewhy.engine.runner import Budget, Spending
-from seewhy.engine.sweep import CHECKED, Copies, Sweep
 from seewhy.engine.strategy import MANY, ROUNDS, Strategy
+from seewhy.engine.sweep import CHECKED, Copies, Sweep
 from seewhy.errors import ModelError, OutputError
 
 PHOTO = torch.randn(1, 3, 20, 28, generator=torch.Generator().manual_seed(3))

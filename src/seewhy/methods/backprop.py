@@ -224,8 +224,8 @@ class PixelGradients:
         if not gradients or any(gradient is None for gradient in gradients):
             raise GradientError(
                 f"{self._method.name} needs a gradient, but the score for '{self.targets[0][0].name}' is cut off from the photo: "
-                f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self._network.name}, or use a "
-                "method that needs none, such as method='occlusion'."
+                f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self._network.name}, or "
+                "use a method that needs none, such as method='occlusion'."
             )
         return torch.stack([executor.pixel_gradient(pixels, gradient) for gradient in gradients]), values
 
