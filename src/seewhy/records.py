@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.errors import RecordError
+from seewhy.errors import Message, RecordError
 from seewhy.geometry import Array, Geometry, SampleGrid, map_on_photo, resize_map
 
 if TYPE_CHECKING:  # drawn only when asked for, so that reading a record needs no matplotlib
@@ -112,8 +112,8 @@ class Ending(str, Enum):
     RUNNING = "running"  # it has not ended: a partial result for a progress callback
 
 
-class Note(str):
-    """A diagnosis in words, for people; nothing is decided by it.
+class Note(Message):
+    """A diagnosis in words, for people; nothing is decided by it. Settings in it are marked as in an error's message.
 
     target : the number of the map that it speaks of, counted as in ``Explanation.targets``; None for the photo or the call.
     """
