@@ -45,8 +45,9 @@ class Classifier:
         methods only). Wrappers (DataParallel, torch.compile) are taken off. It is never changed.
     preprocess : ``seewhy.Preprocess``, a torchvision, timm or Hugging Face transform, or None: photos are then tensors of
         the network's own input, used as they are.
-    classes : names in index order, a list or a file with one a line. None: "class 0", "class 1" ...
-    head : "softmax", "sigmoid" (several labels), "binary" (one logit, two classes), "none" (outputs are scores already).
+    classes : names in index order, a list, a dictionary ``{0: name}`` or a file (one a line, or .json). None: "class 0" ...
+    head : "softmax"; "sigmoid" (several labels); "binary" (one logit: class 0 is its negative side, class 1 its positive one, and
+        the name of class 1 is enough: ``["defect"]`` is "not defect", "defect"); "none" (outputs are scores already).
     output : key, index or function that picks the class scores out of what the network returns.
     device : where to run, e.g. "cuda"; moves the network. None: where its weights are.
     precision : "exact", or "fast" (bfloat16 where it pays; the deviation is recorded).
@@ -73,7 +74,7 @@ class Classifier:
         self.name = type(self.network).__name__ if self.is_module else getattr(network, "__name__", "function")
         self.returns_probabilities = False  # seen on the last output: the network ends in a softmax of its own
         self.output = output
-        self._names = None if classes is None else ClassNames.read(classes)
+        self._names = None if classes is None else ClassNames.read(classes, binary=head == "binary")
         self._numbered = classes is None
         self._lock = threading.RLock()
         self._planned: PlannedNetwork | None = None

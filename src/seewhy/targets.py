@@ -87,7 +87,7 @@ def rank_order(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _indices(wish: str | int, scores: np.ndarray[Any, Any], order: np.ndarray[Any, Any], classes: ClassNames) -> list[int]:
-    if isinstance(wish, str):
+    if isinstance(wish, str) and wish not in classes:
         top = _TOP.fullmatch(wish.strip().lower())
         if top:
             if int(top[1]) < 1:
