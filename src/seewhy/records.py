@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -163,6 +163,8 @@ class Explanation:
     weights: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     sample_grid: SampleGrid | None = None
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz", ".json", ".html")  # that :meth:`save` can write
 
     @classmethod
     def from_map(cls, clf: Any, photo: Any, map: npt.ArrayLike, target: Any = "top1") -> Explanation:
