@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,19 +64,19 @@ def test_a_plain_line_with_a_comma_is_one_name_and_two_synonyms() -> None:
 def test_a_shared_name_is_an_error_that_lists_both(names: ClassNames) -> None:
     with pytest.raises(TargetError) as error:
         names.index("crane")
-    assert str(error.value) == "2 classes are called 'crane': 1 and 2. Say which one by its index."
+    assert str(error.value) == "2 classes are called 'crane': 1 and 2. Say which one by its index: '#1'."
 
 
 def test_three_of_the_same_name() -> None:
     with pytest.raises(TargetError) as error:
         ClassNames.read(["a", "b", "a", "A", "a"]).index("a")
-    assert str(error.value) == "3 classes are called 'a': 0 and 2 and 4. Say which one by its index."
+    assert str(error.value) == "3 classes are called 'a': 0 and 2 and 4. Say which one by its index: '#0'."
 
 
 def test_names_that_differ_in_case_are_told_apart_when_written_exactly() -> None:
     names = ClassNames.read(["n02113186 Cardigan, Cardigan Welsh corgi", "n02963159 cardigan", "other"])
     assert (names.index("Cardigan"), names.index("cardigan")) == (0, 1)
-    with pytest.raises(TargetError, match=r"^2 classes are called 'CARDIGAN': 0 and 1\. Say which one by its index\.$"):
+    with pytest.raises(TargetError, match=r"^2 classes are called 'CARDIGAN': 0 and 1\. Say which one by its index: '#0'\.$"):
         names.index("CARDIGAN")
 
 
@@ -82,8 +84,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(names: ClassNames) -> None
     with pytest.raises(TargetError) as error:
         names.index("tiger-cat")
     assert str(error.value) == (
-        "This network has no class 'tiger-cat'. Did you mean 'tiger cat' (3)? It has 7; list them with clf.classes. Any class "
-        "can be asked for, not only the predicted one."
+        "This network has no class 'tiger-cat'. Did you mean 'tiger cat' (3)? It has: golden retriever, crane, crane, tiger cat, "
+        "tabby, potter's wheel, plunger. Any class can be asked for, not only the predicted one."
     )
 
 
@@ -107,8 +109,8 @@ def test_nothing_near(names: ClassNames) -> None:
     with pytest.raises(TargetError) as error:
         names.index("xyzzy")
     assert str(error.value) == (
-        "This network has no class 'xyzzy'. It has 7; list them with clf.classes. Any class can be asked for, not only the "
-        "predicted one."
+        "This network has no class 'xyzzy'. It has: golden retriever, crane, crane, tiger cat, tabby, potter's wheel, plunger. "
+        "Any class can be asked for, not only the predicted one."
     )
 
 
@@ -170,14 +172,96 @@ def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
     [
         ([], "The class list is empty: it needs one name per class."),
         (["a", " "], "The class list has no name in line 2: every class needs one."),
-        (5, "classes=5: give a list of names in index order, or a file with one name a line."),
-        ({0: "a"}, "classes={0: 'a'}: give a list of names in index order, or a file with one name a line."),
+        (5, "classes=5: give names in index order, or a file with one name a line."),
+        ({}, "The class list is empty: it needs one name per class."),
+        ({0: "a", 2: "b"}, "The class list has no name for class 1: it needs exactly one for each index from 0 to 2."),
+        ({1: "a", 2: "b"}, "The class list has no name for class 0: it needs exactly one for each index from 0 to 2."),
+        ({"a": "b"}, "The class list has the key 'a': write indices as keys and names as values."),
+        ({0: {"name": "a"}}, "The class list has the entry {'name': 'a'}: write a name."),
+        ([["a", "b", "c"]], "The class list has the entry ['a', 'b', 'c']: write a name, or a pair of wnid and name."),
+        ([None], "The class list has the entry None: write a name."),
     ],
 )
 def test_what_is_no_list_of_names(classes: object, message: str) -> None:
     with pytest.raises(ClassesError) as error:
         ClassNames.read(classes)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["tench", "goldfish", "3"],
+        [["n01440764", "tench"], ["n01443537", "goldfish"], "3"],
+        {"0": "tench", "1": "goldfish", "2": "3"},
+        {"2": "3", "0": ["n01440764", "tench"], "1": ["n01443537", "goldfish"]},
+        {"tench": 0, "3": 2, "goldfish": 1},
+        {"id2label": {"0": "tench", "1": "goldfish", "2": "3"}, "label2id": {"tench": 0}},
+    ],
+)
+def test_json_and_dictionaries(tmp_path: Path, content: Any) -> None:
+    path = tmp_path / "names.json"
+    path.write_text(json.dumps(content))
+    for source in (path, str(path), *([content] if "id2label" not in content else [])):
+        names = ClassNames.read(source)
+        assert names.names == ("tench", "goldfish", "3")
+        assert names.index("3") == names.index("#2") == 2
+    assert ClassNames.read({0: "tench", 1: "goldfish"}).names == ("tench", "goldfish")
+    if "n01440764" in path.read_text():
+        assert ClassNames.read(path).index("n01443537") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "'names.json' is no whole JSON file: Expecting property name"),
+        ("", "'names.json' is no whole JSON file: Expecting value"),
+        ("5", "'names.json' holds a int: write a list of names, or an object from index to name."),
+        ("[]", "'names.json' is empty: it needs one name per class."),
+        ('{"0": "a", "2": "b"}', "'names.json' has no name for class 1: it needs exactly one for each index from 0 to 2."),
+    ],
+)
+def test_json_that_is_no_class_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("names.json").write_text(text)
+    with pytest.raises(ClassesError) as error:
+        ClassNames.read("names.json")
+    assert str(error.value).startswith(message)
+
+
+def test_one_name_is_enough_for_one_logit() -> None:
+    assert ClassNames.read(["defect"], binary=True).names == ("not defect", "defect")
+    assert ClassNames.read(ClassNames(["defect"]), binary=True).names == ("not defect", "defect")
+    assert ClassNames.read(["sound", "defect"], binary=True).names == ("sound", "defect")
+    assert ClassNames.read(["defect"]).names == ("defect",)
+
+
+DIGITS = ["1", "2", "3", "4", "#0", "0"]
+
+
+@pytest.mark.parametrize(("target", "index"), [("3", 2), ("0", 5), ("#3", 3), ("#0", 4), ("#5", 5), (3, 3), (" #1 ", 1)])
+def test_a_name_is_that_class_and_a_number_sign_is_an_index(target: str | int, index: int) -> None:
+    assert ClassNames(DIGITS).index(target) == index
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("3", "This network has no class called '3'. For the index 3 write 3 or '#3'."),
+        ("12", "This network has no class called '12'. For the index 12 write 12 or '#12'."),
+        ("#12", "This network has no class 12: its 7 classes are numbered 0 to 6."),
+        ("#", "This network has no class '#'. It has: golden retriever, "),
+        ("-1", "This network has no class '-1'. It has: golden retriever, "),
+    ],
+)
+def test_digits_that_are_no_name(names: ClassNames, target: str, message: str) -> None:
+    with pytest.raises(TargetError) as error:
+        names.index(target)
+    assert str(error.value).startswith(message)
+
+
+def test_which_strings_are_names(names: ClassNames) -> None:
+    assert [name in names for name in ("Crane", "n02099601", " tabby ", "3", "#3", 3)] == [True, True, True, False, False, False]
 
 
 @pytest.mark.skipif(not SYNSETS.is_file(), reason=f"{SYNSETS.name} is not in ../shared/data")

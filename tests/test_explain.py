@@ -46,7 +46,7 @@ def test_a_list_of_lists_is_one_per_photo(clf: seewhy.Classifier, small_photos: 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("wolf", "This network has no class 'wolf'. It has 4; list them with clf.classes. Any class can be asked for, "),
+        ("wolf", "This network has no class 'wolf'. It has: ant, bee, cat, dog. Any class can be asked for, "),
         ("cot", "This network has no class 'cot'. Did you mean 'cat' (2)?"),
         (4, "This network has no class 4: its 4 classes are numbered 0 to 3."),
         (

@@ -10,15 +10,18 @@
 
 from __future__ import annotations
 
-from seewhy import demo, show
-from seewhy.classifier import Classifier
-from seewhy.errors import SeewhyError
-from seewhy.explain import explain
-from seewhy.features import activations, deep_dream, embed, extremes
-from seewhy.load import load
-from seewhy.methods import METHODS
-from seewhy.preprocess import Preprocess
-from seewhy.records import Explanation, Prediction, Target
+from seewhy.startup import CtrlCEndsTheCommand
+
+with CtrlCEndsTheCommand():  # importing torch takes the first seconds of every command
+    from seewhy import demo, show
+    from seewhy.classifier import Classifier
+    from seewhy.errors import SeewhyError
+    from seewhy.explain import explain
+    from seewhy.features import activations, deep_dream, embed, extremes
+    from seewhy.load import load
+    from seewhy.methods import METHODS
+    from seewhy.preprocess import Preprocess
+    from seewhy.records import Explanation, Prediction, Target
 
 __version__ = "0.1.0"
 

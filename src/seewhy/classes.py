@@ -1,7 +1,8 @@
-"""Class names: read from a list or a file, and found by name, synonym, wnid or index."""
+"""Class names: read from a list, a dictionary or a file, and found by name, synonym, wnid or index."""
 
 from __future__ import annotations
 
+import json
 import numbers
 import os
 import re
@@ -9,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import ClassesError, TargetError, did_you_mean
+from seewhy.errors import ClassesError, TargetError, did_you_mean, listed, setting
 
 _WNID = re.compile(r"^(n\d{8})\s+(.+)$")
+_INDEX = re.compile(r"#(\d+)")
+_NUMBER = re.compile(r"\d+")
 
 
 class ClassNames:
@@ -32,64 +35,86 @@ class ClassNames:
         self.names = tuple(names)
 
     @classmethod
-    def read(cls, classes: Any) -> ClassNames:
-        """From a sequence of names, or from a file with one a line (``n02099601 golden retriever`` lines too)."""
+    def read(cls, classes: Any, binary: bool = False) -> ClassNames:
+        """From names in index order, a dictionary from index to name, or a file.
+
+        classes : a sequence of names; a dictionary ``{0: "tench"}`` (keys may be strings, values ``[wnid, name]``) or the other
+            way round, ``{"tench": 0}``; a file with one name a line (``n02099601 golden retriever`` lines, too), or a .json file
+            with such a list or dictionary (also a Hugging Face config with ``id2label``).
+        binary : the network has one output: a single name is enough, of what a large output means; the other class is called
+            "not ..." and comes first.
+
+        Raises ClassesError: no such file, unreadable, no name for an index.
+        """
         if isinstance(classes, ClassNames):
-            return classes
+            return classes.both_sides() if binary else classes
+        where = "The class list"
+        content = classes
         if isinstance(classes, (str, os.PathLike)):
-            path = Path(classes)
-            try:
-                lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-            except FileNotFoundError:
-                raise ClassesError(f"There is no class list '{path}': give a file with one name a line, or a list.") from None
-            except (OSError, UnicodeDecodeError) as error:
-                raise ClassesError(f"'{path}' cannot be read as a class list, one name a line: {error}.") from error
-            while lines and not lines[-1]:
-                lines.pop()
-            where = f"'{path}'"
-        elif isinstance(classes, Mapping) or not isinstance(classes, Iterable):
-            raise ClassesError(f"classes={classes!r}: give a list of names in index order, or a file with one name a line.")
-        else:
-            lines = [str(name).strip() for name in classes]
-            where = "The class list"
+            where = f"'{Path(classes)}'"
+            content = _content(Path(classes))
+        elif not isinstance(classes, Iterable):
+            raise ClassesError(f"{setting('classes', classes)}: give names in index order, or a file with one name a line.")
+        if isinstance(content, Mapping):
+            content = _in_order(content, where)
+        lines = [_line(entry, where) for entry in content]
         if not lines:
             raise ClassesError(f"{where} is empty: it needs one name per class.")
         if "" in lines:
             raise ClassesError(f"{where} has no name in line {lines.index('') + 1}: every class needs one.")
-        return cls(lines)
+        names = cls(lines)
+        return names.both_sides() if binary else names
 
     @classmethod
     def numbered(cls, count: int) -> ClassNames:
         """ "class 0", "class 1" ..."""
         return cls([f"class {index}" for index in range(count)])
 
+    def both_sides(self) -> ClassNames:
+        """Of a single name the two classes of a network with one output: "not defect" (0) and "defect" (1)."""
+        return ClassNames([f"not {self.names[0]}", self.names[0]]) if len(self) == 1 else self
+
     def __len__(self) -> int:
         return len(self.names)
 
+    def __contains__(self, name: object) -> bool:
+        """True for a string that is the name, a synonym or the wnid of a class, in any case."""
+        return isinstance(name, str) and name.strip().lower() in self._found_by
+
     def index(self, target: str | int) -> int:
-        """The index of a class given by name, synonym, wnid or index.
+        """The index of a class given by name, synonym, wnid, index, or ``"#3"`` for the index 3.
+
+        Names come first: a class that is called "3" or "#3" is found by it.
 
         Raises TargetError: no such class (with the nearest names), or a name that two classes share.
         """
-        count = len(self.names)
         if isinstance(target, numbers.Integral) and not isinstance(target, bool):
-            if 0 <= target < count:
-                return int(target)
-            raise TargetError(f"This network has no class {target}: its {count} classes are numbered 0 to {count - 1}.")
+            return self._checked_index(int(target))
         name = str(target).strip()
-        found = sorted(self._spelled.get(name) or self._found_by.get(name.lower()) or set())
-        if len(found) == 1:
-            return found[0]
-        if found:
-            both = " and ".join(str(index) for index in found)
-            raise TargetError(f"{len(found)} classes are called '{name}': {both}. Say which one by its index.")
+        indices = sorted(self._spelled.get(name) or self._found_by.get(name.lower()) or set())
+        if len(indices) == 1:
+            return indices[0]
+        if indices:
+            all_of_them = " and ".join(str(index) for index in indices)
+            raise TargetError(
+                f"{len(indices)} classes are called '{name}': {all_of_them}. Say which one by its index: '#{indices[0]}'."
+            )
+        by_index = _INDEX.fullmatch(name)
+        if by_index:
+            return self._checked_index(int(by_index[1]))
+        if _NUMBER.fullmatch(name):
+            raise TargetError(f"This network has no class called '{name}'. For the index {name} write {name} or '#{name}'.")
         raise TargetError(self._unknown(name))
 
+    def _checked_index(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise TargetError(f"This network has no class {index}: its {len(self)} classes are numbered 0 to {len(self) - 1}.")
+        return index
+
     def _unknown(self, name: str) -> str:
-        if len(self.names) == 2:
+        if len(self) == 2:
             (first, second) = self.names
-            sides = f"It has two: '{first}' (0) and '{second}' (1)."
-            return f"This network has no class '{name}'. {sides}"
+            return f"This network has no class '{name}'. It has two: '{first}' (0) and '{second}' (1)."
         shown_names = {known.lower() for known in self.names}
         near = did_you_mean(name, (known for known in self._found_by if ", " not in known or known in shown_names))
         for alias, indices in self._found_by.items():
@@ -97,6 +122,63 @@ class ClassNames:
             shown = self.names[index] if alias == self.names[index].lower() else alias
             near = near.replace(f" {alias!r}", f" {shown!r} ({index})")
         return (
-            f"This network has no class '{name}'.{near} It has {len(self.names)}; list them with clf.classes. Any class can be "
-            "asked for, not only the predicted one."
+            f"This network has no class '{name}'.{near} It has: {listed(self.names)}. Any class can be asked for, not only the "
+            "predicted one."
         )
+
+
+def _content(path: Path) -> Any:
+    """What a class file holds: of .json its list or dictionary, else the lines."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ClassesError(f"There is no class list '{path}': give a file with one name a line, or a list.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClassesError(f"'{path}' cannot be read as a class list, one name a line: {error}.") from error
+    if path.suffix.lower() != ".json":
+        lines = [line.strip() for line in text.splitlines()]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ClassesError(f"'{path}' is no whole JSON file: {error}.") from error
+    if isinstance(content, Mapping) and isinstance(content.get("id2label"), Mapping):
+        content = content["id2label"]
+    if not isinstance(content, (list, Mapping)):
+        raise ClassesError(f"'{path}' holds a {type(content).__name__}: write a list of names, or an object from index to name.")
+    return content
+
+
+def _in_order(classes: Mapping[Any, Any], where: str) -> list[Any]:
+    """The names of a dictionary in index order; it may lead from index to name or from name to index."""
+    from_name = all(isinstance(key, str) for key in classes) and all(_is_index(value) for value in classes.values())
+    pairs = [(value, key) if from_name else (key, value) for (key, value) in classes.items()]
+    by_index = {}
+    for key, name in pairs:
+        try:
+            by_index[int(str(key).strip())] = name
+        except ValueError:
+            raise ClassesError(f"{where} has the key {key!r}: write indices as keys and names as values.") from None
+    missing = next((index for index in range(len(pairs)) if index not in by_index), None)
+    if missing is not None:
+        last = max([*by_index, len(pairs) - 1])
+        raise ClassesError(f"{where} has no name for class {missing}: it needs exactly one for each index from 0 to {last}.")
+    return [by_index[index] for index in range(len(pairs))]
+
+
+def _line(entry: Any, where: str) -> str:
+    """A class as a line: a name, or a wnid and its name, ``["n01440764", "tench"]``."""
+    if isinstance(entry, (list, tuple)):
+        parts = [str(part).strip() for part in entry]
+        if len(parts) != 2 or not _WNID.match(" ".join(parts)):
+            raise ClassesError(f"{where} has the entry {entry!r}: write a name, or a pair of wnid and name.")
+        return " ".join(parts)
+    if isinstance(entry, Mapping) or entry is None:
+        raise ClassesError(f"{where} has the entry {entry!r}: write a name.")
+    return str(entry).strip()
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

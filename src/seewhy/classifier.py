@@ -31,9 +31,10 @@ class Classifier:
         methods only). Wrappers (DataParallel, torch.compile) are taken off. It is never changed.
     preprocess : ``seewhy.Preprocess``, a torchvision, timm or Hugging Face transform, or None: photos are then tensors of
         the network's own input, used as they are.
-    classes : names in index order, a list or a file with one a line. None: "class 0", "class 1" ...
-    head : "softmax", "sigmoid" (several labels), "binary" (one logit, two classes), "none" (outputs are scores already). A
-        network that ends in a sigmoid itself is read as it is with "sigmoid" and "binary".
+    classes : names in index order, a list, a dictionary ``{0: name}`` or a file (one a line, or .json). None: "class 0" ...
+    head : "softmax"; "sigmoid" (several labels); "binary" (one logit: class 0 is its negative side, class 1 its positive one, and
+        the name of class 1 is enough: ``["defect"]`` is "not defect", "defect"); "none" (outputs are scores already). A network
+        that ends in a sigmoid itself is read as it is with "sigmoid" and "binary".
     output : key, index or function that picks the class scores out of what the network returns.
     device : where to run, e.g. "cuda"; moves the network. None: where its weights are.
     precision : "exact", or "fast" (bfloat16 where it pays; the deviation is recorded).
@@ -62,7 +63,7 @@ class Classifier:
         normalise = None if self.preprocess is None else self.preprocess.normalise
         blank = None if self.input_size is None else self._blank_photo
         self.executor = Executor(network, OutputPicker(output), self.head, normalise, blank, device, precision)
-        self._names = None if classes is None else ClassNames.read(classes)
+        self._names = None if classes is None else ClassNames.read(classes, binary=head == "binary")
         self._numbered = classes is None
 
     # -- what it is -------------------------------------------------------------------------------------------------------

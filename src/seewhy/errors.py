@@ -17,18 +17,59 @@
 Each is also the built-in exception that fits (a ValueError, a RuntimeError), for code that catches those.
 The first line of every message is the useful one: it says what was seen and what to write instead. The command line
 prints that line and exits with 2.
+
+A message that names a setting marks it, ``f"use {setting('method', 'hires_cam')}"``: Python reads ``method='hires_cam'``, the
+command line ``--method hires_cam``.
 """
 
 from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+
+# A marked setting: start of text, name, separator, the value as Python writes it, end. Control characters, so that no sentence,
+# file name or class name looks like one.
+_MARKED = re.compile("\x01([^\x01-\x03]*)\x02([^\x01-\x03]*)\x03")
+_NO_VALUE = object()
+
+
+def setting(name: str, value: Any = _NO_VALUE) -> str:
+    """A setting as a part of a message, for SeewhyError and Note: ``relu=False`` in Python, ``--no-relu`` on the command line.
+
+    value : left out where the message speaks of the setting as such: ``relu=`` and ``--relu``.
+    """
+    return f"\x01{name}\x02{'' if value is _NO_VALUE else repr(value)}\x03"
+
+
+AMessage = TypeVar("AMessage", bound="Message")
+
+
+class Message(str):
+    """A sentence for people. As a string it spells its settings as Python does; ``spelled`` gives any other spelling."""
+
+    marked: str  # the sentence with its settings marked
+
+    def __new__(cls: type[AMessage], text: str) -> AMessage:
+        marked = getattr(text, "marked", text)
+        message = super().__new__(cls, _MARKED.sub(r"\1=\2", marked))
+        message.marked = marked
+        return message
+
+    def spelled(self, spelling: Callable[[str, str], str]) -> str:
+        """The sentence with every setting as ``spelling(name, value)`` writes it; value as in Python, "" for none."""
+        return _MARKED.sub(lambda match: spelling(match[1], match[2]), self.marked)
 
 
 class SeewhyError(Exception):
     """Every mistake that seewhy can put into words. Catch this one to catch them all."""
+
+    def __init__(self, message: str = "") -> None:
+        self.message = Message(message)
+        super().__init__(str(self.message))
 
     @property
     def line(self) -> str:
@@ -88,7 +129,7 @@ def whole_number(name: str, value: Any, least: int = 1) -> int:
     """A setting that counts something. Raises OptionError for what is no whole number, or less than ``least``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         bound = "above 0" if least == 1 else f"{least} or more"
-        raise OptionError(f"{name}={value!r}: write a whole number{',' * (least != 1)} {bound}.")
+        raise OptionError(f"{setting(name, value)}: write a whole number{',' * (least != 1)} {bound}.")
     return int(value)
 
 

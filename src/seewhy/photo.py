@@ -114,6 +114,9 @@ def _broken(what: str, error: Exception) -> str:
 def _from_pil(image: Image.Image, what: str) -> Picture:
     notes: list[str] = []
     try:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":  # there, previews and depth maps follow, as phones write them
+            notes.append(f"the file holds {frames} frames (an animation, or pages): the first one is explained")
         upright: Image.Image = ImageOps.exif_transpose(image)
         upright.load()
     except Exception as error:  # see _decode

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.errors import RecordError
+from seewhy.errors import Message, RecordError
 from seewhy.geometry import Array, Geometry, SampleGrid, map_on_photo, resize_map
 
 if TYPE_CHECKING:  # drawn only when asked for, so that reading a record needs no matplotlib
@@ -117,8 +117,8 @@ class Ending(str, Enum):
         return {"interrupted": "interrupted", "budget": "stopped by the budget", "running": "so far"}.get(self.value, self.value)
 
 
-class Note(str):
-    """A diagnosis in words, for people; nothing is decided by it.
+class Note(Message):
+    """A diagnosis in words, for people; nothing is decided by it. Settings in it are marked as in an error's message.
 
     target : the number of the map that it speaks of, counted as in ``Explanation.targets``; None for the photo or the call.
     """
@@ -168,6 +168,8 @@ class Explanation:
     weights: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     sample_grid: SampleGrid | None = None
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz", ".json", ".html")  # that :meth:`save` can write
 
     @classmethod
     def from_map(cls, clf: Any, photo: Any, map: npt.ArrayLike, target: Any = "top1") -> Explanation:

@@ -95,7 +95,7 @@ def rank_order(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _indices(target: str | int, scores: np.ndarray[Any, Any], order: np.ndarray[Any, Any], classes: ClassNames) -> list[int]:
-    if isinstance(target, str):
+    if isinstance(target, str) and target not in classes:
         top = _TOP.fullmatch(target.strip().lower())
         if top:
             if int(top[1]) < 1:

@@ -95,6 +95,34 @@ def test_passes_are_counted_once_a_photo_says_how_many_it_takes() -> None:
     assert told == [(4, 20, None), (7, 20, None), (17, 17, None)]
 
 
+def test_work_above_two_seconds_says_so_outside_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for progress, seconds, line in (
+        (None, 1.5, "LIME: 6,144 forward passes, about 4 s\n"),
+        (None, 0.5, ""),
+        (False, 90.0, ""),
+        (lambda *step: None, 90.0, ""),
+    ):
+        with runner.Progress(progress, 3, "LIME") as bar:
+            bar.expect(2048, seconds)
+            bar.advance(2048)
+            bar.expect(2048, seconds)
+        assert capsys.readouterr() == ("", line)
+    with runner.Progress(None, 3, "LIME", 1.0) as bar:  # a budget of one second for each photo
+        bar.expect(2048, 20.0)
+    assert capsys.readouterr().err == "LIME: at most 6,144 forward passes, about 3 s\n"
+
+
+def test_many_photos_say_how_long_they_take_once_the_first_are_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 0.5, 1.0, 1.5, 2.0])
+    monkeypatch.setattr(runner.time, "monotonic", lambda: next(clock))
+    with runner.Progress(None, 64, "Grad-CAM") as bar:
+        for _ in range(4):
+            bar.advance(8)
+    assert capsys.readouterr() == ("", "Grad-CAM: 8 of 64 are done, all of them take about 4 s\n")
+
+
 def test_random_states_come_back_and_start_from_the_seed() -> None:
     def draw():
         return (random.random(), np.random.rand(), float(torch.rand(())))

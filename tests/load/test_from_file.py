@@ -213,6 +213,16 @@ def test_files_that_do_not_run(tmp_path: Path, text: str, reason: str) -> None:
     assert "seewhy_model_model" not in sys.modules
 
 
+def test_one_output_needs_one_name(tmp_path: Path) -> None:
+    file = model(tmp_path, building(1))
+    clf = seewhy.load(f"{file}:build", classes=["defect"], head="binary", preprocess=SMALL)
+    assert clf.classes == ["not defect", "defect"]
+    (not_defect, defect) = clf.scores(PHOTO)[0]
+    with torch.no_grad():
+        logit = clf.network(clf.normalise(torch.from_numpy(clf.read(PHOTO).pixels)[None]))[0, 0]
+    assert (not_defect, defect) == pytest.approx((float(torch.sigmoid(-logit)), float(torch.sigmoid(logit))), abs=1e-6)
+
+
 # -- demo networks -------------------------------------------------------------------------------------------------------
 
 

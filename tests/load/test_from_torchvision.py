@@ -206,6 +206,20 @@ def test_from_the_cache(published: Callable[[str], Path], monkeypatch: pytest.Mo
     assert seewhy.load("squeezenet1_1", classes=[f"c{n}" for n in range(1000)]).classes[3] == "c3"
 
 
+def test_weights_as_a_dictionary(own: nn.Module, tmp_path: Path) -> None:
+    save_file(own.state_dict(), tmp_path / "w.safetensors")
+    from_file = seewhy.load("squeezenet1_1", weights=tmp_path / "w.safetensors")
+    before = {name: value.clone() for name, value in own.state_dict().items()}
+    checkpoint = {"state_dict": {"module." + name: value for name, value in before.items()}}
+    for weights in (own.state_dict(), dict(own.named_parameters()), checkpoint):
+        clf = seewhy.load("squeezenet1_1", weights=weights)
+        np.testing.assert_array_equal(clf.logits(PHOTO), from_file.logits(PHOTO))
+        assert len(clf.classes) == 5
+    with torch.no_grad():
+        next(clf.network.parameters()).zero_()
+    assert all(torch.equal(value, before[name]) for name, value in own.state_dict().items()), "the dictionary is not shared"
+
+
 def test_without_cache_and_network(published: Callable[[str], Path]) -> None:
     path = published("resnet18")
     said = message(ModelError, lambda: seewhy.load("resnet18"))
@@ -237,8 +251,8 @@ EXAMPLES = "Examples: squeezenet1_0, googlenet, resnet18, resnet50, mobilenet_v2
         ),
         (
             "my/w.pth",
-            "There is no classification network 'my/w.pth' in torchvision (weights alone do not say which network they are of: "
-            f"load('resnet50', weights='my/w.pth')). {EXAMPLES}",
+            "There is no classification network 'my/w.pth' in torchvision (weights alone do not say which network they belong "
+            f"to: name it beside weights='my/w.pth'). {EXAMPLES}",
         ),
         (
             "ftp:resnet18",

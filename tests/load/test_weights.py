@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
+import re
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -95,7 +98,7 @@ def test_a_whole_module_needs_trust(tmp_path: Path) -> None:
     path = saved(own, tmp_path / "m.pth")
     assert message(WeightsError, lambda: read_weights(path)) == (
         "'m.pth' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors file; if you "
-        "trust its author, say trust=True (--trust)."
+        "trust its author, say trust=True."
     )
     read = read_weights(path, trust=True)
     assert torch.equal(read["fc.weight"], own.fc.weight)
@@ -132,7 +135,7 @@ def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_torchscript(tmp_path: Path) -> None:
     torch.jit.script(nn.Conv2d(3, 4, 1)).save(tmp_path / "ts.pt")
     assert message(WeightsError, lambda: read_weights(tmp_path / "ts.pt")) == (
-        "'ts.pt' is a TorchScript archive, not weights alone: save model.state_dict(), or say trust=True (--trust)."
+        "'ts.pt' is a TorchScript archive, not weights alone: save model.state_dict(), or say trust=True."
     )
     assert list(read_weights(tmp_path / "ts.pt", trust=True)) == ["weight", "bias"]
 
@@ -142,8 +145,6 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
     save_file(STATE, tmp_path / "whole.safetensors")
     contents = {
         "half.pth": whole[: len(whole) // 2],
-        "text.pth": b"hello",
-        "empty.pth": b"",
         "half.safetensors": (tmp_path / "whole.safetensors").read_bytes()[:-9],
         "text.safetensors": b"hello",
         "empty.safetensors": b"",
@@ -160,8 +161,69 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
         assert message(WeightsError, lambda path=path: read_weights(path)) == (
             f"'other.pth' holds no weights that can be read ({kind}): save model.state_dict()."
         )
-    for path in (tmp_path / "no.pth", tmp_path):
-        assert message(WeightsError, lambda path=path: read_weights(path)) == f"There is no weights file '{path}'."
+    nowhere = tmp_path / "no.pth"
+    assert message(WeightsError, lambda: read_weights(nowhere)) == f"There is no weights file '{nowhere}'."
+    assert message(WeightsError, lambda: read_weights(tmp_path)) == f"'{tmp_path}' is a folder: give the weights file in it."
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html><title>404</title></html>", "looks like a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "is broken or something else"),
+        (bytes(500), "is broken or something else"),
+        (b"J" + bytes(3), "is broken or something else"),  # the pickle module asks for four bytes and has three
+    ],
+)
+def test_files_that_are_no_pickle(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "junk.pth").write_bytes(content)
+    for trust in (False, True):
+        assert message(WeightsError, lambda trust=trust: read_weights(tmp_path / "junk.pth", trust)) == (
+            f"'junk.pth' holds no PyTorch weights: it {reason}. Save model.state_dict(), or download it again."
+        )
+
+
+def test_whatever_reading_a_damaged_file_raises_is_one_line(tmp_path: Path) -> None:
+    """Bytes changed and files cut at random places: torch's readers end in a dozen kinds of errors."""
+    drawn = random.Random(0)
+    save_file(STATE, tmp_path / "whole.safetensors")
+    old = io.BytesIO()
+    torch.save(STATE, old, _use_new_zipfile_serialization=False)
+    wholes = {
+        "pickle.pth": old.getvalue(),
+        "zip.pth": saved(STATE, tmp_path / "whole.pth").read_bytes(),
+        "x.safetensors": (tmp_path / "whole.safetensors").read_bytes(),
+    }
+    messages = []
+    for name, whole in wholes.items():
+        for _ in range(60):
+            damaged = bytearray(whole)
+            for _ in range(4):
+                damaged[drawn.randrange(1, min(len(damaged), 400))] = drawn.randrange(256)
+            (tmp_path / name).write_bytes(damaged[: drawn.randrange(2, 2 * len(damaged))])
+            try:
+                read_weights(tmp_path / name, trust=False)
+            except WeightsError as error:
+                messages.append(str(error))
+    assert len(messages) > 100
+    assert not [text for text in messages if "\n" in text or not re.match(r"'(pickle|zip)\.pth' |'x\.safetensors' ", text)]
+
+
+def test_a_dictionary_in_memory() -> None:
+    state = {"module." + name: value for name, value in STATE.items()}
+    for weights in (STATE, state, {"state_dict": state, "epoch": 3}, OrderedDict(state)):
+        assert_own(read_weights(weights))
+    network = OwnNet().half()
+    read = read_weights(dict(network.named_parameters()))
+    assert {value.dtype for value in read.values()} == {torch.float32}
+    assert not any(value.requires_grad for value in read.values())
+    for weights, said in (
+        ({}, "The dictionary of weights holds no weights that can be read (dict): give model.state_dict()."),
+        ({"a": 1}, "The dictionary of weights holds no weights that can be read (dict): give model.state_dict()."),
+        (5, "Weights cannot be a int: give a file, or a dictionary of tensors."),
+    ):
+        assert message(WeightsError, lambda weights=weights: read_weights(weights)) == said
 
 
 # -- fitting ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +14,23 @@ from rich.text import Text
 from typer import Option
 
 import seewhy
-from seewhy.cli.files import Batch, Names, expand, finish_skipped, read_lines, write_table
-from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, err, out, spread
-from seewhy.records import write_whole
+from seewhy.cli.files import TABLES, Batch, Names, check_output, expand, read_labels, safe_name, write_table
+from seewhy.cli.options import (
+    AsJson,
+    InterruptedCommandError,
+    ModelOptions,
+    Output,
+    Photos,
+    err,
+    out,
+    remember_flags,
+    spread,
+    targets_of,
+)
+from seewhy.cli.report import Report, first_line, print_explanation
+from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, value_of, with_default
+from seewhy.errors import SeewhyError
+from seewhy.features import Activations, Dream, Embedding, Extremes
 
 app = typer.Typer(
     help="Shows why an image classifier decided what it did.",
@@ -26,33 +41,41 @@ app = typer.Typer(
 )
 
 
-_TAKEN = {field.name for field in dataclasses.fields(ModelOptions)}
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code. A mistake is one line and code 2.
+
+    Raises KeyboardInterrupt, with what is to be said beside "Interrupted" as its text.
+    """
+    command: Callable[..., Any] = typer.main.get_command(app)
+    remember_flags(command)
+    try:
+        code = command(args=arguments, standalone_mode=False, prog_name="seewhy")
+    except SeewhyError as error:
+        err.print(Text(f"Error: {first_line(error.message)}"))
+        return 2
+    except InterruptedCommandError as interrupt:
+        raise KeyboardInterrupt(*interrupt.args) from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        err.print(Text(f"Error: {error.format_message()}"))  # the parser's own: unknown option, missing argument
+        return 2
+    return code if isinstance(code, int) else 0
 
 
-def _flag_name(method: str, setting: str) -> str:
-    """The setting's own name; where that is a flag of every command, the method's name stands before it (--lime-model)."""
-    return f"{method}_{setting}" if setting in _TAKEN else setting
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"seewhy {seewhy.__version__}")
+        raise typer.Exit
 
 
-def _method_options() -> type:
-    """A dataclass of every setting of every method, as flags. ``layer`` stands among them: any method may have it."""
-    users: dict[str, list[tuple[str, dataclasses.Field[Any]]]] = {}
-    for name, method in seewhy.METHODS.items():
-        for field in dataclasses.fields(method):
-            users.setdefault(_flag_name(name, field.name), []).append((name, field))
-    flags = []
-    for name, found in users.items():
-        (flag, default) = ("--" + name.replace("_", "-"), found[0][1].default)
-        about = f"Of {', '.join(user for user, _ in found)}; default {default}."
-        if isinstance(default, bool):
-            kind: Any = Annotated[bool | None, Option(f"{flag}/--no-{flag[2:]}", help=about)]
-        else:
-            kind = Annotated[str | None, Option(flag, help=about)]
-        flags.append((name, kind, dataclasses.field(default=None)))
-    return dataclasses.make_dataclass("MethodOptions", flags, frozen=True)
-
-
-MethodOptions = _method_options()
+@app.callback()
+def seewhy_command(
+    version: Annotated[bool, Option("--version", is_eager=True, callback=_print_version, help="Print it and end.")] = False,
+) -> None:
+    """Shows why an image classifier decided what it did."""
 
 
 @app.command()
@@ -60,35 +83,32 @@ MethodOptions = _method_options()
 def classify(
     photos: Photos,
     options: ModelOptions,
-    top: Annotated[int, Option("--top", "-k", help="How many classes.")] = 3,
+    k: Annotated[int, Option("--top", "-k", help="How many classes.")] = 3,
     json_: AsJson = False,
     output: Output = None,
 ) -> None:
     """What is it? The most probable classes of each photo. -o writes a table (.csv or .json)."""
-    clf = options.load()
     files = expand(photos)
-    batch = Batch(clf, files)
-    rows = []
-    for path, photo in batch.read():
-        predictions = clf.classify(photo, k=top)
-        rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions]})
-        if not json_:
-            out.print(Text(f"{path}: " + "; ".join(str(p) for p in predictions)))
-    record = {"model": clf.name, "preprocessing": clf.describe_input(), "photos": rows}
-    if output is not None:
-        write_table(Path(output), record)
-    _print_end(record if json_ else None, clf)
-    batch.finish()
+    table = None if output is None else check_output(Path(output), TABLES)
+    clf = options.load()
+    with Report(clf, json_, len(files)) as report:
+        rows = report.record["photos"] = []
+        for path, predictions in Batch(clf, list(files), report).each(lambda path: clf.classify(path, k=k)):
+            rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions]})
+            report.line(f"{path}: {'; '.join(str(p) for p in predictions)}")
+        if table is not None:
+            write_table(table, report.record)
 
 
-@app.command()
+@app.command(cls=ExplainCommand)
 @spread
 def explain(
     photos: Photos,
     *,
     method: Annotated[str, Option("--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}.")] = "grad_cam",
     target: Annotated[
-        list[str] | None, Option("--target", "-t", help="A class, an index, top1, top3, present. Repeatable.")
+        list[str] | None,
+        Option("--target", "-t", help="A class, an index (3, or #3 where a class is called 3), top1, top3, present. Repeatable."),
     ] = None,
     settings: MethodOptions,  # type: ignore[valid-type]
     options: ModelOptions,
@@ -100,24 +120,20 @@ def explain(
     output: Output = None,
 ) -> None:
     """Why? A picture per photo: the original beside a map for each target."""
-    clf = options.load()
-    given = {name.removeprefix(f"{method}_"): _value(name, value) for name, value in vars(settings).items() if value is not None}
-    targets = [int(one) if one.isdigit() else one for one in target or ()] or "top1"
+    method_settings = settings_of(method, settings)
     files = expand(photos)
-    batch = Batch(clf, files)
-    names = Names(files, output, method)
-    look = {"cmap": cmap, "alpha": alpha}
-    records = []
-    for path, explanation in batch.explain(method=method, target=targets, seed=seed, budget=budget, **given):
-        place = explanation.save(
-            names.of(path), **{k: v for k, v in look.items() if v is not None and names.suffix in (".png", ".html")}
-        )
-        records.append(explanation.record() | {"photo": str(path), "output": str(place)})
-        if not json_:
-            _print_explanation(path, explanation, place)
-    record = {"model": clf.name, "preprocessing": clf.describe_input(), "explanations": records}
-    _print_end(record if json_ else None, clf)
-    batch.finish()
+    names = Names(files, output, seewhy.Explanation.suffixes)
+    style = {name: value for name, value in (("cmap", cmap), ("alpha", alpha)) if value is not None}
+    style = {} if names.suffix in (".npz", ".json") else style
+    clf = options.load()
+    targets = targets_of(clf, target) if target else "top1"
+    with Report(clf, json_, len(files)) as report:
+        explanations = report.record["explanations"] = []
+        batch = Batch(clf, list(files), report)
+        for path, explanation in batch.explain(method, target=targets, seed=seed, budget=budget, **method_settings):
+            place = explanation.save(names.of(path, explanation.method, explanation.targets[0].name), **style)
+            explanations.append(explanation.record() | {"photo": str(path), "output": str(place)})
+            print_explanation(report, path, explanation, place)
 
 
 @app.command()
@@ -129,21 +145,21 @@ def layers(
 ) -> None:
     """Which layers can be explained, and which one is taken when none is named."""
     clf = options.load()
-    found = clf.layers(photo)
+    all_layers = clf.layers(photo)
     if json_:
-        print(json.dumps([dataclasses.asdict(layer) for layer in found], indent=1))
+        print(json.dumps([dataclasses.asdict(layer) for layer in all_layers], indent=1))
         return
     table = Table(
         Column("layer", no_wrap=True, overflow="fold"), "kind", "rows × columns", "channels", "", box=None, pad_edge=False
     )
-    for layer in found:
+    for layer in all_layers:
         grid = f"{layer.grid[0]} × {layer.grid[1]}"
         style = "bold" if layer.automatic else None
         table.add_row(
             Text(layer.name), layer.kind, grid, str(layer.channels), "← automatic" if layer.automatic else "", style=style
         )
-    out.print(table)
-    _print_end(None, clf)
+    with Report(clf, json_):
+        out.print(table)
 
 
 @app.command()
@@ -153,41 +169,44 @@ def activations(
     *,
     layer: Annotated[str | None, Option(help="A layer's name (seewhy layers lists them). Default: the automatic one.")] = None,
     channel: Annotated[int | None, Option(help="Of several photos: which of them excite this channel most, and least.")] = None,
-    count: Annotated[int, Option("--count", "-k", help="With --channel: how many photos of each.")] = 5,
+    target: Annotated[
+        str | None, Option("--target", "-t", help="Of several photos: which have the highest and lowest scores of this class.")
+    ] = None,
+    k: Annotated[int, Option("--count", "-k", help="With --channel or --target: how many photos of each.")] = 5,
     at: Annotated[str | None, Option(help="photo (its own size) or ROWS,COLUMNS: larger inputs give larger grids.")] = None,
     options: ModelOptions,
     json_: AsJson = False,
     output: Output = None,
 ) -> None:
     """What does a layer see? Its channels as one picture; with --channel, the photos of a folder that excite it most."""
-    clf = options.load()
     files = expand(photos)
-    if channel is not None:
-        found = seewhy.extremes(clf, files, layer=layer, channel=channel, k=count)
-        place = found.save(output or f"channel-{channel}.png")
-        record = {"model": clf.name, "preprocessing": clf.describe_input(), "output": str(place)} | found.record()
-        if not json_:
-            out.print(Text(f"{found} → {place}"))
-        _print_end(record if json_ else None, clf)
-        finish_skipped(found.skipped, len(files))
+    if channel is not None or target is not None:
+        place = Path(output or (f"channel-{channel}.png" if target is None else f"class-{safe_name(target)}.png"))
+        check_output(place, Extremes.suffixes)
+        clf = options.load()
+        with Report(clf, json_, len(files)) as report:
+            of_class = None if target is None else targets_of(clf, [target])[0]
+            extremes = seewhy.extremes(clf, list(files), layer=layer, channel=channel, k=k, target=of_class)
+            report.record |= {"output": str(extremes.save(place))} | extremes.record()
+            for name, reason in extremes.skipped:
+                report.skip(name, reason)
+            report.line(f"{extremes} → {place}")
         return
-    size = None if at is None else at if at == "photo" else _value("at", at)
-    batch = Batch(clf, files)
-    names = Names(files, output, "activations")
-    records = []
-    for path, photo in batch.each(lambda photo: seewhy.activations(clf, photo, layer, size=size)):
-        place = photo.save(names.of(path))
-        strongest = photo.strongest()
-        (channels, rows, columns) = photo.values.shape
-        records.append(
-            {"photo": str(path), "layer": photo.layer, "channels": channels, "grid": [rows, columns], "strongest": strongest}
-            | {"largest": float(photo.values.max()), "output": str(place)}
-        )
-        if not json_:
-            out.print(Text(f"{path}: {photo.layer}, {channels} channels of {rows}×{columns}; strongest {strongest} → {place}"))
-    record = {"model": clf.name, "preprocessing": clf.describe_input(), "activations": records}
-    _print_end(record if json_ else None, clf)
-    batch.finish()
+    names = Names(files, output, Activations.suffixes)
+    size = None if at is None else at if at == "photo" else value_of(at)
+    clf = options.load()
+    with Report(clf, json_, len(files)) as report:
+        rows = report.record["activations"] = []
+        batch = Batch(clf, list(files), report)
+        for path, seen in batch.each(lambda path: seewhy.activations(clf, path, layer, size=size)):
+            picture = seen.save(names.of(path, "activations", seen.layer))
+            strongest = seen.strongest()
+            (channels, height, width) = seen.values.shape
+            rows.append(
+                {"photo": str(path), "layer": seen.layer, "channels": channels, "grid": [height, width], "strongest": strongest}
+                | {"largest": float(seen.values.max()), "output": str(picture)}
+            )
+            report.line(f"{path}: {seen.layer}, {channels} channels of {height}×{width}; strongest {strongest} → {picture}")
 
 
 @app.command()
@@ -210,32 +229,29 @@ def dream(
     output: Output = None,
 ) -> None:
     """What does the network dream of? A picture that excites each class, or each channel of a layer, as much as possible."""
+    place = check_output(Path(output or "dream.png"), Dream.suffixes)
     clf = options.load()
-    wanted = [int(one) if one.isdigit() else one for one in channels]
-    place = Path(output or "dream.png")
-    made = seewhy.deep_dream(
-        clf,
-        layer,
-        channels=wanted,
-        style=style,
-        iterations=iterations,
-        levels=levels,
-        scale=scale,
-        step=step,
-        start=start,
-        seed=seed,
-        preview=place if place.suffix.lower() == ".png" else None,
-    )
-    made.save(place)
-    record = {"model": clf.name, "preprocessing": clf.describe_input(), "output": str(place)} | made.record()
-    if not json_:
-        seen = [f", seen as {prediction}" for prediction in made.predictions] or [""] * len(made.names)
-        for name, objective, said in zip(made.names, made.objectives, seen, strict=True):
-            out.print(Text(f"{name}: {objective[0]:.3g} → {objective[-1]:.3g}{said}"))
-        for note in made.notes:
-            out.print(Text(f"  note: {note}"))
-        out.print(Text(f"→ {place}"))
-    _print_end(record if json_ else None, clf)
+    numbers = [int(text) if text.isdecimal() else text for text in channels]
+    with Report(clf, json_) as report:
+        pictures = seewhy.deep_dream(
+            clf,
+            layer,
+            channels=targets_of(clf, channels) if layer is None else numbers,
+            style=style,
+            iterations=iterations,
+            levels=levels,
+            scale=scale,
+            step=step,
+            start=start,
+            seed=seed,
+            preview=place if place.suffix.lower() == ".png" else None,
+        )
+        report.record |= {"output": str(pictures.save(place))} | pictures.record()
+        seen_as = [f", seen as {prediction}" for prediction in pictures.predictions] or [""] * len(pictures.names)
+        for name, objective, prediction in zip(pictures.names, pictures.objectives, seen_as, strict=True):
+            report.line(f"{name}: {objective[0]:.3g} → {objective[-1]:.3g}{prediction}")
+        report.notes(pictures.notes)
+        report.line(f"→ {place}")
 
 
 @app.command()
@@ -255,83 +271,63 @@ def embed(
     json_: AsJson = False,
     output: Output = None,
 ) -> None:
-    """How do the photos lie in the network's feature space? A map of a folder; -o page.html makes it a page to click through."""
-    clf = options.load()
+    """How are photos arranged in the network's feature space? A map of a folder; -o page.html is a page to click through."""
     files = expand(photos)
-    given = labels if labels in (None, "folder") else read_lines(labels)
-    made = seewhy.embed(clf, files, layer, labels=given, method=method, perplexity=perplexity, seed=seed)
-    place = Path(output or "embedding.png")
-    if place.suffix.lower() == ".html":
-        made.save(place, clf=clf, method=explain_with)
-    else:
-        made.save(place)
-    record = {"model": clf.name, "preprocessing": clf.describe_input(), "output": str(place)} | made.record()
-    if not json_:
-        out.print(Text(f"{made} → {place}"))
-        for note in made.notes:
-            out.print(Text(f"  note: {note}"))
-    _print_end(record if json_ else None, clf)
-    finish_skipped(made.skipped, len(files))
+    place = check_output(Path(output or "embedding.png"), Embedding.suffixes)
+    lines = labels if labels in (None, "folder") else read_labels(labels)
+    clf = options.load()
+    with Report(clf, json_, len(files)) as report:
+        groups = _labels(clf, lines) if isinstance(lines, list) else lines
+        embedding = seewhy.embed(clf, list(files), layer, labels=groups, method=method, perplexity=perplexity, seed=seed)
+        if place.suffix.lower() == ".html":
+            embedding.save(place, clf=clf, method=explain_with)
+        else:
+            embedding.save(place)
+        report.record |= {"output": str(place)} | embedding.record()
+        for name, reason in embedding.skipped:
+            report.skip(name, reason)
+        report.line(f"{embedding} → {place}")
+        report.notes(embedding.notes)
+
+
+def _labels(clf: seewhy.Classifier, lines: Sequence[str]) -> list[str | None]:
+    """One label per photo, None for an empty line. Digits are an index where every label is a class; else they are a group."""
+    texts = sorted({line.strip() for line in lines} - {""})
+    classes = dict(zip(texts, targets_of(clf, texts), strict=True))
+    indices = [int(label[1:]) for text, label in classes.items() if label != text]
+    if max(indices, default=0) >= len(clf.classes) or not all(text.isdecimal() or _is_class(clf, text) for text in texts):
+        classes = {text: text for text in texts}
+    return [classes.get(line.strip()) for line in lines]
+
+
+def _is_class(clf: seewhy.Classifier, name: str) -> bool:
+    return name in (clf.given_classes or clf.classes)
 
 
 @app.command()
+@spread
 def methods(json_: AsJson = False) -> None:
     """What every method computes, what it costs, and its settings."""
-    known = [_describe(method) for method in seewhy.METHODS.values()]
     if json_:
-        print(json.dumps(known, indent=1))
+        print(json.dumps([_describe(method) for method in seewhy.METHODS.values()], indent=1))
         return
-    for method in known:
-        out.print(Text(f"{method['name']}  {method['title']}", style="bold"))
-        out.print(Text(f"  {method['summary']}"))
-        out.print(Text(f"  Cost: {method['cost']}. Source: {method['source']}."))
-        settings = ", ".join(f"{name}={default!r}" for name, default in method["settings"].items())
-        out.print(Text(f"  Settings: {settings}\n"))
+    for name, method in seewhy.METHODS.items():
+        out.print(Text(f"{name}  {method.title}", style="bold"))
+        out.print(Text(f"  {method.summary}"))
+        out.print(Text(f"  Cost: {method.cost}. Source: {method.source}."))
+        out.print(Text(f"  Settings: {' '.join(with_default(name, field) for field in dataclasses.fields(method))}\n"))
 
 
 @app.command()
+@spread
 def demo(
-    output: Annotated[str, Option("-o", "--output", help="Where the page is written.")] = "seewhy-demo.html",
+    output: Annotated[str, Option("-o", "--output", "--out", help="Where the page is written.")] = "seewhy-demo.html",
     seed: Annotated[int | None, Option(help="Which scenes are drawn.")] = None,
 ) -> None:
     """A page that tells the story: networks that answer alike, and one of them only looks into a corner."""
-    from seewhy.demo.story import SEED, page
-
+    place = check_output(Path(output), (".html",))
     err.print("Drawing scenes and asking three networks: about half a minute ...")
-    path = write_whole(Path(output), page(SEED if seed is None else seed).encode())
-    out.print(Text(f"The story of three networks: {path.resolve()}"))
-
-
-def _print_explanation(path: Path, explanation: seewhy.Explanation, place: Path) -> None:
-    predictions = "; ".join(str(p) for p in explanation.predictions[:3])
-    (rows, columns) = explanation.maps.shape[-2:]
-    where = f" at {explanation.layer}, {rows}×{columns}" if explanation.layer else ""
-    out.print(Text(f"{path}: {predictions}"))
-    out.print(Text(f"  {explanation.method}{where} of {'; '.join(str(t) for t in explanation.targets)} → {place}"))
-    for note in explanation.notes:
-        out.print(Text(f"  note: {note}"))
-
-
-def _print_end(record: dict[str, Any] | None, clf: seewhy.Classifier) -> None:
-    if record is not None:
-        print(json.dumps(record, indent=1, ensure_ascii=False))
-    else:
-        out.print(Text(f"Model {clf.name}; preprocessing: {clf.describe_input()}"))
-
-
-def _value(name: str, text: str | bool) -> Any:
-    """``45,30`` -> (45, 30); ``0.5`` -> 0.5; anything else, and a layer's name, stays text."""
-    if isinstance(text, bool) or name == "layer":
-        return text
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) > 1:
-        return tuple(_value(name, part) for part in parts)
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    out.print(Text(f"The story of three networks: {seewhy.demo.write_story(place, seed).resolve()}"))
 
 
 def _describe(method: Any) -> dict[str, Any]:

@@ -3,120 +3,116 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import glob
 import io
 import json
 import os
+import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.text import Text
-
 import seewhy
-from seewhy.cli.options import err
+from seewhy.cli.report import Report
 from seewhy.errors import LayerError, MethodError, OptionError, PhotoError, SeewhyError, TargetError, listed
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
-from seewhy.records import write_whole
+from seewhy.records import Ending, write_whole
 
 _TOGETHER = 16  # photos explained in one go
 _FOR_ALL = (OptionError, TargetError, LayerError, MethodError)  # mistakes that every photo of a batch would repeat
+_LONGEST_NAME = 40  # characters of a class's name in a file's name
+TABLES = (".csv", ".json")
 
 
-def expand(patterns: Sequence[str]) -> list[Path]:
-    """The files that paths, globs and folders stand for, folders with all that is below them, each file once."""
-    found: list[Path] = []
+def expand(patterns: Sequence[str]) -> dict[Path, Path]:
+    """The files that paths, globs and folders stand for, folders with all that is below them, each file once.
+
+    With each file goes the folder that it lies in below the folder that was named, "." for a file named by itself.
+    """
+    files: dict[Path, Path] = {}
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            inside = [photo for photo in photos_below(path) if not _is_ours(photo)]
-            if not inside:
-                raise PhotoError(f"There is no photo in the folder '{pattern}' ({listed(PHOTO_SUFFIXES, 20)}).")
-            found.extend(inside)
-        elif not path.exists() and any(mark in pattern for mark in "*?["):
-            globbed = (Path(match) for match in glob.glob(pattern, recursive=True))
-            matches = sorted(match for match in globbed if not match.is_dir() and not _is_ours(match))
-            if not matches:
-                raise PhotoError(f"No file matches '{pattern}'.")
-            found.extend(matches)
+            (root, matches) = (path, photos_below(path))
+            reason = f"There is no photo in the folder '{pattern}' ({listed(PHOTO_SUFFIXES, 20)})."
+        elif not path.exists() and glob.has_magic(pattern):
+            root = _root(path)
+            matches = sorted(match for match in map(Path, glob.glob(pattern, recursive=True)) if not match.is_dir())
+            reason = f"No file matches '{pattern}'."
         else:
-            found.append(path)
-    return list(dict.fromkeys(found))
+            files.setdefault(path, Path())
+            continue
+        matches = _without_results(matches)
+        if not matches:
+            raise PhotoError(reason)
+        for match in matches:
+            files.setdefault(match, match.parent.relative_to(root))
+    return files
 
 
-def _is_ours(path: Path) -> bool:
-    """True for a picture that an earlier run wrote beside the photos: it is no photo."""
-    return path.stem.rpartition("-")[2] in seewhy.METHODS and path.suffix == ".png"
+def _root(pattern: Path) -> Path:
+    """The part of a pattern before its first * or ?."""
+    parts = pattern.parts
+    return Path(*parts[: next(place for place, part in enumerate(parts) if glob.has_magic(part))])
 
 
-@dataclasses.dataclass
+def _without_results(paths: Sequence[Path]) -> list[Path]:
+    """The photos without the pictures that an earlier run made of them: where ``a.jpg`` is, ``a-lime-cow.png`` is no photo."""
+    methods = "|".join([*seewhy.METHODS, "activations"])
+    stems = {path.stem for path in paths}
+    photos = []
+    for path in paths:
+        result = re.fullmatch(rf"(.+?)-(?:{methods})(?:-.*)?", path.stem)
+        if not (result and path.suffix.lower() in seewhy.Explanation.suffixes and result[1] in stems):
+            photos.append(path)
+    return photos
+
+
 class Batch:
     """Photos one after the other: a bad one is skipped and named at the end, all others are done."""
 
-    clf: seewhy.Classifier
-    files: list[Path]
-    bad: list[tuple[Path, SeewhyError]] = dataclasses.field(default_factory=list)
+    def __init__(self, clf: seewhy.Classifier, files: Sequence[Path], report: Report) -> None:
+        (self.clf, self.files, self.report) = (clf, files, report)
 
-    def read(self) -> Iterator[tuple[Path, Any]]:
-        """Every photo that can be read."""
+    def each(self, work: Callable[[Path], Any]) -> Iterator[tuple[Path, Any]]:
+        """What ``work`` gives for every photo that can be read."""
         for path in self.files:
             try:
-                photo = self.clf.read(path)
-            except PhotoError as error:
-                self._skip(path, error)
-            else:
-                yield path, photo
-
-    def each(self, work: Callable[[Any], Any]) -> Iterator[tuple[Path, Any]]:
-        """What ``work`` makes of every photo that can be read."""
-        for path in self.files:
-            try:
-                made = work(path)
+                result = work(path)
             except _FOR_ALL:
                 raise
             except SeewhyError as error:
                 self._skip(path, error)
             else:
-                yield path, made
+                yield path, result
 
-    def explain(self, **wanted: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
+    def explain(self, method: str, **settings: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
         """Every photo that can be explained: several at once, or one by one where each takes many passes."""
-        method = wanted.get("method", "")
         if method in seewhy.METHODS and seewhy.METHODS[method].sweeps:
-            yield from self._explain_one_by_one(wanted)
+            yield from self._explain_one_by_one(method=method, **settings)
             return
         waiting: list[tuple[Path, Any]] = []
-        for item in self.read():
-            waiting.append(item)
+        for photo in self.each(self.clf.read):
+            waiting.append(photo)
             if len(waiting) == _TOGETHER:
-                yield from self._explain_some(waiting, wanted)
+                yield from self._explain_some(waiting, method=method, **settings)
                 waiting = []
-        yield from self._explain_some(waiting, wanted)
+        yield from self._explain_some(waiting, method=method, **settings)
 
-    def _explain_one_by_one(self, wanted: dict[str, Any]) -> Iterator[tuple[Path, seewhy.Explanation]]:
+    def _explain_one_by_one(self, **settings: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
         """Ctrl-C ends with what the photo at work has so far."""
-        for done, (path, photo) in enumerate(self.read(), start=1):
-            try:
-                explanation = seewhy.explain(self.clf, photo, **wanted)
-            except _FOR_ALL:
-                raise
-            except SeewhyError as error:
-                self._skip(path, error)
-                continue
+        explained = self.each(lambda path: seewhy.explain(self.clf, path, **settings))
+        for whole, (path, explanation) in enumerate(explained):
             yield path, explanation
-            if explanation.details.get("stopped") == "interrupted":
-                err.print(
-                    Text(f"Interrupted: the map of {path} is what was reached; {done - 1} of {len(self.files)} photos are whole.")
-                )
-                raise typer.Exit(130)
+            if explanation.details.get("stopped") == Ending.INTERRUPTED:
+                raise KeyboardInterrupt(f": the map of {path} is what was reached; {whole} of {len(self.files)} photos are whole")
 
-    def _explain_some(self, some: list[tuple[Path, Any]], wanted: dict[str, Any]) -> Iterator[tuple[Path, seewhy.Explanation]]:
+    def _explain_some(self, some: list[tuple[Path, Any]], **settings: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
         if not some:
             return
         try:
-            explanations = seewhy.explain(self.clf, [photo for _, photo in some], **wanted)
+            explanations = seewhy.explain(self.clf, [photo for _, photo in some], **settings)
         except _FOR_ALL:
             raise
         except SeewhyError as error:
@@ -124,77 +120,99 @@ class Batch:
                 self._skip(some[0][0], error)
                 return
             for item in some:  # one of them is at fault: find out which
-                yield from self._explain_some([item], wanted)
+                yield from self._explain_some([item], **settings)
             return
         yield from zip((path for path, _ in some), explanations, strict=True)
 
     def _skip(self, path: Path, error: SeewhyError) -> None:
         if len(self.files) == 1:
             raise error
-        self.bad.append((path, error))
-
-    def finish(self) -> None:
-        """Name what was skipped; the exit code says so, too."""
-        finish_skipped([(path, error.line) for path, error in self.bad], len(self.files))
+        self.report.skip(path, error)
 
 
-def finish_skipped(skipped: Sequence[tuple[Any, str]], count: int) -> None:
-    """Name the files that were skipped; the exit code says so, too."""
-    for path, reason in skipped:
-        err.print(Text(f"Skipped {path}: {reason}"))
-    if skipped:
-        err.print(Text(f"{len(skipped)} of {count} photos were skipped, all others are done."))
-        raise typer.Exit(2)
+class Names:
+    """Where each result goes: the file that was asked for, a folder, or beside the photo's name in the current folder.
+
+    Below a folder every photo keeps its sub folder. Without ``output`` the name says what was computed
+    (``photo-lime-golden_retriever.png``). Raises OptionError before the work where the results cannot be written so.
+    """
+
+    def __init__(self, files: dict[Path, Path], output: str | None, suffixes: Sequence[str]) -> None:
+        (self._files, self._output) = (files, output)
+        place = Path("." if output is None else output)
+        self._folder = place
+        self._single = None
+        self.suffix = ".png"
+        self._taken: set[Path] = set()
+        if output is not None and place.suffix and not place.is_dir() and not output.endswith(os.sep):
+            if len(files) > 1:
+                raise OptionError(f"-o {output}: for {len(files)} photos write a folder.")
+            check_output(place, suffixes)
+            self._single = place
+            self.suffix = place.suffix.lower()
+        else:
+            _check_writable(place, place / "a")
+
+    def of(self, photo: Path, *contents: str) -> Path:
+        """A name of its own for every photo; the second of the same name gets a number."""
+        if self._single is not None:
+            return self._single
+        parts = [photo.stem] if self._output is not None else [photo.stem, *map(safe_name, contents)]
+        folder = self._folder if self._output is None else self._folder / self._files[photo]
+        (path, number) = (folder / f"{'-'.join(parts)}{self.suffix}", 2)
+        while path in self._taken:
+            path = folder / f"{'-'.join(parts)}-{number}{self.suffix}"
+            number += 1
+        self._taken.add(path)
+        return path
 
 
-def read_lines(path: str) -> list[str]:
+def safe_name(text: str) -> str:
+    """A class's or a layer's name as a part of a file's name: letters, digits, ``_ . -``."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("_.-")[:_LONGEST_NAME] or "_"
+
+
+def check_output(path: Path, suffixes: Sequence[str]) -> Path:
+    """The path, if a result can be written there. Raises OptionError for an unknown suffix or a folder that takes no files."""
+    if path.suffix.lower() not in suffixes:
+        raise OptionError(f"-o {path}: '{path.suffix}' is not one of {', '.join(suffixes)}.")
+    if path.is_dir():
+        raise OptionError(f"-o {path}: that is a folder; write a file in it.")
+    _check_writable(path, path)
+    return path
+
+
+def _check_writable(output: Path, file: Path) -> None:
+    """The nearest folder of ``file`` that exists must take new files."""
+    folder = next((parent for parent in file.parents if parent.exists()), Path())
+    if not folder.is_dir():
+        raise OptionError(f"-o {output}: '{folder}' is a file, not a folder.")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OptionError(f"-o {output}: '{folder}' takes no files ({error.strerror}).") from None
+
+
+def read_labels(path: str) -> list[str]:
     """A text file's lines. Raises OptionError where it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        return Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"--labels {path}: write 'folder', or a text file with one class a line ({error}).") from error
 
 
-class Names:
-    """Where each result goes: the file that was asked for, a folder, or beside the photo's name in the current folder."""
-
-    def __init__(self, files: Sequence[Path], output: str | None, method: str) -> None:
-        place = Path("." if output is None else output)
-        self._single = None
-        self.suffix = ".png"
-        if output is not None and place.suffix and not place.is_dir() and not output.endswith(os.sep):
-            if len(files) > 1:
-                raise OptionError(f"-o {output}: for {len(files)} photos write a folder.")
-            self._single = place
-            self.suffix = place.suffix.lower()
-        self._folder = place
-        self._ending = f"-{method}" if output is None else ""
-        self._taken: set[str] = set()
-
-    def of(self, photo: Path) -> Path:
-        """A name of its own for every photo; the second of the same name gets a number."""
-        if self._single is not None:
-            return self._single
-        (stem, number) = (photo.stem + self._ending, 2)
-        while stem in self._taken:
-            stem = f"{photo.stem}{self._ending}-{number}"
-            number += 1
-        self._taken.add(stem)
-        return self._folder / f"{stem}{self.suffix}"
-
-
 def write_table(path: Path, record: dict[str, Any]) -> None:
+    """The predictions of all photos, as .csv or .json."""
     if path.suffix.lower() == ".json":
         write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
-    elif path.suffix.lower() == ".csv":
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(["photo", "rank", "index", "class", "score", "model", "preprocessing"])
-        for row in record["photos"]:
-            for rank, p in enumerate(row["predictions"], start=1):
-                table.writerow(
-                    [row["photo"], rank, p["index"], p["name"], f"{p['score']:.6f}", record["model"], record["preprocessing"]]
-                )
-        write_whole(path, text.getvalue().encode())
-    else:
-        raise OptionError(f"-o {path}: a table is written as .csv or .json.")
+        return
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["photo", "rank", "index", "class", "score", "model", "preprocessing"])
+    for row in record["photos"]:
+        for rank, p in enumerate(row["predictions"], start=1):
+            table.writerow(
+                [row["photo"], rank, p["index"], p["name"], f"{p['score']:.6f}", record["model"], record["preprocessing"]]
+            )
+    write_whole(path, text.getvalue().encode())

@@ -1,11 +1,13 @@
-"""The options that commands share: which network, how photos are prepared for it."""
+"""The options that commands share: which network, how photos are prepared for it; and how messages spell them."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -23,7 +25,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Photos = Annotated[list[str], typer.Argument(metavar="PHOTO", help="Files, globs or folders.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Output = Annotated[str | None, typer.Option("-o", "--output", help="A file for one photo, a folder for several.")]
+Output = Annotated[str | None, typer.Option("-o", "--output", "--out", help="A file for one photo, a folder for several.")]
 Text_ = str | None
 
 
@@ -33,23 +35,21 @@ class ModelOptions:
 
     model: Annotated[Text_, Option(help="resnet50, path/model.py:build, demo:honest ... Default: the embedded demo.")] = None
     weights: Annotated[Text_, Option(help="Your own .safetensors or .pth for that architecture.")] = None
-    classes: Annotated[Text_, Option(help="Class names, a file with one a line.")] = None
+    classes: Annotated[Text_, Option(help="Class names: a file with one a line, or .json (a list, or index to name).")] = None
     size: Annotated[Text_, Option(help="The network's input: 224, or ROWS,COLUMNS.")] = None
     mean: Annotated[Text_, Option(help="Subtracted, in units of 0-1: 0.5, or one per channel: 0.485,0.456,0.406.")] = None
     std: Annotated[Text_, Option(help="Divided by, like --mean.")] = None
     resize: Annotated[Text_, Option(help="shorter, stretch, or the shorter side's pixels before the crop.")] = None
     crop: Annotated[bool | None, Option("--crop/--no-crop", help="Cut the centre out, or keep the whole photo.")] = None
-    head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit), none.")] = None
+    head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit: no, yes), none.")] = None
     device: Annotated[Text_, Option(help="cpu, cuda, cuda:1 ...")] = None
     precision: Annotated[str, Option(help="exact, or fast (bfloat16; the deviation is stated).")] = "exact"
     trust: Annotated[bool, Option("--trust", help="Unpickle weights that could run code. Only for files you trust.")] = False
 
     def load(self) -> seewhy.Classifier:
         """The classifier, its preparation changed where the options say so."""
-        if self.model is None:
-            if self.weights is not None:
-                raise ModelError("--weights needs --model: of which architecture are they?")
-            err.print(Text(f"No --model given: using the embedded demo network {DEFAULT_MODEL} (bear | cow | sheep)."))
+        if self.model is None and self.weights is not None:
+            raise ModelError("--weights needs --model: of which architecture are they?")
         clf = seewhy.load(
             self.model or DEFAULT_MODEL,
             weights=self.weights,
@@ -59,14 +59,21 @@ class ModelOptions:
             precision=self.precision,
             trust=self.trust,
         )
-        given: dict[str, Any] = {
+        if self.model is None:
+            err.print(
+                Text(
+                    f"No --model given: {DEFAULT_MODEL} is used. It knows drawings only, of {' | '.join(clf.classes)}; what it "
+                    "says of a real photo means nothing. Name your own network: --model resnet50, --model my.py:build."
+                )
+            )
+        preparation: dict[str, Any] = {
             "size": _size(self.size),
             "mean": _numbers("mean", self.mean),
             "std": _numbers("std", self.std),
             "resize": self._resize(),
             "crop": self.crop,
         }
-        changes = {name: value for name, value in given.items() if value is not None}
+        changes = {name: value for name, value in preparation.items() if value is not None}
         if changes:
             return clf.with_preprocess(**changes)
         if clf.preprocess is None:
@@ -97,6 +104,16 @@ def _size(text: str | None) -> int | tuple[int, int] | None:
     return sides[0] if len(sides) == 1 else (sides[0], sides[-1])
 
 
+def targets_of(clf: seewhy.Classifier, texts: Sequence[str]) -> list[str]:
+    """Classes as they are written on the command line, where digits that are no class's name are an index."""
+    names = clf.given_classes
+    return [f"#{text}" if text.isdecimal() and (names is None or text not in names) else text for text in texts]
+
+
+class InterruptedCommandError(Exception):
+    """Ctrl-C on its way through the parser, some versions of which turn it into an exit code of their own."""
+
+
 def spread(function: Callable[..., None]) -> Callable[..., None]:
     """The command with its parameters that are dataclasses taken apart: each of their fields becomes a flag."""
     hints = get_type_hints(function, include_extras=True)
@@ -113,11 +130,43 @@ def spread(function: Callable[..., None]) -> Callable[..., None]:
             flags.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name]))
 
     @functools.wraps(function)
-    def command(**given: Any) -> None:
+    def command(**arguments: Any) -> None:
         for name, kind in groups.items():
-            given[name] = kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
-        function(**given)
+            arguments[name] = kind(**{field.name: arguments.pop(field.name) for field in dataclasses.fields(kind)})
+        try:
+            function(**arguments)
+        except KeyboardInterrupt as interrupt:
+            raise InterruptedCommandError(*interrupt.args) from None
 
     command.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined]
     command.__annotations__ = {flag.name: flag.annotation for flag in flags}
     return command
+
+
+FLAGS: dict[str, str] = {}  # a setting's name in Python -> its flag
+
+
+def remember_flags(command: Any) -> None:
+    """Learn the flags of all commands of the program."""
+    for parameter in (parameter for one in command.commands.values() for parameter in one.params):
+        long = next((flag for flag in parameter.opts if flag.startswith("--")), None)
+        if long is not None and parameter.name != "output":  # output= of Python is another thing than --output
+            FLAGS.setdefault(parameter.name, f"-{parameter.name}" if len(parameter.name) == 1 else long)
+
+
+def as_flag(name: str, value: str) -> str:
+    """A setting in a message as the command line has it; else as Python has it. value : its repr, or ""."""
+    flag = FLAGS.get(name)
+    if flag is None:
+        return f"{name}={value}"
+    try:
+        plain = ast.literal_eval(value) if value else ""
+    except (ValueError, SyntaxError):
+        plain = value
+    if isinstance(plain, bool):
+        return flag if plain else f"--no-{flag[2:]}"
+    if plain is None:
+        return f"no {flag}"
+    if isinstance(plain, (tuple, list)):
+        plain = ",".join(str(part) for part in plain)
+    return f"{flag} {shlex.quote(str(plain))}" if value else flag

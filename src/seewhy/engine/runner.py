@@ -84,13 +84,16 @@ class Spending:
 
 
 class Progress:
-    """Tells how far the work is: a callback, or after a second a bar on stderr if that is a terminal."""
+    """Tells how far the work is: a callback; or on stderr, before work of more than two seconds, how long it will take, and in a
+    terminal a bar after a second. ``progress=False`` is silent."""
 
     def __init__(self, progress: bool | ProgressCallback | None, total: int, what: str, seconds: float | None = None) -> None:
         if progress not in (None, True, False) and not callable(progress):
             raise OptionError(f"progress={progress!r}: write None, False, or a function (done, total, partial).")
         self._callback: ProgressCallback | None = progress if callable(progress) else None
-        self._may_draw = progress is not False and self._callback is None and sys.stderr.isatty()
+        self._may_tell = progress is not False and self._callback is None
+        self._may_draw = self._may_tell and sys.stderr.isatty()
+        self._told = False  # how long it will take
         (self._total, self._what, self._done, self._start) = (total, what, 0, time.monotonic())
         self._bar: Any = None
         self._allowed = None if seconds is None else seconds * total  # what a budget leaves for all photos
@@ -108,10 +111,16 @@ class Progress:
         if self._passes_each is None:
             self._passes_each = each
             self._total *= each
-            if self._may_draw and seconds > _LONG:
-                most = "at most " if self._allowed else ""
-                words = f"{self._what}: {most}{self._total:,} forward passes, about {seconds * self._total / each:.0f} s"
-                print(words, file=sys.stderr)
+            most = "at most " if self._allowed else ""
+            self._tell(f"{most}{self._total:,} forward passes,", seconds * self._total / each)
+            self._told = True
+
+    def _tell(self, amount: str, seconds: float) -> None:
+        """One line, before work that is worth it."""
+        if self._may_tell and not self._told and seconds > _LONG:
+            self._told = True
+            limited = seconds if self._allowed is None else min(seconds, self._allowed)
+            print(f"{self._what}: {amount} about {limited:.0f} s", file=sys.stderr, flush=True)
 
     def finish_photo(self, used: int) -> None:
         """A photo was done in ``used`` passes: what it did not need is taken off."""
@@ -122,7 +131,10 @@ class Progress:
         self._done += count
         if self._callback is not None:
             self._callback(self._done, max(self._total, self._done), None if partial is None else partial())
-        if not self._may_draw or time.monotonic() - self._start < 1 or self._done >= self._total:
+        elapsed = time.monotonic() - self._start
+        if self._done < self._total and not self._may_draw:  # the first results show how long the rest takes
+            self._tell(f"{self._done:,} of {self._total:,} are done, all of them take", elapsed * self._total / self._done)
+        if not self._may_draw or elapsed < 1 or self._done >= self._total:
             return
         if self._bar is None:
             from rich.console import Console

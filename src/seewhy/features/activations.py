@@ -6,7 +6,7 @@ import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,8 @@ class Activations:
     photo: Photo
     model: str = ""
     notes: list[str] = field(default_factory=list)
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")  # that :meth:`save` can write
 
     def strongest(self) -> int:
         """The channel that holds the largest single value, the first one on ties."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -66,6 +66,8 @@ class Dream:
     notes: list[str] = field(default_factory=list)
     model: str = ""
     predictions: list[Prediction] = field(default_factory=list)
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")  # that :meth:`save` can write
 
     def montage(self, grid: tuple[int | None, int | None] | None = None) -> Array:
         """The pictures side by side, float32 ``(rows * H, columns * W, 3)`` in [0, 1]. grid : (rows, columns)."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,8 @@ class Embedding:
     model: str = ""
     weights: str = ""
     preprocessing: str = ""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz", ".json", ".html")  # that :meth:`save` can write
 
     def __len__(self) -> int:
         return len(self.points)

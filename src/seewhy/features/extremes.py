@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -68,6 +68,8 @@ class Extremes:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     model: str = ""
     preprocessing: str = ""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png", ".html", ".json")  # that :meth:`save` can write
 
     @property
     def title(self) -> str:

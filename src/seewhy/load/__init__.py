@@ -9,9 +9,10 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.classifier import Classifier
-from seewhy.errors import ModelError
+from seewhy.errors import ModelError, setting
 from seewhy.load import demo, from_file, from_torchvision
 from seewhy.load.parts import Parts
+from seewhy.load.weights import Weights
 from seewhy.preprocess import Preprocess
 
 SPECS = "'resnet50' (any classification network of torchvision), 'path/model.py:build', 'demo:honest'"
@@ -19,7 +20,7 @@ SPECS = "'resnet50' (any classification network of torchvision), 'path/model.py:
 
 def load(
     spec: str | os.PathLike[str],
-    weights: str | os.PathLike[str] | None = None,
+    weights: Weights | None = None,
     classes: Any = None,
     preprocess: Any = None,
     head: str | None = None,
@@ -31,11 +32,14 @@ def load(
 
     spec : "resnet50" or "torchvision:resnet50"; "path/model.py:build" (a function that returns an ``nn.Module`` or a
         ``seewhy.Classifier``); "demo:honest", "demo:shortcut" (bear | cow | sheep), "demo:bear" (bear | not bear).
-    weights : your own ``.safetensors`` or ``.pth`` for that architecture; None takes the published ones, from the cache or
-        the network. The number of classes is read off the file.
-    classes : class names, a list or a file with one a line; None takes the names that belong to the published weights.
+    weights : your own for that architecture: a ``.safetensors`` or ``.pth`` file, or a dictionary of tensors
+        (``model.state_dict()``); None takes the published ones, from the cache or the network. The number of classes is read off
+        them.
+    classes : class names, a list, a dictionary ``{0: name}`` or a file (one a line, or .json); None takes the names that belong
+        to the published weights.
     preprocess : None takes the library's own for that architecture.
-    head : None means "softmax", or "binary" for a single output.
+    head : None means "softmax", or "binary" for a single output: class 0 is its negative side, class 1 its positive one, and the
+        name of class 1 is enough.
     trust : unpickle what could run code. Without it only safetensors and tensors are read.
 
     Raises ModelError (unknown name, not to be fetched), WeightsError (unsafe, broken, does not fit), ClassesError.
@@ -55,15 +59,16 @@ def load(
     built = parts.classifier
     if built is not None and (classes, preprocess, head, device, precision) == (None, None, None, None, "exact"):
         return built
+    head = head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax")
     names = classes if classes is not None else parts.classes
     if names is not None:
-        names = ClassNames.read(names)
+        names = ClassNames.read(names, binary=head == "binary")
         parts.check_count(names)
     classifier = Classifier(
         parts.network,
         preprocess=preprocess if preprocess is not None else parts.preprocess,
         classes=names,
-        head=head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax"),
+        head=head,
         output=None if built is None else built.output,
         device=device,
         precision=built.precision if built is not None and precision == "exact" else precision,
@@ -74,7 +79,7 @@ def load(
 
 def _demo(name: str, weights: object) -> Parts:
     if weights is not None:
-        raise ModelError("The demo networks bring their own weights: leave weights= out.")
+        raise ModelError(f"The demo networks bring their own weights: leave {setting('weights')} out.")
     (network, classes) = demo.demo_network(name)
     prepare = Preprocess(size=demo.DEMO_SIZE, resize="stretch", mean=demo.DEMO_MEAN, std=demo.DEMO_STD)
     return Parts(network, f"demo:{name}", prepare, classes, len(classes))

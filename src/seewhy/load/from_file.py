@@ -18,10 +18,10 @@ from seewhy.engine.plan import unwrap
 from seewhy.errors import ModelError, WeightsError, did_you_mean, listed
 from seewhy.load import from_torchvision
 from seewhy.load.parts import Parts
-from seewhy.load.weights import fit, read_weights
+from seewhy.load.weights import Weights, fit, read_weights
 
 
-def build(spec: str, weights: str | os.PathLike[str] | None, trust: bool) -> Parts:
+def build(spec: str, weights: Weights | None, trust: bool) -> Parts:
     """Run the file and call the function; it returns an ``nn.Module`` or a ``seewhy.Classifier``."""
     (file, _, function) = spec.rpartition(":")
     if not file.endswith(".py"):

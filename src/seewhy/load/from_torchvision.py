@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,9 +17,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from seewhy.errors import MissingExtraError, ModelError, WeightsError, did_you_mean, listed
+from seewhy.errors import MissingExtraError, ModelError, WeightsError, did_you_mean, listed, setting
 from seewhy.load.parts import Parts
-from seewhy.load.weights import WEIGHTS_SUFFIXES, State, fetch, fit, read_weights
+from seewhy.load.weights import WEIGHTS_SUFFIXES, State, Weights, fetch, fit, read_weights
 from seewhy.preprocess import Preprocess
 
 # What torchvision's compiled part declares and classification does not use. Its published wheel is built for CUDA; beside a
@@ -66,24 +67,29 @@ def names() -> list[str]:
     return list(models().list_models(module=models()))
 
 
-def build(name: str, weights: str | os.PathLike[str] | None, trust: bool) -> Parts:
-    """A network by name: with the published weights, or with a person's own file."""
+def build(name: str, weights: Weights | None, trust: bool) -> Parts:
+    """A network by name: with the published weights, or with a person's own."""
     if name not in names():
         own = " (a file? write its function too: 'model.py:build')" if os.sep in name or "." in name else ""
         if name.endswith(WEIGHTS_SUFFIXES):
-            own = f" (weights alone do not say which network they are of: load('resnet50', weights='{name}'))"
+            own = f" (weights alone do not say which network they belong to: name it beside {setting('weights', name)})"
         raise ModelError(
             f"There is no classification network '{name}' in torchvision{own}.{did_you_mean(name, names())} Examples: "
             f"{listed(['squeezenet1_0', 'googlenet', 'resnet18', 'resnet50', 'mobilenet_v2', 'vgg16'])}."
         )
     published = models().get_model_weights(name).DEFAULT
-    path = fetch(published.url) if weights is None else Path(weights)
-    state = read_weights(path, trust)
+    source = fetch(published.url) if weights is None else weights
+    state = read_weights(source, trust)
     outputs = _outputs(name, state)
-    network = _network(name, outputs, state, is_published=path.name == published.url.rsplit("/", 1)[-1])
+    network = _network(name, outputs, state, is_published=_is_published(source, published.url))
     fit(network, _renamed(network, state), f"{name} with {outputs} classes")
     names_known = published.meta["categories"] if outputs == len(published.meta["categories"]) else None
     return Parts(network.eval(), name, _preprocess(published), names_known, outputs)
+
+
+def _is_published(weights: Weights, url: str) -> bool:
+    """True for the published file, also in another folder."""
+    return not isinstance(weights, Mapping) and Path(weights).name == url.rsplit("/", 1)[-1]
 
 
 def _renamed(network: nn.Module, state: State) -> State:

@@ -13,41 +13,66 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from seewhy.errors import ModelError, WeightsError, listed
+from seewhy.errors import ModelError, WeightsError, listed, setting
 
 State = dict[str, torch.Tensor]
+Weights = str | os.PathLike[str] | Mapping[str, Any]  # a file, or a state dict
 WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+_STARTS = (b"PK", b"\x80")  # how torch.save's archives and its older pickles begin
 _INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "ema", "params")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 
 
-def read_weights(path: str | os.PathLike[str], trust: bool = False) -> State:
-    """The tensors of a ``.safetensors`` or ``.pth`` file by name, as float32 on the CPU.
+def read_weights(weights: Weights, trust: bool = False) -> State:
+    """The tensors of a ``.safetensors`` or ``.pth`` file, or of a dictionary in memory, by name, as float32 on the CPU.
 
     Looks inside checkpoint dictionaries and takes off prefixes that every name has ("module.", "model.").
     Raises WeightsError: no file, broken or truncated, unsafe without ``trust``, no tensors inside.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"There is no weights file '{path}'.")
-    content = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_pickle(path, trust)
+    if isinstance(weights, Mapping):
+        (where, content) = ("The dictionary of weights", weights)
+    elif isinstance(weights, (str, os.PathLike)):
+        path = Path(weights)
+        (where, content) = (f"'{path.name}'", _content(path, trust))
+    else:
+        raise WeightsError(f"Weights cannot be a {type(weights).__name__}: give a file, or a dictionary of tensors.")
     state = _state_inside(content)
     if not state:
         kind = type(content).__name__
-        raise WeightsError(f"'{path.name}' holds no weights that can be read ({kind}): save model.state_dict().")
-    state = _without_prefixes(state)
+        cure = "give model.state_dict()" if isinstance(weights, Mapping) else "save model.state_dict()"
+        raise WeightsError(f"{where} holds no weights that can be read ({kind}): {cure}.")
+    state = {name: value.detach().cpu() for name, value in _without_prefixes(state).items()}
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def _content(path: Path, trust: bool) -> Any:
+    if path.is_dir():
+        raise WeightsError(f"'{path}' is a folder: give the weights file in it.")
+    if not path.is_file():
+        raise WeightsError(f"There is no weights file '{path}'.")
+    if path.suffix.lower() == ".safetensors":
+        return _read_safetensors(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise WeightsError(f"'{path.name}' cannot be opened: {error.strerror}.") from error
+    if not start.startswith(_STARTS):
+        is_page = start.lstrip().startswith(b"<")
+        reason = "is empty" if not start else "looks like a web page" if is_page else "is broken or something else"
+        raise WeightsError(f"'{path.name}' holds no PyTorch weights: it {reason}. Save model.state_dict(), or download it again.")
+    return _read_pickle(path, trust)
 
 
 def _read_safetensors(path: Path) -> Any:
     try:
         return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"'{path.name}' is not a whole safetensors file ({error}): it is broken or truncated.") from error
+    except Exception as error:  # on a broken file its reader raises whatever it stumbles over
+        reason = _first_line(error)
+        raise WeightsError(f"'{path.name}' is not a whole safetensors file ({reason}): it is broken or truncated.") from error
 
 
 def _read_pickle(path: Path, trust: bool) -> Any:
@@ -60,20 +85,26 @@ def _read_pickle(path: Path, trust: bool) -> Any:
             raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights: it is broken or something else.") from error
         raise WeightsError(
             f"'{path.name}' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors "
-            "file; if you trust its author, say trust=True (--trust)."
+            f"file; if you trust its author, say {setting('trust', True)}."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, ImportError) as error:
-        said = str(error).strip().splitlines()[0].split(". ")[0] if str(error).strip() else type(error).__name__
-        if "TorchScript" in said:
+    except Exception as error:  # see above: struct.error, IndexError, MemoryError ...
+        reason = _first_line(error)
+        if "TorchScript" in reason:
             raise WeightsError(
-                f"'{path.name}' is a TorchScript archive, not weights alone: save model.state_dict(), or say trust=True "
-                "(--trust)."
+                f"'{path.name}' is a TorchScript archive, not weights alone: save model.state_dict(), or say "
+                f"{setting('trust', True)}."
             ) from error
         if trust and isinstance(error, (AttributeError, ImportError)):
             raise WeightsError(
-                f"'{path.name}' was saved with code that cannot be imported here ({said}): save model.state_dict() instead."
+                f"'{path.name}' was saved with code that cannot be imported here ({reason}): save model.state_dict() instead."
             ) from error
-        raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights ({said}): it is broken or truncated.") from error
+        raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights ({reason}): it is broken or truncated.") from error
+
+
+def _first_line(error: Exception) -> str:
+    """The first sentence of another library's error, at most a line."""
+    text = str(error).strip()
+    return text.splitlines()[0].split(". ")[0].removesuffix(".") if text else type(error).__name__
 
 
 def _state_inside(content: Any) -> State:
@@ -140,6 +171,6 @@ def fetch(url: str) -> Path:
             error.close()  # it holds the connection
         raise ModelError(
             f"The weights '{name}' are not in the cache '{folder}' and cannot be fetched from {url} ({reason}). Put the file "
-            "into that folder, or give your own with weights=."
+            f"into that folder, or give your own with {setting('weights')}."
         ) from error
     return path

@@ -1,0 +1,78 @@
+"""What a command has done: told line by line, or as one JSON object at the end; after Ctrl-C, too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import typer
+from rich.text import Text
+
+import seewhy
+from seewhy.cli.options import as_flag, err, out
+from seewhy.errors import Message, SeewhyError
+
+
+class Report:
+    """A context: on leaving it, the JSON object is printed (or the closing line), and the files that were skipped are named.
+
+    ``record`` is the JSON object. Skipped files end the command with exit code 2; all others are done.
+    """
+
+    def __init__(self, clf: seewhy.Classifier, as_json: bool, files: int = 1) -> None:
+        self.as_json = as_json
+        self.record: dict[str, Any] = {"model": clf.name, "preprocessing": clf.describe_input()}
+        self._skipped: list[dict[str, str]] = []
+        self._files = files
+
+    def line(self, text: str) -> None:
+        """A line for people."""
+        if not self.as_json:
+            out.print(Text(text))
+
+    def notes(self, notes: Sequence[str]) -> None:
+        """A result's diagnoses, for people."""
+        for note in notes:
+            self.line(f"  note: {Message(note).spelled(as_flag)}")
+
+    def skip(self, path: Any, reason: SeewhyError | str) -> None:
+        """A file that could not be used."""
+        text = first_line(reason.message) if isinstance(reason, SeewhyError) else reason
+        self._skipped.append({"photo": str(path), "reason": text})
+
+    def __enter__(self) -> Report:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None and not isinstance(error, KeyboardInterrupt):
+            return
+        self.record["skipped"] = self._skipped
+        if error is not None:
+            self.record["interrupted"] = True
+        if self.as_json:
+            print(json.dumps(self.record, indent=1, ensure_ascii=False))
+        elif error is None:
+            self.line(f"Model {self.record['model']}; preprocessing: {self.record['preprocessing']}")
+        for file in self._skipped:
+            err.print(Text(f"Skipped {file['photo']}: {file['reason']}"))
+        if self._skipped and error is None:
+            err.print(Text(f"{len(self._skipped)} of {self._files} photos were skipped, all others are done."))
+            raise typer.Exit(2)
+
+
+def first_line(message: Message) -> str:
+    """The useful line of an error, as the command line spells it."""
+    return next(iter(message.spelled(as_flag).splitlines()), "")
+
+
+def print_explanation(report: Report, path: Path, explanation: seewhy.Explanation, place: Path) -> None:
+    """What is it, what was explained, where does the result lie."""
+    (rows, columns) = explanation.maps.shape[-2:]
+    where = f" at {explanation.layer}, {rows}×{columns}" if explanation.layer else ""
+    targets = "; ".join(str(target) for target in explanation.targets)
+    report.line(f"{path}: {'; '.join(str(prediction) for prediction in explanation.predictions[:3])}")
+    report.line(f"  {explanation.method}{where} of {targets} → {place}")
+    report.notes(explanation.notes)

@@ -1,0 +1,38 @@
+"""Ctrl-C while the libraries are imported, in the first seconds of a command: one line and exit code 130, no traceback."""
+
+from __future__ import annotations
+
+import os  # these three alone: until they are imported, Ctrl-C is Python's own
+import signal
+import sys
+
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended: 128 + SIGINT
+
+
+def is_command() -> bool:
+    """True in a process that was started as ``seewhy`` or ``python -m seewhy``; False where a program imports seewhy."""
+    if sys.argv[:1] == ["-m"]:  # so it stands there until the module is found
+        return ("-m", "seewhy") in zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
+    return bool(sys.argv) and os.path.splitext(os.path.basename(sys.argv[0]))[0] == "seewhy"
+
+
+class CtrlCEndsTheCommand:
+    """A context in which Ctrl-C ends the command at once; a program that imports seewhy as a library notices nothing.
+
+    It is a handler, not ``except KeyboardInterrupt``: extension modules that are being imported swallow that, or turn it into
+    errors of their own.
+    """
+
+    def __enter__(self) -> None:
+        self._is_ours = is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._is_ours:
+            signal.signal(signal.SIGINT, _end)
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end(*_: object) -> None:
+    os.write(2, b"Interrupted.\n")
+    os._exit(INTERRUPTED)  # nothing has been written yet, so nothing is left half done
