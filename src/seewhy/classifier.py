@@ -32,7 +32,7 @@ from seewhy.geometry import Array, Geometry
 from seewhy.head import Head, describe
 from seewhy.photo import Picture, open_picture
 from seewhy.preprocess import Preprocess, prepares
-from seewhy.records import Layer, Photo, Prediction
+from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
 
 PRECISIONS = ("exact", "fast")
@@ -375,7 +375,7 @@ class Classifier:
             return runner.batch_size(asked, 3 * each, self.device, most_on_cpu=most)
         return runner.batch_size(asked, each, self.device)
 
-    def layers(self, photo: Any = None) -> list[Layer]:
+    def layers(self, photo: Any = None) -> list[FeatureLayer]:
         """The layers that can be explained, in the network's order, the automatic choice marked.
 
         photo : for networks without preprocessing, whose grids depend on the photo.

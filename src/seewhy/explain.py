@@ -7,23 +7,19 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
 from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine import runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import MethodError, ModelError, OptionError, TargetError, did_you_mean, listed
-from seewhy.geometry import Array
+from seewhy.errors import MethodError, ModelError, OptionError, did_you_mean, listed
+from seewhy.explanation import Explanation, versions
 from seewhy.methods import METHODS, Heat, Method, Subject
-from seewhy.methods.base import empty_notes
-from seewhy.records import Cost, Explanation, Photo
-from seewhy.targets import PRESENT, Wish, choose, wishes
+from seewhy.records import Cost, Photo
+from seewhy.targets import PRESENT, Wish, wishes
 
 
 def explain(
@@ -144,7 +140,8 @@ class _Work:
             predictions=[] if heat.scores is None else clf.predictions(heat.scores[n], 5),
             model=clf.name,
             weights=clf.weights_hash(),
-            versions=_versions(),
+            versions=versions(),
+            by_class=self.method.by_class,
         )
 
 
@@ -192,45 +189,3 @@ def _check(kind: type[Method], settings: dict[str, Any]) -> None:
             raise OptionError(f"{field.name}={settings[field.name]!r}: write one of {listed(repr(c) for c in choices)}.")
         if isinstance(field.default, bool) and field.name in settings and not isinstance(settings[field.name], bool):
             raise OptionError(f"{field.name}={settings[field.name]!r}: write True or False.")
-
-
-def explanation_of(clf: Classifier, photo: Any, heat: npt.ArrayLike, target: Any = "top1") -> Explanation:
-    """A map of one's own as an explanation of ``photo``; see ``Explanation.from_map``."""
-    read = clf.read(photo)
-    maps: Array = np.array(heat.detach().cpu().numpy() if isinstance(heat, torch.Tensor) else heat, dtype=np.float32)
-    maps = maps[None] if maps.ndim == 2 else maps
-    if maps.ndim != 3 or 0 in maps.shape or not np.isfinite(maps).all():
-        raise OptionError(f"The map has shape {maps.shape}: give finite numbers, (h, w), or (K, h, w) for K targets.")
-    with random_state(0):
-        output = clf.run(clf.inputs([read])).output
-        scores = clf.head.scores(clf.checked(output)).cpu().numpy()[0]
-    wanted = wishes(target, 1)[0]
-    if any(callable(wish) for wish in wanted):
-        raise TargetError("A map of your own speaks for a class: give its name or index as the target.")
-    chosen = [choice.target for choice in choose(wanted, scores, clf.class_names())]
-    if len(chosen) != len(maps):
-        raise TargetError(f"{len(maps)} maps but {len(chosen)} targets: give one target per map.")
-    notes = [note for one, name in zip(maps, chosen, strict=True) for note in empty_notes(one, name, None)]
-    return Explanation(
-        maps=maps,
-        signed=bool((maps < 0).any()),
-        targets=chosen,
-        method="from_map",
-        photo=read,
-        units="value",
-        cost=Cost(1.0, 0.0, 0.0),
-        notes=[*read.notes, *notes],
-        predictions=clf.predictions(scores, 5),
-        model=clf.name,
-        weights=clf.weights_hash(),
-        versions=_versions(),
-    )
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    try:
-        own = version("seewhy")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        own = "unknown"
-    return {"seewhy": own, "torch": str(torch.__version__)}

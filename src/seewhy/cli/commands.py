@@ -15,7 +15,7 @@ from typer import Option
 import seewhy
 from seewhy.cli.files import Batch, Names, expand, finish_skipped, read_lines, write_table
 from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, err, out, spread
-from seewhy.records import write_whole
+from seewhy.files import write_whole
 
 app = typer.Typer(
     help="Shows why an image classifier decided what it did.",

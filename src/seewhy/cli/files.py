@@ -18,8 +18,8 @@ from rich.text import Text
 import seewhy
 from seewhy.cli.options import err
 from seewhy.errors import LayerError, MethodError, OptionError, PhotoError, SeewhyError, TargetError, listed
+from seewhy.files import write_whole
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
-from seewhy.records import write_whole
 
 _TOGETHER = 16  # photos explained in one go
 _FOR_ALL = (OptionError, TargetError, LayerError, MethodError)  # mistakes that every photo of a batch would repeat

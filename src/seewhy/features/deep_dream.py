@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
-import json
 import math
 import os
 import time
@@ -22,13 +20,14 @@ from seewhy import show
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import ModelError, OptionError, RecordError, whole_number
+from seewhy.errors import ModelError, OptionError, whole_number
 from seewhy.features import pyramid, robust
 from seewhy.features.objective import Objective
+from seewhy.files import npz_bytes, png_bytes, save_as, write_whole
 from seewhy.geometry import Array
-from seewhy.records import Prediction, png_bytes, write_whole
+from seewhy.records import Prediction
 from seewhy.show.colour import to_bytes
-from seewhy.show.figures import rows_of
+from seewhy.show.figures import picture_writers, render, rows_of
 from seewhy.show.layout import compose
 
 if TYPE_CHECKING:  # drawn only when asked for
@@ -78,19 +77,12 @@ class Dream:
 
     def image(self) -> Image.Image:
         """The figure of :meth:`plot` as a PIL image."""
-        return show.sheet(self._panels(), footer=self._footer())
+        return render(self.plot())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a picture (.png, the sheet of :meth:`image`) or the numbers (.npz). All or nothing."""
-        path = Path(path)
-        if path.suffix.lower() not in (".png", ".npz"):
-            raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of .png, .npz.")
-        if path.suffix.lower() == ".png":
-            return write_whole(path, png_bytes(self.image()))
-        buffer = io.BytesIO()
-        record = np.array(json.dumps(self.record(), ensure_ascii=False))
-        np.savez_compressed(buffer, images=self.images, objectives=self.objectives, record=record)
-        return write_whole(path, buffer.getvalue())
+        """Write a picture (.png, .jpg, .pdf, .svg: the figure of :meth:`plot`) or the numbers (.npz). All or nothing."""
+        arrays = {"images": self.images, "objectives": self.objectives}
+        return save_as(path, {**picture_writers(self.plot), ".npz": lambda: npz_bytes(self.record(), arrays)})
 
     def record(self) -> dict[str, Any]:
         """Everything but the arrays, as plain JSON values."""
@@ -110,6 +102,9 @@ class Dream:
         (height, width) = self.images.shape[1:3]
         parts = (self.model, f"deep dream, {self.style}", self.layer or "class scores", f"{height}×{width}", f"seed {self.seed}")
         return "  ·  ".join((*filter(None, parts), *self.notes))
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self.image())
 
     def __repr__(self) -> str:
         (height, width) = self.images.shape[1:3]

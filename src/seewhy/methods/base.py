@@ -21,6 +21,7 @@ from seewhy.engine.probe import Run, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, TargetError
+from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, SampleGrid
 from seewhy.head import describe
 from seewhy.records import Target
@@ -215,17 +216,6 @@ class FeatureMethod(Method):
             cure = [f"method='{self.name}', relu=False shows what speaks against the class"] if empty and self.relu else []
             notes.append([*empty, *cure, *caveat])
         return notes
-
-
-def empty_notes(heat: Array, target: Target, layer: str | None) -> list[str]:
-    """The diagnosis of a map that shows nothing, or nothing that differs; an empty list for any other."""
-    where = f"at '{layer}' " if layer else ""
-    rank = f", rank {target.rank}" if target.rank is not None else ""
-    if not heat.any():
-        return [f"The map is empty: {where}nothing speaks for '{target.name}' (score {target.score:.2f}{rank})"]
-    if heat.size > 1 and float(np.ptp(heat)) <= 1e-6 * float(np.abs(heat).max()):
-        return [f"The map is flat: {where}every place counts the same for '{target.name}' (score {target.score:.2f}{rank})"]
-    return []
 
 
 def _linear_head(planned: PlannedNetwork, step: Step) -> DenseHead | None:

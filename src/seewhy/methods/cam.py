@@ -12,7 +12,8 @@ from seewhy.engine.dense_head import forms
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import MethodError
-from seewhy.methods.base import Heat, Method, Subject, dense_weights, empty_notes
+from seewhy.explanation import empty_notes
+from seewhy.methods.base import Heat, Method, Subject, dense_weights
 
 TOLERANCE = 1e-4  # of the identity mean(M) + b = z, over 1 + |z|
 

@@ -12,8 +12,9 @@ from torch import nn
 from seewhy.engine.incremental import Places, Size
 from seewhy.engine.sweep import Copies, Which
 from seewhy.errors import OptionError
+from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, resize_map
-from seewhy.methods.base import Heat, empty_notes
+from seewhy.methods.base import Heat
 from seewhy.methods.perturbation import PerturbationMethod, Study
 
 
