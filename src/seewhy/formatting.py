@@ -1,4 +1,4 @@
-"""Numbers and notes as a person reads them: the one place that decides how many digits are shown."""
+"""Numbers, sizes and notes as a person reads them: the one place that decides how many digits are shown."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ def format_share(share: float) -> str:
     if 0 < percent < 0.01:
         return "less than 0.01 %"
     return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.1g} %"
+
+
+def format_size(size: tuple[int, int]) -> str:
+    """(rows, columns) as "224×224"; where they differ it says which is which: "96×128 (rows × columns)"."""
+    (rows, columns) = size
+    return f"{rows}×{columns}" + (" (rows × columns)" if rows != columns else "")
 
 
 def as_sentences(notes: Iterable[str]) -> str:

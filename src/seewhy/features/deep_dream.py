@@ -132,8 +132,9 @@ def deep_dream(
     layer : a layer's name or module; None: class scores (logits). Only the network up to it is run. Channels of a layer directly
         behind a ReLU may be dead: take the layer before.
     channels : an index or a list of them; for class scores names, too.
-    style : "pyramid": the classical algorithm, detail on three sizes; the picture is often faint, and the network itself may
-        not recognise it. "robust": a picture that keeps its value while it is moved, turned and resized; worth looking at.
+    style : "pyramid": the classical algorithm, detail on three sizes; the picture is often faint, and on more sizes the network
+        itself may no longer recognise it (``levels=2`` gives a bear where 3 give a sheep; ``.predictions`` tell).
+        "robust": a picture that keeps its value while it is moved, turned and resized; worth looking at.
     iterations : None: 10 on every level of a pyramid, and for "robust" as many steps as its recipe has.
     levels, scale, step : of a pyramid: how many sizes, each ``scale`` times the one before (more and larger: finer detail, longer
         work); how far an iteration moves, in raw pixel values (0-255; the tensor's own units without preprocessing).
