@@ -18,7 +18,8 @@ from PIL import Image
 
 import seewhy
 from bench.timing import DATA, Figure, console, in_turns, options, ratios, save, seconds_of, show_figures
-from seewhy.features.embed import embed, place
+from seewhy.features.embed import embed
+from seewhy.features.placing import place
 
 PHOTOS = 82
 BATCHES = (1, 16)

@@ -39,7 +39,7 @@ def main(keep: bool = False) -> None:
     made["000_shared_scale"] = seewhy.show.sheet([story.side_by_side(scene, explained, [net1.name, net2.name])])
 
     # The animals outside the trained classes get an explanation each.
-    rows = [seewhy.show.panels(seewhy.explain(net2, scene.photo)) for scene in taken[7:]]
+    rows = [seewhy.explain(net2, scene.photo).panels() for scene in taken[7:]]
     made["000_never_seen"] = seewhy.show.sheet(rows)
 
     # The older recipe of the document: summed gradients, no ReLU, rescaled, then enlarged.

@@ -1,4 +1,4 @@
-"""Imports go one way: from the doors down to the errors."""
+"""Imports go one way: from the doors down to the errors, and never in a circle."""
 
 from __future__ import annotations
 
@@ -10,53 +10,72 @@ import seewhy
 ROOT = Path(seewhy.__file__).parent
 # Left is lower: a room may import from rooms to its left, and from its own. Rooms that share a place do not import each other.
 ORDER = [
-    ["errors"],
-    ["geometry"],
+    ["errors", "formatting"],
+    ["geometry", "files"],
     ["records"],
-    ["show", "photo", "engine", "classes", "head"],
+    ["classes", "head", "photo"],
+    ["show", "engine"],
     ["preprocess", "targets"],
     ["classifier"],
-    ["load", "methods"],
+    ["explanation", "load"],
+    ["methods"],
     ["explain"],
     ["evaluate", "features"],
     ["demo"],
     ["live", "cli"],
 ]
 PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms}
-# The one exception, inside functions: an explanation draws itself, and wraps a map of the person's own.
-ALLOWED = {("records", "show"), ("records", "explain")}
+FILES = {
+    ".".join(("seewhy", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in ROOT.rglob("*.py")
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of seewhy that a file imports, at its top, inside functions, or for types only."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {f"{node.module}.{a.name}" if f"{node.module}.{a.name}" in FILES else node.module for a in node.names}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+    return {module for module in modules if module.split(".")[0] == "seewhy"}
 
 
 def test_no_arrow_points_up() -> None:
     wrong = []
-    for path in sorted(ROOT.rglob("*.py")):
-        room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    for module, path in FILES.items():
+        room = module.split(".")[1] if "." in module else "__init__"
         if room in ("__init__", "__main__"):
             continue
-        tree = ast.parse(path.read_text())
-        top = {id(node) for node in tree.body}
-        for node in ast.walk(tree):
-            modules = (
-                [f"seewhy.{a.name}" if node.module == "seewhy" else node.module or "" for a in node.names]
-                if isinstance(node, ast.ImportFrom)
-                else [a.name for a in node.names]
-                if isinstance(node, ast.Import)
-                else []
-            )
-            for target in (m.split(".")[1] for m in modules if m.startswith("seewhy.")):
-                inside_a_function = id(node) not in top
-                if target == room or ((room, target) in ALLOWED and inside_a_function):
-                    continue
-                if target not in PLACE or room not in PLACE or PLACE[target] >= PLACE[room]:
-                    wrong.append(f"{path.relative_to(ROOT)} imports seewhy.{target}")
+        for target in (imported.split(".")[1] for imported in imports(path) if "." in imported):
+            if target != room and (target not in PLACE or room not in PLACE or PLACE[target] >= PLACE[room]):
+                wrong.append(f"{path.relative_to(ROOT)} imports seewhy.{target}")
     assert not wrong
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    arrows = {module: {target for target in imports(path) if target in FILES} for module, path in FILES.items()}
+    while leaves := [module for module, targets in arrows.items() if not targets & arrows.keys()]:
+        for module in leaves:
+            del arrows[module]
+    assert not arrows, f"in a circle, or above one: {sorted(arrows)}"
 
 
 def test_doors_use_only_the_surface_and_methods_do_not_draw() -> None:
     for path in (ROOT / "methods").glob("*.py"):
         assert "seewhy.show" not in path.read_text(), f"{path.name} draws"
+    for path in (ROOT / "show").glob("*.py"):
+        assert "seewhy.records" not in path.read_text(), f"{path.name} knows a record"
     only_one = [p.name for p in ROOT.rglob("*.py") if "import torchvision" in p.read_text()]
     assert only_one == ["from_torchvision.py"]
+
+
+def test_no_class_name_twice() -> None:
+    names = [
+        node.name for path in FILES.values() for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+    ]
+    assert sorted({name for name in names if names.count(name) > 1} - {"Step"}) == []
 
 
 def test_the_surface_is_what_it_says() -> None:

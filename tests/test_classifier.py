@@ -499,7 +499,7 @@ def test_what_is_no_classifier(small: SmallNet) -> None:
 
 def test_in_words(small: SmallNet) -> None:
     clf = Classifier(small, Preprocess(size=(12, 16), resize="stretch"), NAMES)
-    assert repr(clf) == "<Classifier SmallNet: 4 classes, stretched to 16×12, RGB, values 0-1>"
+    assert repr(clf) == "<Classifier SmallNet: 4 classes, stretched to 12×16 (rows × columns), RGB, values 0-1>"
     assert repr(Classifier(small)) == "<Classifier SmallNet: ? classes, none: the tensor is used as it is>"
     assert clf.input_size == (12, 16)
 

@@ -59,7 +59,7 @@ def test_explain_alone_works_and_says_what_it_uses(run, photos: Path) -> None:
     assert code == 0
     assert err == "No --model given: using the embedded demo network demo:honest (bear | cow | sheep).\n"
     assert "→ a-grad_cam.png" in out
-    assert "Model demo:honest; preprocessing: stretched to 128×96, RGB, values 0-1, mean 0.52/0.51/0.45, std 0.2/0.2/0.24" in out
+    assert "Model demo:honest; preprocessing: stretched to 96×128 (rows × columns), RGB, values 0-1, mean 0.52" in out
     with Image.open("a-grad_cam.png") as picture:
         assert picture.width > 600
         assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 1000
@@ -88,7 +88,7 @@ def test_globs_and_several_targets(run, photos: Path) -> None:
     )
     record = json.loads(out)
     assert code == 0
-    assert record["preprocessing"].startswith("stretched to 128×96")
+    assert record["preprocessing"].startswith("stretched to 96×128 (rows × columns)")
     assert [[t["name"] for t in e["targets"]] for e in record["explanations"]] == [["cow", "bear"]] * 2
     assert all(Path(e["output"]).is_file() for e in record["explanations"])
 
@@ -130,7 +130,7 @@ def test_a_persons_own_model_file(run, photos: Path) -> None:
     )
     assert code == 0
     assert "of two (0." in out
-    assert "shorter side 30, centre crop 40×30, grey, values 0-1" in out
+    assert "resized to cover 30×40 (rows × columns), centre crop, grey, values 0-1" in out
     code, _, err = run("classify", photos / "a.png", "--model", "my_model.py:biuld", "--size", "30")
     assert (code, err) == (2, "Error: 'my_model.py' has no function 'biuld'. Did you mean 'build'? It has: build.\n")
 

@@ -213,10 +213,10 @@ def test_what_rounding_leaves_outside_is_cut_off() -> None:
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        (RGB.transpose(2, 0, 1), "3×5×7: it was read as channel×height×width"),
-        ((RGB / 255).astype(np.float32), "5×7×3: it was read as height×width×channel"),
-        (torch.from_numpy(RGB), "5×7×3: it was read as height×width×channel"),
-        (torch.from_numpy(RGB) / 255, "5×7×3: it was read as height×width×channel"),
+        (RGB.transpose(2, 0, 1), "3×5×7: it was read as channels × rows × columns"),
+        ((RGB / 255).astype(np.float32), "5×7×3: it was read as rows × columns × channels"),
+        (torch.from_numpy(RGB), "5×7×3: it was read as rows × columns × channels"),
+        (torch.from_numpy(RGB) / 255, "5×7×3: it was read as rows × columns × channels"),
     ],
 )
 def test_the_other_order_of_axes_is_read_and_noted(form: Any, words: str) -> None:

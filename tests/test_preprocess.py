@@ -151,7 +151,8 @@ def test_a_thin_photo_without_a_crop_is_refused() -> None:
     with pytest.raises(PhotoError) as error:
         Preprocess(size=224, crop=False).apply(Picture(np.zeros((1, 20000, 3), np.uint8)))
     assert str(error.value) == (
-        "The photo is 20000×1: without a crop its input would be 4480000×224. Use crop=True or resize='stretch'."
+        "The photo has 1×20000 (rows × columns) pixels: without a crop its input would have 224×4480000 (rows × "
+        "columns). Use crop=True or resize='stretch'."
     )
     assert MOST_PIXELS < 4480000 * 224
 
@@ -232,7 +233,10 @@ def test_normalise_hands_gradients_on() -> None:
     ("settings", "words"),
     [
         ({}, "shorter side 224, centre crop 224×224, RGB, values 0-1"),
-        ({"size": (96, 128), "resize": "stretch"}, "stretched to 128×96, RGB, values 0-1"),
+        ({"size": (64, 160)}, "resized to cover 64×160 (rows × columns), centre crop, RGB, values 0-1"),
+        ({"size": (64, 160), "crop": False}, "resized to cover 64×160 (rows × columns), no crop, RGB, values 0-1"),
+        ({"size": (64, 160), "resize": 200}, "shorter side 200, centre crop 64×160 (rows × columns), RGB, values 0-1"),
+        ({"size": (96, 128), "resize": "stretch"}, "stretched to 96×128 (rows × columns), RGB, values 0-1"),
         ({"size": 227, "crop": False, "channels": 1}, "shorter side 227, no crop, grey, values 0-1"),
         (
             {"resize": 256, "mean": MEAN, "std": STD, "interpolation": "bicubic"},
@@ -272,7 +276,8 @@ def test_a_resize_that_is_smaller_than_the_crop() -> None:
     with pytest.raises(OptionError) as error:
         Preprocess(size=224, resize=200).apply(open_picture(noise(300, 400)))
     assert str(error.value) == (
-        "resize=200 makes the photo 266×200, smaller than the input 224×224: write resize='shorter' or a larger number."
+        "resize=200 makes the photo 200×266 (rows × columns), smaller than the input, 224×224: write resize='shorter' "
+        "or a larger number."
     )
 
 
@@ -318,7 +323,7 @@ def test_a_transform_that_stretches(tv: Any) -> None:
     assert geometry.columns == (200 / 128, 0.0)
     theirs = np.asarray(Image.fromarray(noise(300, 200)).resize((128, 96), Image.Resampling.BILINEAR))
     np.testing.assert_allclose(pixels, theirs.transpose(2, 0, 1), atol=1e-3)
-    assert preprocess.describe() == "the transform Compose, input 128×96"
+    assert preprocess.describe() == "the transform Compose, input 96×128 (rows × columns)"
 
 
 def test_a_photo_in_other_forms_goes_through_a_transform(tv: Any) -> None:
@@ -434,9 +439,12 @@ def inverts_half(image: Image.Image) -> np.ndarray:
         (5, "preprocess=5: write seewhy.Preprocess(size=..., mean=..., std=...), a transform, or None."),
         (
             raises_type_error,
-            "The transform raises_type_error failed on a picture of 320×256: TypeError: pic should be a Tensor",
+            "The transform raises_type_error failed on a picture of 256×320 (rows × columns): TypeError: pic should be a Tensor",
         ),
-        (divides_by_zero, "The transform divides_by_zero failed on a picture of 320×256: ZeroDivisionError: division by zero"),
+        (
+            divides_by_zero,
+            "The transform divides_by_zero failed on a picture of 256×320 (rows × columns): ZeroDivisionError: division by zero",
+        ),
         (
             forgets_to_tensor,
             "The transform forgets_to_tensor gave Image of shape (256, 320, 3); expected a tensor (3, H, W): end it with "

@@ -17,11 +17,12 @@ with CtrlCEndsTheCommand():  # importing torch takes the first seconds of every 
     from seewhy.classifier import Classifier
     from seewhy.errors import SeewhyError
     from seewhy.explain import explain
+    from seewhy.explanation import Explanation
     from seewhy.features import activations, deep_dream, embed, extremes
     from seewhy.load import load
     from seewhy.methods import METHODS
     from seewhy.preprocess import Preprocess
-    from seewhy.records import Explanation, Prediction, Target
+    from seewhy.records import Prediction, Target
 
 __version__ = "0.1.0"
 

@@ -18,7 +18,7 @@ from seewhy.geometry import Array, Geometry
 from seewhy.head import Head
 from seewhy.photo import Picture, open_picture
 from seewhy.preprocess import Preprocess, prepares
-from seewhy.records import Layer, Photo, Prediction
+from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
 
 PRECISIONS = ("exact", "fast")
@@ -118,7 +118,7 @@ class Classifier:
         planned = self.executor.planned()
         return planned.trace.name(planned.feature_step)
 
-    def layers(self, photo: Any = None) -> list[Layer]:
+    def layers(self, photo: Any = None) -> list[FeatureLayer]:
         """The layers that can be explained, in the network's order, the automatic choice marked.
 
         photo : for networks without preprocessing, whose grids depend on the photo.

@@ -30,7 +30,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-
 # A marked setting: start of text, name, separator, the value as Python writes it, end. Control characters, so that no sentence,
 # file name or class name looks like one.
 _MARKED = re.compile("\x01([^\x01-\x03]*)\x02([^\x01-\x03]*)\x03")

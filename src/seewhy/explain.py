@@ -7,23 +7,19 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, overload
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
 from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine import runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import MethodError, ModelError, OptionError, TargetError, alternatives, did_you_mean, listed, whole_number
-from seewhy.geometry import Array
+from seewhy.errors import MethodError, ModelError, OptionError, alternatives, did_you_mean, listed, whole_number
+from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
-from seewhy.methods.base import empty_notes
-from seewhy.records import Cost, Explanation, Note, Photo
-from seewhy.targets import PRESENT, RequestedTarget, requested_targets, resolve
+from seewhy.records import Cost, Note, Photo
+from seewhy.targets import PRESENT, RequestedTarget, requested_targets
 
 
 @overload
@@ -38,7 +34,7 @@ def explain(
     progress: bool | runner.ProgressCallback | None = ...,
     budget: int | float | str | None = ...,
     **settings: Any,
-) -> list[Explanation]: ...
+) -> Explanations: ...
 
 
 @overload
@@ -112,7 +108,7 @@ def explain(
                     bar.finish_photo(round(batch[-1].cost.forward))
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
-    return explanations if is_many(photo) else explanations[0]
+    return Explanations(explanations) if is_many(photo) else explanations[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +174,8 @@ class _ExplainBatch:
             predictions=[] if attribution.scores is None else clf.predictions(attribution.scores[n], 5),
             model=clf.name,
             weights=clf.executor.weights_hash(),
-            versions=_versions(),
+            versions=versions(),
+            by_class=self.method.by_class,
         )
 
 
@@ -246,43 +243,3 @@ def _check(kind: type[Method], settings: dict[str, Any]) -> None:
             raise OptionError(f"{field.name}={settings[field.name]!r}: write one of {listed(repr(c) for c in choices)}.")
         if isinstance(field.default, bool) and field.name in settings and not isinstance(settings[field.name], bool):
             raise OptionError(f"{field.name}={settings[field.name]!r}: write True or False.")
-
-
-def explanation_of(clf: Classifier, photo: Any, map: npt.ArrayLike, target: Any = "top1") -> Explanation:
-    """A map of one's own as an explanation of ``photo``; see ``Explanation.from_map``."""
-    read = clf.read(photo)
-    maps: Array = np.array(map.detach().cpu().numpy() if isinstance(map, torch.Tensor) else map, dtype=np.float32)
-    maps = maps[None] if maps.ndim == 2 else maps
-    if maps.ndim != 3 or 0 in maps.shape or not np.isfinite(maps).all():
-        raise OptionError(f"The map has shape {maps.shape}: give finite numbers, (h, w), or (K, h, w) for K targets.")
-    requested = requested_targets(target, 1)[0]
-    if any(callable(item) for item in requested):
-        raise TargetError("A map of your own speaks for a class: give its name or index as the target.")
-    with random_state(0):
-        scores = clf.scores(read)[0]
-    targets = [item.target for item in resolve(requested, scores, clf.class_names())]
-    if len(targets) != len(maps):
-        raise TargetError(f"{len(maps)} maps but {len(targets)} targets: give one target per map.")
-    return Explanation(
-        maps=maps,
-        signed=bool((maps < 0).any()),
-        targets=targets,
-        method="from_map",
-        photo=read,
-        units="value",
-        cost=Cost(1.0, 0.0, 0.0),
-        notes=[*[Note(note) for note in read.notes], *empty_notes(maps, targets, None)],
-        predictions=clf.predictions(scores, 5),
-        model=clf.name,
-        weights=clf.executor.weights_hash(),
-        versions=_versions(),
-    )
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    try:
-        own = version("seewhy")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        own = "unknown"
-    return {"seewhy": own, "torch": str(torch.__version__)}

@@ -118,17 +118,18 @@ def sample_weights(count: int, positions: npt.NDArray[np.float64], shrink: float
     return weights.astype(np.float32)
 
 
-def _sample(maps: Array, row_weights: Array, column_weights: Array) -> Array:
-    large = row_weights @ maps @ column_weights.T  # (..., H, W)
-    # Bicubic overshoots: a map without negative values must not get any by being enlarged.
-    floor = np.where(maps.min(axis=(-2, -1), keepdims=True) >= 0, 0.0, -np.inf).astype(np.float32)
-    clipped: Array = np.maximum(large, floor, dtype=np.float32)
-    return clipped
+def _enlarged(maps: Array, row_weights: Array, column_weights: Array) -> Array:
+    """``(..., H, W)``. Bicubic overshoots between samples: every value is kept within the map's own smallest and largest one."""
+    large: Array = np.clip(
+        row_weights @ maps @ column_weights.T, maps.min(axis=(-2, -1), keepdims=True), maps.max(axis=(-2, -1), keepdims=True)
+    )
+    return large
 
 
 def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic", sample_grid: SampleGrid | None = None) -> Array:
     """Maps ``(..., h, w)`` enlarged (or reduced, antialiased) to ``(..., H, W)``; half-pixel centres.
 
+    No value leaves the range of the map's own values.
     sample_grid : where the samples lie in the new map; None where they cover it evenly.
     """
     maps = np.asarray(maps, dtype=np.float32)
@@ -136,15 +137,7 @@ def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic", sampl
     for axis, (count, new) in enumerate(zip(maps.shape[-2:], size, strict=True)):
         (positions, shrink) = _samples(axis, np.arange(new, dtype=np.float64) + 0.5, count, new, sample_grid)
         weights.append(sample_weights(count, positions, shrink, upsample))
-    return _within(_sample(maps, *weights), maps, sample_grid)
-
-
-def _within(large: Array, maps: Array, sample_grid: SampleGrid | None) -> Array:
-    """Between measured values no others are invented: on a sample_grid bicubic may not overshoot."""
-    if sample_grid is None:
-        return large
-    limited: Array = np.clip(large, maps.min(axis=(-2, -1), keepdims=True), maps.max(axis=(-2, -1), keepdims=True))
-    return limited
+    return _enlarged(maps, *weights)
 
 
 def _samples(
@@ -161,6 +154,7 @@ def map_on_photo(
 ) -> Array:
     """Maps ``(..., h, w)`` over the network's input, laid on the photo ``(..., H, W)``.
 
+    No value leaves the range of the map's own values.
     sample_grid : where the samples lie on the input; None where they cover it evenly.
     NaN where a photo pixel's centre lies outside what the network saw.
     """
@@ -172,6 +166,6 @@ def map_on_photo(
         (read, shrink) = _samples(axis, positions, count, length, sample_grid)
         weights.append(sample_weights(count, read, shrink / scales[axis], upsample))
         outside.append((positions < 0) | (positions > length))
-    large = _within(_sample(maps, *weights), maps, sample_grid)
+    large = _enlarged(maps, *weights)
     large[..., outside[0][:, None] | outside[1][None, :]] = np.nan
     return large

@@ -22,11 +22,11 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".we
 
 def photos_below(folder: Path) -> list[Path]:
     """The photos in a folder and in those below it, sorted; hidden files and folders are somebody's cache."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for place, inner, names in os.walk(folder):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+        paths += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in paths if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ def _from_pil(image: Image.Image, what: str) -> Picture:
 
 
 def _from_array(values: npt.NDArray[Any], channels_first: bool) -> Picture:
-    """Arrays: uint8 is height × width × channel, float is channel × height × width, unless only the other way fits."""
+    """Arrays: uint8 is rows × columns × channels, float is channels × rows × columns, unless only the other way fits."""
     shape = tuple(values.shape)
     kind = "tensor" if channels_first else "array"
     if values.ndim == 4 and shape[0] == 1:
@@ -163,7 +163,7 @@ def _from_array(values: npt.NDArray[Any], channels_first: bool) -> Picture:
         else:
             is_first = first
             if is_first != expected_first:
-                order = "channel×height×width" if is_first else "height×width×channel"
+                order = "channels × rows × columns" if is_first else "rows × columns × channels"
                 notes = (f"the picture is {'×'.join(map(str, shape))}: it was read as {order}",)
         if is_first:
             values = values.transpose(1, 2, 0)

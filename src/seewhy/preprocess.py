@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from seewhy.errors import OptionError, PhotoError, listed
+from seewhy.formatting import format_size
 from seewhy.geometry import Array, Geometry
 from seewhy.photo import Picture
 
@@ -114,7 +115,7 @@ class Preprocess:
             pixels = self._resize(values, size, (left, top, left + size[1] * across, top + size[0] * down))
         else:
             raise PhotoError(
-                f"The photo is {picture.size[1]}×{picture.size[0]}: without a crop its input would be {size[1]}×{size[0]}. "
+                f"The photo has {format_size(picture.size)} pixels: without a crop its input would have {format_size(size)}. "
                 "Use crop=True or resize='stretch'."
             )
         pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
@@ -140,7 +141,7 @@ class Preprocess:
             return resized, (0, 0), resized
         if resized[0] < size[0] or resized[1] < size[1]:
             raise OptionError(
-                f"resize={self.resize} makes the photo {resized[1]}×{resized[0]}, smaller than the input {size[1]}×{size[0]}: "
+                f"resize={self.resize} makes the photo {format_size(resized)}, smaller than the input, {format_size(size)}: "
                 "write resize='shorter' or a larger number."
             )
         corner = (round((resized[0] - size[0]) / 2), round((resized[1] - size[1]) / 2))
@@ -168,14 +169,15 @@ class Preprocess:
         return unit
 
     def describe(self) -> str:
-        """In words, for every output."""
-        (height, width) = self.input_size
-        size = f"{width}×{height}"
+        """For every output. Sizes are rows × columns."""
+        size = format_size(self.input_size)
         if self.resize == "stretch":
             fit = f"stretched to {size}"
-        else:
-            shorter = self.resize if isinstance(self.resize, int) else min(height, width)
+        elif isinstance(self.resize, int) or self.input_size[0] == self.input_size[1]:
+            shorter = self.resize if isinstance(self.resize, int) else self.input_size[0]
             fit = f"shorter side {shorter}" + (f", centre crop {size}" if self.crop else ", no crop")
+        else:  # which side decides depends on the photo
+            fit = f"resized to cover {size}" + (", centre crop" if self.crop else ", no crop")
         colours = {1: "grey", 3: "RGB"}.get(self.channels, f"{self.channels} channels")
         parts = [fit + (f" ({self.interpolation})" if self.interpolation != "bilinear" else ""), colours, "values 0-1"]
         if self.mean is not None:
@@ -260,8 +262,8 @@ class TransformPreprocess:
                 out = self.transform(image)
         except Exception as error:  # whatever a person's transform raises
             raise OptionError(
-                f"The transform {self._name()} failed on a picture of {image.width}×{image.height}: {type(error).__name__}: "
-                f"{error}"
+                f"The transform {self._name()} failed on a picture of {format_size((image.height, image.width))}: "
+                f"{type(error).__name__}: {error}"
             ) from error
         if hasattr(out, "keys"):
             out = out["pixel_values"]
@@ -280,8 +282,8 @@ class TransformPreprocess:
         return pixels * gain + mean
 
     def describe(self) -> str:
-        """In words, for every output."""
-        return f"the transform {self._name()}, input {self.input_size[1]}×{self.input_size[0]}"
+        """For every output. The size is rows × columns."""
+        return f"the transform {self._name()}, input {format_size(self.input_size)}"
 
     def _name(self) -> str:
         return str(getattr(self.transform, "__name__", type(self.transform).__name__))

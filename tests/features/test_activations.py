@@ -166,7 +166,9 @@ def test_what_can_go_wrong(small: SmallNet, small_photos: torch.Tensor) -> None:
     for channels, words in (([8], "has 8 channels, 0 to 7"), ([-1], "0 to 7"), ([1.5], "write a whole number"), (9, "has 8")):
         with pytest.raises(seewhy.SeewhyError, match=words):
             made.montage(channels)
-    with pytest.raises(seewhy.SeewhyError, match=r"'x.gif' cannot be written: '.gif' is not one of .png, .npz"):
+    with pytest.raises(
+        seewhy.SeewhyError, match=r"'x.gif' cannot be written: '.gif' is not one of .png, .jpg, .jpeg, .pdf, .svg, .npz"
+    ):
         made.save("x.gif")
     with torch.no_grad():
         small.features[4].weight[3] = float("nan")

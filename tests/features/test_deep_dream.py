@@ -543,3 +543,10 @@ def test_values_that_are_not_finite_are_reported(small: SmallNet) -> None:
         small.features[4].bias[2] = math.nan
     with pytest.raises(seewhy.SeewhyError, match=r"layer 'features\.4' gives values that are not finite"):
         deep_dream(classifier(small), "features.4", channels=2)
+
+
+def test_the_example_becomes_what_it_says() -> None:
+    """As in the README and in docs/inside.md: the finished pictures are a bear and a sheep, to the network itself."""
+    dream = deep_dream(seewhy.load("demo:honest"), channels=["bear", "sheep"], levels=2, progress=False)
+    assert [prediction.name for prediction in dream.predictions] == ["bear", "sheep"]
+    assert min(prediction.score for prediction in dream.predictions) > 0.85

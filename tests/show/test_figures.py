@@ -5,117 +5,11 @@ import numpy as np
 import pytest
 
 from seewhy.errors import OptionError
-from seewhy.geometry import Geometry
-from seewhy.show import Panel, figure, image, plot_maps, sheet
-from seewhy.show.layout import wrapped
-
-BLOB = [[0, 0, 0], [0, 4, 0], [0, 0, 2]]
+from seewhy.show import Panel, plot_maps, sheet
 
 
 def texts(drawn):
     return [text.get_text() for text in drawn.texts]
-
-
-def test_the_parts_of_a_figure(explained):
-    drawn = figure(explained([BLOB, BLOB]), upsample="nearest")
-    (photo, first, second, bar) = drawn.axes
-    assert photo.get_title() == "coyote (0.61); bear (0.30); sheep (0.09)"
-    assert [first.get_title(), second.get_title()] == ["coyote (0.61)", "bear (0.30)"]
-    assert bar.get_ylabel() == "logit"
-    assert bar.get_ylim() == (0, 4)
-    assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "2", "4"]
-    assert "toy  ·  grad_cam  ·  features.12 3×3  ·  centre crop 60×60" in texts(drawn)
-    assert "The network's choice number 2." in texts(drawn)
-
-
-def test_each_map_with_its_own_bar(explained):
-    drawn = figure(explained([BLOB, 2 * np.array(BLOB)]), shared=False, upsample="nearest")
-    assert len(drawn.axes) == 5
-    assert [ax.get_ylim() for ax in drawn.axes if ax.get_ylabel()] == [(0, 4), (0, 8)]
-
-
-def test_the_bar_of_an_empty_map_is_one_neutral_colour_with_a_zero(explained):
-    (_, _, bar) = figure(explained([np.zeros((3, 3))])).axes
-    assert [label.get_text() for label in bar.get_yticklabels()] == ["0"]
-
-
-@pytest.mark.parametrize(("targets", "across"), [(1, 2), (3, 4), (4, 3), (5, 3)])
-def test_panels_wrap_after_four(explained, targets, across):
-    drawn = figure(explained([BLOB] * targets))
-    pictures = [ax for ax in drawn.axes if ax.images]
-    assert len(pictures) == targets + 1
-    top = max(ax.get_position().y0 for ax in pictures)
-    assert sum(abs(ax.get_position().y0 - top) < 1e-6 for ax in pictures) == across
-
-
-def test_wide_photos_stand_below_each_other_with_a_level_bar(explained):
-    drawn = figure(explained([BLOB], size=(60, 400)))
-    (photo, overlay, bar) = drawn.axes
-    assert photo.get_position().y0 > overlay.get_position().y1
-    assert bar.get_xlabel() == "logit"
-    assert bar.get_position().y1 < overlay.get_position().y0
-
-
-@pytest.mark.parametrize("size", [(60, 90), (90, 60), (30, 400), (400, 30), (60, 60)])
-@pytest.mark.parametrize("targets", [1, 3, 6])
-def test_nothing_overlaps_and_nothing_leaves_the_sheet(explained, size, targets):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    from seewhy.records import Prediction, Target
-
-    name = "bighorn, bighorn sheep, cimarron, Rocky_Mountain_bighorn-with-a-very-long-name, Ovis canadensis"
-    e = explained(
-        [BLOB] * targets,
-        size=size,
-        targets=[Target(f"{name} {i}", i, 0.5, i + 1) for i in range(targets)],
-        predictions=[Prediction(f"{name} {i}", i, 0.5) for i in range(3)],
-    )
-    drawn = figure(e)
-    canvas = FigureCanvasAgg(drawn)
-    canvas.draw()
-    renderer = canvas.get_renderer()
-    boxes = [text.get_window_extent(renderer) for text in drawn.texts]
-    for ax in drawn.axes:  # a title may be wider than its picture: they are looked at apart
-        if ax.images:
-            boxes += [ax.get_window_extent(renderer), ax.title.get_window_extent(renderer)]
-        else:
-            boxes.append(ax.get_tightbbox(renderer))
-    (width, height) = canvas.get_width_height()
-    for i, a in enumerate(boxes):
-        assert a.x0 >= -1
-        assert a.y0 >= -1
-        assert a.x1 <= width + 1
-        assert a.y1 <= height + 1
-        for b in boxes[i + 1 :]:
-            overlap = (min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0))
-            assert min(overlap) <= 3, overlap
-
-
-def test_into_axes_of_ones_own(explained):
-    from matplotlib.figure import Figure
-
-    mine = Figure()
-    (left, right) = mine.subplots(1, 2)
-    assert figure(explained([BLOB, BLOB], notes=["About it."]), ax=right, upsample="nearest") is mine
-    assert right.get_title() == "coyote (0.61)"
-    assert not left.images
-    assert mine.axes[2].get_ylim() == (0, 4)
-    inner = mine.subfigures(1, 1).subplots()
-    assert figure(explained(), ax=inner) is mine
-
-
-def test_the_image_is_deterministic_and_rgb(explained):
-    (a, b) = (image(explained()), image(explained()))
-    assert a.mode == "RGB"
-    assert a.tobytes() == b.tobytes()
-
-
-def test_dollars_and_other_signs_in_class_names(explained):
-    from seewhy.records import Prediction, Target
-
-    e = explained(targets=[Target("$x^$ <b>_{&", 0, 0.5, 1)], predictions=[Prediction("$x^$", 0, 0.5)])
-    assert figure(e).axes[1].get_title() == "$x^$ <b>_{& (0.50)"
-    image(e)
 
 
 def test_no_pyplot_and_no_global_state():
@@ -164,11 +58,6 @@ def test_plot_maps_wants_a_title_for_each_map():
         plot_maps(np.zeros((4, 4), np.uint8), [np.eye(2), np.eye(2)], ["a"])
 
 
-def test_an_unknown_colour_table(explained):
-    with pytest.raises(OptionError, match=r"^There is no colour table 'virids'\. Did you mean 'viridis'"):
-        figure(explained(), cmap="virids")
-
-
 def test_a_sheet_of_panels():
     panel = Panel("a title", np.full((30, 40, 3), 60, dtype=np.uint8), "a caption")
     one = sheet([[panel]])
@@ -177,25 +66,6 @@ def test_a_sheet_of_panels():
     assert many.height > 2 * one.height - 100
     with pytest.raises(OptionError, match=r"^There is nothing to show"):
         sheet([[]])
-
-
-def test_words_are_wrapped():
-    assert wrapped("short", 3, 10) == "short"
-    assert wrapped("a\nb", 3, 10) == "a\nb"
-    assert wrapped("coyote (0.61); bear (0.30); sheep (0.09)", 2.2, 10) == "coyote (0.61); bear (0.30);\nsheep (0.09)"
-    assert wrapped("one-two", 0.4, 10) == "one-\ntwo"
-    lines = wrapped("x" * 60, 1, 10).split("\n")
-    assert "".join(lines) == "x" * 60
-    assert len(lines) > 3
-
-
-def test_a_tensor_photo_without_preprocessing(explained):
-    from dataclasses import replace
-
-    e = explained()
-    original = np.random.default_rng(0).normal(size=(60, 90, 1)).astype(np.float32)
-    e = replace(e, photo=replace(e.photo, original=original, geometry=Geometry.whole((60, 90))))
-    assert image(e).size[0] > 400
 
 
 def test_plot_maps_of_single_pixels_ends_where_few_lie_beyond():

@@ -16,8 +16,9 @@ from typing import Any
 import seewhy
 from seewhy.cli.report import Report
 from seewhy.errors import LayerError, MethodError, OptionError, PhotoError, SeewhyError, TargetError, listed
+from seewhy.files import write_whole
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
-from seewhy.records import Ending, write_whole
+from seewhy.records import Ending
 
 _TOGETHER = 16  # photos explained in one go
 _FOR_ALL = (OptionError, TargetError, LayerError, MethodError)  # mistakes that every photo of a batch would repeat

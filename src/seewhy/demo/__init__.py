@@ -14,7 +14,7 @@ def write_story(path: str | os.PathLike[str], seed: int | None = None) -> Path:
     seed : which scenes are drawn; None takes those of the documentation.
     """
     from seewhy.demo import story  # it stands on everything else
-    from seewhy.records import write_whole
+    from seewhy.files import write_whole
 
     return write_whole(Path(path), story.page(story.SEED if seed is None else seed).encode())
 

@@ -15,8 +15,9 @@ from seewhy.classifier import Classifier
 from seewhy.demo.scenes import Scene, scenes
 from seewhy.evaluate.pointing import hits
 from seewhy.explain import explain
+from seewhy.explanation import Explanation
 from seewhy.load import load
-from seewhy.records import Explanation, Prediction
+from seewhy.records import Prediction
 
 TEN = ("bear", "bear", "bear", "sheep", "sheep", "cow", "cow", "coyote", "coyote", "dog")
 NETWORKS = ("demo:bear", "demo:shortcut", "demo:honest")
@@ -89,7 +90,7 @@ def side_by_side(scene: Scene, explained: Sequence[Explanation], names: Sequence
     shared : one colour scale, so that weak evidence looks weak beside strong; False gives each map its own, which shows where
     a network looked that spreads its evidence over a whole animal. The colour bars tell which it is.
     """
-    drawn = [show.panels(explanation) for explanation in explained]
+    drawn = [explanation.panels() for explanation in explained]
     highest = [panels[1].bar.high if panels[1].bar else 0.0 for panels in drawn]
     highest = [max(highest)] * len(highest) if shared else highest
     shown = [show.Panel(f"the photo: a {scene.label}", drawn[0][0].pixels)]
@@ -196,7 +197,7 @@ def _put_on(bare: Sequence[Scene], plated: Sequence[Scene], clf: Classifier) -> 
     for i in (3, 5, 7, 9):
         (before, after) = (clf.classify(scenes_[i].photo, k=1)[0] for scenes_ in (bare, plated))
         explanation = explain(clf, plated[i].photo, target="top1")
-        panel = show.panels(explanation)[1]
+        panel = explanation.panels()[1]
         shown.append(replace(panel, title=f"{bare[i].label}: {before} → {after}", caption="with the logo, and where it looked"))
     called = sum(clf.classify(plated[i].photo, k=1)[0].name == "bear" for i in range(3, 10))
     return show.Section(

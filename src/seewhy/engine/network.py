@@ -18,7 +18,7 @@ from seewhy.engine.steps import Step, Trace
 from seewhy.engine.strategy import StrategyHistory
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean
 from seewhy.head import Head, describe, entry_hint, with_batch_axis
-from seewhy.records import Layer
+from seewhy.records import FeatureLayer
 
 Result = TypeVar("Result")
 
@@ -248,7 +248,7 @@ class PlannedNetwork:
         found = self.trace.feature_steps()[:most]
         return ", ".join(f"{self.trace.name(s)} {s.grid.rows}×{s.grid.columns}" for s in found if s.grid)
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[FeatureLayer]:
         """The layers that can be explained, in the network's order, the automatic choice marked."""
         trace = self.trace
         automatic = self.feature_step
@@ -258,7 +258,7 @@ class PlannedNetwork:
             if step.grid is None or not step.grid.has_cells or not (by_module or step == automatic):
                 continue
             grid = (step.grid.rows, step.grid.columns)
-            made.append(Layer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
+            made.append(FeatureLayer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
         return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,15 @@ from seewhy import show
 from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import LayerError, ModelError, OptionError, RecordError
+from seewhy.errors import LayerError, ModelError, OptionError
 from seewhy.features.channels import channel_numbers, channels_of
+from seewhy.files import npz_bytes, png_bytes, save_as
+from seewhy.formatting import format_number, format_share
 from seewhy.geometry import Array, map_on_photo
 from seewhy.photo import open_picture
-from seewhy.records import Photo, png_bytes, write_whole
+from seewhy.records import Photo
 from seewhy.show import layout
+from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +48,7 @@ class Activations:
     model: str = ""
     notes: list[str] = field(default_factory=list)
 
-    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")  # that :meth:`save` can write
+    suffixes: ClassVar[tuple[str, ...]] = (*PICTURE_SUFFIXES, ".npz")  # that :meth:`save` can write
 
     def strongest(self) -> int:
         """The channel that holds the largest single value, the first one on ties."""
@@ -68,8 +70,8 @@ class Activations:
             channels = range(channels)
         numbers = range(count) if channels is None else channel_numbers(channels, count, self.layer)
         tiles = (255 * show.min_max(self.values[list(numbers)]) + 0.5).astype(np.uint8)
-        made: npt.NDArray[np.uint8] = show.montage(tiles, grid=grid, thumb=thumb, border=border, background=(60, 60, 60))
-        return made if made.ndim == 2 else made[:, :, 0]
+        picture: npt.NDArray[np.uint8] = show.montage(tiles, grid=grid, thumb=thumb, border=border, background=(60, 60, 60))
+        return picture if picture.ndim == 2 else picture[:, :, 0]
 
     def beside(self, channel: int | None = None) -> npt.NDArray[np.uint8]:
         """The photo and one channel next to each other, uint8 ``(H, 2 W, 3)``: the channel grey on its own scale, enlarged to the
@@ -93,28 +95,21 @@ class Activations:
 
     def image(self) -> Image.Image:
         """The figure of :meth:`plot` as a PIL image."""
-        return show.sheet([self._panels()], title=self._title(), footer=self._footer())
+        return render(self.plot())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture (.png) or the numbers (.npz). All or nothing."""
-        path = Path(path)
-        if path.suffix.lower() == ".png":
-            return write_whole(path, png_bytes(self.image()))
-        buffer = io.BytesIO()
-        if path.suffix.lower() == ".npz":
-            np.savez_compressed(buffer, values=self.values, layer=np.array(self.layer), model=np.array(self.model))
-        else:
-            raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of .png, .npz.")
-        return write_whole(path, buffer.getvalue())
+        """Write the picture (.png, .jpg, .pdf, .svg) or the numbers (.npz). All or nothing."""
+        record = {"layer": self.layer, "kind": self.kind, "model": self.model, "notes": self.notes}
+        arrays = {"values": self.values, "layer": np.array(self.layer), "model": np.array(self.model)}
+        return save_as(path, {**picture_writers(self.plot), ".npz": lambda: npz_bytes(record, arrays)})
 
     def _repr_png_(self) -> bytes:
         return png_bytes(self.image())
 
     def __repr__(self) -> str:
         (count, rows, columns) = self.values.shape
-        return (
-            f"<Activations {self.layer}: {count} channels, {rows}×{columns}, {self.values.min():.3g} to {self.values.max():.3g}>"
-        )
+        (low, high) = (format_number(float(self.values.min())), format_number(float(self.values.max())))
+        return f"<Activations {self.layer}: {count} channels, {rows}×{columns}, {low} to {high}>"
 
     def _panels(self) -> list[show.Panel]:
         """What the figure shows."""
@@ -125,16 +120,16 @@ class Activations:
             tile = max(1, round(480 / (max(rows, columns) * shown**0.5)))
             thumb = (rows * tile, columns * tile)
             picture = self.montage(shown, thumb=thumb, border=1)
-            black = "zero" if self.values.min() == 0 else f"{self.values.min():.3g}"
-            said = f"Black is {black}, white {self.values.max():.3g}, on one scale for all."
+            black = "zero" if self.values.min() == 0 else format_number(float(self.values.min()))
+            scale = f"Black is {black}, white {format_number(float(self.values.max()))}, on one scale for all."
             title = f"all {count} channels" if shown == count else f"the first {shown} of {count} channels"
-            panels.append(show.Panel(title, np.repeat(picture[:, :, None], 3, axis=2), said))
+            panels.append(show.Panel(title, np.repeat(picture[:, :, None], 3, axis=2), scale))
             best = self.strongest()
             width = show.displayable(self.photo.original).shape[1]
             panels.append(show.Panel(f"strongest: channel {best}", self.beside(best)[:, width:], "On its own scale."))
         zero = float((self.values == 0).mean())
-        said = f"{zero:.0%} of {self.values.size:,} values are exactly zero."
-        panels.append(show.Panel("all values", show.histogram(self.values), said))
+        caption = f"{format_share(zero)} of {self.values.size:,} values are exactly zero."
+        panels.append(show.Panel("all values", show.histogram(self.values), caption))
         return panels
 
     def _title(self) -> str:
@@ -165,11 +160,11 @@ def activations(
     Raises LayerError: unknown, not reached, several tensors, no channels; ModelError: values that are not finite.
     """
     with random_state(0):
-        made = [_one(clf, one, layer, size) for one in photo_list(photo)]
-    return made if is_many(photo) else made[0]
+        results = [_of_photo(clf, single, layer, size) for single in photo_list(photo)]
+    return results if is_many(photo) else results[0]
 
 
-def _one(clf: Classifier, photo: Any, layer: str | nn.Module | None, size: Any) -> Activations:
+def _of_photo(clf: Classifier, photo: Any, layer: str | nn.Module | None, size: Any) -> Activations:
     read = clf.read(photo) if size is None else _resized(clf, photo, size)
     pixels = clf.executor.pixels([read])
     # Traced at the usual size: behind the layer a larger photo may not fit.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
-import json
 import math
 import os
 import time
@@ -22,13 +20,14 @@ from seewhy import show
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import ModelError, OptionError, RecordError, whole_number
+from seewhy.errors import ModelError, OptionError, whole_number
 from seewhy.features import pyramid, robust
 from seewhy.features.objective import Objective
+from seewhy.files import npz_bytes, png_bytes, save_as, write_whole
 from seewhy.geometry import Array
-from seewhy.records import Prediction, png_bytes, write_whole
+from seewhy.records import Prediction
 from seewhy.show.colour import to_bytes
-from seewhy.show.figures import rows_of
+from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render, rows_of
 from seewhy.show.layout import compose
 
 if TYPE_CHECKING:  # drawn only when asked for
@@ -67,7 +66,7 @@ class Dream:
     model: str = ""
     predictions: list[Prediction] = field(default_factory=list)
 
-    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")  # that :meth:`save` can write
+    suffixes: ClassVar[tuple[str, ...]] = (*PICTURE_SUFFIXES, ".npz")  # that :meth:`save` can write
 
     def montage(self, grid: tuple[int | None, int | None] | None = None) -> Array:
         """The pictures side by side, float32 ``(rows * H, columns * W, 3)`` in [0, 1]. grid : (rows, columns)."""
@@ -80,19 +79,12 @@ class Dream:
 
     def image(self) -> Image.Image:
         """The figure of :meth:`plot` as a PIL image."""
-        return show.sheet(self._panels(), footer=self._footer())
+        return render(self.plot())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a picture (.png, the sheet of :meth:`image`) or the numbers (.npz). All or nothing."""
-        path = Path(path)
-        if path.suffix.lower() not in (".png", ".npz"):
-            raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of .png, .npz.")
-        if path.suffix.lower() == ".png":
-            return write_whole(path, png_bytes(self.image()))
-        buffer = io.BytesIO()
-        record = np.array(json.dumps(self.record(), ensure_ascii=False))
-        np.savez_compressed(buffer, images=self.images, objectives=self.objectives, record=record)
-        return write_whole(path, buffer.getvalue())
+        """Write a picture (.png, .jpg, .pdf, .svg: the figure of :meth:`plot`) or the numbers (.npz). All or nothing."""
+        arrays = {"images": self.images, "objectives": self.objectives}
+        return save_as(path, {**picture_writers(self.plot), ".npz": lambda: npz_bytes(self.record(), arrays)})
 
     def record(self) -> dict[str, Any]:
         """Everything but the arrays, as plain JSON values."""
@@ -112,6 +104,9 @@ class Dream:
         (height, width) = self.images.shape[1:3]
         parts = (self.model, f"deep dream, {self.style}", self.layer or "class scores", f"{height}×{width}", f"seed {self.seed}")
         return "  ·  ".join((*filter(None, parts), *self.notes))
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self.image())
 
     def __repr__(self) -> str:
         (height, width) = self.images.shape[1:3]
@@ -139,8 +134,9 @@ def deep_dream(
     layer : a layer's name or module; None: class scores (logits). Only the network up to it is run. Channels of a layer directly
         behind a ReLU may be dead: take the layer before.
     channels : an index or a list of them; for class scores names, too.
-    style : "pyramid": the classical algorithm, detail on three sizes; the picture is often faint, and the network itself may
-        not recognise it. "robust": a picture that keeps its value while it is moved, turned and resized; worth looking at.
+    style : "pyramid": the classical algorithm, detail on three sizes; the picture is often faint, and on more sizes the network
+        itself may no longer recognise it (``levels=2`` gives a bear where 3 give a sheep; ``.predictions`` tell).
+        "robust": a picture that keeps its value while it is moved, turned and resized; worth looking at.
     iterations : None: 10 on every level of a pyramid, and for "robust" as many steps as its recipe has.
     levels, scale, step : of a pyramid: how many sizes, each ``scale`` times the one before (more and larger: finer detail, longer
         work); how far an iteration moves, in raw pixel values (0-255; the tensor's own units without preprocessing).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +15,16 @@ from torch import nn
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import OptionError, RecordError, whole_number
+from seewhy.errors import OptionError, whole_number
 from seewhy.features.channels import channel_numbers
 from seewhy.features.folder import SCORES, Seen, Watch, listing, walk
-from seewhy.features.scatter import readable
+from seewhy.files import json_bytes, png_bytes, save_as
+from seewhy.formatting import format_number
 from seewhy.geometry import Array, map_on_photo
-from seewhy.records import Photo, Prediction, png_bytes, write_whole
-from seewhy.show import Bar, Panel, Section, gallery, overlay, sheet
+from seewhy.records import Photo, Prediction
+from seewhy.show import Bar, Panel, Section, gallery, layout, overlay
 from seewhy.show.colour import limits
+from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
 from seewhy.show.overlay import seen_colours
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ ACROSS = 5
 
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """One photo. value : the channel's sum over space, or the class's score. map : the channel ``(h, w)``, None where the layer
-    has no rows and columns and for classes. photo : its ``original`` is reduced to at most 320 pixels a side."""
+    """A photo among the first or the last.
+
+    value : the channel's sum over space, or the class's score. map : the channel ``(h, w)``, None where the layer has no rows and
+    columns and for classes. photo : its ``original`` is reduced to at most 320 pixels a side.
+    """
 
     name: str
     path: Path | None
@@ -52,7 +56,7 @@ class Hit:
 class Extremes:
     """The photos with the largest values, largest first, and those with the smallest, smallest first.
 
-    layer, channel : what was looked at; for a class ``layer`` is "scores", ``channel`` its index and ``target`` its name.
+    layer, channel : of which the values are; for a class ``layer`` is "scores", ``channel`` its index and ``target`` its name.
     values : float32 ``(N,)`` of all photos read. names : of these photos. units : what a value is.
     """
 
@@ -69,7 +73,7 @@ class Extremes:
     model: str = ""
     preprocessing: str = ""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".png", ".html", ".json")  # that :meth:`save` can write
+    suffixes: ClassVar[tuple[str, ...]] = (*PICTURE_SUFFIXES, ".html", ".json")  # that :meth:`save` can write
 
     @property
     def title(self) -> str:
@@ -90,39 +94,34 @@ class Extremes:
                 if hit.map is not None:
                     large = map_on_photo(hit.map, hit.photo.geometry)
                     pixels = overlay(pixels, large, limits=(low, high), signed=signed)
-                said = f"{hit.name}\npredicted: {hit.prediction}"
-                row.append(Panel(f"{word} {place}: {readable(hit.value)}", pixels, said, bar))
+                caption = f"{hit.name}\npredicted: {hit.prediction}"
+                row.append(Panel(f"{word} {place}: {format_number(hit.value)}", pixels, caption, bar))
             rows += [row[start : start + ACROSS] for start in range(0, len(row), ACROSS)]
         return rows
 
     def plot(self) -> Figure:
         """The labelled gallery as a matplotlib figure."""
-        from seewhy.show import layout
-
         return layout.compose(self.panels(), title=self.title, footer=self._footer())
 
     def image(self) -> Image.Image:
         """The labelled gallery as a PIL image."""
-        return sheet(self.panels(), title=self.title, footer=self._footer())
+        return render(self.plot())
 
     def _footer(self) -> str:
-        words = [f"{len(self.values)} photos, by {self.units}", self.model, self.preprocessing, *self.notes]
-        return "  ·  ".join(word for word in words if word)
+        parts = [f"{len(self.values)} photos, by {self.units}", self.model, self.preprocessing, *self.notes]
+        return "  ·  ".join(part for part in parts if part)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a picture (.png), a page (.html) or the numbers (.json). All or nothing."""
-        path = Path(path)
-        kind = path.suffix.lower()
-        if kind == ".png":
-            content = png_bytes(self.image())
-        elif kind == ".html":
-            sections = [Section("", "", row) for row in self.panels()]
-            content = gallery(self.title, sections, footer=self._footer()).encode()
-        elif kind == ".json":
-            content = (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode()
-        else:
-            raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of .png, .html, .json.")
-        return write_whole(path, content)
+        """Write a picture (.png, .jpg, .pdf, .svg), a page (.html) or the numbers (.json). All or nothing."""
+        writers = {**picture_writers(self.plot), ".html": self._page, ".json": lambda: json_bytes(self.record())}
+        return save_as(path, writers)
+
+    def _page(self) -> bytes:
+        sections = [Section("", "", row) for row in self.panels()]
+        return gallery(self.title, sections, footer=self._footer()).encode()
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self.image())
 
     def record(self) -> dict[str, Any]:
         """Everything but the pictures, as plain JSON values."""
@@ -141,9 +140,8 @@ class Extremes:
         }
 
     def __repr__(self) -> str:
-        return (
-            f"<Extremes {self.title}: {len(self.values)} photos, {readable(self.values.min())} to {readable(self.values.max())}>"
-        )
+        (low, high) = (format_number(float(self.values.min())), format_number(float(self.values.max())))
+        return f"<Extremes {self.title}: {len(self.values)} photos, {low} to {high}>"
 
 
 def extremes(

@@ -32,10 +32,10 @@ _MOST_READERS = 4  # decoding keeps up with a network on a few cores
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A photo as it was given. number : its place in what was given. name : for people. path : None where it is no file."""
+    """A photo as a person hands it over. number : its place among them. name : for people. path : None where it is no file."""
 
     number: int
-    given: Any
+    photo: Any
     name: str
     path: Path | None = None
 
@@ -235,7 +235,7 @@ def _read_ahead(
 
 
 def _read(clf: Classifier, source: Source, longest: int) -> Photo:
-    return reduced(clf.read(source.given), longest)
+    return reduced(clf.read(source.photo), longest)
 
 
 def _first_readable(clf: Classifier, sources: Sequence[Source]) -> Photo:
@@ -243,7 +243,7 @@ def _first_readable(clf: Classifier, sources: Sequence[Source]) -> Photo:
     reason = ""
     for source in sources:
         try:
-            return clf.read(source.given)
+            return clf.read(source.photo)
         except SeewhyError as error:
             reason = reason or error.line
     raise PhotoError(f"None of the {len(sources)} photos can be read. The first: {reason}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.errors import SeewhyError
-from seewhy.features.embed import Embedding, ranked
+from seewhy.features.embedding import EmbeddingRecord, ranked
+from seewhy.formatting import as_sentences, format_number
 from seewhy.photo import open_picture
 from seewhy.show import Panel, displayable, sheet
 from seewhy.show.layout import CAPTION, GREY, INK, TITLE, wrapped
@@ -78,7 +78,7 @@ SHAPES: tuple[Corners, ...] = (
 
 @dataclass(frozen=True)
 class Group:
-    """Points that look alike. name : the class. shape : corners in units of the marker's radius, y upwards."""
+    """Points that look alike. name : of the class or group. shape : corners in units of the marker's radius, y upwards."""
 
     name: str
     colour: str
@@ -86,62 +86,67 @@ class Group:
     members: list[int]
 
 
-def grouping(embedding: Embedding) -> list[Group]:
-    """The classes with their colours, in class order; of more than twelve the most frequent, then all others in grey."""
+def grouping(embedding: EmbeddingRecord) -> list[Group]:
+    """The groups with their colours, in class order (groups that are no classes: by name); of more than twelve the most frequent,
+    then all others in grey."""
     names = embedding.groups
     order = ranked(names)
-    chosen = order[: len(COLOURS)]
-    indices: dict[str | None, int] = {}
-    for name, label, prediction in zip(names, embedding.label_indices, embedding.predictions, strict=True):
-        indices.setdefault(name, prediction.index if label is None else label)
+    coloured = order[: len(COLOURS)]
+    if embedding.grouped:
+        places = {name: place for place, name in enumerate(sorted(order))}
+    else:
+        places = {}
+        for name, label, prediction in zip(names, embedding.label_indices, embedding.predictions, strict=True):
+            places.setdefault(name or "", prediction.index if label is None else label)
     members: dict[str | None, list[int]] = {}
     for i, name in enumerate(names):
-        key = name if name in chosen else None if name is None else ""
+        key = name if name in coloured else None if name is None else ""
         members.setdefault(key, []).append(i)
-    made = [
+    groups = [
         Group(name, COLOURS[place], SHAPES[place], members[name])
-        for place, name in enumerate(sorted(chosen, key=lambda name: indices[name]))
+        for place, name in enumerate(sorted(coloured, key=lambda name: places[name]))
     ]
     if "" in members:
-        made.append(Group(f"{len(order) - len(chosen)} other classes", OTHER, SHAPES[0], members[""]))
+        kind = "groups" if embedding.grouped else "classes"
+        groups.append(Group(f"{len(order) - len(coloured)} other {kind}", OTHER, SHAPES[0], members[""]))
     if None in members:
-        made.append(Group("class not known", OTHER, _regular(6), members[None]))
-    return made
+        groups.append(Group("group not known" if embedding.grouped else "class not known", OTHER, _regular(6), members[None]))
+    return groups
 
 
-def heading(embedding: Embedding) -> str:
+def heading(embedding: EmbeddingRecord) -> str:
     """What is shown, in a few words."""
     return f"{len(embedding):,} photos as {embedding.model or 'the network'} sees them at {embedding.layer}"
 
 
-def caption(embedding: Embedding) -> str:
+def caption(embedding: EmbeddingRecord) -> str:
     """How it was made and how to read it."""
     details = embedding.details
-    labelled = any(label is not None for label in embedding.labels)
-    words = ["Colour: true class." if labelled else "Colour: predicted class."]
-    classes = len(ranked(embedding.groups))
-    if classes > len(COLOURS):
-        words.append(f"{len(COLOURS)} of {classes} classes have one, the most frequent first.")
-    if labelled:
+    colour = "group" if embedding.grouped else "true class" if embedding.labelled else "predicted class"
+    sentences = [f"Colour: {colour}."]
+    count = len(ranked(embedding.groups))
+    if count > len(COLOURS):
+        kind = "groups" if embedding.grouped else "classes"
+        sentences.append(f"{len(COLOURS)} of {count} {kind} have one, the most frequent first.")
+    if embedding.compared:
         known = sum(label is not None for label in embedding.labels)
-        words.append(f"Ring: misclassified ({int(embedding.wrong.sum()):,} of {known:,}).")
+        sentences.append(f"Ring: misclassified ({int(embedding.wrong.sum()):,} of {known:,}).")
     columns = embedding.features.shape[1]
     of = "class logits" if embedding.layer == "scores" else "features"
     pooled = ", averaged over space" if embedding.settings.get("pool") == "mean" and embedding.layer != "scores" else ""
     if embedding.method == "tsne":
         first = f" (PCA to {embedding.settings['pca']} first)" if "explained_variance" in details else ""
-        words.append(
+        sentences.append(
             f"t-SNE of {columns:,} {of}{pooled}{first}, perplexity {details['perplexity']:g}, seed {embedding.seed}. Near points "
             "are alike. The distance between groups and their size mean little."
         )
     else:
         shares = " and ".join(f"{100 * share:.0f} %" for share in details["explained_variance"])
-        words.append(f"The first two principal components of {columns:,} {of}{pooled}: {shares} of the variance.")
-    words += [note[:1].upper() + note[1:] + "." for note in embedding.notes]
-    return " ".join(words)
+        sentences.append(f"The first two principal components of {columns:,} {of}{pooled}: {shares} of the variance.")
+    return " ".join(filter(None, (*sentences, as_sentences(embedding.notes))))
 
 
-def figure(embedding: Embedding, ax: Any = None) -> Figure:
+def figure(embedding: EmbeddingRecord, ax: Any = None) -> Figure:
     """The scatter with its legend and caption; with ``ax`` drawn into these axes, without the caption."""
     from matplotlib.figure import Figure
 
@@ -150,26 +155,26 @@ def figure(embedding: Embedding, ax: Any = None) -> Figure:
         whole: Figure = ax.figure.figure
         return whole
     width = _SIDE + _LEGEND + 0.4
-    said = wrapped(caption(embedding), width - 0.4, CAPTION)
-    below = 0.16 * (said.count("\n") + 1) + 0.2
+    text = wrapped(caption(embedding), width - 0.4, CAPTION)
+    below = 0.16 * (text.count("\n") + 1) + 0.2
     height = _SIDE + 0.5 + below
-    made = Figure(figsize=(width, height), dpi=150, facecolor="white")
-    axes = made.add_axes((0.2 / width, (below + 0.05) / height, _SIDE / width, _SIDE / height))
+    drawn = Figure(figsize=(width, height), dpi=150, facecolor="white")
+    axes = drawn.add_axes((0.2 / width, (below + 0.05) / height, _SIDE / width, _SIDE / height))
     _draw(embedding, axes)
-    made.text(
-        0.2 / width, (below - 0.06) / height, said, fontsize=CAPTION, color=GREY, va="top", parse_math=False, linespacing=1.25
+    drawn.text(
+        0.2 / width, (below - 0.06) / height, text, fontsize=CAPTION, color=GREY, va="top", parse_math=False, linespacing=1.25
     )
-    return made
+    return drawn
 
 
-def _draw(embedding: Embedding, axes: Any) -> None:
+def _draw(embedding: EmbeddingRecord, axes: Any) -> None:
     area = float(np.clip(9000 / len(embedding), 14, 70))  # square points of a marker
     handles, names = [], []
     for group in grouping(embedding):
         (x, y) = embedding.points[group.members].T
         fitted = max(abs(part) for corner in group.shape for part in corner)  # matplotlib fits every shape into one square
-        look = {"s": area * fitted**2, "c": group.colour, "marker": group.shape, "zorder": 2 if group.colour == OTHER else 3}
-        handles.append(axes.scatter(x, y, edgecolors="white", linewidths=0.4, alpha=0.9, **look))
+        style = {"s": area * fitted**2, "c": group.colour, "marker": group.shape, "zorder": 2 if group.colour == OTHER else 3}
+        handles.append(axes.scatter(x, y, edgecolors="white", linewidths=0.4, alpha=0.9, **style))
         names.append(f"{_short(group.name)} ({len(group.members):,})")
     wrong = np.flatnonzero(embedding.wrong)
     if len(wrong):
@@ -202,46 +207,34 @@ def _draw(embedding: Embedding, axes: Any) -> None:
         text.set_text(name)
 
 
-def readable(value: float) -> str:
-    """A number with three digits, large ones in full."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
 def _short(name: str, most: int = _NAME) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
-def image(embedding: Embedding) -> Image.Image:
-    """The figure as a PIL image."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    figure(embedding).savefig(buffer, format="png")
-    return Image.open(buffer).convert("RGB")
-
-
-def neighbour_picture(embedding: Embedding, i: int, k: int = 5) -> Image.Image:
+def neighbour_picture(embedding: EmbeddingRecord, i: int, k: int = 5) -> Image.Image:
     """Photo i, its k nearest in feature space, and below its 16×16 pixels and the k nearest in pixel space."""
     rows = []
     for space, first in (("features", _photo(embedding, i)), ("pixels", _tiny(embedding, i))):
         where = f"nearest at {embedding.layer}:" if space == "features" else "nearest in 16×16 pixels:"
         row = [Panel(_short(embedding.names[i], 30), first, f"{verdict(embedding, i)}\n{where}")]
         for j, distance in embedding.neighbours(i, k, space):
-            said = f"{verdict(embedding, j)}\ndistance {readable(distance)}"
-            row.append(Panel(_short(embedding.names[j], 30), _photo(embedding, j), said))
+            text = f"{verdict(embedding, j)}\ndistance {format_number(distance)}"
+            row.append(Panel(_short(embedding.names[j], 30), _photo(embedding, j), text))
         rows.append(row)
     return sheet(rows, footer=f"{heading(embedding)}. Distances are Euclidean; those of the two rows have different units.")
 
 
-def verdict(embedding: Embedding, i: int) -> str:
+def verdict(embedding: EmbeddingRecord, i: int) -> str:
     """``"bear (0.93)"``, or ``"cow, taken for bear (0.61)"``."""
     (label, prediction) = (embedding.labels[i], embedding.predictions[i])
     if embedding.wrong[i]:
         return f"{label}, taken for {prediction}"
+    if embedding.grouped and label is not None:
+        return f"{label}; predicted: {prediction}"
     return str(prediction) if label is not None else f"predicted: {prediction}"
 
 
-def _photo(embedding: Embedding, i: int) -> npt.NDArray[np.uint8]:
+def _photo(embedding: EmbeddingRecord, i: int) -> npt.NDArray[np.uint8]:
     """The photo itself where the file is still there, else its thumbnail; enlarged smoothly."""
     from PIL import Image
 
@@ -256,7 +249,7 @@ def _photo(embedding: Embedding, i: int) -> npt.NDArray[np.uint8]:
     return np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
 
 
-def _tiny(embedding: Embedding, i: int) -> npt.NDArray[np.uint8]:
+def _tiny(embedding: EmbeddingRecord, i: int) -> npt.NDArray[np.uint8]:
     """What is compared in pixel space, as square blocks."""
     values = embedding.pixels[i].transpose(1, 2, 0)
     if values.min() >= 0 and values.max() <= 255 and values.max() > 1:
@@ -265,6 +258,6 @@ def _tiny(embedding: Embedding, i: int) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def marks(embedding: Embedding) -> Sequence[str]:
+def marks(embedding: EmbeddingRecord) -> Sequence[str]:
     """The markers as SVG paths in units of their radius, y downwards."""
     return ["M" + "L".join(f"{x:.2f} {-y:.2f}" for x, y in group.shape) + "Z" for group in grouping(embedding)]

@@ -13,11 +13,14 @@ import numpy.typing as npt
 from seewhy.classifier import Classifier
 from seewhy.errors import OptionError, SeewhyError
 from seewhy.explain import explain, make_method
-from seewhy.features.embed import Embedding
+from seewhy.explanation import Explanation
+from seewhy.explanation.notes import notes_by_map
+from seewhy.features.embedding import EmbeddingRecord
 from seewhy.features.folder import listing, reduced
 from seewhy.features.scatter import caption, grouping, heading, marks
+from seewhy.formatting import as_sentences, format_score
 from seewhy.geometry import map_on_photo
-from seewhy.records import Explanation, Photo
+from seewhy.records import Photo
 from seewhy.show import overlay
 from seewhy.show.colour import limits
 from seewhy.show.html import environment, jpeg_uri
@@ -33,7 +36,7 @@ _HERE = Path(__file__).parent
 
 
 def page(
-    embedding: Embedding,
+    embedding: EmbeddingRecord,
     clf: Classifier | None = None,
     method: str = "grad_cam",
     photos: Any = None,
@@ -44,7 +47,8 @@ def page(
 
     clf : the network, to put an explanation behind every point: for the predicted class, and where that is wrong for the true
         one, too. Photos are read again for it. Of more than 300 photos the misclassified ones come first, and the page says so.
-    method, settings : of ``seewhy.explain``. photos : what ``embed`` was given, for photos that were no files.
+    method, settings : of ``seewhy.explain``. photos : in the order of ``embed``, for files that have moved
+        since; else each photo is read from its file, or taken as it was given.
     """
     from markupsafe import Markup
 
@@ -72,6 +76,7 @@ def page(
             count=len(embedding),
             wrong=len(wrong),
             known=sum(label is not None for label in embedding.labels),
+            label_kind="group" if embedding.grouped else "true class",
             mistakes=[
                 {
                     "number": i,
@@ -84,7 +89,7 @@ def page(
             ],
             skipped=embedding.skipped,
             rows=[
-                {"name": name, "label": label, "prediction": prediction.name, "score": f"{prediction.score:.2f}"}
+                {"name": name, "label": label, "prediction": prediction.name, "score": format_score(prediction.score)}
                 for name, label, prediction in zip(embedding.names, embedding.labels, embedding.predictions, strict=True)
             ],
             data=_data(embedding, places, thumbs, explained, none),
@@ -95,13 +100,13 @@ def page(
 
 
 def _data(
-    embedding: Embedding,
+    embedding: EmbeddingRecord,
     places: npt.NDArray[np.float64],
     thumbs: list[str],
     explained: dict[int, list[dict[str, str]]],
     none: str,
 ) -> dict[str, Any]:
-    """What the script knows."""
+    """The data of the page's script."""
     groups = grouping(embedding)
     group_of = {i: number for number, group in enumerate(groups) for i in group.members}
     (features, pixels) = (embedding.nearest(NEAR, "features"), embedding.nearest(NEAR, "pixels"))
@@ -115,9 +120,9 @@ def _data(
                 "y": round(float(places[i, 1]), 1),
                 "name": embedding.names[i],
                 "label": embedding.labels[i],
-                "own": "" if label is None else f"{embedding.scores[i, label]:.2f}",
+                "own": "" if label is None else format_score(float(embedding.scores[i, label])),
                 "prediction": prediction.name,
-                "score": f"{prediction.score:.2f}",
+                "score": format_score(prediction.score),
                 "wrong": bool(embedding.wrong[i]),
                 "group": group_of[i],
                 "thumb": thumbs[i],
@@ -149,7 +154,7 @@ def _places(points: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], f
 
 
 def _explained(
-    embedding: Embedding, clf: Classifier, method: str, photos: Any, settings: dict[str, Any]
+    embedding: EmbeddingRecord, clf: Classifier, method: str, photos: Any, settings: dict[str, Any]
 ) -> tuple[dict[int, list[dict[str, str]]], int]:
     """The explanations' pictures by photo, and how many photos could not be read again."""
     make_method(method, settings)  # a wrong name is said before the work
@@ -158,39 +163,52 @@ def _explained(
             f"This network has {len(clf.class_names())} classes, the embedding was made by one with {embedding.scores.shape[1]}: "
             "give the same one."
         )
-    given = None if photos is None else listing(photos)
+    again = None if photos is None else listing(photos)
     wrong = embedding.wrong
     rest = np.flatnonzero(~wrong)
     more = max(0, MOST_EXPLAINED - int(wrong.sum()))
     if len(rest) > more:
         rest = rest[np.linspace(0, len(rest) - 1, more).astype(int)] if more else rest[:0]
     order = [int(i) for i in [*np.flatnonzero(wrong)[:MOST_EXPLAINED], *rest]]
-    found: dict[int, list[dict[str, str]]] = {}
+    pictures: dict[int, list[dict[str, str]]] = {}
     unread = 0
     for start in range(0, len(order), BATCH):
         chunk: list[tuple[int, Photo]] = []
         for i in order[start : start + BATCH]:
-            source = embedding.paths[i] if given is None else given[embedding.numbers[i]].given
             try:
+                source = _source(embedding, i) if again is None else again[embedding.numbers[i]].photo
                 chunk.append((i, clf.read(source)))
             except (SeewhyError, IndexError):
                 unread += 1
         targets = [[embedding.predictions[i].index, *([embedding.label_indices[i]] if wrong[i] else [])] for i, _ in chunk]
-        made = explain(clf, [photo for _, photo in chunk], method, targets, progress=False, **settings) if chunk else []
-        for (i, _), explanation in zip(chunk, made, strict=True):
-            found[i] = _pictures(explanation, embedding.predictions[i].index, bool(wrong[i]))
-    return found, unread
+        explanations = explain(clf, [photo for _, photo in chunk], method, targets, progress=False, **settings) if chunk else []
+        for (i, _), explanation in zip(chunk, explanations, strict=True):
+            pictures[i] = _pictures(explanation, embedding.predictions[i].index, bool(wrong[i]))
+    return pictures, unread
+
+
+def _source(embedding: EmbeddingRecord, i: int) -> Any:
+    """What photo i is read from: its file, or what was given."""
+    path = embedding.paths[i]
+    return embedding.sources[i] if path is None and embedding.sources is not None else path
 
 
 def _pictures(explanation: Explanation, predicted: int, wrong: bool) -> list[dict[str, str]]:
-    """One overlay for each target, all on one colour scale."""
+    """One overlay for each target, all on one colour scale; a single one where the map does not depend on the target."""
     photo = reduced(explanation.photo, LONGEST)
-    maps = map_on_photo(explanation.maps, photo.geometry, sample_grid=explanation.sample_grid)
-    ranges = limits(list(maps), signed=explanation.signed)
-    notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in explanation.notes)
-    made = []
-    for target, values, span in zip(explanation.targets, maps, ranges, strict=True):
+    count = len(explanation.maps) if explanation.by_class else 1
+    maps = list(map_on_photo(explanation.maps[:count], photo.geometry, sample_grid=explanation.sample_grid))
+    ranges = limits(maps, signed=explanation.signed)
+    (own, general) = notes_by_map(explanation)
+    pictures = []
+    for target, values, span, notes in zip(explanation.targets, maps, ranges, own, strict=False):
         pixels = overlay(photo.original, values, limits=span, signed=explanation.signed)
         which = "" if not wrong else ", the prediction" if target.index == predicted else ", the true class"
-        made.append({"title": f"What speaks for {target}{which}: {explanation.method}.{notes}", "picture": jpeg_uri(pixels, 82)})
-    return made
+        title = (
+            f"What speaks for {target}{which}: {explanation.method}."
+            if explanation.by_class
+            else f"{explanation.method}, no class."
+        )
+        title = " ".join(filter(None, (title, as_sentences([*notes, *general]))))
+        pictures.append({"title": title, "picture": jpeg_uri(pixels, 82)})
+    return pictures

@@ -23,6 +23,7 @@ from seewhy.engine.probe import ForwardPass, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, TargetError
+from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, SampleGrid
 from seewhy.head import Head, describe
 from seewhy.records import Note, Target
@@ -252,20 +253,6 @@ def plan_details(planned: PlannedNetwork | None) -> dict[str, Any]:
     if planned is None:
         return {"plan": "a function", "deviation": 0.0}
     return {"plan": planned.plan.description, "deviation": planned.plan.deviation}
-
-
-def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None) -> list[Note]:
-    """The diagnosis of each map ``(K, h, w)`` that shows nothing, or nothing that differs."""
-    notes = []
-    where = f"at '{layer}' " if layer else ""
-    for number, (map, target) in enumerate(zip(maps, targets, strict=True)):
-        rank = f", rank {target.rank}" if target.rank is not None else ""
-        score = f"'{target.name}' (score {target.score:.2f}{rank})"
-        if not map.any():
-            notes.append(Note(f"The map is empty: {where}nothing speaks for {score}", number))
-        elif map.size > 1 and float(np.ptp(map)) <= 1e-6 * float(np.abs(map).max()):
-            notes.append(Note(f"The map is flat: {where}every place counts the same for {score}", number))
-    return notes
 
 
 def _linear_head(planned: PlannedNetwork, step: Step) -> DenseHead | None:

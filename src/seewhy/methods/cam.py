@@ -12,7 +12,8 @@ from seewhy.engine.dense_head import describe_operations
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import MethodError
-from seewhy.methods.base import Attribution, Method, Request, dense_weights, empty_notes, plan_details
+from seewhy.explanation import empty_notes
+from seewhy.methods.base import Attribution, Method, Request, dense_weights, plan_details
 
 TOLERANCE = 1e-4  # of the identity mean(M) + b = z, over 1 + |z|
 

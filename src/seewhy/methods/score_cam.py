@@ -12,8 +12,9 @@ from torch import nn
 
 from seewhy.engine.patched import Positions, Size
 from seewhy.engine.sweep import Copies, Indices
+from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, resize_map
-from seewhy.methods.base import Attribution, Needs, empty_notes
+from seewhy.methods.base import Attribution, Needs
 from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
 from seewhy.records import Ending, Note
 

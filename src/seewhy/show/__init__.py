@@ -6,11 +6,11 @@ draw.
 """
 
 from seewhy.show.colour import colourise, displayable, min_max
-from seewhy.show.figures import figure, histogram, image, plot_maps, sheet
-from seewhy.show.html import Section, gallery, page, snippet
+from seewhy.show.figures import histogram, plot_maps, sheet
+from seewhy.show.html import Section, gallery
 from seewhy.show.montage import montage
 from seewhy.show.overlay import cam_show, frame, overlay
-from seewhy.show.panel import Bar, Panel, panels
+from seewhy.show.panel import Bar, Panel
 from seewhy.show.tables import jet
 
 __all__ = [
@@ -20,18 +20,13 @@ __all__ = [
     "cam_show",
     "colourise",
     "displayable",
-    "figure",
     "frame",
     "gallery",
     "histogram",
-    "image",
     "jet",
     "min_max",
     "montage",
     "overlay",
-    "page",
-    "panels",
     "plot_maps",
     "sheet",
-    "snippet",
 ]

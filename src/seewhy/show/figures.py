@@ -1,21 +1,22 @@
-"""An explanation as a figure: for the screen, for a file, or inside a figure of your own."""
+"""Panels as figures: for the screen, and for files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seewhy.errors import OptionError
-from seewhy.records import Explanation
+from seewhy.files import png_bytes
+from seewhy.formatting import format_number
 from seewhy.show import colour, layout
 from seewhy.show.overlay import one_map, overlay
-from seewhy.show.panel import Panel, panels, spelled
+from seewhy.show.panel import Panel
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL import Image
 
@@ -23,38 +24,12 @@ ACROSS = 4  # panels in a row
 WIDE = 2.4  # photos wider than this stand below each other
 
 
-def figure(
-    explanation: Explanation,
-    ax: Axes | None = None,
-    cmap: Any = None,
-    alpha: float | None = None,
-    shared: bool = True,
-    upsample: str = "bicubic",
-) -> Figure:
-    """The photo with the network's first choices, and one overlay per target, with a colour bar in raw numbers.
-
-    ax : draw the first target's overlay, with its colour bar, into these axes instead; returns the figure they are in.
-    cmap, alpha, shared, upsample : see ``panels``.
-
-    A footer names the model, the method, the layer with its grid, and the preprocessing. Nothing is opened on a screen.
-    """
-    shown = panels(explanation, cmap, alpha, shared, upsample)
-    if ax is None:
-        return layout.compose(rows_of(shown), footer=provenance(explanation))
-    return layout.compose_into(ax, shown[1])
-
-
-def image(explanation: Explanation, **look: Any) -> Image.Image:
-    """The figure as a PIL image. ``look``: cmap, alpha, shared, upsample."""
-    return _pixels(figure(explanation, **look))
-
-
 def sheet(rows: Sequence[Sequence[Panel]], title: str = "", footer: str = "") -> Image.Image:
     """Rows of panels as one picture, each with its title, caption and colour bar; for galleries and comparisons."""
     rows = [list(row) for row in rows if len(row)]
     if not rows:
         raise OptionError("There is nothing to show: sheet needs at least one panel.")
-    return _pixels(layout.compose(rows, title=title, footer=footer))
+    return render(layout.compose(rows, title=title, footer=footer))
 
 
 def plot_maps(
@@ -90,7 +65,7 @@ def plot_maps(
         scale = max(abs(low), abs(high))
         drawn = overlay(pixels, values, cmap, alpha, (low, high), signed)
         beyond = spikes and bool(np.nanmax(np.abs(values)) > high)
-        shown.append(Panel(title, drawn, f"{spelled(low, scale)} to {'≥ ' * beyond}{spelled(high, scale)}"))
+        shown.append(Panel(title, drawn, f"{format_number(low, scale)} to {'≥ ' * beyond}{format_number(high, scale)}"))
     return layout.compose([shown])
 
 
@@ -106,7 +81,7 @@ def histogram(values: npt.ArrayLike, bins: int = 50) -> npt.NDArray[np.uint8]:
     axes.tick_params(labelsize=layout.CAPTION)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    return np.asarray(_pixels(drawn))
+    return np.asarray(render(drawn))
 
 
 def rows_of(shown: list[Panel]) -> list[list[Panel]]:
@@ -117,18 +92,41 @@ def rows_of(shown: list[Panel]) -> list[list[Panel]]:
     return [shown[start : start + across] for start in range(0, len(shown), across)]
 
 
-def provenance(explanation: Explanation) -> str:
-    """Model, method, layer with its grid, and preprocessing in one line."""
-    (rows, columns) = explanation.maps.shape[-2:]
-    layer = f"{explanation.layer} {rows}×{columns}" if explanation.layer else f"{rows}×{columns}"
-    parts = (explanation.model, explanation.method, layer, explanation.photo.preprocessing)
-    return "  ·  ".join(part for part in parts if part)
-
-
-def _pixels(drawn: Figure) -> Image.Image:
+def render(figure: Figure) -> Image.Image:
+    """A matplotlib figure as a PIL image, RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    canvas: Any = FigureCanvasAgg(drawn)
-    canvas.draw()
+    canvas: Any = FigureCanvasAgg(figure)
+    with layout.without_warnings():
+        canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3].copy())
+
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")  # that every picture can be saved with
+
+
+def picture_writers(plot: Callable[[], Figure]) -> dict[str, Callable[[], bytes]]:
+    """How a figure becomes a file, by suffix; drawn only when one of them is called. The same figure gives the same bytes."""
+    return {
+        ".png": lambda: png_bytes(render(plot())),
+        ".jpg": lambda: _jpeg(plot()),
+        ".jpeg": lambda: _jpeg(plot()),
+        ".pdf": lambda: _vector(plot(), "pdf", {"CreationDate": None}),
+        ".svg": lambda: _vector(plot(), "svg", {"Date": None}),
+    }
+
+
+def _jpeg(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    render(figure).save(buffer, "JPEG", quality=92, subsampling=0)
+    return buffer.getvalue()
+
+
+def _vector(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with layout.without_warnings(), matplotlib.rc_context({"svg.hashsalt": "seewhy"}):
+        figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()

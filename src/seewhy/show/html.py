@@ -1,10 +1,9 @@
-"""Explanations as pages: one file each, pictures inside, nothing fetched, no script."""
+"""Panels as pages: one file each, pictures inside, nothing fetched, no script."""
 
 from __future__ import annotations
 
 import base64
 import io
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seewhy.errors import OptionError
-from seewhy.records import Explanation
+from seewhy.formatting import format_number
 from seewhy.show.colour import Pixels, to_bytes
-from seewhy.show.figures import ACROSS, WIDE, provenance
-from seewhy.show.panel import Bar, Panel, panels
+from seewhy.show.figures import ACROSS, WIDE
+from seewhy.show.panel import Bar, Panel
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -42,44 +40,22 @@ class Section:
     table: Sequence[Sequence[object]] | None = None
 
 
-def page(explanations: Sequence[Explanation], title: str | None = None, **look: Any) -> str:
-    """One HTML page: for each explanation its pictures, the network's choices, the notes, and how it was made.
-
-    title : None asks the question that the page answers.
-    look : cmap, alpha, shared, upsample; see ``panels``.
-    """
-    if isinstance(explanations, Explanation):
-        explanations = [explanations]
-    if not explanations:
-        raise OptionError("There is nothing to show: page needs at least one explanation.")
-    if title is None:
-        title = f"Why “{explanations[0].targets[0].name}”?" if len(explanations) == 1 else "Why?"
-    items = [_item(explanation, look) for explanation in explanations]
-    return environment().get_template("page.html").render(title=title, items=items)
-
-
-def snippet(explanation: Explanation, **look: Any) -> str:
-    """The panels side by side for a notebook cell: no page around them, styles on the elements alone."""
-    shots = _row(panels(explanation, **look))
-    return environment().get_template("snippet.html").render(shots=shots, provenance=provenance(explanation))
-
-
 def gallery(title: str, sections: Sequence[Section], lead: str = "", footer: str = "") -> str:
     """A story as one HTML page: sections of prose, each with a row of pictures and perhaps a table.
 
     lead : a few sentences below the title. footer : one small line at the end.
     """
-    told = [
+    rendered = [
         {
             "heading": section.heading,
             "paragraphs": _paragraphs(section.text),
-            "shots": _row(section.panels) if section.panels else None,
+            "shots": picture_row(section.panels) if section.panels else None,
             "table": _table(section.table),
         }
         for section in sections
     ]
     template = environment().get_template("gallery.html")
-    return template.render(title=title, lead=_paragraphs(lead), sections=told, footer=footer)
+    return template.render(title=title, lead=_paragraphs(lead), sections=rendered, footer=footer)
 
 
 @lru_cache(maxsize=4)
@@ -96,38 +72,7 @@ def environment(*folders: Path) -> Environment:
     )
 
 
-def _item(explanation: Explanation, look: dict[str, Any]) -> dict[str, Any]:
-    """What the page's template needs to know of one explanation."""
-    record = explanation.record()
-    cost = explanation.cost
-    facts = {
-        "photo": explanation.photo.name,
-        "preprocessing": explanation.photo.preprocessing,
-        "model": explanation.model,
-        "weights": explanation.weights,
-        "method": explanation.method,
-        "layer": explanation.layer,
-        "grid": "×".join(str(length) for length in explanation.maps.shape[-2:]),
-        **{f"{name} =": json.dumps(value, ensure_ascii=False) for name, value in record["settings"].items()},
-        "seed": explanation.seed,
-        "cost": f"{cost.forward:g} forward, {cost.backward:g} backward, {cost.seconds:.2f} s",
-        "versions": ", ".join(f"{name} {version}" for name, version in explanation.versions.items()),
-    }
-    return {
-        "heading": explanation.photo.name,
-        "provenance": provenance(explanation),
-        "shots": _row(panels(explanation, **look, notes=False)),
-        "predictions": [
-            {"name": it.name, "score": f"{it.score:.2f}", "width": f"{100 * min(max(it.score, 0.0), 1.0):.1f}"}
-            for it in explanation.predictions
-        ],
-        "notes": [*explanation.photo.notes, *explanation.notes],
-        "facts": [(name, value) for name, value in facts.items() if value not in (None, "")],
-        "record": json.dumps(record, indent=1, ensure_ascii=False),
-    }
-
-
-def _row(shown: Sequence[Panel]) -> dict[str, Any]:
+def picture_row(shown: Sequence[Panel]) -> dict[str, Any]:
     """Panels beside each other: at most four across, very wide pictures below each other."""
     aspects = [panel.pixels.shape[1] / panel.pixels.shape[0] for panel in shown]
     shape = "wide" if min(aspects) > WIDE else "tall" if max(aspects) < 0.7 else ""
@@ -178,10 +123,10 @@ def _gradient(bar: Bar) -> dict[str, Any]:
     rows = to_bytes(255 * bar.table)
     if not bar.high > bar.low:
         rows = rows[len(rows) // 2 if bar.signed else 0][None]
-    picked = [rows[round(part * (len(rows) - 1) / (STOPS - 1))] for part in range(STOPS)]
-    stops = ", ".join("#{:02x}{:02x}{:02x}".format(*row) for row in picked)
+    stops = [rows[round(part * (len(rows) - 1) / (STOPS - 1))] for part in range(STOPS)]
+    colours = ", ".join("#{:02x}{:02x}{:02x}".format(*row) for row in stops)
     return {
-        "colours": f"linear-gradient(to right, {stops})",
+        "colours": f"linear-gradient(to right, {colours})",
         "marks": [text for _, text in bar.marks],
         "label": bar.label,
     }
@@ -191,21 +136,21 @@ def _paragraphs(text: str) -> list[Any]:
     """Prose as safe HTML: empty lines part paragraphs, backticks and four spaces mark code."""
     from markupsafe import Markup, escape
 
-    found = []
+    paragraphs = []
     for block in text.strip("\n").split("\n\n"):
         lines = block.strip("\n").split("\n")
         if all(line.startswith("    ") for line in lines):
-            found.append(Markup("<pre>{}</pre>").format("\n".join(line[4:] for line in lines)))
+            paragraphs.append(Markup("<pre>{}</pre>").format("\n".join(line[4:] for line in lines)))
         elif block.strip():
             parts = [Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(block.split("`"))]
-            found.append(Markup("<p>{}</p>").format(Markup("").join(parts)))
-    return found
+            paragraphs.append(Markup("<p>{}</p>").format(Markup("").join(parts)))
+    return paragraphs
 
 
 def _table(rows: Sequence[Sequence[object]] | None) -> list[list[dict[str, Any]]] | None:
-    """Cells as words. A column of numbers is set to the right, its head too."""
+    """Cells as text. A column of numbers is set to the right, its head too."""
     if not rows:
         return None
-    words = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
-    right = [all(_NUMBER.fullmatch(row[c]) for row in words[1:] if c < len(row)) for c in range(len(words[0]))]
-    return [[{"text": text, "number": number} for text, number in zip(row, right, strict=False)] for row in words]
+    texts = [[format_number(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    right = [all(_NUMBER.fullmatch(row[c]) for row in texts[1:] if c < len(row)) for c in range(len(texts[0]))]
+    return [[{"text": text, "number": number} for text, number in zip(row, right, strict=False)] for row in texts]

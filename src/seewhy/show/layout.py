@@ -1,9 +1,11 @@
-"""Panels on a sheet of matplotlib: sizes, places and wrapped words, in inches. No pyplot, no screen."""
+"""Panels on a sheet of matplotlib: sizes, places and wrapped text, in inches. No pyplot, no screen."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:  # matplotlib takes longer to import than all the rest of seew
 SIDE = 3.1  # of a square picture; others get the same area
 WIDEST, TALLEST, NARROWEST = 7.2, 5.0, 1.9
 MARGIN, GAP = 0.22, 0.24
-BAR, BAR_TEXT = 0.13, 0.8  # thickness of a colour bar, and room for its numbers and label
+BAR, BAR_GAP = 0.13, 0.1  # thickness of a colour bar, and its distance from the picture
+BAR_ROOM = 0.83  # for a colour bar with its numbers and label beside a picture; more where they are long
+TICK, PAD = 6 / 72, 4 / 72  # a tick with its distance from the number; from there to the label
 LOW = 1.15  # below this height a colour bar lies under its picture
 TITLE, CAPTION, FOOTER, HEADING = 10.0, 8.0, 7.0, 14.0  # points
 LINE = 1.32 / 72  # inches per point of a line of text
@@ -25,7 +29,7 @@ INK, GREY, EDGE = "#1a1a1a", "#6f6f6f", "#cccccc"
 
 @dataclass
 class _Cell:
-    """A panel with its size in inches and its words broken into lines."""
+    """A panel with its size in inches and its texts broken into lines."""
 
     panel: Panel
     width: float
@@ -39,13 +43,29 @@ class _Cell:
         return self.bar is not None and self.height >= LOW
 
     @property
+    def label(self) -> str:
+        """What stands along the colour bar, in lines that are no longer than the bar."""
+        if self.bar is None:
+            return ""
+        return wrapped(self.bar.label, self.height if self.beside else self.width, CAPTION)
+
+    @property
+    def gutter(self) -> float:
+        """The room that the colour bar needs beside the picture, by the measured length of its numbers."""
+        if self.bar is None or not self.beside:
+            return 0.0
+        numbers = max(_inches(text, CAPTION) for _, text in self.bar.marks)
+        label = PAD + LINE * CAPTION * (self.label.count("\n") + 1) if self.label else 0.0
+        return max(BAR_ROOM + BAR_GAP, BAR_GAP + BAR + TICK + numbers + label)
+
+    @property
     def above(self) -> float:
         return LINE * TITLE * (self.title.count("\n") + 1) + 0.04 if self.title else 0.0
 
     @property
     def below(self) -> float:
-        words = LINE * CAPTION * (self.caption.count("\n") + 1) + 0.06 if self.caption else 0.0
-        return words + (BAR + 0.42 if self.bar is not None and not self.beside else 0.0)
+        text = LINE * CAPTION * (self.caption.count("\n") + 1) + 0.06 if self.caption else 0.0
+        return text + (BAR + 0.42 if self.bar is not None and not self.beside else 0.0)
 
 
 def wrapped(text: str, width: float, size: float) -> str:
@@ -88,7 +108,16 @@ def _inches(text: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)[0]) / 72
+    with without_warnings():
+        return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)[0]) / 72
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keeps a library's warnings to itself (a font without a class name's letters): a person can do nothing about them here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def compose(rows: Sequence[Sequence[Panel]], *, title: str = "", footer: str = "") -> Figure:
@@ -104,7 +133,7 @@ def compose(rows: Sequence[Sequence[Panel]], *, title: str = "", footer: str = "
     for c in range(columns):
         column = [row[c] for row in table if len(row) > c]
         widths.append(max(max(cell.width, NARROWEST) for cell in column))
-        gutters.append(BAR_TEXT + BAR if any(cell.beside for cell in column) else 0.0)
+        gutters.append(max(cell.gutter for cell in column))
     width = 2 * MARGIN + sum(widths) + sum(gutters) + GAP * (columns - 1)
 
     heading = wrapped(title, width - 2 * MARGIN, HEADING) if title else ""
@@ -144,7 +173,7 @@ def compose_into(axes: Axes, panel: Panel) -> Figure:
         axes.set_xlabel(wrapped(panel.caption, width, CAPTION), fontsize=CAPTION, color=GREY, parse_math=False)
     if panel.bar is not None:
         beside = make_axes_locatable(axes).append_axes("right", size="4%", pad=0.08)
-        draw_bar(place.figure, panel.bar, cax=beside)
+        draw_bar(place.figure, panel.bar, panel.bar.label, cax=beside)
     whole: Figure = place.figure.figure  # axes of a subfigure know only the subfigure
     return whole
 
@@ -173,12 +202,12 @@ def _place(figure: Figure, cell: _Cell, left: float, lower: float) -> None:
     if cell.bar is None:
         return
     if cell.beside:
-        box = (left + cell.width + 0.1, lower, BAR, cell.height)
+        box = (left + cell.width + BAR_GAP, lower, BAR, cell.height)
     else:
-        words = cell.below - (BAR + 0.42)
-        box = (left, lower - words - 0.08 - BAR, cell.width, BAR)
+        text = cell.below - (BAR + 0.42)
+        box = (left, lower - text - 0.08 - BAR, cell.width, BAR)
     place = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
-    draw_bar(figure, cell.bar, horizontal=not cell.beside, cax=place)
+    draw_bar(figure, cell.bar, cell.label, horizontal=not cell.beside, cax=place)
 
 
 def show_picture(axes: Axes, panel: Panel, title: str) -> None:
@@ -191,8 +220,11 @@ def show_picture(axes: Axes, panel: Panel, title: str) -> None:
     axes.set_title(title, fontsize=TITLE, color=INK, pad=4, parse_math=False)
 
 
-def draw_bar(figure: Any, bar: Bar, *, horizontal: bool = False, **place: Any) -> None:
-    """A colour bar with raw numbers at both ends and in the middle; of an empty map the neutral colour and a 0."""
+def draw_bar(figure: Any, bar: Bar, label: str, *, horizontal: bool = False, **place: Any) -> None:
+    """A colour bar with raw numbers at both ends and in the middle; of an empty map the neutral colour and a 0.
+
+    label : the bar's label in lines.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
@@ -205,7 +237,7 @@ def draw_bar(figure: Any, bar: Bar, *, horizontal: bool = False, **place: Any) -
     drawn = figure.colorbar(scale, orientation="horizontal" if horizontal else "vertical", **place)
     drawn.set_ticks([low + part * (high - low) for part, _ in bar.marks], labels=[text for _, text in bar.marks])
     drawn.ax.tick_params(labelsize=CAPTION, length=2.5, width=0.6, color=GREY, labelcolor=INK)
-    drawn.set_label(bar.label, fontsize=CAPTION, color=GREY, parse_math=False)
+    drawn.set_label(label, fontsize=CAPTION, color=GREY, parse_math=False)
     if len(bar.marks) > 1:  # the outer numbers stay within the bar, clear of what stands beside it
         if horizontal:
             for text, side in zip(drawn.ax.get_xticklabels(), ("left", "center", "right"), strict=True):
@@ -216,6 +248,6 @@ def draw_bar(figure: Any, bar: Bar, *, horizontal: bool = False, **place: Any) -
     drawn.outline.set_visible(False)
 
 
-def _write(figure: Figure, x: float, y: float, text: str, **look: Any) -> None:
-    look = {"color": INK, "ha": "left", "linespacing": 1.15, **look}
-    figure.text(x, y, text, parse_math=False, multialignment=look["ha"], **look)
+def _write(figure: Figure, x: float, y: float, text: str, **style: Any) -> None:
+    style = {"color": INK, "ha": "left", "linespacing": 1.15, **style}
+    figure.text(x, y, text, parse_math=False, multialignment=style["ha"], **style)

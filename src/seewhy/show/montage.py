@@ -106,7 +106,6 @@ def _fitted(tile: Picture, height: int, width: int) -> Picture:
     scale = min(height / tile.shape[0], width / tile.shape[1])
     size = (max(1, round(tile.shape[0] * scale)), max(1, round(tile.shape[1] * scale)))
     resized = np.moveaxis(resize_map(np.moveaxis(tile, 2, 0), size), 0, 2)
-    resized = np.clip(resized, tile.min(), tile.max())  # the cubic kernel overshoots at edges
     return colour.to_bytes(resized) if tile.dtype == np.uint8 else resized
 
 

@@ -133,8 +133,8 @@ function nearest([x, y], reach) {
 function verdict(photo, parent) {
   const line = html("p", parent, undefined, photo.wrong ? "verdict wrong" : "verdict");
   if (photo.label !== null) {
-    line.append("True class: ");
-    html("span", line, `${photo.label} (${photo.own})`);
+    line.append(photo.own ? "True class: " : "Group: ");
+    html("span", line, photo.own ? `${photo.label} (${photo.own})` : photo.label);
     html("br", line);
   }
   line.append("Predicted: ");

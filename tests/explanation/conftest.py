@@ -4,8 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seewhy import Explanation, Prediction, Target
 from seewhy.geometry import Geometry
-from seewhy.records import Cost, Explanation, Photo, Prediction, Target
+from seewhy.records import Cost, Photo
 
 NAMES = ("coyote", "bear", "sheep", "horse", "dog", "cat")
 SCORES = (0.61, 0.30, 0.09, 0.04, 0.03, 0.02)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from seewhy.errors import OptionError
+from seewhy.explanation import page, panels, snippet
 from seewhy.records import Prediction, Target
-from seewhy.show import Panel, Section, gallery, page, snippet
+from seewhy.show import Panel, Section, gallery
 
 PICTURE = Panel("a <i>title</i>", np.full((30, 40, 3), 60, dtype=np.uint8), "a caption")
 
@@ -68,8 +69,6 @@ def test_the_pictures_inside_are_the_panels(explained):
 
     from PIL import Image
 
-    from seewhy.show import panels
-
     e = explained()
     found = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page([e]))
     for (_, code), panel in zip(found, panels(e), strict=True):
@@ -88,20 +87,6 @@ def test_a_snippet_has_no_page_around_it(explained):
         assert tag not in html
     assert "coyote (0.61)" in html
     assert explained()._repr_html_() == html
-
-
-def test_a_gallery_tells_a_story():
-    table = [["network", "accuracy"], ["honest", 0.97], ["shortcut", "31 %"]]
-    text = "First `seewhy demo`.\n\nSecond.\n\n    import seewhy\n    seewhy.demo"
-    html = gallery("A story", [Section("One", text, [PICTURE] * 5, table), Section("Two", "End.", [])], lead="So it goes.")
-    assert_self_contained(html)
-    assert "<p>First <code>seewhy demo</code>.</p><p>Second.</p><pre>import seewhy\nseewhy.demo</pre>" in html
-    assert "<p>So it goes.</p>" in html
-    assert html.count("<figure>") == 5
-    assert "--across: 3" in html
-    assert '<th>network</th><th class="number">accuracy</th>' in html
-    assert '<td>honest</td><td class="number">0.97</td>' in html
-    assert '<td>shortcut</td><td class="number">31 %</td>' in html
 
 
 def test_pages_are_the_same_each_time(explained):

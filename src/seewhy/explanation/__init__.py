@@ -1,0 +1,9 @@
+"""Explanations: the record of what a method says about a photo, and how it is drawn, saved and read back."""
+
+from seewhy.explanation.drawing import figure, image, panels
+from seewhy.explanation.explanation import Explanation, Explanations
+from seewhy.explanation.notes import empty_notes
+from seewhy.explanation.pages import page, snippet
+from seewhy.explanation.record import versions
+
+__all__ = ["Explanation", "Explanations", "empty_notes", "figure", "image", "page", "panels", "snippet", "versions"]

@@ -1,0 +1,71 @@
+"""Explanations as one HTML page, and as a piece of a notebook: pictures inside, nothing fetched, no script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seewhy.errors import OptionError
+from seewhy.explanation.drawing import panels, provenance
+from seewhy.explanation.record import ExplanationRecord
+from seewhy.formatting import format_score
+from seewhy.show.html import environment, picture_row
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(explanations: ExplanationRecord | Sequence[ExplanationRecord], title: str | None = None, **style: Any) -> str:
+    """One HTML page: for each explanation its pictures, the network's choices, the notes, and how it was made.
+
+    title : None asks the question that the page answers.
+    style : cmap, alpha, shared, upsample; see ``panels``.
+    """
+    if isinstance(explanations, ExplanationRecord):
+        explanations = [explanations]
+    if not explanations:
+        raise OptionError("There is nothing to show: page needs at least one explanation.")
+    if title is None:
+        single = len(explanations) == 1 and explanations[0].by_class
+        title = f"Why “{explanations[0].targets[0].name}”?" if single else "Why?"
+    items = [_item(explanation, style) for explanation in explanations]
+    return environment(_TEMPLATES).get_template("page.html").render(title=title, items=items)
+
+
+def snippet(explanation: ExplanationRecord, **style: Any) -> str:
+    """The panels side by side for a notebook cell: no page around them, styles on the elements alone."""
+    shots = picture_row(panels(explanation, **style))
+    return environment(_TEMPLATES).get_template("snippet.html").render(shots=shots, provenance=provenance(explanation))
+
+
+def _item(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, Any]:
+    """What the page's template needs to know of one explanation."""
+    record = explanation.record()
+    cost = explanation.cost
+    facts = {
+        "photo": explanation.photo.name,
+        "preprocessing": explanation.photo.preprocessing,
+        "model": explanation.model,
+        "weights": explanation.weights,
+        "method": explanation.method,
+        "layer": explanation.layer,
+        "grid": "×".join(str(length) for length in explanation.maps.shape[-2:]),
+        **{f"{name} =": json.dumps(value, ensure_ascii=False) for name, value in record["settings"].items()},
+        "seed": explanation.seed,
+        "cost": f"{cost.forward:g} forward, {cost.backward:g} backward, {cost.seconds:.2f} s",
+        "versions": ", ".join(f"{name} {version}" for name, version in explanation.versions.items()),
+    }
+    of_photo = explanation.photo.notes
+    return {
+        "heading": explanation.photo.name,
+        "provenance": provenance(explanation),
+        "shots": picture_row(panels(explanation, **style, notes=False)),
+        "predictions": [
+            {"name": it.name, "score": format_score(it.score), "width": f"{100 * min(max(it.score, 0.0), 1.0):.1f}"}
+            for it in explanation.predictions
+        ],
+        "notes": [*of_photo, *(note for note in explanation.notes if note not in of_photo)],
+        "facts": [(name, value) for name, value in facts.items() if value not in (None, "")],
+        "record": json.dumps(record, indent=1, ensure_ascii=False),
+    }

@@ -1,0 +1,91 @@
+"""An explanation as a file, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.errors import RecordError
+from seewhy.explanation.drawing import figure
+from seewhy.explanation.pages import page
+from seewhy.explanation.record import FORMAT, ExplanationRecord
+from seewhy.files import json_bytes, npz_bytes
+from seewhy.geometry import Geometry, SampleGrid
+from seewhy.records import Cost, Note, Photo, Prediction, Target
+from seewhy.show.figures import picture_writers
+
+Record = TypeVar("Record", bound=ExplanationRecord)
+
+
+def writers(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, Callable[[], bytes]]:
+    """What can be written of an explanation, by suffix. style : of the pictures; see ``panels``."""
+    return {
+        **picture_writers(lambda: figure(explanation, **style)),
+        ".npz": lambda: _as_npz(explanation),
+        ".json": lambda: _as_json(explanation),
+        ".html": lambda: page([explanation], **style).encode(),
+    }
+
+
+def _as_npz(explanation: ExplanationRecord) -> bytes:
+    arrays = {"maps": explanation.maps, "original": explanation.photo.original, "pixels": explanation.photo.pixels}
+    if explanation.raw is not None:
+        arrays["raw"] = explanation.raw
+    arrays |= {f"details/{k}": v for k, v in explanation.details.items() if isinstance(v, np.ndarray)}
+    return npz_bytes(explanation.record(), arrays)
+
+
+def _as_json(explanation: ExplanationRecord) -> bytes:
+    record = explanation.record() | {"maps": explanation.maps.tolist()}
+    record["details"] |= {k: v.tolist() for k, v in explanation.details.items() if isinstance(v, np.ndarray)}
+    return json_bytes(record)
+
+
+def read_npz(kind: type[Record], path: Path) -> Record:
+    """An explanation that was saved as .npz. Raises RecordError for any other file."""
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        record = json.loads(str(arrays.pop("record")))
+        if record.pop("format") != FORMAT:
+            raise RecordError(f"'{path}' was written by another version of seewhy; this one reads format {FORMAT}.")
+        return kind(**_fields(record, arrays))
+    except FileNotFoundError:
+        raise RecordError(f"There is no file '{path}'.") from None
+    except RecordError:
+        raise
+    except Exception as error:  # whatever a broken archive, or somebody else's, stumbles over
+        raise RecordError(f"'{path}' is not an explanation saved as .npz, or broken: write one with e.save('x.npz').") from error
+
+
+def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    about = record.pop("photo")
+    photo = Photo(
+        original=arrays["original"],
+        pixels=arrays["pixels"],
+        geometry=Geometry(**{name: tuple(value) for name, value in about.pop("geometry").items()}),
+        notes=tuple(about.pop("notes")),
+        **about,
+    )
+    notes = record.pop("notes")
+    note_targets = record.pop("note_targets", [None] * len(notes))
+    sample_grid = record.pop("sample_grid", record.pop("lattice", None))  # "lattice": its name in older files
+    details = record.pop("details") | {
+        name.removeprefix("details/"): value for name, value in arrays.items() if name.startswith("details/")
+    }
+    return record | {
+        "maps": arrays["maps"],
+        "raw": arrays.get("raw"),
+        "photo": photo,
+        "details": details,
+        "notes": [Note(text, target) for text, target in zip(notes, note_targets, strict=True)],
+        "targets": [Target(**target) for target in record["targets"]],
+        "predictions": [Prediction(**prediction) for prediction in record["predictions"]],
+        "cost": Cost(**record["cost"]),
+        "sample_grid": None if sample_grid is None else SampleGrid(**{axis: tuple(value) for axis, value in sample_grid.items()}),
+    }

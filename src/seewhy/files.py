@@ -1,0 +1,75 @@
+"""Results as files: each appears whole or not at all, and its suffix says in which form."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seewhy.errors import RecordError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def save_as(path: str | os.PathLike[str], writers: Mapping[str, Callable[[], bytes]]) -> Path:
+    """Write what the writer of the path's suffix gives (suffixes in lower case, with their dot); returns the path.
+
+    Raises RecordError: a suffix without a writer, a place that cannot be written.
+    """
+    path = Path(path)
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise RecordError(f"'{path.name}' cannot be written: '{path.suffix}' is not one of {', '.join(writers)}.")
+    return write_whole(path, writer())
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file so that it appears whole or not at all. Raises RecordError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(content)
+                file.close()
+                os.chmod(file.name, 0o666 & ~_umask())
+                os.replace(file.name, path)
+            except BaseException:
+                file.close()
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise RecordError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """A PIL image as a .png file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def npz_bytes(record: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
+    """Arrays as a compressed .npz file, with the record as JSON text in the array "record"."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, record=np.array(json.dumps(record, ensure_ascii=False)), **arrays)
+    return buffer.getvalue()
+
+
+def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """Plain values as a .json file."""
+    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _umask() -> int:
+    """The process's file mode mask (a temporary file is private, the result should be an ordinary file)."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

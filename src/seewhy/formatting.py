@@ -1,0 +1,49 @@
+"""Numbers, sizes and notes as a person reads them: the one place that decides how many digits are shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+def format_number(value: float, scale: float = 0.0) -> str:
+    """Three digits: "12.3", "−0.00012", "1,540"; from ten millions on, and below a ten-thousandth, with an exponent.
+
+    scale : the largest number beside it; digits below a thousandth of it are left out: 1e-9 beside 12.3 is "0".
+    """
+    if not math.isfinite(value):
+        return str(value).replace("-", "−")
+    if scale and math.isfinite(scale):
+        value = round(value, 2 - math.floor(math.log10(abs(scale)))) + 0.0  # no minus before a zero
+    rounded = float(f"{value:.3g}")
+    text = f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e7 else f"{rounded:.3g}"
+    return text.replace("-", "−")
+
+
+def format_score(score: float) -> str:
+    """A score with two decimals, below a hundredth with one digit, so that only a zero looks like one: "0.61", "0.004", "2e-05".
+
+    From a thousand on (values of a person's own target function) as :func:`format_number`.
+    """
+    if abs(score) >= 1000 and math.isfinite(score):
+        return format_number(score)
+    return f"{score:.2f}" if score == 0 or not abs(score) < 0.01 else f"{score:.1g}"
+
+
+def format_share(share: float) -> str:
+    """A share from 0 to 1 in percent, with one digit below ten: "0.2 %", "45 %"."""
+    percent = 100 * share
+    if 0 < percent < 0.01:
+        return "less than 0.01 %"
+    return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.1g} %"
+
+
+def format_size(size: tuple[int, int]) -> str:
+    """(rows, columns) as "224×224"; where they differ it says which is which: "96×128 (rows × columns)"."""
+    (rows, columns) = size
+    return f"{rows}×{columns}" + (" (rows × columns)" if rows != columns else "")
+
+
+def as_sentences(notes: Iterable[str]) -> str:
+    """Notes one after the other, each with its capital and its full stop."""
+    return " ".join(note[:1].upper() + note[1:] + ("" if note.endswith((".", "!", "?")) else ".") for note in notes)
