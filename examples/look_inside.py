@@ -57,7 +57,7 @@ def explore(detailed: tuple[int, int], robust_steps: int | None) -> None:
     robust = seewhy.deep_dream(clf, channels=names, style="robust", iterations=robust_steps, progress=False)
     for name, prediction in zip(names, robust.predictions, strict=True):
         print(f"the robust dream of {name} is predicted as {prediction}")
-    save(robust.image(), "robust_dreams_of_three_classes")
+    save(robust.image(), "robust_dreams_of_three_classes", shown=True)
 
 
 def corner_network() -> None:
