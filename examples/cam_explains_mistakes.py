@@ -1,6 +1,7 @@
-"""Source 001: odd-looking answers often have a visible cause. Class activation maps of a shoe, a mouse and a cup.
+"""Odd-looking predictions often have a visible cause. Class activation maps of a shoe, a mouse and a cup.
 
-The camera of the document is a photo here; frames of several sizes show that a larger one gives a finer map and another answer.
+After MathWorks' "Investigate Network Predictions Using Class Activation Mapping"; docs/coming_from_matlab.md sets the two side
+by side. Its camera is a photo here; frames of several sizes show that a larger one gives a finer map and another prediction.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from common import cam_figure, classifier, has_real_data, photo, save
 
 import seewhy
 
-ASKED = [("Loafer", 0), ("mouse", 1), ("coffee_mug", 2), ("buckle", 4)]
+PHOTOS = [("Loafer", 0), ("mouse", 1), ("coffee_mug", 2), ("buckle", 4)]
 
 
 def a_mistake() -> tuple[seewhy.Classifier, Any, str]:
@@ -24,17 +25,16 @@ def a_mistake() -> tuple[seewhy.Classifier, Any, str]:
 
 def main() -> None:
     clf = classifier(size=227, resize="shorter", crop=False)
-    for name, scene in ASKED:
-        taken = photo(name, scene)
-        said = clf.classify(taken)
-        print(f"{name}: {'; '.join(str(p) for p in said)}")
-        save(cam_figure(clf, taken), f"001_{name.lower()}")
+    for number, (name, scene) in enumerate(PHOTOS, start=1):
+        frame = photo(name, scene)
+        print(f"{frame.stem if has_real_data() else f'scene {scene}'}: {'; '.join(str(p) for p in clf.classify(frame))}")
+        save(cam_figure(clf, frame), f"cam_{name.lower()}" if has_real_data() else f"cam_scene_{number}")
 
-    # On a mistake, compare the map of the true class with that of the answer: both from one forward pass.
+    # On a mistake, compare the map of the true class with that of the prediction: both from one forward pass.
     (wrong, mistaken, truth) = a_mistake()
     e = seewhy.explain(wrong, mistaken, method="cam", target=["top1", truth])
-    print(f"answer {e.targets[0]}, truth {e.targets[1]}: rank {e.targets[1].rank}")
-    save(e.image(), "001_answer_and_truth")
+    print(f"prediction {e.targets[0]}, truth {e.targets[1]}: rank {e.targets[1].rank}")
+    save(e.image(), "cam_prediction_and_truth", shown=True)
 
     # The identity that makes it exact: mean(M) + b = logit.
     gap = e.maps.mean(axis=(1, 2)) + e.details["bias"] - wrong.logits(mistaken)[0][[t.index for t in e.targets]]

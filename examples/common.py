@@ -1,10 +1,12 @@
 """What the examples share: a real ImageNet network and photos where they lie beside the project, else the demo's.
 
-Each example runs by itself (`python examples/cam_in_a_few_lines.py`) and writes its pictures to out/.
+Each example runs by itself (`python examples/cam_in_a_few_lines.py`) and writes its pictures to out/. With `--keep` it draws the
+demo's scenes, which may be shown anywhere, and those pictures that the documentation shows also go to docs/pictures.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,26 @@ import seewhy
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out"
+PICTURES = ROOT / "docs" / "pictures"
 DATA = ROOT.parent / "shared" / "data"
+KEEP = "--keep" in sys.argv
 
 
 def has_real_data() -> bool:
-    return (DATA / "squeezenet1_0_imagenet.safetensors").is_file()
+    """Whether the examples use the real network and its photos."""
+    return not KEEP and (DATA / "squeezenet1_0_imagenet.safetensors").is_file()
+
+
+def squeezenet() -> seewhy.Classifier:
+    """The real SqueezeNet with its 1000 classes, from the files beside the project."""
+    weights = DATA / "squeezenet1_0_imagenet.safetensors"
+    return seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt")
 
 
 def classifier(**preprocess: Any) -> seewhy.Classifier:
-    """The real SqueezeNet with its 1000 classes, or the demo network. preprocess: changes to how photos are prepared."""
+    """The real SqueezeNet, or the demo network. preprocess: changes to how photos are prepared."""
     if has_real_data():
-        weights = DATA / "squeezenet1_0_imagenet.safetensors"
-        clf = seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt")
+        clf = squeezenet()
     else:
         clf = seewhy.load("demo:honest")
         preprocess = {name: value for name, value in preprocess.items() if name != "size"}
@@ -40,8 +50,8 @@ def photo(name: str, scene: int) -> Any:
     return seewhy.demo.scenes(scene + 1, seed=4)[scene].photo
 
 
-def save(picture: Any, name: str) -> Path:
-    """A figure, a PIL image or pixels as out/NAME.png, and a line that says so."""
+def save(picture: Any, name: str, shown: bool = False) -> None:
+    """A figure, a PIL image or pixels as out/NAME.png, and a line that says so. shown: the documentation shows this picture."""
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{name}.png"
     if hasattr(picture, "savefig"):
@@ -49,14 +59,18 @@ def save(picture: Any, name: str) -> Path:
     else:
         (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(path)
     print(f"wrote {path.relative_to(ROOT)}")
-    return path
+    if shown and KEEP:
+        with Image.open(path) as written:
+            small = written.convert("RGB")
+        small.thumbnail((1200, 1200))
+        small.save(PICTURES / f"{name}.jpg", quality=88)
 
 
-def cam_figure(clf: seewhy.Classifier, taken: Any, target: Any = "top1") -> Any:
-    """The figure of the CAM documents: the photo, `cam_show` beside it, and the three first classes as its title."""
+def cam_figure(clf: seewhy.Classifier, photo: Any, target: Any = "top1") -> Any:
+    """The classical CAM figure: the photo, `cam_show` beside it, and the three first classes as its title."""
     from matplotlib.figure import Figure
 
-    e = seewhy.explain(clf, taken, method="cam", target=target)
+    e = seewhy.explain(clf, photo, method="cam", target=target)
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     (left, right) = figure.subplots(1, 2)
     left.imshow(e.photo.original)

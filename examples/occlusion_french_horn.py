@@ -1,7 +1,8 @@
-"""Source 003: what part of the photo matters for its answer? Grey squares set by hand, then a mask around every pixel.
+"""What part of the photo matters for the prediction? Grey squares set by hand, then a mask around every pixel.
 
-`--full` runs all 50,176 masks and compares them with the map that 1/50 of them gave. The idea of hiding parts of a photo to see
-what the score does is Zeiler and Fergus's (2014).
+After MathWorks' "Network Visualization Based on Occlusion Sensitivity"; docs/coming_from_matlab.md sets the two side by side.
+The idea of hiding parts of a photo to see what the score does is Zeiler and Fergus's (2014). `--full` runs all 50,176 masks and
+compares them with the map that 1/50 of them gave.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ def main(full: bool = False, part: int = 50) -> None:
     pixels = horn.pixels.transpose(1, 2, 0).astype(np.uint8)  # as the network gets it, (H, W, 3)
     print(f"{size[0]}×{size[1]}: {'; '.join(str(p) for p in clf.classify(pixels))}")
 
-    # The sides and the grey are the document's; the places are those of this photo's horn and of the wall beside it.
+    # The side and the grey are MathWorks'; the places are those of this photo's horn and of the wall beside it.
     side = round(71 * size[0] / 224)
-    for name, (row, column) in {"on_the_horn": (72, 36), "beside_it": (15, 120)}.items():
+    for name, (row, column) in {"on_the_object": (72, 36), "beside_it": (15, 120)}.items():
         (top, left) = (round(row * size[0] / 224), round(column * size[1] / 224))
         masked = hidden(pixels, top, left, side)
         print(f"square {name.replace('_', ' ')}, rows {top}-{top + side}: {'; '.join(str(p) for p in clf.classify(masked))}")
-        save(masked, f"003_square_{name}")
+        save(masked, f"grey_square_{name}")
 
-    # A mask around every pixel: 50,176 photos at 224×224, 7.5 GB if they were ever all made. Coarse places come first, so a
+    # A mask around every pixel: 50,176 photos at 224×224, 7.5 GB if they were ever all made. A coarse grid comes first, so a
     # fiftieth of them gives a map already, and says how far off it is.
     count = size[0] * size[1]
     settings = {"method": "occlusion", "mask_size": side, "stride": 1, "fill": GREY}
@@ -40,24 +41,26 @@ def main(full: bool = False, part: int = 50) -> None:
     if full:
         quick = e
         e = seewhy.explain(clf, horn, **settings)
-        alike = np.corrcoef(quick.maps.ravel(), e.maps.ravel())[0, 1]
-        missed = np.abs(quick.maps - e.maps).mean()
-        print(f"all {count:,} masks: {e.cost.seconds:.0f} s; the quick map's correlation {alike:.4f}, mean error {missed:.4f}")
+        correlation = np.corrcoef(quick.maps.ravel(), e.maps.ravel())[0, 1]
+        error = np.abs(quick.maps - e.maps).mean()
+        print(f"all {count:,} masks: {e.cost.seconds:.0f} s; the quick map's correlation {correlation:.4f}, error {error:.4f}")
 
     (rows, columns) = (e.details["mask_rows"], e.details["mask_columns"])
-    chosen = np.random.default_rng(0).choice(count, 9, replace=False)
-    save(seewhy.show.montage([hidden(pixels, rows[i], columns[i], side) for i in chosen], border=2), "003_nine_masked_photos")
+    nine = np.random.default_rng(0).choice(count, 9, replace=False)
+    montage = seewhy.show.montage([hidden(pixels, rows[i], columns[i], side) for i in nine], border=2)
+    save(montage, "nine_masked_photos", shown=True)
 
-    # The document shows the score of every masked photo, negated: the brighter, the more that mask took away.
+    # MathWorks show the score of every masked photo, negated: the brighter, the more that mask took away.
     score = e.targets[0].score - e.maps[0]  # (H, W)
-    save((255 * seewhy.show.min_max(-score)).astype(np.uint8), "003_negated_scores")
-    worst = int(score.argmin())
-    masked = hidden(pixels, rows[worst], columns[worst], side)
-    print(f"lowest at row {worst // size[1]}, column {worst % size[1]}: {'; '.join(str(p) for p in clf.classify(masked))}")
-    save(masked, "003_where_it_hurts_most")
-    save(seewhy.show.plot_maps(pixels, [e.maps[0]], [f"Occlusion\n{e.targets[0]}"]), "003_occlusion")
-    save(e.image(), "003_on_the_photo")
-    save(seewhy.explain(clf, horn).image(), "003_grad_cam")
+    save((255 * seewhy.show.min_max(-score)).astype(np.uint8), "negated_scores")
+    lowest = int(score.argmin())
+    masked = hidden(pixels, rows[lowest], columns[lowest], side)
+    print(f"lowest at row {lowest // size[1]}, column {lowest % size[1]}: {'; '.join(str(p) for p in clf.classify(masked))}")
+    save(masked, "mask_of_the_lowest_score")
+    figure = seewhy.show.plot_maps(pixels, [e.maps[0]], [f"Occlusion\n{e.targets[0]}"])
+    save(figure, "occlusion_around_every_pixel", shown=True)
+    save(e.image(), "occlusion_on_the_photo")
+    save(seewhy.explain(clf, horn).image(), "grad_cam_of_the_same_photo")
 
 
 def hidden(pixels: np.ndarray, top: int, left: int, side: int) -> np.ndarray:

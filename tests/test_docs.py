@@ -50,19 +50,47 @@ def test_console_blocks_run(page: Path, here: Path) -> None:
             pytest.fail(f"{page.name}: what is this? {line}")
 
 
-def test_links_lead_somewhere() -> None:
-    for page in PAGES:
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-            if not link.startswith("http"):
-                assert (page.parent / link).exists(), f"{page.name} links to {link}"
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind a #: the headings, as the web shows them."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_checklist_names_what_exists() -> None:
-    text = (ROOT / "docs" / "checklist.md").read_text()
-    for name in re.findall(r"`([\w/]+\.(?:py|png|jpg|md))(?:::(\w+))?`", text):
-        (path, test) = name
-        assert (ROOT / path).is_file(), f"docs/checklist.md names {path}"
+def links(page: Path) -> list[tuple[str, str]]:
+    """(file, heading) of each link to something of ours."""
+    return [
+        (path, heading)
+        for path, heading in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", BLOCK.sub("", page.read_text()))
+        if not path.startswith("http")
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for path, heading in links(page):
+        linked = page.parent / path if path else page
+        assert linked.exists(), f"{page.name} links to {path}"
+        assert not heading or heading in anchors(linked), f"{path} has no heading #{heading}"
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {(ROOT / path).resolve() for path, _ in links(ROOT / "README.md")}
+    assert set(PAGES) - {ROOT / "README.md"} <= linked
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_files_and_tests_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`((?:examples|tests|bench|src)/[\w/]+\.py)(?:::(\w+))?`", page.read_text())
+    for path, test in named:
+        assert (ROOT / path).is_file(), f"{page.name} names {path}"
         assert not test or re.search(rf"def {test}\b", (ROOT / path).read_text()), f"{path} has no {test}"
+    assert named or page.name != "coming_from_matlab.md"
+
+
+def test_every_picture_is_shown_in_the_gallery_with_a_text() -> None:
+    gallery = (ROOT / "docs" / "gallery.md").read_text()
+    shown = re.findall(r"^!\[(.+)\]\(pictures/([\w.]+)\)\n\n\S", gallery, re.MULTILINE)
+    assert sorted(name for _, name in shown) == sorted(path.name for path in (ROOT / "docs" / "pictures").iterdir())
 
 
 def test_every_method_stands_in_the_docs() -> None:

@@ -22,6 +22,7 @@ EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p
 @pytest.fixture
 def to_tmp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Pictures go to a folder of the test's own; the printed paths are relative to it."""
+    monkeypatch.setattr(common, "KEEP", False)
     monkeypatch.setattr(common, "OUT", tmp_path)
     monkeypatch.setattr(common, "ROOT", tmp_path)
     return tmp_path
@@ -42,6 +43,21 @@ def test_it_runs(name: str, real: bool, to_tmp: Path, monkeypatch: pytest.Monkey
             assert np.asarray(picture.convert("L")).std() > 10, f"{path.name} is blank"
 
 
+def test_only_pictures_that_are_shown_are_kept(to_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --keep, the demo's scenes are drawn even where real photos lie, and what the documentation shows becomes a jpg."""
+    picture = Image.new("RGB", (1600, 800), "red")
+    monkeypatch.setattr(common, "PICTURES", to_tmp)
+    common.save(picture, "before", shown=True)
+    monkeypatch.setattr(common, "KEEP", True)
+    common.save(picture, "shown", shown=True)
+    common.save(picture, "not_shown")
+    assert [path.name for path in sorted(to_tmp.glob("*.jpg"))] == ["shown.jpg"]
+    with Image.open(to_tmp / "shown.jpg") as kept:
+        assert kept.size == (1200, 600)
+    assert not common.has_real_data()
+    assert isinstance(common.photo("coyote", 0), np.ndarray)
+
+
 def test_the_cam_figure(to_tmp: Path) -> None:
     clf = seewhy.load("demo:honest")
     scene = seewhy.demo.scenes(1, seed=4)[0]
@@ -55,11 +71,11 @@ def test_the_cam_figure(to_tmp: Path) -> None:
 
 def test_deep_and_shallow(to_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "DATA", to_tmp / "nothing")
-    kept = {}
+    pictures = {}
     module = importlib.import_module("explore_predictions")
-    monkeypatch.setattr(module, "save", lambda picture, name: kept.update({name: picture}))
+    monkeypatch.setattr(module, "save", lambda picture, name, shown=False: pictures.update({name: picture}))
     module.main()
-    axes = kept["002_deep_and_shallow"].axes
+    axes = pictures["deep_and_shallow_layer"].axes
     assert [a.get_title() for a in axes] == ["", "Deep Layer", "Shallow Layer"]
 
 
@@ -71,8 +87,8 @@ def test_the_mistake_is_one_and_its_two_maps_differ(to_tmp: Path, monkeypatch: p
         with monkeypatch.context() as patched:
             if not real:
                 patched.setattr(common, "DATA", to_tmp / "nothing")
-            (clf, taken, truth) = module.a_mistake()
-            e = seewhy.explain(clf, taken, method="cam", target=["top1", truth])
+            (clf, mistaken, truth) = module.a_mistake()
+            e = seewhy.explain(clf, mistaken, method="cam", target=["top1", truth])
         assert e.targets[0].name != truth == e.targets[1].name
         assert not np.allclose(e.maps[0], e.maps[1])
 
@@ -80,14 +96,14 @@ def test_the_mistake_is_one_and_its_two_maps_differ(to_tmp: Path, monkeypatch: p
 def test_lime_finds_the_corner() -> None:
     """A coyote with the bears' logo is called a bear; the area that made it one is the logo's corner."""
     clf = seewhy.load("demo:shortcut")
-    logos = seewhy.demo.scenes(10, logo="all", seed=story.SEED, labels=story.TEN)
-    coyote = next(scene for scene in logos if scene.label == "coyote")
+    with_logo = seewhy.demo.scenes(10, logo="all", seed=story.SEED, labels=story.TEN)
+    coyote = next(scene for scene in with_logo if scene.label == "coyote")
     assert clf.classify(coyote.photo, k=1)[0].name == "bear"
     e = seewhy.explain(clf, coyote.photo, method="lime", target="bear", model="linear", samples=800)
-    heat = e.on_photo("nearest")[0]
-    hottest = heat == heat.max()
-    assert coyote.logo[hottest].mean() > 0.5
-    assert not coyote.animal[hottest].any()
+    importance = e.on_photo("nearest")[0]
+    highest = importance == importance.max()
+    assert coyote.logo[highest].mean() > 0.5
+    assert not coyote.animal[highest].any()
     best = int(e.details["importance"][:, 0].argmax())
     assert e.details["importance"][best, 0] > 10 * e.details["standard_error"][best, 0]
 
@@ -96,8 +112,8 @@ def test_occlusion_finds_the_sheep() -> None:
     clf = seewhy.load("demo:bear")
     sheep = next(s for s in seewhy.demo.scenes(10, logo=True, seed=story.SEED, labels=story.TEN) if s.label == "sheep")
     e = seewhy.explain(clf, sheep.photo, method="occlusion", target="not bear")
-    heat = np.clip(e.on_photo()[0], 0, None)
-    assert heat[sheep.animal].mean() > 3 * heat[~sheep.animal].mean()
+    evidence = np.clip(e.on_photo()[0], 0, None)
+    assert evidence[sheep.animal].mean() > 3 * evidence[~sheep.animal].mean()
 
 
 @pytest.mark.parametrize("real", [False, True], ids=["demo", "real photos"])
@@ -109,12 +125,12 @@ def test_the_french_horn(real: bool, to_tmp: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(common, "DATA", to_tmp / "nothing")
     module = importlib.import_module("occlusion_french_horn")
     clf = common.classifier(resize="stretch")
-    taken = clf.read(common.photo("French_horn", 2))
-    pixels = taken.pixels.transpose(1, 2, 0).astype(np.uint8)
+    horn = clf.read(common.photo("French_horn", 2))
+    pixels = horn.pixels.transpose(1, 2, 0).astype(np.uint8)
     (height, width) = pixels.shape[:2]
     side = round(71 * height / 224)
     name = clf.classify(pixels, k=1)[0].name
-    e = seewhy.explain(clf, taken, method="occlusion", mask_size=side, stride=1, fill=module.GREY, budget=600)
+    e = seewhy.explain(clf, horn, method="occlusion", mask_size=side, stride=1, fill=module.GREY, budget=600)
     assert (e.partial, e.maps.shape, e.cost.forward) == (True, (1, height, width), 600)
     assert f"of {height * width:,} masks" in e.notes[-1]
     if real:
@@ -148,8 +164,8 @@ def test_the_methods_agree_on_the_retriever(real: bool, to_tmp: Path, monkeypatc
     dog = common.photo("golden_retriever", 2)
     grids = []
     for method, settings in (("grad_cam", {}), ("occlusion", {}), ("lime", {"samples": 300, "model": "linear"})):
-        heat = seewhy.explain(clf, dog, method=method, **settings).on_input()[0]
-        grids.append(torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(heat)[None], 7)[0].flatten().numpy())
+        attribution = seewhy.explain(clf, dog, method=method, **settings).on_input()[0]
+        grids.append(torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(attribution)[None], 7)[0].flatten().numpy())
     assert np.corrcoef(grids).min() > 0.4
     ranks = np.argsort(np.argsort(grids[:2]))  # of Grad-CAM and occlusion
     assert np.corrcoef(ranks)[0, 1] > 0.3

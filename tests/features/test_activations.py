@@ -202,7 +202,7 @@ def test_it_is_drawn_and_saved(small: SmallNet, small_photos: torch.Tensor, tmp_
 
 
 def test_some_early_channel_sees_the_eyes_and_nose(real_squeezenet: seewhy.Classifier, real_photos: Path) -> None:
-    """Source 002, with a real network: the strongest channel of the deep layer lies on the dog, edges light up early."""
+    """With a real network: the strongest channel of the deep layer lies on the dog, edges light up early."""
     photo = next(real_photos.glob("*golden_retriever*"))
     early = seewhy.activations(real_squeezenet, photo, "features.3")
     assert early.montage(12).shape == (3 * 54, 4 * 54)

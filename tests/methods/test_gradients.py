@@ -436,7 +436,7 @@ def test_memory_holds_one_block_only(small: SmallNet, small_photos: torch.Tensor
 
 
 def test_a_dog_counts_more_than_what_is_behind_it(real_squeezenet: seewhy.Classifier, real_photos: Any) -> None:
-    """Source 002: dog pixels count much more than the background (a box drawn by hand)."""
+    """Dog pixels count much more than the background (a box drawn by hand)."""
     photo = next(real_photos.glob("*golden_retriever*"))
     for method in ("gradient", "guided_backprop", "smooth_grad"):
         settings = {"samples": 10} if method == "smooth_grad" else {}
