@@ -90,10 +90,10 @@ def test_names_and_indices_with_score_and_rank() -> None:
 def test_a_string_that_is_a_class_s_name_is_that_class() -> None:
     names = ClassNames(["top2", "absent", "present", "3", "0"])
     scores = np.array([0.1, 0.9, 0.2, 0.7, 0.3], np.float32)
-    chosen = choose(["top2", "present", "3", "#3", "#0", 4, "top1"], scores, names)
-    assert [choice.target.index for choice in chosen] == [0, 2, 3, 3, 0, 4, 1]
+    resolved = resolve(["top2", "present", "3", "#3", "#0", 4, "top1"], scores, names)
+    assert [choice.target.index for choice in resolved] == [0, 2, 3, 3, 0, 4, 1]
     with pytest.raises(TargetError, match=r"^This network has no class called '1'\. For the index 1 write 1 or '#1'\.$"):
-        choose(["1"], scores, names)
+        resolve(["1"], scores, names)
 
 
 def test_ties_keep_the_class_order() -> None:

@@ -50,15 +50,15 @@ def recipe(zoom: tuple[float, float] = (1.0, 1.0), turn: float = 0.0, copies: in
 
 def test_a_look_without_room_is_the_picture() -> None:
     pictures = torch.rand((1, 3, 10, 14), generator=generator())
-    grids = robust.looks(generator(), recipe(), (10, 14), (10, 14))
+    grids = robust.transformations(generator(), recipe(), (10, 14), (10, 14))
     assert grids.shape == (3, 10, 14, 2)
-    torch.testing.assert_close(robust.look(pictures, grids), pictures.expand(3, -1, -1, -1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(robust.transformed(pictures, grids), pictures.expand(3, -1, -1, -1), atol=1e-5, rtol=0)
 
 
 def test_looks_move_but_stay_on_the_picture() -> None:
     (rows, columns) = torch.meshgrid(torch.arange(20.0), torch.arange(30.0), indexing="ij")
     where = torch.stack([rows, columns])[None]  # a picture of its own coordinates
-    seen = robust.look(where, robust.looks(generator(), recipe(copies=200), (20, 30), (10, 14)))
+    seen = robust.transformed(where, robust.transformations(generator(), recipe(copies=200), (20, 30), (10, 14)))
     torch.testing.assert_close(seen[:, 0, 1:] - seen[:, 0, :-1], torch.ones(200, 9, 14), atol=1e-3, rtol=0)
     torch.testing.assert_close(seen[:, 1, :, 1:] - seen[:, 1, :, :-1], torch.ones(200, 10, 13), atol=1e-3, rtol=0)
     first = seen[:, :, 0, 0]
@@ -72,7 +72,7 @@ def test_looks_turn_and_resize_without_shearing() -> None:
     """On a picture that is not square and an input that is not either, a step to the right and one down stay equally long."""
     (rows, columns) = torch.meshgrid(torch.arange(60.0), torch.arange(90.0), indexing="ij")
     where = torch.stack([rows, columns])[None]
-    seen = robust.look(where, robust.looks(generator(), recipe((0.5, 1.5), 20.0, 100), (60, 90), (20, 28)))
+    seen = robust.transformed(where, robust.transformations(generator(), recipe((0.5, 1.5), 20.0, 100), (60, 90), (20, 28)))
     middle = seen[:, :, 9:11, 13:15].double()
     (right, down) = (middle[:, :, 0, 1] - middle[:, :, 0, 0], middle[:, :, 1, 0] - middle[:, :, 0, 0])  # (100, 2)
     torch.testing.assert_close(right.norm(dim=1), down.norm(dim=1), atol=1e-3, rtol=0)

@@ -1,4 +1,4 @@
-"""What a network sees inside, what it dreams of, and how a whole folder of photos lies in its feature space."""
+"""What a network computes inside, what it responds to most, and how a folder of photos is arranged in its feature space."""
 
 from seewhy.features.activations import Activations, activations
 from seewhy.features.deep_dream import Dream, deep_dream

@@ -116,13 +116,13 @@ class Activations:
         (count, rows, columns) = self.values.shape
         panels = [show.Panel(self.photo.name, show.frame(show.displayable(self.photo.original), self.photo.geometry))]
         if rows * columns > 1:
-            shown = min(count, SHOWN)
-            tile = max(1, round(480 / (max(rows, columns) * shown**0.5)))
+            count_shown = min(count, SHOWN)
+            tile = max(1, round(480 / (max(rows, columns) * count_shown**0.5)))
             thumb = (rows * tile, columns * tile)
-            picture = self.montage(shown, thumb=thumb, border=1)
+            picture = self.montage(count_shown, thumb=thumb, border=1)
             black = "zero" if self.values.min() == 0 else format_number(float(self.values.min()))
             scale = f"Black is {black}, white {format_number(float(self.values.max()))}, on one scale for all."
-            title = f"all {count} channels" if shown == count else f"the first {shown} of {count} channels"
+            title = f"all {count} channels" if count_shown == count else f"the first {count_shown} of {count} channels"
             panels.append(show.Panel(title, np.repeat(picture[:, :, None], 3, axis=2), scale))
             best = self.strongest()
             width = show.displayable(self.photo.original).shape[1]

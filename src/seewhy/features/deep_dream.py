@@ -30,7 +30,7 @@ from seewhy.show.colour import to_bytes
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render, rows_of
 from seewhy.show.layout import compose
 
-if TYPE_CHECKING:  # drawn only when asked for
+if TYPE_CHECKING:  # drawn only when options for
     from matplotlib.figure import Figure
     from PIL import Image
 
@@ -43,15 +43,15 @@ SMALL = 128  # pictures below this side are enlarged for a sheet, their pixels k
 
 @dataclass(frozen=True, eq=False)
 class Dream:
-    """What the network dreams of: one picture per channel.
+    """Pictures that channels, or classes, of a network respond to most: one per channel.
 
     images : float32 ``(n, H, W, 3)`` in [0, 1] (with scaling="none": raw pixel values over 255, which may lie outside).
-    channels, names : the channels, and in words: class names, or "features.3 channel 7".
+    channels, names : the channels by number and by name: class names or "features.3 channel 7".
     layer : its name, None for class scores. style, settings, seed : what was computed, enough to repeat it.
-    objectives : float32 ``(n, steps)``, the value J of the picture that each step began with (robust: the mean of what was looked
-        at); of pyramids the size changes from level to level.
+    objectives : float32 ``(n, steps)``, the value J of the picture that each step began with (robust: the mean over its views);
+        of pyramids the size changes from level to level.
     predictions : for classes, what the network takes each finished picture for, through its own preprocessing; else empty.
-    notes : diagnoses in words. model : the network's name.
+    notes : diagnoses, for people. model : the network's name.
     """
 
     images: Array
@@ -151,14 +151,14 @@ def deep_dream(
     Raises OptionError, TargetError, LayerError for what does not exist; MethodError for a callable; GradientError ("No gradient")
     where nothing in the start picture wakes the channels; ModelError for values that are not finite.
     """
-    asked = _Asked(style, iterations, levels, scale, step, seed, scaling, preview)
-    asked.check(start)
+    options = _Options(style, iterations, levels, scale, step, seed, scaling, preview)
+    options.check(start)
     if not isinstance(clf, Classifier):
         raise ModelError(f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, ...).")
     with random_state(seed), torch.inference_mode(False), torch.no_grad():
         pixels = None if start is None else clf.executor.pixels([clf.read(start)])
         objective = Objective.of(clf, layer, pixels)
-        run = asked.begin(objective, objective.indices(channels), pixels)
+        run = options.begin(objective, objective.indices(channels), pixels)
         if objective.before is not None:
             run.settings["redirected_to"] = objective.planned.trace.name(objective.before)
         with runner.Progress(progress, run.total, "Deep dream") as bar:
@@ -167,7 +167,7 @@ def deep_dream(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     """The settings, checked before any work."""
 
     style: str
@@ -191,8 +191,13 @@ class _Asked:
             if isinstance(size, bool) or not isinstance(size, (int, float, np.number)) or not above < size < math.inf:
                 raise OptionError(f"{name}={size!r}: write a number above {above}.")
         if self.style == "robust":
-            given = {"levels": (self.levels, 3), "scale": (self.scale, 1.4), "step": (self.step, 1.0), "start": (start, None)}
-            for name, (value, default) in given.items():
+            pyramid_only = {
+                "levels": (self.levels, 3),
+                "scale": (self.scale, 1.4),
+                "step": (self.step, 1.0),
+                "start": (start, None),
+            }
+            for name, (value, default) in pyramid_only.items():
                 if value is not default and not (default is not None and value == default):
                     raise OptionError(f"{name}= belongs to style='pyramid': leave it out with style='robust'.")
         if self.preview is not None and Path(self.preview).suffix.lower() != ".png":
@@ -214,7 +219,11 @@ class _Asked:
         settings = {"iterations": iterations, "levels": levels, "scale": scale, "step": step, "scaling": self.scaling}
         settings |= {"start": "noise" if start is None else "photo", "start_size": size}
         moments = pyramid.dream(objective, pictures, channels, generators, iterations, levels, scale, step)
-        passes = [pyramid.tiles_of(one, objective.size) for one in pyramid.sizes(size, levels, scale) for _ in range(iterations)]
+        passes = [
+            pyramid.tiles_of(size_of_level, objective.size)
+            for size_of_level in pyramid.sizes(size, levels, scale)
+            for _ in range(iterations)
+        ]
         return _Run(self, objective, channels, settings, moments, [len(channels) * tiles for tiles in passes])
 
     def _noise(self, objective: Objective, generators: Sequence[torch.Generator]) -> torch.Tensor:
@@ -232,9 +241,9 @@ class _Asked:
 
 @dataclass(eq=False)
 class _Run:
-    """A dream while it is dreamed. passes : pictures through the network in each step."""
+    """A dream while it is computed. passes : pictures through the network in each step."""
 
-    asked: _Asked
+    options: _Options
     objective: Objective
     channels: list[int]
     settings: dict[str, Any]
@@ -250,29 +259,29 @@ class _Run:
 
     def work(self, bar: runner.Progress) -> None:
         """All steps, with progress, and the preview at the first, at the last, and every few seconds."""
-        shown = -math.inf
+        last_shown = -math.inf
         for (pictures, values, dead), passes in zip(self.moments, self.passes, strict=True):
             (self.pictures, self.dead) = (pictures, dead)
             self.values.append(values.cpu())
             last = len(self.values) == len(self.passes)
-            if self.asked.preview is not None and (last or time.monotonic() - shown > EVERY):
+            if self.options.preview is not None and (last or time.monotonic() - last_shown > EVERY):
                 self._show()
-                shown = time.monotonic()
+                last_shown = time.monotonic()
             bar.advance(passes, functools.partial(self.dream, finished=False))
 
     def _show(self) -> None:
         from PIL import Image
 
         picture = Image.fromarray(to_bytes(255 * self.dream(finished=False).montage()))
-        assert self.asked.preview is not None
-        write_whole(Path(self.asked.preview), png_bytes(picture))
+        assert self.options.preview is not None
+        write_whole(Path(self.options.preview), png_bytes(picture))
 
     def dream(self, finished: bool) -> Dream:
         """The record of what there is. finished : classify it, too."""
         (clf, layer) = (self.objective.clf, self.objective.layer)
         assert self.pictures is not None
         assert self.dead is not None
-        images = np.stack([self._image(one) for one in self.pictures.float().cpu().numpy().transpose(0, 2, 3, 1)])
+        images = np.stack([self._image(picture) for picture in self.pictures.float().cpu().numpy().transpose(0, 2, 3, 1)])
         names = [self.objective.name(channel) for channel in self.channels]
         notes = []
         for n in np.flatnonzero(self.dead.cpu().numpy()):
@@ -289,9 +298,9 @@ class _Run:
             channels=self.channels,
             names=names,
             layer=layer,
-            style=self.asked.style,
+            style=self.options.style,
             settings=self.settings,
-            seed=int(self.asked.seed),
+            seed=int(self.options.seed),
             objectives=torch.stack(self.values, 1).numpy().astype(np.float32),
             notes=notes,
             model=clf.name,
@@ -300,9 +309,9 @@ class _Run:
 
     def _image(self, picture: Any) -> Array:
         """``(h, w, C)`` raw pixels as ``(h, w, 3)``."""
-        if self.asked.scaling == "none":
+        if self.options.scaling == "none":
             unit = picture / 255 if self.objective.clf.preprocess is not None else picture
-        elif self.asked.style == "pyramid":
+        elif self.options.style == "pyramid":
             unit = show.min_max(picture)
         else:
             (low, high) = (0.0, 255.0) if self.objective.clf.preprocess is not None else robust.UNITLESS

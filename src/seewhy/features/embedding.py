@@ -32,7 +32,7 @@ class EmbeddingRecord:
     sources : the photos that were no files (arrays, images, tensors), kept to be explained later; None for files.
     pixels : float32 ``(N, C, 16, 16)``, the network's input made tiny: what "near in pixel space" compares.
     layer : "scores" for the class logits. method : "tsne" or "pca". settings, seed : enough to repeat it.
-    notes : diagnoses in words. skipped : (path, reason) of photos that could not be read.
+    notes : diagnoses, for people. skipped : (path, reason) of photos that could not be read.
     details : "perplexity", "kl_divergence" (t-SNE's loss), "explained_variance" (the share of the variance that PCA kept).
     """
 

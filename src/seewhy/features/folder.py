@@ -73,26 +73,26 @@ def listing(photos: Any) -> list[Source]:
         raise PhotoError("There are no photos: the list, or the pattern it came from, is empty.")
     paths = [Path(one) if isinstance(one, (str, os.PathLike)) else None for one in many]
     names = [path.name for path in paths if path is not None]
-    told_apart = len(set(names)) == len(names)  # else the folders belong to the names
+    unique = len(set(names)) == len(names)  # else the folders belong to the names
     return [
-        Source(i, one, _name(one, i) if path is None else _printable(path.name if told_apart else path.as_posix()), path)
+        Source(i, one, _name(one, i) if path is None else _printable(path.name if unique else path.as_posix()), path)
         for i, (one, path) in enumerate(zip(many, paths, strict=True))
     ]
 
 
 def _from_path(root: Path) -> list[Source]:
     if root.is_dir():
-        found = photos_below(root)
-        if not found:
+        paths = photos_below(root)
+        if not paths:
             raise PhotoError(f"The folder '{root}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).")
-        return [Source(i, path, _printable(path.relative_to(root).as_posix()), path) for i, path in enumerate(found)]
+        return [Source(i, path, _printable(path.relative_to(root).as_posix()), path) for i, path in enumerate(paths)]
     if root.exists():
         return [Source(0, root, _printable(root.name), root)]
     if glob.has_magic(str(root)):
-        found = [path for path in map(Path, sorted(glob.glob(str(root), recursive=True))) if path.is_file()]
-        if not found:
+        paths = [path for path in map(Path, sorted(glob.glob(str(root), recursive=True))) if path.is_file()]
+        if not paths:
             raise PhotoError(f"No file matches '{root}'.")
-        return listing(found)
+        return listing(paths)
     raise PhotoError(f"There is no folder '{root}'.")
 
 
@@ -189,16 +189,16 @@ def walk(
         scores = head.scores(clf.class_scores(output, len(batch))).float().cpu().numpy()
         return Seen([source for source, _ in batch], [photo for _, photo in batch], pixels, values, output, scores, head)
 
-    some = False
+    any_read = False
     for chunk, tried in _read_ahead(clf, sources, longest, size, skipped):
         unread = tried - len(chunk)
         for count, seen in runner.in_batches(chunk, size, lambda item: item[1].pixels.shape, look):
-            some = True
+            any_read = True
             yield seen
             bar.advance(count)
         if unread:
             bar.advance(unread)
-    if not some:
+    if not any_read:
         raise PhotoError(f"None of the {len(sources)} photos can be read. The first: {skipped[0][1]}")
 
 

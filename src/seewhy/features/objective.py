@@ -94,10 +94,10 @@ class Objective:
                 raise OptionError(f"channels= is missing: say what to dream of; layer '{self.layer}' has {numbered}.")
             return channel_numbers(channels, self.count, self.layer)
         many = isinstance(channels, Iterable) and not isinstance(channels, str)
-        given = list(channels) if many else [channels]
-        if channels is None or not given:
+        requested = list(channels) if many else [channels]
+        if channels is None or not requested:
             raise OptionError(f"channels= is missing: name classes to dream of, or give their numbers, 0 to {self.count - 1}.")
-        return [self.clf.class_names().index(one) for one in given]
+        return [self.clf.class_names().index(channel) for channel in requested]
 
     def name(self, channel: int) -> str:
         """The class's name, or "features.3 channel 7"."""
@@ -112,8 +112,8 @@ class Objective:
             rows = self.head.check(output)
             value = self.head.value(rows, channels, "logit")
             return value if not self.centred or self.head.kind != "softmax" else value - self.head.logits(rows).mean(1)
-        found = channels_of(self.step, self.layer or "", output)
-        picked = found[torch.arange(len(found), device=found.device), channels]  # (N, ...)
+        values = channels_of(self.step, self.layer or "", output)
+        picked = values[torch.arange(len(values), device=values.device), channels]  # (N, ...)
         return picked.float().flatten(1).mean(1) if picked.ndim > 1 else picked.float()
 
     def gradient(self, pixels: torch.Tensor, channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -129,8 +129,8 @@ class Objective:
             part = slice(batch[0], batch[-1] + 1)
             return self._gradient(pixels[part], channels[part])
 
-        done = [pair for _, pair in runner.in_batches(range(len(pixels)), self._at_once(pixels), lambda n: 0, work)]
-        return torch.cat([values for values, _ in done]), torch.cat([gradient for _, gradient in done])
+        parts = [pair for _, pair in runner.in_batches(range(len(pixels)), self._at_once(pixels), lambda n: 0, work)]
+        return torch.cat([values for values, _ in parts]), torch.cat([gradient for _, gradient in parts])
 
     def _gradient(self, pixels: torch.Tensor, channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.inference_mode(False), torch.enable_grad():
@@ -172,8 +172,8 @@ class Objective:
             return colour
         with torch.no_grad():
             (low, high) = (self.clf.executor.normalise((colour + value)[None])[0] for value in (0.0, 255.0))
-        found = 255 * low / (low - high)
-        return torch.where((found > 1) & (found < 254), found, torch.full_like(found, 127.5))
+        zero = 255 * low / (low - high)
+        return torch.where((zero > 1) & (zero < 254), zero, torch.full_like(zero, 127.5))
 
     def receptive_field(self) -> Size:
         """(rows, columns) of the input that one cell of the layer sees, at most the network's input; found by trying.
@@ -222,8 +222,8 @@ class Objective:
 def _noise(clf: Classifier, planned: PlannedNetwork, shape: tuple[int, int, int], seed: int = 0) -> torch.Tensor:
     """``(TRIALS, C, H, W)`` of even noise: 0-255, without preprocessing -2 to 2."""
     (low, high) = (0, 255) if clf.preprocess is not None else (-2, 2)
-    made = low + (high - low) * torch.rand((TRIALS, *shape), generator=torch.Generator().manual_seed(seed))
-    return made.to(clf.device, torch.float64 if planned.plan.dtype == torch.float64 else torch.float32)
+    noise = low + (high - low) * torch.rand((TRIALS, *shape), generator=torch.Generator().manual_seed(seed))
+    return noise.to(clf.device, torch.float64 if planned.plan.dtype == torch.float64 else torch.float32)
 
 
 def _before_the_last_relu(planned: PlannedNetwork, count: int) -> Step | None:
@@ -234,5 +234,5 @@ def _before_the_last_relu(planned: PlannedNetwork, count: int) -> Step | None:
     step = trace.steps[trace.dense_head.features]
     if not step.is_activation or len(step.inputs) != 1 or step.inputs[0] < 0:
         return None
-    found = trace.steps[step.inputs[0]]
-    return found if found.grid is not None and found.grid.channels == count else None
+    before = trace.steps[step.inputs[0]]
+    return before if before.grid is not None and before.grid.channels == count else None

@@ -43,14 +43,14 @@ def dream(
     Raises GradientError where all are dead.
     """
     pictures = start
-    wanted = torch.tensor(list(channels), device=start.device)
+    indices = torch.tensor(list(channels), device=start.device)
     dead = torch.zeros(len(start), dtype=torch.bool, device=start.device)
     for level, size in enumerate(sizes((start.shape[2], start.shape[3]), levels, scale)):
         if level > 0:
             pictures = F.interpolate(pictures, size=size, mode="bilinear", align_corners=False)
         for iteration in range(iterations):
             shifts = [[_draw(generator, side) for side in objective.size] for generator in generators]
-            (values, gradient) = tiled_gradient(objective, pictures, wanted, shifts)
+            (values, gradient) = tiled_gradient(objective, pictures, indices, shifts)
             if level == iteration == 0:
                 dead = without_gradient(objective, gradient, channels)
             pictures = pictures + step * normalise(gradient)
@@ -65,9 +65,9 @@ def without_gradient(objective: Objective, gradient: torch.Tensor, channels: Seq
     """Which pictures have no gradient at all ``(n,)``. Raises GradientError where none has one."""
     dead = (gradient == 0).flatten(1).all(1)
     if bool(dead.all()):
-        some = ", ".join(objective.name(channel) for channel in channels[:3])
+        first = ", ".join(objective.name(channel) for channel in channels[:3])
         raise GradientError(
-            f"No gradient for {some}: nothing in the start picture wakes {'it' if len(channels) == 1 else 'them'}. Directly "
+            f"No gradient for {first}: nothing in the start picture wakes {'it' if len(channels) == 1 else 'them'}. Directly "
             "behind a ReLU or a dropout this happens: name the layer before it, or give a start= photo."
         )
     return dead
@@ -75,11 +75,11 @@ def without_gradient(objective: Objective, gradient: torch.Tensor, channels: Seq
 
 def sizes(start: Size, levels: int, scale: float) -> list[Size]:
     """(rows, columns) of every level: ``floor(scale * size)`` of the one before."""
-    made = [start]
+    all_sizes = [start]
     for _ in range(levels - 1):
-        (rows, columns) = (math.floor(scale * side + 1e-9) for side in made[-1])  # 1.15 * 20 is 22.999999999999996
-        made.append((rows, columns))
-    return made
+        (rows, columns) = (math.floor(scale * side + 1e-9) for side in all_sizes[-1])  # 1.15 * 20 is 22.999999999999996
+        all_sizes.append((rows, columns))
+    return all_sizes
 
 
 def tiles_of(size: Size, tile: Size) -> int:

@@ -27,9 +27,9 @@ UNITLESS = (-2.0, 2.0)  # what black and white stand for where there is no prepr
 class Recipe:
     """How a robust dream is made.
 
-    copies : looks per step. canvas : side of the picture over that of the network's input, so that looks can move.
-    rate : of Adam at the first step, in units of the spectrum's spread; it falls to 0 along a cosine.
-    prior : pull towards the flat picture, per unit of rate: contrast that the objective does not ask for fades.
+    copies : views per step. canvas : side of the picture over that of the network's input, so that views can move.
+    rate : of AdamW at the first step, in units of the spectrum's spread; it falls to 0 along a cosine.
+    prior : AdamW's weight decay, towards the flat picture: contrast that the objective does not ask for fades.
     contrast : spread of the start, in logits of a pixel. decay : power of the frequency by which fine detail is held back.
     zoom : least and most picture pixels per input pixel. turn : degrees to either side.
     """
@@ -48,7 +48,7 @@ class Recipe:
 def dream(
     objective: Objective, channels: Sequence[int], generators: Sequence[torch.Generator], recipe: Recipe
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """After every step the pictures ``(n, C, H, W)`` in raw pixels, the mean values ``(n,)`` of the looks it was made from, and
+    """After every step the pictures ``(n, C, H, W)`` in raw pixels, the mean values ``(n,)`` of the views it was made from, and
     which pictures are dead: no gradient at the start ``(n,)``.
 
     generators : one for each channel, so that they do not disturb each other. A class's logit is taken minus the mean of all:
@@ -64,25 +64,21 @@ def dream(
     if len(weights) == 3 and objective.step is None:
         weights[1:, 0, 0] = 0  # the picture of a class has no tint as a whole: networks would gladly give it one
     drawn = [torch.randn((*weights.shape, 2), generator=generator) for generator in generators]
-    spectrum = recipe.contrast * torch.stack(drawn).to(colour)  # (n, C, H, W // 2 + 1, 2)
-    wanted = torch.tensor(list(channels), device=colour.device)
-    (mean, square) = (torch.zeros_like(spectrum), torch.zeros_like(spectrum))  # Adam's
+    spectrum = (recipe.contrast * torch.stack(drawn).to(colour)).requires_grad_()  # (n, C, H, W // 2 + 1, 2)
+    optimiser = torch.optim.AdamW([spectrum], eps=1e-12, weight_decay=recipe.prior, maximize=True)
+    indices = torch.tensor(list(channels), device=colour.device)
     dead = torch.zeros(len(spectrum), dtype=torch.bool, device=colour.device)
     for step in range(1, recipe.steps + 1):
-        grids = torch.cat([looks(generator, recipe, size, objective.size) for generator in generators]).to(colour)
+        grids = torch.cat([transformations(generator, recipe, size, objective.size) for generator in generators]).to(colour)
         with torch.enable_grad():
-            leaf = spectrum.detach().requires_grad_()
-            seen = look(painted(objective, leaf, weights, size), grids)  # (n * copies, C, h, w)
-        (values, outer) = objective.gradient(seen, wanted.repeat_interleave(recipe.copies))
-        (gradient,) = torch.autograd.grad(seen, leaf, outer)
+            seen = transformed(painted(objective, spectrum, weights, size), grids)  # (n * copies, C, h, w)
+        (values, outer) = objective.gradient(seen, indices.repeat_interleave(recipe.copies))
+        (spectrum.grad,) = torch.autograd.grad(seen, spectrum, outer)
         if step == 1:
-            dead = without_gradient(objective, gradient, channels)
-        mean = 0.9 * mean + 0.1 * gradient
-        square = 0.999 * square + 0.001 * gradient.square()
-        move = (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-12)
-        rate = recipe.rate * (1 + math.cos(math.pi * (step - 1) / recipe.steps)) / 2
-        spectrum = (1 - recipe.prior * rate) * spectrum + rate * move
-        yield painted(objective, spectrum, weights, size), values.reshape(-1, recipe.copies).mean(1), dead
+            dead = without_gradient(objective, spectrum.grad, channels)
+        optimiser.param_groups[0]["lr"] = recipe.rate * (1 + math.cos(math.pi * (step - 1) / recipe.steps)) / 2
+        optimiser.step()
+        yield painted(objective, spectrum.detach(), weights, size), values.reshape(-1, recipe.copies).mean(1), dead
 
 
 def frequency_weights(size: Size, decay: float) -> torch.Tensor:
@@ -90,8 +86,8 @@ def frequency_weights(size: Size, decay: float) -> torch.Tensor:
     (rows, columns) = (torch.fft.fftfreq(size[0])[:, None], torch.fft.rfftfreq(size[1])[None])
     frequency = (rows.square() + columns.square()).sqrt().clamp_min(1 / max(size))
     weights = frequency**-decay
-    made: torch.Tensor = weights / weights.square().mean().sqrt()
-    return made
+    scaled: torch.Tensor = weights / weights.square().mean().sqrt()
+    return scaled
 
 
 def painted(objective: Objective, spectrum: torch.Tensor, weights: torch.Tensor, size: Size) -> torch.Tensor:
@@ -107,8 +103,8 @@ def painted(objective: Objective, spectrum: torch.Tensor, weights: torch.Tensor,
     return pictures
 
 
-def looks(generator: torch.Generator, recipe: Recipe, size: Size, seen: Size) -> torch.Tensor:
-    """``(copies, h, w, 2)``: where each look, as large as the network's input, reads the picture (see ``grid_sample``).
+def transformations(generator: torch.Generator, recipe: Recipe, size: Size, seen: Size) -> torch.Tensor:
+    """``(copies, h, w, 2)``: where each view, as large as the network's input, reads the picture (see ``grid_sample``).
 
     Turned by up to ``turn`` degrees, resized by ``zoom`` and moved as far as the picture reaches.
     """
@@ -125,7 +121,7 @@ def looks(generator: torch.Generator, recipe: Recipe, size: Size, seen: Size) ->
     return F.affine_grid(theta, [recipe.copies, 1, *seen], align_corners=False)
 
 
-def look(pictures: torch.Tensor, grids: torch.Tensor) -> torch.Tensor:
-    """``(n, C, H, W)`` pictures as ``(n * copies, C, h, w)`` looks; what lies outside is reflected."""
+def transformed(pictures: torch.Tensor, grids: torch.Tensor) -> torch.Tensor:
+    """``(n, C, H, W)`` pictures as ``(n * copies, C, h, w)`` transformed views; what lies outside is reflected."""
     copied = pictures.repeat_interleave(len(grids) // len(pictures), 0)
     return F.grid_sample(copied, grids, mode="bilinear", padding_mode="reflection", align_corners=False)

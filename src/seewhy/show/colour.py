@@ -85,14 +85,14 @@ def limits(maps: Sequence[npt.ArrayLike], *, signed: bool, shared: bool = True, 
 
 def span(maps: Sequence[npt.ArrayLike], *, shared: bool = False) -> list[Limits]:
     """One (smallest, largest) per map, or of all maps together: the full stretch of the classical figures."""
-    found = []
+    ranges = []
     for values in maps:
         numbers = np.asarray(values, dtype=np.float64)
         numbers = numbers[np.isfinite(numbers)]
-        found.append((float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0))
-    if shared and found:
-        found = [(min(low for low, _ in found), max(high for _, high in found))] * len(found)
-    return found
+        ranges.append((float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0))
+    if shared and ranges:
+        ranges = [(min(low for low, _ in ranges), max(high for _, high in ranges))] * len(ranges)
+    return ranges
 
 
 def rows_of(values: npt.ArrayLike, rows: int, limits: Limits, *, signed: bool = False) -> npt.NDArray[np.intp]:

@@ -57,7 +57,7 @@ def plot_maps(
     pixels = colour.as_pixels(photo)
     size = (pixels.shape[0], pixels.shape[1])
     large = [one_map(values, size) for values in maps]
-    shown = [Panel("", pixels)]
+    panels = [Panel("", pixels)]
     ranges = colour.span(large, shared=shared)
     if signed or spikes:
         ranges = colour.limits(large, signed=signed, shared=shared, spikes=spikes)
@@ -65,8 +65,8 @@ def plot_maps(
         scale = max(abs(low), abs(high))
         drawn = overlay(pixels, values, cmap, alpha, (low, high), signed)
         beyond = spikes and bool(np.nanmax(np.abs(values)) > high)
-        shown.append(Panel(title, drawn, f"{format_number(low, scale)} to {'≥ ' * beyond}{format_number(high, scale)}"))
-    return layout.compose([shown])
+        panels.append(Panel(title, drawn, f"{format_number(low, scale)} to {'≥ ' * beyond}{format_number(high, scale)}"))
+    return layout.compose([panels])
 
 
 def histogram(values: npt.ArrayLike, bins: int = 50) -> npt.NDArray[np.uint8]:
@@ -84,12 +84,12 @@ def histogram(values: npt.ArrayLike, bins: int = 50) -> npt.NDArray[np.uint8]:
     return np.asarray(render(drawn))
 
 
-def rows_of(shown: list[Panel]) -> list[list[Panel]]:
+def rows_of(panels: list[Panel]) -> list[list[Panel]]:
     """Panels of one photo in rows: four across, wide photos below each other."""
-    (height, width) = shown[0].pixels.shape[:2]
-    most = ACROSS if width <= WIDE * height else 1 if len(shown) <= ACROSS else 2
-    across = -(-len(shown) // -(-len(shown) // most))  # as even as the number of rows allows
-    return [shown[start : start + across] for start in range(0, len(shown), across)]
+    (height, width) = panels[0].pixels.shape[:2]
+    most = ACROSS if width <= WIDE * height else 1 if len(panels) <= ACROSS else 2
+    across = -(-len(panels) // -(-len(panels) // most))  # as even as the number of rows allows
+    return [panels[start : start + across] for start in range(0, len(panels), across)]
 
 
 def render(figure: Figure) -> Image.Image:

@@ -72,12 +72,12 @@ def environment(*folders: Path) -> Environment:
     )
 
 
-def picture_row(shown: Sequence[Panel]) -> dict[str, Any]:
+def picture_row(panels: Sequence[Panel]) -> dict[str, Any]:
     """Panels beside each other: at most four across, very wide pictures below each other."""
-    aspects = [panel.pixels.shape[1] / panel.pixels.shape[0] for panel in shown]
+    aspects = [panel.pixels.shape[1] / panel.pixels.shape[0] for panel in panels]
     shape = "wide" if min(aspects) > WIDE else "tall" if max(aspects) < 0.7 else ""
-    across = -(-len(shown) // -(-len(shown) // ACROSS))
-    return {"all": [_shot(panel) for panel in shown], "shape": shape, "across": across}
+    across = -(-len(panels) // -(-len(panels) // ACROSS))
+    return {"all": [_shot(panel) for panel in panels], "shape": shape, "across": across}
 
 
 def _shot(panel: Panel) -> dict[str, Any]:

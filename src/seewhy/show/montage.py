@@ -39,12 +39,12 @@ def montage(
     Bytes beside floats become floats in [0, 1]; grey beside colour becomes colour.
     """
     tiles = [None if image is None else _tile(image) for image in images]
-    given = [tile for tile in tiles if tile is not None]
-    if not given:
+    pictures = [tile for tile in tiles if tile is not None]
+    if not pictures:
         raise OptionError("There is nothing to show: montage needs at least one picture.")
     if border < 0:
         raise OptionError(f"border={border} is negative: give a number of pixels from 0 up.")
-    (height, width) = (thumb, thumb) if isinstance(thumb, int) else thumb or given[0].shape[:2]
+    (height, width) = (thumb, thumb) if isinstance(thumb, int) else thumb or pictures[0].shape[:2]
     if min(height, width) < 1:
         raise OptionError(f"thumb={thumb} is not a size: give (rows, columns) in pixels.")
     (rows, columns) = _grid(len(tiles), grid, height, width)
@@ -52,8 +52,8 @@ def montage(
         log.warning("montage: of %d pictures a %d×%d grid shows the first %d.", len(tiles), rows, columns, rows * columns)
 
     paint = _colour(background)
-    channels = 3 if len(set(paint)) > 1 or any(tile.shape[2] == 3 for tile in given) else 1
-    bytes_only = all(tile.dtype == np.uint8 for tile in given)
+    channels = 3 if len(set(paint)) > 1 or any(tile.shape[2] == 3 for tile in pictures) else 1
+    bytes_only = all(tile.dtype == np.uint8 for tile in pictures)
     (cell_height, cell_width) = (height + 2 * border, width + 2 * border)
     ground = np.array(paint[:channels], dtype=np.uint8)
     canvas = np.empty((rows * cell_height, columns * cell_width, channels), np.uint8 if bytes_only else np.float32)
@@ -69,7 +69,7 @@ def montage(
 
 
 def _grid(count: int, grid: tuple[int | None, int | None] | None, height: int, width: int) -> tuple[int, int]:
-    """(rows, columns): as asked, or ``columns = ceil(sqrt(h * n / w))`` and as many rows as that needs."""
+    """(rows, columns): as ``grid`` says, or ``columns = ceil(sqrt(h * n / w))`` and as many rows as that needs."""
     (rows, columns) = grid or (None, None)
     if (rows is not None and rows < 1) or (columns is not None and columns < 1):
         raise OptionError(f"grid={grid} has no cells: give (rows, columns), each from 1 up.")

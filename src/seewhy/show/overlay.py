@@ -16,12 +16,12 @@ from seewhy.show.tables import ROWS, jet, table
 GREY = np.array([0.2989, 0.5870, 0.1140])  # red, green and blue as the eye weighs them
 # The look, tuned by eye on dark, light, grey and busy photos.
 COLOUR_LEFT = 0.25  # of the photo's own colour, where nothing speaks: what is coloured then is evidence
-SEEN = (24.0, 0.62)  # its light becomes 24 + 0.62 * light: snow gets darker than the heat, a black bear is not lost
+SEEN = (24.0, 0.62)  # its light becomes 24 + 0.62 * light: snow gets darker than the evidence, a black bear is not lost
 UNSEEN = (8.0, 0.36)  # outside the crop: plainly darker than "seen, but no evidence"
 OPACITY = 0.86  # of the strongest evidence
 RISE = 0.8  # below 1, so that medium evidence is visible at all
-GRAIN = 0.32  # of the heat's light follows the photo's, so that one sees what lies under the hottest place
-EVEN = 0.7  # light of the photo that leaves the heat's colours as they are
+GRAIN = 0.32  # of the colours' light follows the photo's, so that one sees what lies under the hottest place
+EVEN = 0.7  # light of the photo that leaves the map's colours as they are
 
 
 def one_map(map: npt.ArrayLike, size: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -62,17 +62,17 @@ def overlay(
     if limits is None:
         (limits,) = colour.limits([large], signed=signed)
     colours = 255 * table(cmap, signed=signed)
-    heat = colours[colour.rows_of(large, len(colours), limits, signed=signed)]  # (H, W, 3)
+    coloured = colours[colour.rows_of(large, len(colours), limits, signed=signed)]  # (H, W, 3)
     seen = ~np.isnan(large)[:, :, None]
     if alpha is None:
         opacity = OPACITY * colour.strength(large, limits, signed=signed)[:, :, None] ** RISE
         ground = dimmed(pixels, *SEEN)
-        heat = heat * (1 + GRAIN * ((pixels @ GREY)[:, :, None] / 255 - EVEN))
+        coloured = coloured * (1 + GRAIN * ((pixels @ GREY)[:, :, None] / 255 - EVEN))
     elif 0 <= alpha <= 1:
         (opacity, ground) = (np.full(seen.shape, float(alpha)), pixels.astype(np.float64))
     else:
         raise OptionError(f"alpha={alpha} is not between 0 (photo only) and 1 (colours only).")
-    return colour.to_bytes(np.where(seen, (1 - opacity) * ground + opacity * heat, dimmed(pixels, *UNSEEN)))
+    return colour.to_bytes(np.where(seen, (1 - opacity) * ground + opacity * coloured, dimmed(pixels, *UNSEEN)))
 
 
 def dimmed(pixels: Pixels, lift: float, light: float) -> Floats:
@@ -138,5 +138,5 @@ def cam_show(photo: Any, map: npt.ArrayLike) -> Pixels:
     part = np.nan_to_num(colour.min_max(large))
     part[part < 0.2] = 0
     glow = jet() * (np.arange(255) / 254)[:, None]
-    heat = 255 * glow[np.minimum(np.floor(255 * part + 0.5).astype(int), 254)]  # (H, W, 3)
-    return colour.to_bytes(255 * colour.min_max(dark + heat))
+    coloured = 255 * glow[np.minimum(np.floor(255 * part + 0.5).astype(int), 254)]  # (H, W, 3)
+    return colour.to_bytes(255 * colour.min_max(dark + coloured))

@@ -63,11 +63,11 @@ def table(cmap: Any = None, *, signed: bool = False) -> Floats:
 @lru_cache(maxsize=32)
 def _named(name: str) -> Floats:
     if name in _OWN:
-        found = _blend(_OWN[name])
+        colours = _blend(_OWN[name])
     elif name in _INK:
-        found = _straight(_INK[name])
+        colours = _straight(_INK[name])
     elif name == "jet":
-        found = jet()
+        colours = jet()
     else:
         import matplotlib
 
@@ -77,9 +77,9 @@ def _named(name: str) -> Floats:
                 did_you_mean(name, [*_OWN, *_INK, *known]) or f" Some that it knows: {listed([*_OWN, *_INK, 'viridis', 'jet'])}."
             )
             raise OptionError(f"There is no colour table '{name}'.{near}")
-        found = np.asarray(known[name](np.arange(known[name].N)), dtype=np.float64)[:, :3]
-    found.flags.writeable = False  # one array serves every caller
-    return found
+        colours = np.asarray(known[name](np.arange(known[name].N)), dtype=np.float64)[:, :3]
+    colours.flags.writeable = False  # one array serves every caller
+    return colours
 
 
 def _straight(colours: Sequence[str]) -> Floats:
