@@ -10,7 +10,7 @@ import seewhy
 ROOT = Path(seewhy.__file__).parent
 # Left is lower: a room may import from rooms to its left, and from its own. Rooms that share a place do not import each other.
 ORDER = [
-    ["errors", "formatting"],
+    ["errors", "formatting", "startup"],
     ["geometry", "files"],
     ["records"],
     ["classes", "head", "photo"],
@@ -62,11 +62,76 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     assert not arrows, f"in a circle, or above one: {sorted(arrows)}"
 
 
-def test_doors_use_only_the_surface_and_methods_do_not_draw() -> None:
+# What doors may use beside the surface: errors and the settings in them, which files are photos and how a result becomes a file,
+# how work ended, and the results of the surface's functions.
+OPEN_TO_DOORS = {
+    "seewhy.errors": None,
+    "seewhy.startup": None,
+    "seewhy.photo": {"PHOTO_SUFFIXES", "photos_below"},
+    "seewhy.records": {"Ending", "write_whole"},
+    "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
+}
+
+
+def not_on_the_surface(tree: ast.AST, door: str) -> list[str]:
+    """What the file of a door uses that it should not: imports, attributes of ``seewhy``, private names of others."""
+    wrong = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            wrong += [alias.name for alias in node.names if alias.name.startswith("seewhy.")]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "seewhy":
+            module = node.module or ""
+            names = {alias.name for alias in node.names}
+            if module == "seewhy":
+                wrong += sorted(names - {*seewhy.__all__, door})
+            elif module.split(".")[1] != door:
+                allowed = OPEN_TO_DOORS.get(module, set())
+                wrong += [f"{module}.{name}" for name in sorted(names - (names if allowed is None else allowed))]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == "seewhy" and node.attr not in {*seewhy.__all__, "__version__"}:
+                wrong.append(f"seewhy.{node.attr}")
+            if node.attr.startswith("_") and not node.attr.startswith("__") and node.value.id not in ("self", "cls"):
+                wrong.append(f"{node.value.id}.{node.attr}")
+    return wrong
+
+
+def test_doors_use_only_the_surface() -> None:
+    files = sorted((ROOT / "cli").glob("*.py"))
+    assert len(files) >= 4
+    assert {path.name: not_on_the_surface(ast.parse(path.read_text()), "cli") for path in files} == {p.name: [] for p in files}
+
+
+def test_a_door_that_reaches_inside_is_seen() -> None:
+    reaches = """
+import seewhy, seewhy.engine
+from seewhy import load, classifier
+from seewhy.engine.runner import Budget
+from seewhy.photo import open_picture, photos_below
+from seewhy.errors import OptionError
+from seewhy.cli.files import Names
+seewhy.engine.runner
+seewhy.load("demo:honest")._lock
+clf._planned
+self._taken
+"""
+    assert not_on_the_surface(ast.parse(reaches), "cli") == [
+        "seewhy.engine",
+        "classifier",
+        "seewhy.engine.runner.Budget",
+        "seewhy.photo.open_picture",
+        "clf._planned",
+        "seewhy.engine",
+    ]
+
+
+def test_methods_do_not_draw_and_show_knows_no_record() -> None:
     for path in (ROOT / "methods").glob("*.py"):
         assert "seewhy.show" not in path.read_text(), f"{path.name} draws"
     for path in (ROOT / "show").glob("*.py"):
         assert "seewhy.records" not in path.read_text(), f"{path.name} knows a record"
+
+
+def test_one_file_imports_torchvision() -> None:
     only_one = [p.name for p in ROOT.rglob("*.py") if "import torchvision" in p.read_text()]
     assert only_one == ["from_torchvision.py"]
 
@@ -75,7 +140,7 @@ def test_no_class_name_twice() -> None:
     names = [
         node.name for path in FILES.values() for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
     ]
-    assert sorted({name for name in names if names.count(name) > 1} - {"Step"}) == []
+    assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
 def test_the_surface_is_what_it_says() -> None:

@@ -174,6 +174,12 @@ def test_of_an_animation_the_first_frame() -> None:
     frames = [Image.new("RGB", (6, 4), colour) for colour in ("red", "lime")]
     gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(open_picture(gif).values, np.tile(np.uint8([255, 0, 0]), (4, 6, 1)))
+    assert open_picture(gif).notes == ("the file holds 2 frames (an animation, or pages): the first one is explained",)
+    pages = encoded(frames[0], "TIFF", save_all=True, append_images=[*frames[1:], frames[0]])
+    assert open_picture(pages).notes == ("the file holds 3 frames (an animation, or pages): the first one is explained",)
+    camera = encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])  # a photo and its preview
+    for single in (camera, encoded(frames[0], "GIF"), encoded(frames[0], "JPEG")):
+        assert open_picture(single).notes == ()
 
 
 # -- arrays and tensors -------------------------------------------------------------------------------------------------

@@ -291,17 +291,12 @@ def embed(
 
 
 def _labels(clf: seewhy.Classifier, lines: Sequence[str]) -> list[str | None]:
-    """One label per photo, None for an empty line. Digits are an index where every label is a class; else they are a group."""
-    texts = sorted({line.strip() for line in lines} - {""})
-    classes = dict(zip(texts, targets_of(clf, texts), strict=True))
-    indices = [int(label[1:]) for text, label in classes.items() if label != text]
-    if max(indices, default=0) >= len(clf.classes) or not all(text.isdecimal() or _is_class(clf, text) for text in texts):
-        classes = {text: text for text in texts}
-    return [classes.get(line.strip()) for line in lines]
-
-
-def _is_class(clf: seewhy.Classifier, name: str) -> bool:
-    return name in (clf.given_classes or clf.classes)
+    """One label per photo, None for an empty line. Digits are an index where all labels are classes, else a group's name."""
+    texts = [line.strip() for line in lines]
+    (names, labels) = (clf.class_names(), targets_of(clf, texts))
+    indices = {f"#{index}" for index in range(len(names))}
+    are_classes = all(label in indices or label in names for label in labels if label)
+    return [label or None for label in (labels if are_classes else texts)]
 
 
 @app.command()

@@ -15,34 +15,9 @@ from safetensors.torch import save_file
 from small_nets import DATA
 
 import seewhy
-from seewhy import cli
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Run a command in a fresh folder: (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*argv: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(word) for word in argv])
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
-
-    return call
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """A folder with two scenes, one of them one folder deeper, a broken file and a text file."""
-    folder = tmp_path / "photos"
-    (folder / "deeper").mkdir(parents=True)
-    for place, scene in zip(("a.png", "deeper/a.png"), seewhy.demo.scenes(2, seed=11), strict=True):
-        Image.fromarray(scene.photo).save(folder / place)
-    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
-    (folder / "notes.txt").write_text("not a photo")
-    return folder
-
+from seewhy.cli import settings
+from seewhy.errors import MethodError, setting
+from seewhy.records import Note
 
 MODEL = """
 import torch
@@ -57,10 +32,14 @@ def build():
 def test_explain_alone_works_and_says_what_it_uses(run, photos: Path) -> None:
     code, out, err = run("explain", photos / "a.png")
     assert code == 0
-    assert err == "No --model given: using the embedded demo network demo:honest (bear | cow | sheep).\n"
-    assert "→ a-grad_cam.png" in out
+    assert err == (
+        "No --model given: demo:honest is used. It knows drawings only, of bear | cow | sheep; what it says of a real photo "
+        "means nothing. Name your own network: --model resnet50, --model my.py:build.\n"
+    )
+    predicted = seewhy.load("demo:honest").classify(photos / "a.png")[0].name
+    assert f"→ a-grad_cam-{predicted}.png" in out
     assert "Model demo:honest; preprocessing: stretched to 96×128 (rows × columns), RGB, values 0-1, mean 0.52" in out
-    with Image.open("a-grad_cam.png") as picture:
+    with Image.open(f"a-grad_cam-{predicted}.png") as picture:
         assert picture.width > 600
         assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 1000
 
@@ -76,10 +55,10 @@ def test_classify_prints_the_top_classes(run, photos: Path) -> None:
 def test_a_batch_skips_the_bad_file_and_says_so(run, photos: Path) -> None:
     code, out, err = run("explain", photos, "--model", "demo:honest", "-o", "maps")
     assert code == 2
-    assert sorted(p.name for p in Path("maps").iterdir()) == ["a-2.png", "a.png"]
+    assert sorted(path.as_posix() for path in Path("maps").rglob("*.png")) == ["maps/a.png", "maps/deeper/a.png"]
     assert f"Skipped {photos / 'broken.jpg'}:" in err
     assert err.endswith("1 of 3 photos were skipped, all others are done.\n")
-    assert out.count("→ maps/a") == 2
+    assert [line.split("→ ")[1] for line in out.splitlines() if "→" in line] == ["maps/a.png", "maps/deeper/a.png"]
 
 
 def test_globs_and_several_targets(run, photos: Path) -> None:
@@ -114,7 +93,7 @@ def test_the_methods_own_fields_are_flags(run, photos: Path) -> None:
     _, text, _ = run("explain", "--help")
     for method in seewhy.METHODS.values():
         for field in dataclasses.fields(method):
-            assert "--" + field.name.replace("_", "-") in text
+            assert settings.flag_of(method.name, field.name) in text
 
 
 def test_a_persons_own_model_file(run, photos: Path) -> None:
@@ -187,21 +166,49 @@ def test_a_table_of_answers(run, photos: Path) -> None:
         (("explain", "photos/a.png", "--target", "bare"), "This network has no class 'bare'. Did you mean 'bear' (0)?"),
         (("explain", "photos/a.png", "--target", "7"), "This network has no class 7: its 3 classes are numbered 0 to 2."),
         (("explain", "photos/a.png", "--method", "gradcam"), "There is no method 'gradcam'. Did you mean"),
-        (("explain", "photos/a.png", "--method", "cam", "--no-relu"), "cam has no setting 'relu'"),
+        (
+            ("explain", "photos/a.png", "--method", "cam", "--no-relu"),
+            "--relu/--no-relu is a flag of grad_cam, grad_cam_plus_plus, hires_cam, layer_cam, score_cam, eigen_cam; cam has "
+            "--layer.",
+        ),
+        (
+            ("explain", "photos/a.png", "--method", "lime", "--mask-size", "9"),
+            "--mask-size is a flag of occlusion; lime has --score, --segments, --features, --samples, --lime-model, --kernel, "
+            "--fill.",
+        ),
+        (
+            ("explain", "photos/a.png", "--method", "rise", "--lime-model", "tree"),
+            "--lime-model is a flag of lime; rise has --score, --masks, --grid, --keep, --fill.",
+        ),
+        (("explain", "photos/a.png", "-t", "-1"), "This network has no class '-1'. It has: bear, cow, sheep."),
+        (("explain", "photos/a.png", "-t", "#3"), "This network has no class 3: its 3 classes are numbered 0 to 2."),
+        (("explain", "photos/a.png", "-o", "photos/a.png/x"), "-o photos/a.png/x: 'photos/a.png' is a file, not a folder."),
+        (("explain", "photos/a.png", "-o", "photos/a.png/x.png"), "-o photos/a.png/x.png: 'photos/a.png' is a file, not a"),
+        (("dream", "bear", "-o", "photos"), "-o photos: '' is not one of .png, .npz."),
+        (("activations", "photos", "--channel", "3", "-o", "x.npz"), "-o x.npz: '.npz' is not one of .png, .html, .json."),
+        (("activations", "photos", "-t", "wolf"), "This network has no class 'wolf'."),
+        (("activations", "photos/a.png", "--channel", "3", "--count", "0"), "-k 0: write a whole number above 0."),
+        (("embed", "photos", "-o", "x.gif"), "-o x.gif: '.gif' is not one of .png, .npz, .json, .html."),
+        (("demo", "-o", "x.png"), "-o x.png: '.png' is not one of .html."),
+        (
+            ("classify", "photos/a.png", "--model", "demo:honest", "--weights", "w.pth"),
+            "The demo networks bring their own weights: leave --weights out.",
+        ),
+        (("classify", "photos/a.png", "--classes", "no.txt"), "There is no class list 'no.txt': "),
         (("explain", "photos/a.png", "--layer", "blok4"), "This network has no layer 'blok4'. Did you mean 'block4'"),
         (("explain", "photos/a.png", "--model", "demo:honnest"), "there is no demo network 'honnest'"),
         (("explain", "photos/a.png", "--model", "resnet19"), "There is no classification network 'resnet19' in torchvision."),
         (("explain", "photos/a.png", "--size", "big"), "--size big: write 224, or ROWS,COLUMNS."),
         (("explain", "photos/a.png", "--mean", "x"), "--mean x: write a number, or one per channel with commas between."),
         (("explain", "photos/a.png", "photos/deeper/a.png", "-o", "x.png"), "-o x.png: for 2 photos write a folder."),
-        (("explain", "photos/a.png", "-o", "x.pdf"), "'x.pdf' cannot be written: '.pdf' is not one of .png, .npz, .json, .html."),
+        (("explain", "photos/a.png", "-o", "x.pdf"), "-o x.pdf: '.pdf' is not one of .png, .npz, .json, .html."),
         (("explain", "photos/*.webp"), "No file matches 'photos/*.webp'."),
         (("explain", "photos/none"), "There is no file 'photos/none'."),
         (("explain", "photos/a.png", "--budget", "soon"), "budget='soon': write forward passes"),
         (("explain", "photos/a.png", "--device", "gpu9"), "device='gpu9' cannot be used"),
         (("explain", "photos/a.png", "--no-such-flag"), "No such option: --no-such-flag"),
         (("explain",), "Missing argument"),
-        (("classify", "photos/a.png", "-o", "x.png"), "-o x.png: a table is written as .csv or .json."),
+        (("classify", "photos/a.png", "-o", "x.png"), "-o x.png: '.png' is not one of .csv, .json."),
         (("classify", "photos/a.png", "-k", "0"), "k=0: write a whole number above 0"),
         (("paint",), "No such command 'paint'."),
     ],
@@ -239,11 +246,15 @@ def test_a_model_file_may_import_torchvision(run, photos: Path) -> None:
     assert "class 0 (0." in done.stdout
 
 
-def test_pictures_of_an_earlier_run_are_no_photos(run, photos: Path) -> None:
-    run("explain", photos / "a.png", "--model", "demo:honest", "-o", str(photos / "a-grad_cam.png"))
-    code, out, _ = run("classify", str(photos / "*.png"), "--model", "demo:honest")
-    assert code == 0
-    assert "grad_cam" not in out
+def test_pictures_of_an_earlier_run_are_no_photos(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos)
+    assert run("explain", "a.png", "--model", "demo:honest", "-t", "bear", "-t", "cow")[0] == 0
+    assert Path("a-grad_cam-bear.png").is_file()
+    Image.open("a.png").save("sun-rise-1.png")  # a photo, whatever its name
+    for names in ("*.png", "."):
+        (_, out, _) = run("classify", names, "--model", "demo:honest")
+        assert [line.split(":")[0] for line in out.splitlines()[:-1] if "deeper" not in line] == ["a.png", "sun-rise-1.png"]
+    assert "a-grad_cam-bear.png: " in run("classify", "a-grad_cam-bear.png", "--model", "demo:honest")[1], "named by itself"
 
 
 def test_the_demo_page_tells_the_story(run) -> None:
@@ -299,7 +310,9 @@ def test_limes_model_has_a_flag_that_is_not_the_networks(run, photos: Path) -> N
     assert e.model == "demo:shortcut"
     code, _, err = run("explain", photos / "a.png", "-m", "occlusion", "--samples", "60")
     assert code == 2
-    assert err.splitlines()[-1].startswith("Error: occlusion has no setting 'samples'.")
+    assert err.splitlines()[-1].startswith(
+        "Error: --samples is a flag of lime, smooth_grad; occlusion has --score, --mask-size, "
+    )
 
 
 STOPS = """
@@ -330,8 +343,190 @@ def test_ctrl_c_keeps_the_map_that_was_reached(run, photos: Path, tmp_path: Path
     (picture,) = (tmp_path / "out").iterdir()
     assert picture.suffix == ".png"
     assert "interrupted after 32 of 121 masks" in out
-    assert "Interrupted: the map of" in err
-    assert "0 of 2 photos are whole" in err
+    assert err.splitlines()[-1] == (f"Interrupted: the map of {photos / 'a.png'} is what was reached; 0 of 2 photos are whole.")
+
+
+def test_ctrl_c_with_json_prints_what_was_done(run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "stops.py").write_text(STOPS)
+    files = (photos / "broken.jpg", photos / "a.png", photos / "deeper" / "a.png")
+    words = ("--model", "stops.py:build", "--size", "64", "-m", "occlusion", "-o", "out", "--json")
+    code, out, err = run("explain", *files, *words)
+    record = json.loads(out)
+    assert code == 130
+    assert record["interrupted"] is True
+    assert [(e["photo"], e["partial"]) for e in record["explanations"]] == [(str(photos / "a.png"), True)]
+    assert Path(record["explanations"][0]["output"]).is_file()
+    assert [file["photo"] for file in record["skipped"]] == [str(photos / "broken.jpg")]
+    assert err.splitlines()[-1].startswith("Interrupted: the map of ")
+
+
+@pytest.mark.parametrize("command", ["classify", "activations"])
+def test_ctrl_c_with_json_keeps_the_photos_before(run, photos: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    (place, read) = (photos / "deeper" / "a.png", seewhy.Classifier.read)
+
+    def stops_at_the_second(clf: seewhy.Classifier, photo: object) -> object:
+        if photo == place:
+            raise KeyboardInterrupt
+        return read(clf, photo)
+
+    monkeypatch.setattr(seewhy.Classifier, "read", stops_at_the_second)
+    code, out, err = run(
+        command, photos / "a.png", place, "--model", "demo:honest", "--json", "-o", "x.csv" if command == "classify" else "x"
+    )
+    rows = json.loads(out)["photos" if command == "classify" else "activations"]
+    assert (code, err) == (130, "Interrupted.\n")
+    assert [row["photo"] for row in rows] == [str(photos / "a.png")]
+
+
+def test_json_lists_what_was_skipped(run, photos: Path) -> None:
+    for command in ("classify", "explain"):
+        code, out, err = run(command, photos, "--model", "demo:honest", "--json")
+        (skipped,) = json.loads(out)["skipped"]
+        assert code == 2
+        assert skipped["photo"] == str(photos / "broken.jpg")
+        assert skipped["reason"].startswith(f"'{photos / 'broken.jpg'}' cannot be read to its end: ")
+        assert f"Skipped {photos / 'broken.jpg'}: " in err
+    assert json.loads(run("classify", photos / "a.png", "--model", "demo:honest", "--json")[1])["skipped"] == []
+
+
+def test_the_version(run) -> None:
+    assert run("--version") == (0, f"seewhy {seewhy.__version__}\n", "")
+
+
+def test_three_spellings_of_the_output(run, photos: Path) -> None:
+    for flag in ("-o", "--output", "--out"):
+        assert run("explain", photos / "a.png", "--model", "demo:honest", flag, f"x{flag}.png")[0] == 0
+        assert Path(f"x{flag}.png").is_file()
+
+
+def test_nothing_is_computed_where_the_result_cannot_be_written(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def computes(*_: object, **__: object) -> None:
+        raise AssertionError("it has begun")
+
+    for name in ("load", "explain", "activations", "deep_dream", "embed", "extremes"):
+        monkeypatch.setattr(seewhy, name, computes)
+    (photos / "closed").touch()
+    for words in (
+        ("explain", "photos/a.png", "-o", "x.gif"),
+        ("explain", "photos", "-o", "x.png"),
+        ("explain", "photos/a.png", "-o", "photos/closed/x.png"),
+        ("explain", "photos", "-o", "photos/closed/maps"),
+        ("classify", "photos", "-o", "x.txt"),
+        ("activations", "photos/a.png", "-o", "x.jpeg"),
+        ("activations", "photos", "--channel", "1", "-o", "photos/closed/x.png"),
+        ("dream", "bear", "-o", "x.mp4"),
+        ("embed", "photos", "-o", "photos/closed/x.html"),
+        ("demo", "-o", "x.pdf"),
+    ):
+        code, _, err = run(*words)
+        assert code == 2
+        assert err.startswith(f"Error: -o {words[-1]}: "), err
+
+
+DIGITS = [*"1234567890"]
+
+
+def test_digits_are_an_index_unless_a_class_is_called_so(run, photos: Path) -> None:
+    Path("model.py").write_text(MODEL.replace("Linear(8, 3)", "Linear(8, 10)"))
+    Path("digits.json").write_text(json.dumps({str(index): name for index, name in enumerate(DIGITS)}))
+    model = ("--model", "model.py:build", "--size", "30")
+
+    def targets(*words: str) -> list[tuple[int, str]]:
+        arguments = [part for word in words for part in ("-t", word)]
+        (code, out, err) = run("explain", photos / "a.png", *model, *arguments, "--json", *names)
+        assert code == 0, err
+        return [(target["index"], target["name"]) for target in json.loads(out)["explanations"][0]["targets"]]
+
+    names = ("--classes", "digits.json")
+    assert targets("3", "0", "#3", "#0") == [(2, "3"), (9, "0"), (3, "4"), (0, "1")]
+    names = ()
+    assert targets("3", "0", "#3") == [(3, "class 3"), (0, "class 0"), (3, "class 3")]
+    for classes, names_expected in ((("--classes", "digits.json"), ["3", "4"]), ((), ["class 3", "class 3"])):
+        (code, out, err) = run("dream", "3", "#3", *model, *classes, "--levels", 1, "--iterations", 1, "--json", "-o", "d.npz")
+        assert (code, json.loads(out)["names"]) == (0, names_expected), err
+    for classes, index in ((("--classes", "digits.json"), 2), ((), 3)):
+        (code, out, err) = run(
+            "activations", photos / "a.png", photos / "deeper" / "a.png", "-t", "3", *model, *classes, "--json"
+        )
+        assert (code, json.loads(out)["channel"]) == (0, index), err
+        assert json.loads(out)["output"] == "class-3.png"
+
+
+def test_labels_are_classes_where_all_of_them_are(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place, scene in enumerate(seewhy.demo.scenes(6, seed=4)):
+        Image.fromarray(scene.photo).save(tmp_path / f"{place}.png")
+    given = []
+    embed = seewhy.embed
+    monkeypatch.setattr(
+        seewhy, "embed", lambda *args, **named: given.append(named["labels"]) or embed(*args, **named | {"labels": None})
+    )
+    for lines, labels in (
+        (["bear", "0", "2", "", "#1", "cow"], ["bear", "#0", "#2", None, "#1", "cow"]),
+        (["1", "2", "3", "1", "2", "3"], ["1", "2", "3", "1", "2", "3"]),  # there is no class 3: these are cameras
+        (["1", "2", "east", "1", "2", "2"], ["1", "2", "east", "1", "2", "2"]),
+    ):
+        Path("labels.txt").write_text("\n".join(lines) + "\n")
+        code, _, err = run("embed", "*.png", "--labels", "labels.txt", "--method", "pca", "--model", "demo:honest")
+        assert code == 0, err
+        assert given.pop() == labels
+
+
+def test_one_name_for_one_logit(run, photos: Path) -> None:
+    Path("model.py").write_text(MODEL.replace("Linear(8, 3)", "Linear(8, 1)"))
+    Path("names.txt").write_text("defect\n")
+    words = ("--model", "model.py:build", "--size", "30", "--classes", "names.txt", "--head", "binary")
+    code, out, err = run("classify", photos / "a.png", *words, "--json")
+    assert code == 0, err
+    assert sorted((p["index"], p["name"]) for p in json.loads(out)["photos"][0]["predictions"]) == [
+        (0, "not defect"),
+        (1, "defect"),
+    ]
+
+
+def test_a_settings_value_in_an_error_is_a_flag(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise MethodError(
+            f"use {setting('method', 'hires_cam')}, {setting('relu', False)} or {setting('mask_size', (4, 5))}; "
+            f"{setting('layer', 'block 2')}, {setting('model', 'tree')}, {setting('trust', True)}, {setting('batch_size', 2)}, "
+            f"{setting('output', 'logits')}, {setting('weights')}, {setting('k', 0)}"
+        )
+
+    monkeypatch.setattr(seewhy, "explain", fails)
+    code, _, err = run("explain", photos / "a.png", "--model", "demo:honest")
+    assert (code, err) == (
+        2,
+        "Error: use --method hires_cam, --no-relu or --mask-size 4,5; --layer 'block 2', --lime-model tree, --trust, "
+        "batch_size=2, output='logits', --weights, -k 0\n",
+    )
+
+
+def test_a_note_speaks_of_flags_in_the_terminal_and_of_python_in_the_record(
+    run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = seewhy.explain
+
+    def with_note(*arguments: object, **settings: object) -> object:
+        made = real(*arguments, **settings)
+        return [dataclasses.replace(e, notes=[Note(f"{setting('relu', False)} shows more", 0)]) for e in made]
+
+    monkeypatch.setattr(seewhy, "explain", with_note)
+    assert "  note: --no-relu shows more\n" in run("explain", photos / "a.png", "--model", "demo:honest")[1]
+    record = json.loads(run("explain", photos / "a.png", "--model", "demo:honest", "--json")[1])
+    assert record["explanations"][0]["notes"] == ["relu=False shows more"]
+
+
+def test_hidden_files_are_left_alone_and_names_are_safe(run, tmp_path: Path) -> None:
+    for place, scene in zip(("set/b/1.png", "set/.cache/1.png", "set/.2.png"), seewhy.demo.scenes(3, seed=4), strict=True):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.photo).save(place)
+    Path("names.txt").write_text("golden retriever\n../etc: a/b\ncow\n")
+    for names in ("set", "set/**/*.png"):
+        (_, out, _) = run("explain", names, "--model", "demo:honest", "--classes", "names.txt", "-t", "#0", "-m", "hires_cam")
+        assert [line.split("→ ")[1] for line in out.splitlines() if "→" in line] == ["1-hires_cam-golden_retriever.png"]
+    (_, out, _) = run("explain", "set", "--model", "demo:honest", "--classes", "names.txt", "-t", "#1")
+    assert "→ 1-grad_cam-etc_a_b.png" in out
+    (_, out, _) = run("explain", "set/*/1.png", "--model", "demo:honest", "-o", "maps")
+    assert "→ maps/b/1.png" in out
 
 
 def test_activations_of_photos(run, photos: Path) -> None:
@@ -339,7 +534,7 @@ def test_activations_of_photos(run, photos: Path) -> None:
     assert code == 2  # one file is broken; all others are done
     assert "24 channels of 48×64; strongest " in out
     assert "Skipped" in err
-    assert sorted(path.name for path in Path("layers").iterdir()) == ["a-2.png", "a.png"]
+    assert sorted(path.as_posix() for path in Path("layers").rglob("*.png")) == ["layers/a.png", "layers/deeper/a.png"]
     code, out, err = run("activations", photos / "a.png", "--at", "60,80", "--json", "-o", "x.npz")
     made = json.loads(out)["activations"][0]
     with np.load("x.npz") as file:
