@@ -68,7 +68,8 @@ OPEN_TO_DOORS = {
     "seewhy.errors": None,
     "seewhy.startup": None,
     "seewhy.photo": {"PHOTO_SUFFIXES", "photos_below"},
-    "seewhy.records": {"Ending", "write_whole"},
+    "seewhy.files": {"write_whole"},
+    "seewhy.records": {"Ending"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
 }
 
