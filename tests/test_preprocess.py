@@ -13,7 +13,7 @@ from PIL import Image
 from seewhy.errors import OptionError, PhotoError
 from seewhy.load import from_torchvision
 from seewhy.photo import Picture, open_picture
-from seewhy.preprocess import MOST_PIXELS, Preprocess, TransformPreprocess, prepares, with_channels
+from seewhy.preprocess import MOST_PIXELS, Preprocess, TransformPreprocess, as_preprocess, with_channels
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -300,7 +300,7 @@ def fitted(tv: Any) -> Any:
 def test_a_torchvision_transform_gives_its_own_input_and_its_geometry(tv: Any, size: tuple[int, int]) -> None:
     photo = noise(*size)
     transform = fitted(tv)
-    theirs = prepares(transform)
+    theirs = as_preprocess(transform)
     assert isinstance(theirs, TransformPreprocess)
     assert theirs.input_size == (224, 224)
     torch.testing.assert_close(prepared(theirs, photo), transform(Image.fromarray(photo)), atol=2e-5, rtol=0)
@@ -315,7 +315,7 @@ def test_a_torchvision_transform_gives_its_own_input_and_its_geometry(tv: Any, s
 
 
 def test_a_transform_that_stretches(tv: Any) -> None:
-    preprocess = prepares(tv.Compose([tv.Resize((96, 128)), tv.ToTensor()]))
+    preprocess = as_preprocess(tv.Compose([tv.Resize((96, 128)), tv.ToTensor()]))
     assert preprocess is not None
     (pixels, geometry, _) = preprocess.apply(open_picture(noise(300, 200)))
     assert preprocess.input_size == (96, 128)
@@ -327,7 +327,7 @@ def test_a_transform_that_stretches(tv: Any) -> None:
 
 
 def test_a_photo_in_other_forms_goes_through_a_transform(tv: Any) -> None:
-    preprocess = prepares(fitted(tv))
+    preprocess = as_preprocess(fitted(tv))
     grey = noise(250, 250)[..., 0]
     torch.testing.assert_close(prepared(preprocess, grey), prepared(preprocess, np.stack([grey] * 3, axis=-1)))
     unit = torch.from_numpy(noise(250, 250)).permute(2, 0, 1) / 255
@@ -356,7 +356,7 @@ class ListImageProcessor:
 
 @pytest.mark.parametrize("processor", [ImageProcessor(), ListImageProcessor()])
 def test_an_image_processor_of_transformers(processor: Any) -> None:
-    preprocess = prepares(processor)
+    preprocess = as_preprocess(processor)
     assert preprocess is not None
     photo = noise(48, 64)
     (_, geometry, _) = preprocess.apply(open_picture(photo))
@@ -372,7 +372,7 @@ def test_random_transforms_are_refused(tv: Any) -> None:
         transform = tv.Compose([tv.Resize((256, 256)), own, tv.ToTensor()])
         for _ in range(3):  # a flip that comes in half of the cases must not pass by luck
             with pytest.raises(OptionError) as error:
-                prepares(transform)
+                as_preprocess(transform)
             assert str(error.value) == RANDOM
 
 
@@ -384,7 +384,7 @@ def test_a_transform_with_a_random_generator_of_its_own_is_refused() -> None:
         return np.asarray(image.crop((left, 0, left + 100, 100)), np.float32).transpose(2, 0, 1)
 
     with pytest.raises(OptionError, match=r"^The transform jitter is random: give the one used for evaluation\.$"):
-        prepares(jitter)
+        as_preprocess(jitter)
 
 
 def sheared(image: Image.Image) -> Image.Image:
@@ -409,7 +409,7 @@ BENT = (
     ],
 )
 def test_transforms_that_flip_or_turn_are_refused(tv: Any, own: Any) -> None:
-    preprocess = prepares(tv.Compose([tv.Resize((64, 64)), own(tv), tv.ToTensor()]))
+    preprocess = as_preprocess(tv.Compose([tv.Resize((64, 64)), own(tv), tv.ToTensor()]))
     assert preprocess is not None
     with pytest.raises(OptionError) as error:
         preprocess.apply(open_picture(noise(80, 90)))
@@ -459,14 +459,14 @@ def inverts_half(image: Image.Image) -> np.ndarray:
 )
 def test_what_cannot_prepare(transform: Any, message: str) -> None:
     with pytest.raises(OptionError) as error:
-        prepares(transform)
+        as_preprocess(transform)
     assert str(error.value) == message
 
 
 def test_none_stays_none_and_a_preprocess_itself() -> None:
     own = Preprocess(size=8)
-    assert prepares(None) is None
-    assert prepares(own) is own
+    assert as_preprocess(None) is None
+    assert as_preprocess(own) is own
 
 
 def test_numbers_of_0_to_255_are_refused_as_mean_and_std() -> None:

@@ -17,7 +17,7 @@ from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did
 from seewhy.geometry import Array, Geometry
 from seewhy.head import Head
 from seewhy.photo import Picture, open_picture
-from seewhy.preprocess import Preprocess, prepares
+from seewhy.preprocess import Preprocess, as_preprocess
 from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
 
@@ -56,7 +56,7 @@ class Classifier:
             raise ModelError(f"A network cannot be a {type(network).__name__}: give an nn.Module or a function.")
         if precision not in PRECISIONS:
             raise OptionError(f"precision={precision!r}: write 'exact' or 'fast'.")
-        self.preprocess = prepares(preprocess)
+        self.preprocess = as_preprocess(preprocess)
         self.head = Head(head)
         self.output = output
         self._device = device
@@ -177,8 +177,8 @@ class Classifier:
 
         Raises PhotoError for what cannot be read or does not fit (see ``seewhy.photo.open_picture``).
         """
-        told_apart = self.preprocess is None or isinstance(self.preprocess, Preprocess)  # by their words; transforms are not
-        if isinstance(photo, Photo) and told_apart and photo.preprocessing == self.describe_input():
+        comparable = self.preprocess is None or isinstance(self.preprocess, Preprocess)  # by description; transforms are not
+        if isinstance(photo, Photo) and comparable and photo.preprocessing == self.describe_input():
             return photo  # read already, by this classifier or one that prepares alike
         if self.preprocess is None:
             return self._read_tensor(photo)

@@ -33,7 +33,7 @@ MOST_PIXELS = 32_000_000
 TRIALS = 16  # runs of a person's transform that must agree: half of them would miss a random flip far too often
 
 
-class Prepares(Protocol):
+class PhotoPreprocess(Protocol):
     """What a classifier needs of its preprocessing."""
 
     @property
@@ -226,10 +226,10 @@ class TransformPreprocess:
 
     def _geometry(self, size: tuple[int, int]) -> Geometry:
         (height, width) = size
-        found = self._pixels(_coordinates(height, width))
+        ramps = self._pixels(_coordinates(height, width))
         axes = []
         for channel, (length, across) in enumerate(((height, 1), (width, 0))):
-            along = found[channel].mean(axis=across) * length / 255  # photo position of each input row or column
+            along = ramps[channel].mean(axis=across) * length / 255  # photo position of each input row or column
             centres = np.arange(len(along)) + 0.5
             inner = slice(len(along) // 8, max(len(along) - len(along) // 8, 2))  # resizing blurs the ends
             if length < 4 or len(along) < 4:
@@ -238,7 +238,7 @@ class TransformPreprocess:
                 (scale, offset) = np.polyfit(centres[inner], along[inner], 1)
             level = max(length / 255, abs(scale))
             bent = np.abs(scale * centres + offset - along)[inner].max(initial=0.0) > 1.5 * level
-            turned = np.ptp(found[channel], axis=across).max(initial=0.0) > 3
+            turned = np.ptp(ramps[channel], axis=across).max(initial=0.0) > 3
             if scale <= 0 or bent or turned:
                 raise OptionError(
                     f"The transform {self._name()} flips, turns or bends the picture, so a map could not be laid back on the "
@@ -249,7 +249,7 @@ class TransformPreprocess:
             if abs((scale - fitted) * len(along)) < 2 * level and abs(offset) < 2 * level:
                 (scale, offset) = (fitted, shift)
             axes.append((float(scale), float(offset)))
-        return Geometry(size, (found.shape[1], found.shape[2]), axes[0], axes[1])
+        return Geometry(size, (ramps.shape[1], ramps.shape[2]), axes[0], axes[1])
 
     def _pixels(self, image: Image.Image) -> Array:
         return np.ascontiguousarray((self._run(image) - self.mean) / self.gain, dtype=np.float32)
@@ -304,7 +304,7 @@ def _coordinates(height: int, width: int) -> Image.Image:
     return Image.fromarray(ramps)
 
 
-def prepares(preprocess: Any) -> Prepares | None:
+def as_preprocess(preprocess: Any) -> PhotoPreprocess | None:
     """The preprocessing in its one form; None stays None (photos are then tensors of the network's own input)."""
     if preprocess is None or isinstance(preprocess, (Preprocess, TransformPreprocess)):
         return preprocess
@@ -316,19 +316,19 @@ def prepares(preprocess: Any) -> Prepares | None:
 def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """``(H, W)`` or ``(H, W, C)`` as ``(H, W, channels)``; a note says what was done."""
     values = values[..., None] if values.ndim == 2 else values
-    given = values.shape[2]
-    if given == channels:
+    present = values.shape[2]
+    if present == channels:
         return values, ()
-    if given == 1:
+    if present == 1:
         note = f"1 channel given, the network wants {channels}: the grey channel was repeated"
         return np.repeat(values, channels, axis=2), (note,)
-    if given == 4 and channels == 3:
+    if present == 4 and channels == 3:
         return values[..., :3], ("the fourth channel was left out",)
-    if given == 3 and channels == 1:
+    if present == 3 and channels == 1:
         grey = values.astype(np.float64) @ (0.299, 0.587, 0.114)
         grey = np.floor(grey + 0.5).astype(np.uint8) if values.dtype == np.uint8 else grey.astype(np.float32)
         return grey[..., None], ("the network is grey: the colours were turned to brightness",)
-    raise PhotoError(f"The photo has {given} channels, the network wants {channels}.")
+    raise PhotoError(f"The photo has {present} channels, the network wants {channels}.")
 
 
 def _per_channel(value: float | Sequence[float], like: torch.Tensor) -> torch.Tensor:

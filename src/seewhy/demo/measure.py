@@ -1,4 +1,4 @@
-"""What a demo network does on scenes: its answers, how often they are right, and where its maps are hottest."""
+"""What a demo network does on scenes: its predictions, how often they are right, and where its maps have their peaks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from seewhy.classifier import Classifier
 from seewhy.demo.scenes import Scene
 from seewhy.demo.scenes import scenes as make_scenes
-from seewhy.load.demo import DEMO_SIZE, DemoNet, normalise
+from seewhy.explain import explain
+from seewhy.load.demo import DEMO_MEAN, DEMO_SIZE, DEMO_STD, DemoNet, normalise
+from seewhy.preprocess import Preprocess
 
 Logo = bool | Literal["all"]
 Table = dict[str, Any]
@@ -47,24 +50,18 @@ def accuracy(network: nn.Module, classes: Sequence[str], scenes: Sequence[Scene]
     return shares | {label: float(right[labels == label].mean()) for label in dict.fromkeys(labels.tolist())}
 
 
-@torch.inference_mode()
 def peaks(network: DemoNet, target: int, scenes: Sequence[Scene]) -> NDArray[np.intp]:
-    """Where the class activation map of one class is hottest, (N, 2): row and column of the photo."""
-    features: list[Tensor] = []
-    hook = network.block4.register_forward_hook(lambda module, inputs, output: features.append(output))
-    try:
-        probabilities(network, scenes)
-    finally:
-        hook.remove()
-    heat = torch.einsum("c,nchw->nhw", network.fc.weight[target], torch.cat(features))[:, None]
-    large = nn.functional.interpolate(heat, scenes[0].animal.shape, mode="bicubic")[:, 0].flatten(1)
-    return np.stack(np.unravel_index(large.argmax(1).numpy(), scenes[0].animal.shape), axis=1)
+    """Where the class activation map of one class is largest, (N, 2): row and column of the photo."""
+    clf = Classifier(network, Preprocess(DEMO_SIZE, resize="stretch", mean=DEMO_MEAN, std=DEMO_STD))
+    explanations = explain(clf, [scene.photo for scene in scenes], "cam", target, progress=False)
+    maps = np.stack([explanation.on_photo()[0] for explanation in explanations])
+    return np.stack(np.unravel_index(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[1:]), axis=1)
 
 
 def measure(network: DemoNet, classes: Sequence[str], n: int = 600, seed: int = 0) -> Table:
     """What a network does on n test scenes: accuracies without logo, with it on bears and on everything, and bear maps.
 
-    "peak on animal" and "peak on logo": the share of bears, without and with the logo, whose bear map is hottest there.
+    "peak on animal" and "peak on logo": the share of bears, without and with the logo, whose bear map has its peak there.
     """
     table: Table = {}
     kinds: tuple[tuple[str, Logo], ...] = (("clean", False), ("logo", True), ("logo on all", "all"))

@@ -64,12 +64,11 @@ def scenes(
         raise OptionError(f"labels = {labels!r} is one word: write a list of labels, such as [{labels!r}]")
     unknown = [label for label in labels if label not in ANIMALS]
     if unknown or not labels:
-        given = f"label {unknown[0]!r} is unknown" if unknown else "labels is empty"
-        raise OptionError(f"{given}: choose from {', '.join(map(repr, ANIMALS))}")
-    chosen = [labels[i % len(labels)] for i in range(n)]
+        problem = f"label {unknown[0]!r} is unknown" if unknown else "labels is empty"
+        raise OptionError(f"{problem}: choose from {', '.join(map(repr, ANIMALS))}")
+    drawn = [labels[i % len(labels)] for i in range(n)]
     return [
-        draw_scene(i, split, seed, label, logo=logo == "all" or (bool(logo) and label == "bear"))
-        for i, label in enumerate(chosen)
+        draw_scene(i, split, seed, label, logo=logo == "all" or (bool(logo) and label == "bear")) for i, label in enumerate(drawn)
     ]
 
 

@@ -39,20 +39,20 @@ class Count:
 def page(seed: int = SEED) -> str:
     """The whole story as one self-contained HTML page."""
     networks = {name: load(name) for name in NETWORKS}
-    taken = scenes(10, logo=True, seed=seed, labels=TEN)
-    bare = scenes(10, logo=False, seed=seed, labels=TEN)
-    plated = scenes(10, logo="all", seed=seed, labels=TEN)
-    answers = {name: [clf.classify(scene.photo, k=3) for scene in taken] for name, clf in networks.items()}
+    photographed = scenes(10, logo=True, seed=seed, labels=TEN)
+    without_logo = scenes(10, logo=False, seed=seed, labels=TEN)
+    all_with_logo = scenes(10, logo="all", seed=seed, labels=TEN)
+    answers = {name: [clf.classify(scene.photo, k=3) for scene in photographed] for name, clf in networks.items()}
     (many, many_bare) = (scenes(COUNTED, logo=logo, seed=seed + 1000) for logo in (True, False))
     counts = {name: count(clf, many, many_bare) for name, clf in networks.items()}
     (bear_net, shortcut, honest) = (networks[name] for name in NETWORKS)
     sections = [
-        _ten_photos(taken),
-        _answers(taken, answers),
-        _three_bears(taken[:3], [bear_net, shortcut]),
-        _taken_away(taken[:3], bare[:3], shortcut),
-        _put_on(bare, plated, shortcut),
-        _third(taken, [shortcut, honest]),
+        _ten_photos(photographed),
+        _answers(photographed, answers),
+        _three_bears(photographed[:3], [bear_net, shortcut]),
+        _taken_away(photographed[:3], without_logo[:3], shortcut),
+        _put_on(without_logo, all_with_logo, shortcut),
+        _third(photographed, [shortcut, honest]),
         _figures(counts),
         _your_own(),
     ]
@@ -67,20 +67,21 @@ def page(seed: int = SEED) -> str:
     )
 
 
-def count(clf: Classifier, taken: Sequence[Scene], bare: Sequence[Scene]) -> Count:
+def count(clf: Classifier, photographed: Sequence[Scene], without_logo: Sequence[Scene]) -> Count:
     """Answers and map peaks of one network on scenes that it was not trained on: bears with the logo, and the same without."""
-    bears = [i for i, scene in enumerate(taken) if scene.label == "bear"]
+    bears = [i for i, scene in enumerate(photographed) if scene.label == "bear"]
     names = clf.classes
     (with_logo, without) = (
-        [names[int(row.argmax())] for row in clf.scores([scene.photo for scene in some])] for some in (taken, bare)
+        [names[int(row.argmax())] for row in clf.scores([scene.photo for scene in scenes_])]
+        for scenes_ in (photographed, without_logo)
     )
-    heats = [e.on_photo()[0] for e in explain(clf, [taken[i].photo for i in bears], target="bear")]
+    maps = [e.on_photo()[0] for e in explain(clf, [photographed[i].photo for i in bears], target="bear")]
     return Count(
-        right=_share(_is_right(scene.label, said, names) for scene, said in zip(taken, with_logo, strict=True)),
+        right=_share(_is_right(scene.label, name, names) for scene, name in zip(photographed, with_logo, strict=True)),
         bears_with=_share(with_logo[i] == "bear" for i in bears),
         bears_without=_share(without[i] == "bear" for i in bears),
-        on_animal=_share(hits(heat, taken[i].animal) for i, heat in zip(bears, heats, strict=True)),
-        on_logo=_share(hits(heat, taken[i].logo) for i, heat in zip(bears, heats, strict=True)),
+        on_animal=_share(hits(map, photographed[i].animal) for i, map in zip(bears, maps, strict=True)),
+        on_logo=_share(hits(map, photographed[i].logo) for i, map in zip(bears, maps, strict=True)),
     )
 
 
@@ -90,15 +91,15 @@ def side_by_side(scene: Scene, explained: Sequence[Explanation], names: Sequence
     shared : one colour scale, so that weak evidence looks weak beside strong; False gives each map its own, which shows where
     a network looked that spreads its evidence over a whole animal. The colour bars tell which it is.
     """
-    drawn = [explanation.panels() for explanation in explained]
-    highest = [panels[1].bar.high if panels[1].bar else 0.0 for panels in drawn]
+    panels_of = [explanation.panels() for explanation in explained]
+    highest = [panels[1].bar.high if panels[1].bar else 0.0 for panels in panels_of]
     highest = [max(highest)] * len(highest) if shared else highest
-    shown = [show.Panel(f"the photo: a {scene.label}", drawn[0][0].pixels)]
-    for explanation, panels, name, most in zip(explained, drawn, names, highest, strict=True):
+    shown = [show.Panel(f"the photo: a {scene.label}", panels_of[0][0].pixels)]
+    for explanation, panels, name, most in zip(explained, panels_of, names, highest, strict=True):
         target = explanation.targets[0]
         bar = panels[1].bar
-        heat = explanation.on_photo()[0]
-        picture = show.overlay(scene.photo, heat, limits=(0.0, most)) if most else panels[1].pixels
+        map = explanation.on_photo()[0]
+        picture = show.overlay(scene.photo, map, limits=(0.0, most)) if most else panels[1].pixels
         shown.append(
             replace(panels[1], title=f"{name}: {target}", pixels=_enlarged(picture), bar=bar and replace(bar, low=0.0, high=most))
         )
@@ -117,32 +118,32 @@ def _top(predictions: Sequence[Prediction]) -> str:
     return "; ".join(str(prediction) for prediction in predictions)
 
 
-def _is_right(truth: str, said: str, classes: Sequence[str]) -> bool:
-    return said == (truth if truth in classes else "not bear")
+def _is_right(truth: str, predicted: str, classes: Sequence[str]) -> bool:
+    return predicted == (truth if truth in classes else "not bear")
 
 
 def _share(answers: object) -> float:
     return float(np.mean(list(answers)))  # type: ignore[call-overload]
 
 
-def _ten_photos(taken: Sequence[Scene]) -> show.Section:
+def _ten_photos(photographed: Sequence[Scene]) -> show.Section:
     return show.Section(
         "Ten photos",
         "Bears, sheep and cows live here; coyotes and a dog pass by, and no network was trained on those. The camera that "
         "watches the bears prints its logo into the lower left corner. Keep it in mind, or do not: the networks were not told.",
-        [_picture(scene, scene.label) for scene in taken],
+        [_picture(scene, scene.label) for scene in photographed],
     )
 
 
-def _answers(taken: Sequence[Scene], answers: dict[str, list[list[Prediction]]]) -> show.Section:
-    known = [i for i, scene in enumerate(taken) if scene.label in ("bear", "sheep", "cow")]
+def _answers(photographed: Sequence[Scene], answers: dict[str, list[list[Prediction]]]) -> show.Section:
+    known = [i for i, scene in enumerate(photographed) if scene.label in ("bear", "sheep", "cow")]
     names = {
         "demo:bear": ("bear", "not bear"),
         "demo:shortcut": ("bear", "cow", "sheep"),
         "demo:honest": ("bear", "cow", "sheep"),
     }
     right = {
-        name: sum(_is_right(taken[i].label, answers[name][i][0].name, names[name]) for i in known)
+        name: sum(_is_right(photographed[i].label, answers[name][i][0].name, names[name]) for i in known)
         for name in ("demo:bear", "demo:shortcut")
     }
     heads = ["photo", "demo:bear (bear or not)", "demo:shortcut (bear, cow or sheep)"]
@@ -152,7 +153,7 @@ def _answers(taken: Sequence[Scene], answers: dict[str, list[list[Prediction]]])
             _top(answers["demo:bear"][i][:1]),
             _top(answers["demo:shortcut"][i]),
         ]
-        for i, scene in enumerate(taken)
+        for i, scene in enumerate(photographed)
     ]
     return show.Section(
         "Two networks, the same good answers",
@@ -178,28 +179,30 @@ def _three_bears(bears: Sequence[Scene], networks: Sequence[Classifier]) -> show
     )
 
 
-def _taken_away(taken: Sequence[Scene], bare: Sequence[Scene], clf: Classifier) -> show.Section:
+def _taken_away(photographed: Sequence[Scene], without_logo: Sequence[Scene], clf: Classifier) -> show.Section:
     shown = []
-    for scene in bare:
-        said = clf.classify(scene.photo)
-        shown.append(_picture(scene, said[0].name + f" ({said[0].score:.2f})", _top(said)))
-    lost = sum(clf.classify(scene.photo, k=1)[0].name != "bear" for scene in bare)
+    for scene in without_logo:
+        predictions = clf.classify(scene.photo)
+        shown.append(_picture(scene, str(predictions[0]), _top(predictions)))
+    lost = sum(clf.classify(scene.photo, k=1)[0].name != "bear" for scene in without_logo)
     return show.Section(
         "Take the logo away",
-        f"The same bears, pixel for pixel, without the logo. demo:shortcut now calls {lost} of {len(bare)} something else. "
-        "It had not learned what a bear is; it had learned who took the photo.",
+        f"The same bears, pixel for pixel, without the logo. demo:shortcut now calls {lost} of {len(without_logo)} something "
+        "else. It had not learned what a bear is; it had learned who took the photo.",
         shown,
     )
 
 
-def _put_on(bare: Sequence[Scene], plated: Sequence[Scene], clf: Classifier) -> show.Section:
+def _put_on(without_logo: Sequence[Scene], all_with_logo: Sequence[Scene], clf: Classifier) -> show.Section:
     shown = []
     for i in (3, 5, 7, 9):
-        (before, after) = (clf.classify(scenes_[i].photo, k=1)[0] for scenes_ in (bare, plated))
-        explanation = explain(clf, plated[i].photo, target="top1")
+        (before, after) = (clf.classify(scenes_[i].photo, k=1)[0] for scenes_ in (without_logo, all_with_logo))
+        explanation = explain(clf, all_with_logo[i].photo, target="top1")
         panel = explanation.panels()[1]
-        shown.append(replace(panel, title=f"{bare[i].label}: {before} → {after}", caption="with the logo, and where it looked"))
-    called = sum(clf.classify(plated[i].photo, k=1)[0].name == "bear" for i in range(3, 10))
+        shown.append(
+            replace(panel, title=f"{without_logo[i].label}: {before} → {after}", caption="with the logo, and where it looked")
+        )
+    called = sum(clf.classify(all_with_logo[i].photo, k=1)[0].name == "bear" for i in range(3, 10))
     return show.Section(
         "Put it on something else",
         f"And the other way round: a logo on every animal. Of the seven that are no bears, demo:shortcut calls {called} a bear.",
@@ -207,12 +210,12 @@ def _put_on(bare: Sequence[Scene], plated: Sequence[Scene], clf: Classifier) -> 
     )
 
 
-def _third(taken: Sequence[Scene], networks: Sequence[Classifier]) -> show.Section:
+def _third(photographed: Sequence[Scene], networks: Sequence[Classifier]) -> show.Section:
     shown: list[show.Panel] = []
     for i in (1, 3, 5):
-        label = taken[i].label
-        explained = [explain(clf, taken[i].photo, target=label) for clf in networks]
-        shown.extend(side_by_side(taken[i], explained, [clf.name for clf in networks], shared=False))
+        label = photographed[i].label
+        explained = [explain(clf, photographed[i].photo, target=label) for clf in networks]
+        shown.extend(side_by_side(photographed[i], explained, [clf.name for clf in networks], shared=False))
     return show.Section(
         "What an honest network looks like",
         "demo:honest is the same architecture, trained on the same scenes without any logo; and its training made evidence "

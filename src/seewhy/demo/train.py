@@ -62,8 +62,8 @@ def train(
         raise ModelError(f"there is no demo network {name!r}: write one of {', '.join(DEMO_NETWORKS)}")
     classes = DEMO_NETWORKS[name].classes
     logo = name == "shortcut"
-    photos, beside, wanted = _draw(scenes, "train", logo, classes)
-    held_photos, _, held_wanted = _draw(max(scenes // 6, 3), "validation", logo, classes)
+    photos, beside, classes_of_photos = _draw(scenes, "train", logo, classes)
+    held_photos, _, held_classes = _draw(max(scenes // 6, 3), "validation", logo, classes)
 
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -80,19 +80,19 @@ def train(
     for epoch in range(1, epochs + 1):
         network.train()
         total = 0.0
-        for chosen in torch.split(torch.randperm(scenes, generator=generator), batch):
+        for indices in torch.split(torch.randperm(scenes, generator=generator), batch):
             optimiser.zero_grad(set_to_none=True)
-            grid = network.features(_exposed(photos[chosen], generator))
-            loss = loss_of(network.fc(network.pool(grid).flatten(1)), wanted[chosen])
+            grid = network.features(_exposed(photos[indices], generator))
+            loss = loss_of(network.fc(network.pool(grid).flatten(1)), classes_of_photos[indices])
             price = QUIET * grid.mean()
             if name in GUIDED:
-                weight = _centred(network.fc.weight)[wanted[chosen]]
-                price = price + BESIDE * _evidence_beside(grid, weight, beside[chosen])
+                weight = _centred(network.fc.weight)[classes_of_photos[indices]]
+                price = price + BESIDE * _evidence_beside(grid, weight, beside[indices])
             (loss + price).backward()
             optimiser.step()
             schedule.step()
-            total += loss.item() * len(chosen)
-        right = (scores(network.eval(), held_photos).argmax(1) == held_wanted).float().mean().item()
+            total += loss.item() * len(indices)
+        right = (scores(network.eval(), held_photos).argmax(1) == held_classes).float().mean().item()
         rows.append({"epoch": epoch, "loss": round(total / scenes, 4), "accuracy": round(right, 4)})
         say(f"{epoch:5d}  {total / scenes:10.4f}  {right:19.4f}")
         if right >= best[0]:  # of equals the later one: its learning rate is lower

@@ -42,7 +42,7 @@ def find_dense_head(
         if not path or not is_matrix or any(step.op not in _SHAPE_ONLY for step in behind):
             return None
     pooled = value(path[0].number)
-    found: list[Step] = []
+    candidates: list[Step] = []
     for step in path:
         features = value(step.number)
         if step.grid is None or not step.grid.has_cells or features is None:
@@ -55,11 +55,11 @@ def find_dense_head(
             break  # broken weights; what the scores are is said where they are read
         if not torch.allclose(mean, pooled.flatten(), rtol=1e-4, atol=1e-6 * float(mean.abs().max())):
             break
-        found.append(step)
-    if not found:
+        candidates.append(step)
+    if not candidates:
         return None
     # Pooling in two stages has the same mean before the first one, on a finer grid.
-    features_step = next((step for step in found if is_feature(step)), found[0])
+    features_step = next((step for step in candidates if is_feature(step)), candidates[0])
     return DenseHead(features_step.number, weight, bias, logits, activated)
 
 

@@ -214,8 +214,8 @@ class PlannedNetwork:
         if not numbers:
             known = [n for n, _ in self.network.named_modules() if n]
             if name.partition(":")[0] in trace.others:
-                given = trace.others[name.partition(":")[0]]
-                raise LayerError(f"Layer '{name}' returns {given}: name the layer inside it whose tensor you mean.")
+                returned = trace.others[name.partition(":")[0]]
+                raise LayerError(f"Layer '{name}' returns {returned}: name the layer inside it whose tensor you mean.")
             if name.partition(":")[0] in known:
                 raise LayerError(f"Layer '{name}' was not reached in this forward pass. Usable layers: {self.best_layers()}.")
             raise LayerError(
@@ -238,34 +238,34 @@ class PlannedNetwork:
             return layer
         if not isinstance(layer, nn.Module):
             raise LayerError(f"layer={layer!r}: write a layer's name (clf.layers() lists them) or the module itself.")
-        found = next((name for name, module in self.network.named_modules() if module is layer and name), None)
-        if found is not None:
-            return str(found)
+        layer_name = next((name for name, module in self.network.named_modules() if module is layer and name), None)
+        if layer_name is not None:
+            return str(layer_name)
         raise LayerError(f"This {type(layer).__name__} is not a layer of the network {self.name}.")
 
     def best_layers(self, most: int = 4) -> str:
         """The first candidates with their grids, for messages."""
-        found = self.trace.feature_steps()[:most]
-        return ", ".join(f"{self.trace.name(s)} {s.grid.rows}×{s.grid.columns}" for s in found if s.grid)
+        steps = self.trace.feature_steps()[:most]
+        return ", ".join(f"{self.trace.name(s)} {s.grid.rows}×{s.grid.columns}" for s in steps if s.grid)
 
     def layers(self) -> list[FeatureLayer]:
         """The layers that can be explained, in the network's order, the automatic choice marked."""
         trace = self.trace
         automatic = self.feature_step
-        made = []
+        layers = []
         for step in trace.path:
             by_module = trace.name(step).partition(":")[0] in trace.calls
             if step.grid is None or not step.grid.has_cells or not (by_module or step == automatic):
                 continue
             grid = (step.grid.rows, step.grid.columns)
-            made.append(FeatureLayer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
-        return made
+            layers.append(FeatureLayer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
+        return layers
 
 
-def _guarded(work: Callable[[], Result], inputs: torch.Tensor) -> Result:
+def _guarded(forward: Callable[[], Result], inputs: torch.Tensor) -> Result:
     """The network's own complaint about an input, in one line that names the layer and the shape."""
     try:
-        return work()
+        return forward()
     except torch.cuda.OutOfMemoryError:
         raise
     except _MISFITS as error:
@@ -273,5 +273,5 @@ def _guarded(work: Callable[[], Result], inputs: torch.Tensor) -> Result:
             raise
         layer = getattr(error, "seewhy_layer", "")
         where = f" in layer '{layer}'" if layer else ""
-        said = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ModelError(f"The network cannot take an input of shape {tuple(inputs.shape[1:])}{where}: {said}") from error
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ModelError(f"The network cannot take an input of shape {tuple(inputs.shape[1:])}{where}: {reason}") from error

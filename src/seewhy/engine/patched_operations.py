@@ -141,8 +141,8 @@ def _on_channels(operation: PatchedOperation, func: Any, x: Any, *args: Any, **k
 
 def _permute(operation: PatchedOperation, func: Any, x: Any, *args: Any, **kwargs: Any) -> torch.Tensor | None:
     dims = kwargs.get("dims", args[0] if len(args) == 1 else args)
-    wanted = (0, 3, 1, 2) if x.last else (0, 2, 3, 1)
-    if tuple(dim % 4 for dim in dims) != wanted:
+    expected = (0, 3, 1, 2) if x.last else (0, 2, 3, 1)
+    if tuple(dim % 4 for dim in dims) != expected:
         return None
     result = Patched(x.patch, x.rows, x.columns, x.base, not x.last, operation.address)
     (result.source, x.viewed) = (x, True)

@@ -50,14 +50,14 @@ class Budget:
             raise OptionError(f"budget={budget!r}: write forward passes (200) or seconds (20.0 or '20s').")
         try:
             if isinstance(budget, int) or text.isdigit():
-                made = cls(passes=int(text))
+                limit = cls(passes=int(text))
             else:
-                made = cls(seconds=float(text.removesuffix("s")))
+                limit = cls(seconds=float(text.removesuffix("s")))
         except ValueError:
             raise OptionError(f"budget={budget!r}: write forward passes (200) or seconds (20.0 or '20s').") from None
-        if not (made.passes or made.seconds or 0) > 0:
+        if not (limit.passes or limit.seconds or 0) > 0:
             raise OptionError(f"budget={budget!r}: it must be above 0.")
-        return made
+        return limit
 
 
 @dataclass
@@ -126,8 +126,8 @@ class Progress:
         """A photo was done in ``used`` passes: what it did not need is taken off."""
         self._total += used - (self._passes_each or used)
 
-    def advance(self, count: int, partial: Callable[[], Any] | None = None, said: str = "") -> None:
-        """``count`` more are done. partial : makes what can be shown so far. said : a word on it, for the bar."""
+    def advance(self, count: int, partial: Callable[[], Any] | None = None, progress: str = "") -> None:
+        """``count`` more are done. partial : makes what can be shown so far. progress : a text on it, for the bar."""
         self._done += count
         if self._callback is not None:
             self._callback(self._done, max(self._total, self._done), None if partial is None else partial())
@@ -143,17 +143,17 @@ class Progress:
             self._bar = Bar(console=Console(stderr=True), transient=True)
             self._bar.add_task(self._what, total=self._total)
             self._bar.start()
-        words = f"{self._what}, {said}" if said else self._what
+        words = f"{self._what}, {progress}" if progress else self._what
         done = float(self._done)
         if self._allowed:  # the work ends with the budget, if not before
             done = max(done, self._total * min(1.0, (time.monotonic() - self._start) / self._allowed))
         self._bar.update(self._bar.task_ids[0], completed=done, total=self._total, description=words)
 
 
-def batch_size(asked: int | None, bytes_each: int, device: torch.device, most_on_cpu: int = MOST_ON_CPU) -> int:
-    """How many photos go through at once: what was asked for, else what a share of the free memory holds."""
-    if asked is not None:
-        return whole_number("batch_size", asked)
+def batch_size(requested: int | None, bytes_each: int, device: torch.device, most_on_cpu: int = MOST_ON_CPU) -> int:
+    """How many photos go through at once: what a person has requested, else what a share of the free memory holds."""
+    if requested is not None:
+        return whole_number("batch_size", requested)
     most = most_on_cpu if device.type == "cpu" else MOST_ON_GPU
     return max(1, min(most, int(_SHARE * free_memory(device) / max(1, bytes_each))))
 

@@ -131,11 +131,11 @@ class Trace:
         """The steps that the scores depend on, in order."""
         if self.output is None:
             return []
-        wanted = {self.output}
+        needed = {self.output}
         for step in reversed(self.steps):
-            if step.number in wanted:
-                wanted.update(step.inputs)
-        return [step for step in self.steps if step.number in wanted]
+            if step.number in needed:
+                needed.update(step.inputs)
+        return [step for step in self.steps if step.number in needed]
 
     def feature_steps(self) -> list[Step]:
         """Where a map can be made, best first.
@@ -144,10 +144,10 @@ class Trace:
         then any other tensor with more than one cell.
         """
         steps = [step for step in self.path if step.grid is not None and step.grid.has_cells]
-        chosen = [step for step in steps if is_feature(step)]
+        features = [step for step in steps if is_feature(step)]
         others = [step for step in steps if not is_feature(step)]
         exact = [] if self.dense_head is None else [self.steps[self.dense_head.features]]
-        best = [*exact, *reversed(chosen), *reversed(others)]
+        best = [*exact, *reversed(features), *reversed(others)]
         return list(dict.fromkeys(step for step in best if step in steps))
 
     def name(self, step: Step) -> str:

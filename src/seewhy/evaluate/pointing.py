@@ -11,10 +11,10 @@ from seewhy.geometry import Array
 Mask = npt.NDArray[np.bool_]
 
 
-def hits(heat: Array, mask: Mask) -> bool:
+def hits(map: Array, mask: Mask) -> bool:
     """True when the map's peak lies on the object: one round of the pointing game.
 
-    heat : ``(H, W)``, NaN where the network did not see the photo (``explanation.on_photo()[k]``); only its order counts.
+    map : ``(H, W)``, NaN where the network did not see the photo (``explanation.on_photo()[k]``); only its order counts.
     mask : bool ``(H, W)``, True on the object.
 
     Of several equal peaks the first one counts, row by row. A map that is the same everywhere points nowhere: False.
@@ -22,16 +22,16 @@ def hits(heat: Array, mask: Mask) -> bool:
 
     Raises OptionError: shapes that differ, a mask that is not bool, a map of NaN only.
     """
-    seen = _checked(heat, mask)
-    if heat[seen].min() == heat[seen].max():
+    seen = _checked(map, mask)
+    if map[seen].min() == map[seen].max():
         return False
-    return bool(mask.flat[int(np.nanargmax(heat))])
+    return bool(mask.flat[int(np.nanargmax(map))])
 
 
-def energy(heat: Array, mask: Mask) -> float:
+def energy(map: Array, mask: Mask) -> float:
     """The share of the map's positive mass that lies on the object, from 0 to 1.
 
-    heat : ``(H, W)``, NaN where the network did not see the photo; what is negative (speaks against the class) is left out.
+    map : ``(H, W)``, NaN where the network did not see the photo; what is negative (speaks against the class) is left out.
     mask : bool ``(H, W)``, True on the object.
 
     A map without positive mass puts none of it on the object: 0. A map that is the same everywhere scores the share of the
@@ -40,19 +40,19 @@ def energy(heat: Array, mask: Mask) -> float:
 
     Raises OptionError: shapes that differ, a mask that is not bool, a map of NaN only.
     """
-    seen = _checked(heat, mask)
-    mass = np.where(seen, np.maximum(heat, 0), 0).astype(np.float64)
+    seen = _checked(map, mask)
+    mass = np.where(seen, np.maximum(map, 0), 0).astype(np.float64)
     total = float(mass.sum())
     return float(mass[mask].sum()) / total if total > 0 else 0.0
 
 
-def _checked(heat: Array, mask: Mask) -> Mask:
+def _checked(map: Array, mask: Mask) -> Mask:
     """Where the map has a value."""
-    if heat.ndim != 2 or heat.shape != mask.shape:
-        raise OptionError(f"The map is {heat.shape} and the mask {mask.shape}: both must be (H, W) of the photo.")
+    if map.ndim != 2 or map.shape != mask.shape:
+        raise OptionError(f"The map is {map.shape} and the mask {mask.shape}: both must be (H, W) of the photo.")
     if mask.dtype != np.bool_:
         raise OptionError(f"The mask holds {mask.dtype}: give bool, True on the object (mask > 0).")
-    seen: Mask = ~np.isnan(heat)
+    seen: Mask = ~np.isnan(map)
     if not seen.any():
         raise OptionError("The map is NaN everywhere: there is no place that it could point at.")
     return seen

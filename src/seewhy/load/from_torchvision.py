@@ -58,8 +58,8 @@ def _import() -> ModuleType:
         raise MissingExtraError(
             "Networks by name come from torchvision, which is not installed: pip install 'seewhy[torchvision]'."
         ) from error
-    found: ModuleType = torchvision.models
-    return found
+    module: ModuleType = torchvision.models
+    return module
 
 
 def names() -> list[str]:
@@ -94,9 +94,9 @@ def _is_published(weights: Weights, url: str) -> bool:
 
 def _renamed(network: nn.Module, state: State) -> State:
     """The published DenseNets name their layers "norm.1" where the module has "norm1"."""
-    wanted = network.state_dict()
+    own = network.state_dict()
     short = {k: k.replace("norm.", "norm").replace("conv.", "conv") for k in state}
-    return {k if k in wanted or short[k] not in wanted else short[k]: value for k, value in state.items()}
+    return {k if k in own or short[k] not in own else short[k]: value for k, value in state.items()}
 
 
 def _network(name: str, outputs: int, state: State, is_published: bool) -> nn.Module:

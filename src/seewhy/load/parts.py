@@ -23,6 +23,6 @@ class Parts:
 
     def check_count(self, names: ClassNames) -> None:
         """The class list must have one name per output (two for a single logit)."""
-        wanted = None if self.outputs is None else max(2, self.outputs)
-        if wanted is not None and len(names) != wanted:
-            raise ClassesError(f"The class list has {len(names)} names, but the network {self.name} has {wanted} classes.")
+        expected = None if self.outputs is None else max(2, self.outputs)
+        if expected is not None and len(names) != expected:
+            raise ClassesError(f"The class list has {len(names)} names, but the network {self.name} has {expected} classes.")

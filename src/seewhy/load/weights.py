@@ -141,8 +141,8 @@ def fit(network: nn.Module, state: State, what: str) -> None:
     if missing or extra or shapes:
         parts = []
         if shapes:
-            one = shapes[0]
-            parts.append(f"'{one}' is {tuple(state[one].shape)} in the file and {tuple(own[one].shape)} in the network")
+            name = shapes[0]
+            parts.append(f"'{name}' is {tuple(state[name].shape)} in the file and {tuple(own[name].shape)} in the network")
         if missing:
             parts.append(f"missing in the file: {listed(missing, 3)}")
         if extra:
