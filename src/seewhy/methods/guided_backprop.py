@@ -22,9 +22,9 @@ class GuidedBackprop(BackpropMethod):
     title: ClassVar[str] = "Guided backprop"
     summary: ClassVar[str] = (
         "Goes back from the score to the pixels like the gradient, but at every ReLU lets only positive signals through. The "
-        "picture is sharp and pleasant: eyes, edges, fur. It is so because the rule follows the photo's own structure; when the "
-        "weights are replaced by random ones the picture hardly changes, so it must not be shown as proof of what a network "
-        "learned. It needs a network with ReLUs."
+        "picture is sharp and pleasant: eyes, edges, fur. It is so because the rule follows the photo's own structure: when the "
+        "last layer's weights are replaced by random ones, the picture keeps more of itself than that of any other method "
+        "measured, so it must not be shown as proof of what a network learned. It needs a network with ReLUs."
     )
     source: ClassVar[str] = "Springenberg et al. 2015, arXiv:1412.6806"
     cost: ClassVar[str] = "1 forward pass and 1 backward pass per class"
