@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import numbers
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import ClassesError, TargetError, did_you_mean, listed, setting
+from seewhy.errors import ClassesError, TargetError, did_you_mean, is_whole_number, listed, setting
 
 _WNID = re.compile(r"^(n\d{8})\s+(.+)$")
 _INDEX = re.compile(r"#(\d+)")
@@ -88,7 +87,7 @@ class ClassNames:
 
         Raises TargetError: no such class (with the nearest names), or a name that two classes share.
         """
-        if isinstance(target, numbers.Integral) and not isinstance(target, bool):
+        if is_whole_number(target):
             return self._checked_index(int(target))
         name = str(target).strip()
         indices = sorted(self._spelled.get(name) or self._found_by.get(name.lower()) or set())
@@ -153,7 +152,7 @@ def _content(path: Path) -> Any:
 
 def _in_order(classes: Mapping[Any, Any], where: str) -> list[Any]:
     """The names of a dictionary in index order; it may lead from index to name or from name to index."""
-    from_name = all(isinstance(key, str) for key in classes) and all(_is_index(value) for value in classes.values())
+    from_name = all(isinstance(key, str) for key in classes) and all(is_whole_number(value) for value in classes.values())
     pairs = [(value, key) if from_name else (key, value) for (key, value) in classes.items()]
     by_index = {}
     for key, name in pairs:
@@ -178,7 +177,3 @@ def _line(entry: Any, where: str) -> str:
     if isinstance(entry, Mapping) or entry is None:
         raise ClassesError(f"{where} has the entry {entry!r}: write a name.")
     return str(entry).strip()
-
-
-def _is_index(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

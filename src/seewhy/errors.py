@@ -25,6 +25,7 @@ command line ``--method hires_cam``.
 from __future__ import annotations
 
 import difflib
+import math
 import numbers
 import re
 from collections.abc import Callable, Iterable
@@ -126,10 +127,20 @@ class MissingExtraError(SeewhyError, ImportError):
 
 def whole_number(name: str, value: Any, least: int = 1) -> int:
     """A setting that counts something. Raises OptionError for what is no whole number, or less than ``least``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    if not is_whole_number(value) or value < least:
         bound = "above 0" if least == 1 else f"{least} or more"
         raise OptionError(f"{setting(name, value)}: write a whole number{',' * (least != 1)} {bound}.")
     return int(value)
+
+
+def is_whole_number(value: Any) -> bool:
+    """True for an integer of Python or numpy; False for a bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """True for one finite number, of Python or numpy; False for a bool."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 3) -> str:

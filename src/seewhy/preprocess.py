@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from seewhy.errors import OptionError, PhotoError, listed
+from seewhy.errors import OptionError, PhotoError, is_whole_number, listed
 from seewhy.formatting import format_size
 from seewhy.geometry import Array, Geometry
 from seewhy.photo import Picture
@@ -73,7 +73,7 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         sizes = tuple(self.size) if isinstance(self.size, (tuple, list)) else (self.size,)
-        if len(sizes) not in (1, 2) or not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in sizes):
+        if len(sizes) not in (1, 2) or not all(is_whole_number(s) and s > 0 for s in sizes):
             raise OptionError(f"size={self.size!r}: write one number or (rows, columns), above 0.")
         if self.resize not in ("shorter", "stretch") and not (type(self.resize) is int and self.resize > 0):
             raise OptionError(

@@ -16,7 +16,7 @@ from seewhy import show
 from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import LayerError, ModelError, OptionError
+from seewhy.errors import LayerError, ModelError, OptionError, is_whole_number
 from seewhy.features.channels import channel_numbers, channels_of
 from seewhy.files import npz_bytes, png_bytes, save_as
 from seewhy.formatting import format_number, format_share
@@ -64,7 +64,7 @@ class Activations:
         """
         self._need_grid()
         count = len(self.values)
-        if isinstance(channels, (int, np.integer)) and not isinstance(channels, bool):
+        if is_whole_number(channels):
             if not 1 <= channels <= count:
                 raise OptionError(f"channels={channels}: layer '{self.layer}' has {count} channels.")
             channels = range(channels)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 
 from seewhy.engine.steps import Step
-from seewhy.errors import LayerError, OptionError
+from seewhy.errors import LayerError, OptionError, is_whole_number
 
 
 def channel_numbers(channels: Any, count: int, layer: str) -> list[int]:
@@ -18,7 +17,7 @@ def channel_numbers(channels: Any, count: int, layer: str) -> list[int]:
     if not numbers:
         raise OptionError(f"No channel is named: layer '{layer}' has channels 0 to {count - 1}.")
     for channel in numbers:
-        if isinstance(channel, bool) or not isinstance(channel, (int, np.integer)):
+        if not is_whole_number(channel):
             raise OptionError(f"Channel {channel!r}: write a whole number; layer '{layer}' has channels 0 to {count - 1}.")
         if not 0 <= channel < count:
             raise OptionError(f"Channel {channel} does not exist: layer '{layer}' has {count} channels, 0 to {count - 1}.")

@@ -20,7 +20,7 @@ from seewhy import show
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import ModelError, OptionError, whole_number
+from seewhy.errors import ModelError, OptionError, is_number, whole_number
 from seewhy.features import pyramid, robust
 from seewhy.features.objective import Objective
 from seewhy.files import npz_bytes, png_bytes, save_as, write_whole
@@ -188,7 +188,7 @@ class _Options:
                 continue
             whole_number(name, number, least)
         for name, size, above in (("scale", self.scale, 1), ("step", self.step, 0)):
-            if isinstance(size, bool) or not isinstance(size, (int, float, np.number)) or not above < size < math.inf:
+            if not is_number(size) or size <= above:
                 raise OptionError(f"{name}={size!r}: write a number above {above}.")
         if self.style == "robust":
             pyramid_only = {

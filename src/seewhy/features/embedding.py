@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.errors import OptionError, TargetError, listed, whole_number
+from seewhy.errors import OptionError, TargetError, is_whole_number, listed, whole_number
 from seewhy.geometry import Array
 from seewhy.records import Prediction
 
@@ -96,7 +96,7 @@ class EmbeddingRecord:
         space : "features" (as the network sees them), "pixels" (16×16 input pixels) or "points" (in the plane).
         """
         rows = self._space(space)
-        if isinstance(i, bool) or not isinstance(i, (int, np.integer)) or not 0 <= i < len(self):
+        if not is_whole_number(i) or not 0 <= i < len(self):
             raise OptionError(f"i={i!r}: the {len(self)} photos are numbered 0 to {len(self) - 1}.")
         distances = np.sqrt(((rows - rows[i]).astype(np.float64) ** 2).sum(axis=1))
         order = [int(j) for j in np.argsort(distances, kind="stable") if j != i]

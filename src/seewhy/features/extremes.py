@@ -15,7 +15,7 @@ from torch import nn
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import OptionError, whole_number
+from seewhy.errors import OptionError, is_whole_number, whole_number
 from seewhy.features.channels import channel_numbers
 from seewhy.features.folder import SCORES, Seen, Watch, listing, walk
 from seewhy.files import json_bytes, png_bytes, save_as
@@ -167,7 +167,7 @@ def extremes(
         raise OptionError(f"{what}: write channel= (with layer=) for a channel, or target= for a class.")
     if target is not None and layer is not None:
         raise OptionError("A class has no layer: leave layer= out, or write channel= instead of target=.")
-    if channel is not None and (isinstance(channel, bool) or not isinstance(channel, (int, np.integer))):
+    if channel is not None and not is_whole_number(channel):
         raise OptionError(f"channel={channel!r}: write a whole number, counted from 0.")
     k = whole_number("k", k)
     sources = listing(photos)

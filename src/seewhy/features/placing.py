@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seewhy.errors import LayerError, MethodError, OptionError, did_you_mean, listed
+from seewhy.errors import LayerError, MethodError, OptionError, did_you_mean, is_number, listed
 from seewhy.geometry import Array
 
 ALGORITHMS = ("tsne", "pca")
@@ -69,8 +69,7 @@ def check_options(method: str, perplexity: float | None) -> None:
         return
     if method != "tsne":
         raise OptionError(f"perplexity={perplexity!r} belongs to method='tsne': leave it out.")
-    numeric = isinstance(perplexity, (int, float, np.number)) and not isinstance(perplexity, bool)
-    if not numeric or not 1 < perplexity < math.inf:
+    if not is_number(perplexity) or perplexity <= 1:
         raise OptionError(f"perplexity={perplexity!r}: write a number above 1, or None.")
 
 

@@ -12,7 +12,7 @@ import torch
 
 from seewhy.engine.patched import Positions, Size
 from seewhy.engine.sweep import Copies, Indices
-from seewhy.errors import OptionError
+from seewhy.errors import OptionError, is_whole_number
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.anytime import CoarseToFine
 from seewhy.methods.base import Attribution
@@ -199,6 +199,6 @@ def _sides(name: str, setting: Any, photo: Size, share: float) -> Size:
     if setting is None:
         return (max(1, int(share * photo[0] + 0.5)), max(1, int(share * photo[1] + 0.5)))
     sides = tuple(setting) if isinstance(setting, (tuple, list)) else (setting, setting)
-    if len(sides) != 2 or not all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s > 0 for s in sides):
+    if len(sides) != 2 or not all(is_whole_number(side) and side > 0 for side in sides):
         raise OptionError(f"{name}={setting!r}: write pixels of the network's input, a whole number above 0, or (rows, columns).")
     return (int(sides[0]), int(sides[1]))

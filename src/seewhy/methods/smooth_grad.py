@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 
-from seewhy.errors import OptionError, whole_number
+from seewhy.errors import OptionError, is_number, whole_number
 from seewhy.methods.backprop import BackpropMethod, PixelGradients
 from seewhy.methods.base import Attribution
 from seewhy.records import Ending, Note
@@ -40,7 +39,7 @@ class SmoothGrad(BackpropMethod):
     def pixel_values(self, gradients: PixelGradients) -> Attribution:
         """The mean over the copies; the noise of a copy does not depend on how many go through at once."""
         samples = whole_number("samples", self.samples)
-        if isinstance(self.noise, bool) or not isinstance(self.noise, (int, float, np.number)) or not 0 <= self.noise < np.inf:
+        if not is_number(self.noise) or self.noise < 0:
             raise OptionError(f"noise={self.noise!r}: write a share of the photo's range, such as 0.15.")
         photo = gradients.pixels
         gradients.value_at(photo)
