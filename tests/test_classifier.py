@@ -476,7 +476,7 @@ def test_a_callable_has_no_inside() -> None:
     for call in (clf.layers, lambda: clf.feature_layer, lambda: seewhy.explain(clf, PHOTOS[0])):
         assert message(MethodError, call) == (
             "This is a function: its inside cannot be watched, so methods that use layers or gradients are not possible. "
-            "Working now: method='occlusion', 'lime' or 'rise'. For CAM and Grad-CAM give the original nn.Module (torch.compile, "
+            "Working now: method='occlusion', method='lime' or method='rise'. For CAM and Grad-CAM give the original nn.Module (torch.compile, "
             "DataParallel are unwrapped)."
         )
 

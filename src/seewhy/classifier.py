@@ -13,7 +13,7 @@ from seewhy.classes import ClassNames
 from seewhy.engine import runner
 from seewhy.engine.executor import Executor
 from seewhy.engine.output import OutputPicker
-from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, whole_number
+from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
 from seewhy.geometry import Array, Geometry
 from seewhy.head import Head
 from seewhy.photo import Picture, open_picture
@@ -55,7 +55,7 @@ class Classifier:
         if not callable(network):
             raise ModelError(f"A network cannot be a {type(network).__name__}: give an nn.Module or a function.")
         if precision not in PRECISIONS:
-            raise OptionError(f"precision={precision!r}: write 'exact' or 'fast'.")
+            raise OptionError(f"{setting('precision', precision)}: write 'exact' or 'fast'.")
         self.preprocess = as_preprocess(preprocess)
         self.head = Head(head)
         self.output = output

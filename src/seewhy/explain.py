@@ -15,7 +15,7 @@ from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine import runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import MethodError, ModelError, OptionError, alternatives, did_you_mean, listed, whole_number
+from seewhy.errors import MethodError, ModelError, OptionError, alternatives, did_you_mean, listed, setting, whole_number
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
 from seewhy.records import Cost, Note, Photo
@@ -83,7 +83,7 @@ def explain(
     configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
     if limit.passes is not None and limit.passes < 1:
-        raise OptionError(f"budget={budget}: one photo takes at least 1 forward pass.")
+        raise OptionError(f"{setting('budget', budget)}: one photo takes at least 1 forward pass.")
     whole_number("seed", seed, 0)
     if not isinstance(clf, Classifier):
         raise ModelError(
@@ -189,10 +189,10 @@ def _check_needs(clf: Classifier, method: Method) -> None:
         return
     if method.needs not in visible:
         missing = "methods that use layers or ReLUs" if Needs.GRADIENTS in visible else "methods that use layers or gradients"
-        working = [repr(name) for name, known in METHODS.items() if known.needs in visible]
+        working = [setting("method", name) for name, known in METHODS.items() if known.needs in visible]
         raise MethodError(
             f"This is {kind}: its inside cannot be watched, so {missing} are not possible. Working now: "
-            f"method={alternatives(working)}. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are "
+            f"{alternatives(working)}. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are "
             "unwrapped)."
         )
 
@@ -210,7 +210,9 @@ def _output_notes(clf: Classifier, attribution: Attribution, n: int, requested: 
         notes.append("the network ends in a sigmoid: none was added, and a logit means log-odds")
     if clf.precision == "fast":
         deviation = attribution.details[n]["deviation"]
-        notes.append(f"precision='fast': the scores deviate from the exact network by {deviation:.1e} of the largest")
+        notes.append(
+            f"{setting('precision', 'fast')}: the scores deviate from the exact network by {deviation:.1e} of the largest"
+        )
     return [Note(note) for note in notes]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from seewhy.errors import OptionError, OutputError
+from seewhy.errors import OptionError, OutputError, setting
 
 HEADS = ("softmax", "sigmoid", "binary", "none")
 SCORES = {"logit": "logit", "probability": "probability", "log_odds": "log-odds"}  # score= -> unit
@@ -29,7 +29,7 @@ class Head:
 
     def __post_init__(self) -> None:
         if self.kind not in HEADS:
-            raise OptionError(f"head={self.kind!r}: write one of {', '.join(HEADS)}.")
+            raise OptionError(f"{setting('head', self.kind)}: write one of {', '.join(HEADS)}.")
 
     def ending_in(self, activation: str) -> Head:
         """The head of a network whose last operation is ``activation``, "softmax" or "sigmoid"; "" for any other.
@@ -43,10 +43,14 @@ class Head:
             return replace(self, probabilities=True)
         if activation == "sigmoid":
             raise OutputError(
-                "The network ends in a sigmoid, so its outputs are no logits of a softmax: write head='sigmoid' (several "
-                "labels), head='binary' (one output, yes or no), or head='none' (scores as they are)."
+                "The network ends in a sigmoid, so its outputs are no logits of a "
+                f"softmax: write {setting('head', 'sigmoid')} (several "
+                f"labels), {setting('head', 'binary')} (one output, yes or no), or "
+                f"{setting('head', 'none')} (scores as they are)."
             )
-        raise OutputError(f"The network ends in a softmax, but head='{self.kind}' was given: write head='softmax'.")
+        raise OutputError(
+            f"The network ends in a softmax, but {setting('head', self.kind)} was given: write {setting('head', 'softmax')}."
+        )
 
     def check(self, output: object) -> torch.Tensor:
         """The output as ``(N, K)``, or an error that says what came instead."""
@@ -59,8 +63,9 @@ class Head:
             output = output.reshape(-1, 1)
         if self.kind == "softmax" and (output.ndim < 2 or output.shape[1:] == (1,)):
             raise OutputError(
-                "The network returns one number per photo: write head='binary' (yes or no, the number is a logit) or "
-                "head='none' (the number is a score)."
+                "The network returns one number per photo: write "
+                f"{setting('head', 'binary')} (yes or no, the number is a logit) or "
+                f"{setting('head', 'none')} (the number is a score)."
             )
         if output.ndim != 2:
             hint = (
@@ -71,7 +76,8 @@ class Head:
             raise OutputError(f"The network returned {describe(output)}. Expected class scores (N, classes). {hint}")
         if self.kind == "binary" and output.shape[1] != 1:
             raise OutputError(
-                f"The network returned {describe(output)}, but head='binary' wants one logit per photo: write head='softmax'."
+                f"The network returned {describe(output)}, but {setting('head', 'binary')} wants "
+                f"one logit per photo: write {setting('head', 'softmax')}."
             )
         if output.shape[1] == 0:
             raise OutputError(f"The network returned {describe(output)}. Expected class scores (N, classes), at least one class.")
@@ -114,7 +120,7 @@ class Head:
         the value itself.
         """
         if score not in SCORES:
-            raise OptionError(f"score={score!r}: write one of {', '.join(SCORES)}.")
+            raise OptionError(f"{setting('score', score)}: write one of {', '.join(SCORES)}.")
         if score == "probability":
             return self.scores(output).gather(1, index[:, None])[:, 0]
         logits = self.logits(output)

@@ -16,7 +16,7 @@ from seewhy.engine.output import OutputPicker
 from seewhy.engine.plan import is_closed, unwrap
 from seewhy.engine.probe import ForwardPass
 from seewhy.engine.steps import Step
-from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed
+from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed, setting
 from seewhy.head import Head, with_batch_axis
 from seewhy.records import Photo
 
@@ -53,7 +53,7 @@ class Executor:
             try:
                 self.network.to(device)
             except (RuntimeError, AssertionError) as error:
-                raise OptionError(f"device={str(device)!r} cannot be used: {str(error).splitlines()[0]}") from error
+                raise OptionError(f"{setting('device', str(device))} cannot be used: {str(error).splitlines()[0]}") from error
         self._device = None if device is None else torch.device(device)
 
     @property

@@ -16,7 +16,7 @@ from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, pull_back, run_until
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.strategy import StrategyHistory
-from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean
+from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean, setting
 from seewhy.head import Head, describe, entry_hint, with_batch_axis
 from seewhy.records import FeatureLayer
 
@@ -237,7 +237,7 @@ class PlannedNetwork:
         if isinstance(layer, str):
             return layer
         if not isinstance(layer, nn.Module):
-            raise LayerError(f"layer={layer!r}: write a layer's name (clf.layers() lists them) or the module itself.")
+            raise LayerError(f"{setting('layer', layer)}: write a layer's name (clf.layers() lists them) or the module itself.")
         layer_name = next((name for name, module in self.network.named_modules() if module is layer and name), None)
         if layer_name is not None:
             return str(layer_name)

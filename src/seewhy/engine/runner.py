@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from seewhy.errors import ModelError, OptionError, whole_number
+from seewhy.errors import ModelError, OptionError, setting, whole_number
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +27,9 @@ MOST_IN_SWEEP = 32  # masked copies at once, where nothing has been measured
 MOST_ON_GPU = 64
 _LONG = 2.0  # seconds; shorter work is not announced
 _SHARE = 0.25  # of the free memory
-TOO_LARGE_FOR_GPU = "One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or device='cpu'."
+TOO_LARGE_FOR_GPU = (
+    f"One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or {setting('device', 'cpu')}."
+)
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,16 @@ class Budget:
         if text == "auto":
             return cls(auto=True)
         if isinstance(budget, bool) or not text:
-            raise OptionError(f"budget={budget!r}: write forward passes (200) or seconds (20.0 or '20s').")
+            raise OptionError(f"{setting('budget', budget)}: write forward passes (200) or seconds (20.0 or '20s').")
         try:
             if isinstance(budget, int) or text.isdigit():
                 limit = cls(passes=int(text))
             else:
                 limit = cls(seconds=float(text.removesuffix("s")))
         except ValueError:
-            raise OptionError(f"budget={budget!r}: write forward passes (200) or seconds (20.0 or '20s').") from None
+            raise OptionError(f"{setting('budget', budget)}: write forward passes (200) or seconds (20.0 or '20s').") from None
         if not (limit.passes or limit.seconds or 0) > 0:
-            raise OptionError(f"budget={budget!r}: it must be above 0.")
+            raise OptionError(f"{setting('budget', budget)}: it must be above 0.")
         return limit
 
 

@@ -19,7 +19,7 @@ from seewhy.classifier import Classifier, photo_list
 from seewhy.engine import runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import Step
-from seewhy.errors import LayerError, MethodError, ModelError, OutputError, PhotoError, SeewhyError, listed
+from seewhy.errors import LayerError, MethodError, ModelError, OutputError, PhotoError, SeewhyError, listed, setting
 from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
@@ -123,7 +123,7 @@ class Watch:
         self.planned: PlannedNetwork | None = None
         self.step: Step | None = None
         if not clf.is_module and layer != SCORES:
-            raise MethodError("The network is a function: its layers cannot be watched. Write layer='scores'.")
+            raise MethodError(f"The network is a function: its layers cannot be watched. Write {setting('layer', 'scores')}.")
         first = None if clf.input_size is not None else _first_readable(clf, sources)
         if clf.is_module:
             self._plan(None if first is None else clf.executor.pixels([first]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seewhy.errors import LayerError, MethodError, OptionError, did_you_mean, is_number, listed
+from seewhy.errors import LayerError, MethodError, OptionError, did_you_mean, is_number, listed, setting
 from seewhy.geometry import Array
 
 ALGORITHMS = ("tsne", "pca")
@@ -68,19 +68,23 @@ def check_options(method: str, perplexity: float | None) -> None:
     if perplexity is None:
         return
     if method != "tsne":
-        raise OptionError(f"perplexity={perplexity!r} belongs to method='tsne': leave it out.")
+        raise OptionError(f"{setting('perplexity', perplexity)} belongs to {setting('method', 'tsne')}: leave it out.")
     if not is_number(perplexity) or perplexity <= 1:
-        raise OptionError(f"perplexity={perplexity!r}: write a number above 1, or None.")
+        raise OptionError(f"{setting('perplexity', perplexity)}: write a number above 1, or None.")
 
 
 def check_number(count: int, method: str, perplexity: float | None) -> float | None:
     """The perplexity for so many photos. Raises PhotoError or OptionError for too few."""
     if method == "pca":
         if count < 2:
-            raise OptionError(f"{count} photo: method='pca' needs at least 2.")
+            raise OptionError(f"{count} photo: {setting('method', 'pca')} needs at least 2.")
         return None
     if count < 4:
-        instead = "method='pca' needs 2" if count > 1 else "method='pca' needs 2, and seewhy.explain explains a single photo"
+        instead = (
+            f"{setting('method', 'pca')} needs 2"
+            if count > 1
+            else "method='pca' needs 2, and seewhy.explain explains a single photo"
+        )
         raise OptionError(f"{count} {'photo' if count == 1 else 'photos'}: t-SNE needs at least 4 ({instead}).")
     if perplexity is None:
         whole = min(math.ceil(count / 2), PERPLEXITY, (count - 1) // 3)

@@ -16,7 +16,7 @@ import torch
 from seewhy.engine.relu_rules import ReluRule
 from seewhy.engine.runner import Spending
 from seewhy.engine.steps import Step
-from seewhy.errors import GradientError, MethodError, ModelError
+from seewhy.errors import GradientError, MethodError, ModelError, setting
 from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.methods.base import Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
@@ -147,7 +147,8 @@ class PixelGradients:
             raw = raw.float()
             if not bool(torch.isfinite(raw).all()):
                 raise ModelError(
-                    f"Non-finite gradients at the photo ({clf.name}, precision='{clf.precision}'): its weights or its precision "
+                    f"Non-finite gradients at the photo ({clf.name}, "
+                    f"{setting('precision', clf.precision)}): its weights or its precision "
                     "are broken, or a step on the way has no gradient at this point."
                 )
             maps = (raw if method.signed else raw.abs()).sum(dim=2).cpu().numpy()  # (K, N, H, W)
@@ -180,7 +181,9 @@ class PixelGradients:
     def _empty_notes(self, maps: Array, targets: list[Target]) -> list[Note]:
         """Why a map shows nothing."""
         method = self._method
-        cure = "" if method.score != "probability" else ": score='log_odds' does not vanish where the network is sure"
+        cure = (
+            "" if method.score != "probability" else f": {setting('score', 'log_odds')} does not vanish where the network is sure"
+        )
         why = f"no pixel moves the {method.score.replace('_', ' ')}"
         if method.relu_rule != "plain":
             why = "under this rule nothing gets through to the pixels from the score"
@@ -225,7 +228,7 @@ class PixelGradients:
             raise GradientError(
                 f"{self._method.name} needs a gradient, but the score for '{self.targets[0][0].name}' is cut off from the photo: "
                 f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self._network.name}, or "
-                "use a method that needs none, such as method='occlusion'."
+                f"use a method that needs none, such as {setting('method', 'occlusion')}."
             )
         return torch.stack([executor.pixel_gradient(pixels, gradient) for gradient in gradients]), values
 
@@ -236,5 +239,5 @@ def _no_relu(method: BackpropMethod, steps: Sequence[Step]) -> str:
     present = f" ({', '.join(f'{count} {op}' for op, count in counts.items())})" if counts else ""
     return (
         f"{method.title} changes ReLU and ReLU6; this model has none{present}, so the result would be the plain gradient. "
-        "Use method='gradient', or method='integrated_gradients' for shares of the score."
+        f"Use {setting('method', 'gradient')}, or {setting('method', 'integrated_gradients')} for shares of the score."
     )

@@ -22,7 +22,7 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.probe import ForwardPass, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
-from seewhy.errors import GradientError, ModelError, TargetError
+from seewhy.errors import GradientError, ModelError, TargetError, setting
 from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, SampleGrid
 from seewhy.head import Head, describe
@@ -207,7 +207,9 @@ class FeatureMethod(Method):
             maps = self.combine(features[:, None], gradients)
             maps = maps.clamp_min(0) if self.relu else maps
             if not bool(torch.isfinite(maps).all()):
-                raise ModelError(f"Non-finite activations or gradients in '{layer}' ({leaf.dtype}): use precision='exact'.")
+                raise ModelError(
+                    f"Non-finite activations or gradients in '{layer}' ({leaf.dtype}): use {setting('precision', 'exact')}."
+                )
             arrays = maps.cpu().numpy()
         targets = with_values(resolved, values)
         counts = [len(row) for row in resolved]
@@ -237,13 +239,13 @@ class FeatureMethod(Method):
             caveat.append(
                 Note(
                     f"{self.title} is unreliable on this network: behind '{layer}' the head flattens the grid, so each place has "
-                    "a gradient of its own, and averaging mixes them up: use method='hires_cam'"
+                    f"a gradient of its own, and averaging mixes them up: use {setting('method', 'hires_cam')}"
                 )
             )
         notes = []
         for maps_of_photo, row in zip(maps, targets, strict=True):
             empty = empty_notes(maps_of_photo[: len(row)], row, layer)
-            cure = Note(f"method='{self.name}', relu=False shows what speaks against the class")
+            cure = Note(f"{setting('method', self.name)}, {setting('relu', False)} shows what speaks against the class")
             notes.append([*empty, *[cure] * bool(empty and self.relu), *caveat])
         return notes
 

@@ -11,7 +11,7 @@ from torch import nn
 from seewhy.engine.dense_head import describe_operations
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import DenseHead, Step
-from seewhy.errors import MethodError
+from seewhy.errors import MethodError, setting
 from seewhy.explanation import empty_notes
 from seewhy.methods.base import Attribution, Method, Request, dense_weights, plan_details
 
@@ -58,7 +58,9 @@ class Cam(Method):
             scores = request.scores(forward_pass.output, head)
             resolved = request.resolve(scores)
             if scores is None or any(target.function is not None for row in resolved for target in row):
-                raise MethodError("CAM splits the logit of a class: for a function of the output use method='grad_cam'.")
+                raise MethodError(
+                    f"CAM splits the logit of a class: for a function of the output use {setting('method', 'grad_cam')}."
+                )
             features = step.grid.read(tapped).float()  # (N, c, h, w)
             (weight, bias) = dense_weights(planned, dense_head)
             self._check_identity(planned, step, dense_head, features, logits.reshape(len(features), -1))
@@ -101,7 +103,7 @@ class Cam(Method):
         if features.shape[1] != channels:
             raise MethodError(
                 f"Layer '{name}' has {features.shape[1]} channels, the head reads {channels}: CAM needs '{best}'. For other "
-                "layers use method='grad_cam'."
+                f"layers use {setting('method', 'grad_cam')}."
             )
         mean = features.mean(dim=(-2, -1))
         from_maps = mean if weight is None else mean @ weight.T
@@ -117,8 +119,9 @@ class Cam(Method):
             (mean_plus_bias, logit) = (float(from_maps[n, k]), float(logits[n, k]))
             raise MethodError(
                 f"At layer '{name}' the map's mean plus the bias is {mean_plus_bias:.5g}, but the logit of class {k} is "
-                f"{logit:.5g}: this is not the tensor that the head averages (that is '{best}'). Leave layer=None, or use "
-                "method='grad_cam'."
+                f"{logit:.5g}: this is not the tensor that the head averages (that is "
+                f"'{best}'). Leave {setting('layer')} out, or use "
+                f"{setting('method', 'grad_cam')}."
             )
 
 
@@ -145,7 +148,7 @@ def _unfit(planned: PlannedNetwork) -> str:
         why = "something stands between the average and the dense layer"
     return (
         f"CAM needs a head that averages the feature maps and applies one dense layer. The head of {planned.name} is "
-        f"{describe_operations(tail)}: {why}. Use method='grad_cam'"
+        f"{describe_operations(tail)}: {why}. Use {setting('method', 'grad_cam')}"
         + (", or 'hires_cam' where each place has its own weight." if dense and not _averages(tail) else ".")
     )
 

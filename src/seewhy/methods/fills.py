@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seewhy.errors import OptionError
+from seewhy.errors import OptionError, setting
 from seewhy.geometry import Array
 
 FILLS = ("mean", "black", "blur", "noise")
@@ -26,7 +26,9 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool) -> Array:
     if fill is None or isinstance(fill, str):
         name = "mean" if fill is None else fill
         if name not in FILLS:
-            raise OptionError(f"fill={fill!r}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}.")
+            raise OptionError(
+                f"{setting('fill', fill)}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}."
+            )
         if name == "black":
             return np.zeros_like(pixels)
         if name == "blur":
@@ -44,7 +46,9 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool) -> Array:
     except ValueError:  # rows of different lengths
         values = np.asarray(None)
     if values.dtype.kind not in "iuf" or values.ndim > 1 or not np.isfinite(values).all():
-        raise OptionError(f"fill={fill!r}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}.")
+        raise OptionError(
+            f"{setting('fill', fill)}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}."
+        )
     if values.ndim == 1 and len(values) != len(pixels):
         raise OptionError(
             f"fill has {len(values)} values, but the photo has {len(pixels)} channels: write one number, or one for each."

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seewhy.errors import OptionError, whole_number
+from seewhy.errors import OptionError, setting, whole_number
 from seewhy.methods.backprop import BackpropMethod, PixelGradients
 from seewhy.methods.base import Attribution
 from seewhy.methods.fills import FILLS, fill_image
@@ -76,7 +76,11 @@ class IntegratedGradients(BackpropMethod):
                 Note(f"{ending.text} after {reached} of {steps} steps: the map's sum misses the score by {float(gap.max()):.1%}")
             )
         elif float(gap.max()) >= TOLERANCE:
-            more = "more steps= bring it closer" if self.steps is not None else f"even with {steps} steps"
+            more = (
+                f"more steps bring it closer: {setting('steps', 2 * steps)}"
+                if self.steps is not None
+                else f"even with {steps} steps"
+            )
             notes.append(Note(f"The map's sum misses the difference of the scores by {float(gap.max()):.1%} ({more})"))
         details = {
             "steps": steps,

@@ -12,7 +12,7 @@ import torch
 
 from seewhy.engine.patched import Positions, Size
 from seewhy.engine.sweep import Copies, Indices
-from seewhy.errors import OptionError, is_whole_number
+from seewhy.errors import OptionError, is_whole_number, setting
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.anytime import CoarseToFine
 from seewhy.methods.base import Attribution
@@ -146,14 +146,16 @@ class _Masks(Copies):
         for mask, side in zip(size, photo, strict=True):
             if mask > side:
                 raise OptionError(
-                    f"mask_size={mask_size}: larger than the network's input ({photo[0]}×{photo[1]} pixels): write a smaller one."
+                    f"{setting('mask_size', mask_size)}: larger than the network's input "
+                    f"({photo[0]}×{photo[1]} pixels): write a smaller one."
                 )
         starts, axes = [], []
         for side, mask, s in zip(photo, size, step, strict=True):
             if reduce == "average":
                 if s > mask:
                     raise OptionError(
-                        f"stride={s} is larger than mask_size={mask}: with reduce='average' some pixels have no mask."
+                        f"{setting('stride', s)} is larger than {setting('mask_size', mask)}: with "
+                        f"{setting('reduce', 'average')} some pixels have no mask."
                     )
                 (first, count) = (0, -((mask - side) // s) + 1)
             elif clip:

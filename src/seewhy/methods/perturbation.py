@@ -13,7 +13,7 @@ from torch import nn
 
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
-from seewhy.errors import OptionError, OutputError
+from seewhy.errors import OptionError, OutputError, setting
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
 from seewhy.methods.fills import fill_image
@@ -43,7 +43,9 @@ class PerturbationMethod(Method):
     def attribute(self, request: Request) -> Attribution:
         """The maps of one photo: runs the copies until they are done, the budget is spent, or a person presses Ctrl-C."""
         if request.budget.auto and not self.knows_when_stable:
-            raise OptionError(f"budget='auto' is for lime; for {self.name} write forward passes (200) or seconds ('20s').")
+            raise OptionError(
+                f"{setting('budget', 'auto')} is for lime; for {self.name} write forward passes (200) or seconds ('20s')."
+            )
         photo = PerturbedPhoto(request, self)
         estimator = self.estimator(photo)
         photo.announce(estimator.copies, estimator.passes)

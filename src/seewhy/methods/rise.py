@@ -11,7 +11,7 @@ import torch
 
 from seewhy.engine.patched import Positions, Size
 from seewhy.engine.sweep import Copies, Indices
-from seewhy.errors import OptionError, is_number, whole_number
+from seewhy.errors import OptionError, is_number, setting, whole_number
 from seewhy.geometry import Array
 from seewhy.methods.base import Attribution
 from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
@@ -116,7 +116,7 @@ class _SoftMasks(Copies):
         whole_number("masks", count, 2)
         whole_number("grid", grid)
         if not is_number(keep) or not 0 < keep < 1:
-            raise OptionError(f"keep={keep!r}: write a share between 0 and 1.")
+            raise OptionError(f"{setting('keep', keep)}: write a share between 0 and 1.")
         if grid > min(photo):
             raise OptionError(f"grid={grid}: the network's input has {photo[0]}×{photo[1]} pixels only: write a smaller grid.")
         random = np.random.default_rng(seed)

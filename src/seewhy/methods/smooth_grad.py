@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from seewhy.errors import OptionError, is_number, whole_number
+from seewhy.errors import OptionError, is_number, setting, whole_number
 from seewhy.methods.backprop import BackpropMethod, PixelGradients
 from seewhy.methods.base import Attribution
 from seewhy.records import Ending, Note
@@ -40,7 +40,7 @@ class SmoothGrad(BackpropMethod):
         """The mean over the copies; the noise of a copy does not depend on how many go through at once."""
         samples = whole_number("samples", self.samples)
         if not is_number(self.noise) or self.noise < 0:
-            raise OptionError(f"noise={self.noise!r}: write a share of the photo's range, such as 0.15.")
+            raise OptionError(f"{setting('noise', self.noise)}: write a share of the photo's range, such as 0.15.")
         photo = gradients.pixels
         gradients.value_at(photo)
         sigma = float(self.noise) * float(photo.max() - photo.min())
