@@ -22,9 +22,12 @@ def section(text: str, title: str) -> str:
 
 
 def test_the_help_of_explain_lists_every_method_with_its_own_defaults(run) -> None:
-    text = plain(section(run("explain", "--help")[1], "Settings of each method"))
-    rows = re.split(rf" (?=(?:{'|'.join(seewhy.METHODS)})(?: |$))", text)
-    table = {row.split()[0]: row.split()[1:] for row in rows[1:] if row.split()[0] in seewhy.METHODS}
+    table: dict[str, list[str]] = {}
+    for line in section(run("explain", "--help")[1], "Settings of each method").splitlines():
+        row = re.match(rf"  ({'|'.join(seewhy.METHODS)})  ", line)
+        if row or table:  # a long row goes on in the next line
+            words = line.split()
+            table.setdefault(row[1] if row else list(table)[-1], []).extend(words[1:] if row else words)
     assert list(table) == list(seewhy.METHODS)
     for name, method in seewhy.METHODS.items():
         flags = " ".join(table[name])
@@ -65,10 +68,9 @@ def test_booleans_and_choices_in_the_help(run) -> None:
 
 
 def test_the_help_for_a_method_that_does_not_exist_lists_all(run) -> None:
-    for words in (("--method", "gradcam", "--help"), ("--help", "--method"), ("--help", "--no-such-flag")):
-        (code, out, _) = run("explain", *words)
-        assert code == 0
-        assert "Settings of each method" in out
+    (code, out, _) = run("explain", "--method", "gradcam", "--help")
+    assert code == 0
+    assert "Settings of each method" in out
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
