@@ -19,6 +19,8 @@ Bits = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 # What a model learnt: the importance (d, K), and its prediction (n, K) for bits (n, d).
 Learnt = tuple[Values, Callable[[Values], Values]]
+# Learns from bits (n, d), scores (n, K) and weights (n,).
+Learner = Callable[[Values, Values, Values], Learnt]
 
 MODELS = ("tree", "linear", "ridge")
 FOLDS = 5
@@ -120,20 +122,13 @@ def fit(bits: Bits, values: npt.ArrayLike, model: str, weights: Values | None = 
 
     Raises OptionError: an unknown model.
     """
-    if not isinstance(model, str) or model not in MODELS:
-        raise OptionError(f"model={model!r}: write 'tree', 'linear' or 'ridge'.{did_you_mean(str(model), MODELS)}")
+    complete = _complete(bits)
+    learn = learner(model, complete)
     (x, y) = (bits.astype(np.float64), np.asarray(values, dtype=np.float64))
     count = len(x)
     w = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     # No weight is quite zero, so that no group of samples has none at all. A float32 score can't show the difference.
     w = np.maximum(w, 1e-12 * w.max())
-    complete = _complete(bits)
-    if model == "tree":
-        learn = _tree
-    elif complete:
-        learn = _least_squares
-    else:
-        learn = _lasso if model == "linear" else _ridge
 
     flat = np.ptp(y, axis=0) <= RESOLUTION * np.abs(y).max(axis=0)
     (importance, predict) = learn(x, y, w)
@@ -152,6 +147,20 @@ def fit(bits: Bits, values: npt.ArrayLike, model: str, weights: Values | None = 
     effect = _effect(x, y, w)
     importance[:, flat] = effect[:, flat] = error[:, flat] = 0
     return Fit(importance, effect, r2, r2_fit, error, flat, complete)
+
+
+def learner(model: str, complete: bool = False) -> Learner:
+    """The function that learns a model; see :func:`fit`. complete : all 2^d vectors are there, each once.
+
+    Raises OptionError: an unknown model.
+    """
+    if not isinstance(model, str) or model not in MODELS:
+        raise OptionError(f"model={model!r}: write 'tree', 'linear' or 'ridge'.{did_you_mean(str(model), MODELS)}")
+    if model == "tree":
+        return _tree
+    if complete:
+        return _least_squares
+    return _lasso if model == "linear" else _ridge
 
 
 def is_stable(fit: Fit, top: int = 5) -> bool:
@@ -281,7 +290,7 @@ def _r2(y: Values, predicted: Values, w: Values) -> Values:
     return np.where(total > 0, 1 - left / np.where(total > 0, total, 1), np.nan)
 
 
-def _held_out(x: Values, y: Values, w: Values, learn: Callable[[Values, Values, Values], Learnt]) -> tuple[Values, Values]:
+def _held_out(x: Values, y: Values, w: Values, learn: Learner) -> tuple[Values, Values]:
     """R² ``(K,)`` of samples that were not learnt from, and the importance ``(5, d, K)`` of the five fits."""
     (predicted, parts) = (np.empty_like(y), [])
     for fold in range(FOLDS):
