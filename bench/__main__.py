@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from bench import anytime, dream, embed, gradcam, gradients, imports, memory, perturbation, pointing, sanity
+from bench import anytime, dream, embed, gradcam, gradients, imports, lime_defaults, memory, perturbation, pointing, sanity
 from bench.timing import ROOT, Figure, console, machine, options, read, save, show_figures, table
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -27,6 +27,8 @@ def measure(quick: bool) -> list[Figure]:
     perturbation.show(hidden)
     stated = anytime.measure(1)
     anytime.show(stated)
+    fitted = lime_defaults.measure(2, lime_defaults.QUICK)
+    lime_defaults.show(fitted)
     pulled = gradients.measure(("squeezenet1_0",), 3) if quick else gradients.measure()
     gradients.show(pulled)
     sanity.show(sanity.measure(*sanity.subjects(quick)))
@@ -36,7 +38,7 @@ def measure(quick: bool) -> list[Figure]:
     embed.show(lie)
     explained = [*(figure for row in rows for figure in row.figures()), *(figure for row in hidden for figure in row.figures)]
     inside = [*(figure for row in pulled for figure in row.figures), *(figure for row in dreamed for figure in row.figures())]
-    return [*imported, *kept, *pointed, *explained, *stated, *inside, *lie]
+    return [*imported, *kept, *pointed, *explained, *stated, *lime_defaults.figures_of(fitted), *inside, *lie]
 
 
 def compare(figures: list[Figure], recorded: Path = RECORDED) -> list[Figure]:

@@ -120,23 +120,45 @@ def test_a_kernel_that_leaves_one_sample() -> None:
 # -- linear and ridge -------------------------------------------------------------------------------------------------
 
 
-def test_all_vectors_recover_a_linear_score() -> None:
+@pytest.mark.parametrize("model", ["linear", "ridge"])
+@pytest.mark.parametrize("width", [None, 0.8])
+def test_all_vectors_recover_a_linear_score(model: str, width: float | None) -> None:
+    """Nothing is left to chance, so nothing is shrunk, whatever the weights."""
     strength = np.array([[0.3, 0.1], [-0.2, 0.0], [0.0, 0.05], [0.1, -0.4], [0.02, 0.2]])
     bits = draw(5, 32, 0)
-    values = 0.25 + bits @ strength
-    # ridge: least squares of orthogonal columns, each with the sum of squares 32/4, shrunk by 8 / (8 + 1)
-    ridge = fit(bits, values, "ridge")
-    assert np.abs(ridge.importance - strength * 8 / 9).max() < 1e-8
-    # lasso: each coefficient pulled to zero by (1/n) / variance of a bit, in standard deviations of the score
-    lasso = fit(bits, values, "linear")
-    pull = values.std(axis=0) / 32 / 0.25
-    assert np.abs(lasso.importance - np.sign(strength) * np.maximum(np.abs(strength) - pull, 0)).max() < 1e-8
-    for found in (ridge, lasso):
-        assert found.complete
-        assert np.array_equal(found.r2, found.r2_fit)
-        assert not found.standard_error.any()
-        assert is_stable(found)
-        assert np.abs(found.effect - strength).max() < 1e-12
+    complete = fit(bits, 0.25 + bits @ strength, model, sample_weights(bits, width))
+    assert complete.importance == pytest.approx(strength, abs=1e-12)
+    assert complete.complete
+    assert complete.r2 == pytest.approx([1, 1], abs=1e-12)
+    assert np.array_equal(complete.r2, complete.r2_fit)
+    assert not complete.standard_error.any()
+    assert is_stable(complete)
+    if width is None:
+        assert complete.effect == pytest.approx(strength, abs=1e-12)
+
+
+@pytest.mark.parametrize("model", ["linear", "ridge"])
+def test_three_regions_by_hand(model: str) -> None:
+    bits = draw(3, 2048, 0)
+    assert len(bits) == 8
+    values = 1 + bits @ np.array([[3.0], [5.0], [0.0]])
+    assert fit(bits, values, model).importance[:, 0] == pytest.approx([3, 5, 0], abs=1e-12)
+    # One vector less, or one twice, is a sample again: the penalty pulls.
+    assert (fit(bits[:7], values[:7], model).importance[:2, 0] < [2.9, 4.9]).all()
+    again = np.concatenate([bits[:7], bits[:1]])
+    assert (fit(again, 1 + again @ np.array([[3.0], [5.0], [0.0]]), model).importance[:2, 0] < [2.9, 4.9]).all()
+
+
+@pytest.mark.parametrize("model", ["linear", "ridge"])
+def test_all_vectors_of_a_bent_score_are_weighted_least_squares(model: str) -> None:
+    bits = draw(6, 64, 0)
+    (values, w) = (curved(bits, 2), sample_weights(bits, 0.5))
+    beta = fit(bits, values, model, w).importance
+    for k in range(2):
+        intercept = sum(w[i] * (values[i, k] - bits[i] @ beta[:, k]) for i in range(64)) / w.sum()
+        residual = values[:, k] - intercept - bits @ beta[:, k]
+        for j in range(6):
+            assert sum(w[i] * bits[i, j] * residual[i] for i in range(64)) == pytest.approx(0, abs=1e-10)
 
 
 def test_order_and_sign_of_a_linear_score() -> None:

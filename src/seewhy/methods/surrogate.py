@@ -19,6 +19,8 @@ Bits = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 # What a model learnt: the importance (d, K), and its prediction (n, K) for bits (n, d).
 Learnt = tuple[Values, Callable[[Values], Values]]
+# Learns from bits (n, d), scores (n, K) and weights (n,).
+Learner = Callable[[Values, Values, Values], Learnt]
 
 MODELS = ("tree", "linear", "ridge")
 FOLDS = 5
@@ -111,7 +113,8 @@ def fit(bits: Bits, values: npt.ArrayLike, model: str, weights: Values | None = 
             1996). So the penalty does not depend on the score's units: a class at 0.01 gets the same picture as one at 0.9.
         "ridge" : min_β  Σ w (y - bβ)² + |β|₂². That is the lime package's default.
         "tree" : regression tree (Breiman et al. 1984), grown until a node has under 10 samples.
-    The intercept is free of penalty.
+    The intercept is free of penalty. Where every one of the 2^d vectors is there once, nothing is left to chance and nothing is
+    shrunk: "linear" and "ridge" are then the least squares, min_β  Σ w (y - bβ)².
 
     Standard errors: linear and ridge by the sandwich formula with leave-one-out residuals (HC3; MacKinnon & White 1985), the
     lasso's as if it were not penalised. The tree's come from the jackknife over the five fits of ``r2``: rough, and in our
@@ -119,17 +122,15 @@ def fit(bits: Bits, values: npt.ArrayLike, model: str, weights: Values | None = 
 
     Raises OptionError: an unknown model.
     """
-    if not isinstance(model, str) or model not in MODELS:
-        raise OptionError(f"model={model!r}: write 'tree', 'linear' or 'ridge'.{did_you_mean(str(model), MODELS)}")
+    complete = _complete(bits)
+    learn = learner(model, complete)
     (x, y) = (bits.astype(np.float64), np.asarray(values, dtype=np.float64))
     count = len(x)
     w = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     # No weight is quite zero, so that no group of samples has none at all. A float32 score can't show the difference.
     w = np.maximum(w, 1e-12 * w.max())
-    learn = {"tree": _tree, "linear": _lasso, "ridge": _ridge}[model]
 
     flat = np.ptp(y, axis=0) <= RESOLUTION * np.abs(y).max(axis=0)
-    complete = _complete(bits)
     (importance, predict) = learn(x, y, w)
     predicted = predict(x)
     (r2, r2_fit) = (np.full(y.shape[1], np.nan), _r2(y, predicted, w))
@@ -146,6 +147,20 @@ def fit(bits: Bits, values: npt.ArrayLike, model: str, weights: Values | None = 
     effect = _effect(x, y, w)
     importance[:, flat] = effect[:, flat] = error[:, flat] = 0
     return Fit(importance, effect, r2, r2_fit, error, flat, complete)
+
+
+def learner(model: str, complete: bool = False) -> Learner:
+    """The function that learns a model; see :func:`fit`. complete : all 2^d vectors are there, each once.
+
+    Raises OptionError: an unknown model.
+    """
+    if not isinstance(model, str) or model not in MODELS:
+        raise OptionError(f"model={model!r}: write 'tree', 'linear' or 'ridge'.{did_you_mean(str(model), MODELS)}")
+    if model == "tree":
+        return _tree
+    if complete:
+        return _least_squares
+    return _lasso if model == "linear" else _ridge
 
 
 def is_stable(fit: Fit, top: int = 5) -> bool:
@@ -200,6 +215,13 @@ def _centred(x: Values, y: Values, w: Values) -> tuple[Values, Values, Values, V
     """Both minus their weighted means, and the means ``(d,)`` and ``(K,)``: the intercept is gone."""
     (x_mean, y_mean) = (np.average(a, axis=0, weights=w) for a in (x, y))
     return x - x_mean, y - y_mean, x_mean, y_mean
+
+
+def _least_squares(x: Values, y: Values, w: Values) -> Learnt:
+    (xc, yc, x_mean, y_mean) = _centred(x, y, w)
+    root = np.sqrt(w)[:, None]
+    beta = np.asarray(np.linalg.lstsq(xc * root, yc * root)[0], dtype=np.float64)
+    return beta, lambda bits: y_mean + (bits - x_mean) @ beta
 
 
 def _ridge(x: Values, y: Values, w: Values) -> Learnt:
@@ -268,7 +290,7 @@ def _r2(y: Values, predicted: Values, w: Values) -> Values:
     return np.where(total > 0, 1 - left / np.where(total > 0, total, 1), np.nan)
 
 
-def _held_out(x: Values, y: Values, w: Values, learn: Callable[[Values, Values, Values], Learnt]) -> tuple[Values, Values]:
+def _held_out(x: Values, y: Values, w: Values, learn: Learner) -> tuple[Values, Values]:
     """R² ``(K,)`` of samples that were not learnt from, and the importance ``(5, d, K)`` of the five fits."""
     (predicted, parts) = (np.empty_like(y), [])
     for fold in range(FOLDS):
