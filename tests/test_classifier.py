@@ -241,7 +241,7 @@ def test_where_the_scores_are(dress: Callable[[torch.Tensor], Any], output: Any)
             lambda y: {"a": y, "b": y},
             None,
             "The network returned dict: a (1, 4), b (1, 4). Expected class scores (N, classes): say which entry holds them with "
-            "output='key', an index, or a function.",
+            "output='a'.",
         ),
         (lambda y: {"a": y}, "c", "The network returned dict: a (1, 4): it has no entry 'c'."),
         (lambda y: (y, y), 2, "The network returned tuple: 0 (1, 4), 1 (1, 4): it has no entry 2."),
@@ -473,11 +473,14 @@ def test_a_callable_with_a_dictionary_of_arrays() -> None:
 
 def test_a_callable_has_no_inside() -> None:
     clf = Classifier(lambda x: x.mean(dim=(2, 3)), Preprocess(24))
-    for call in (clf.layers, lambda: clf.feature_layer, lambda: seewhy.explain(clf, PHOTOS[0])):
+    assert message(MethodError, lambda: seewhy.explain(clf, PHOTOS[0])) == (
+        "This is a function: its inside cannot be watched, so methods that use layers or gradients are not possible. Working now: "
+        "method='occlusion', method='lime' or method='rise'. For CAM and Grad-CAM give the original nn.Module (torch.compile, "
+        "DataParallel are unwrapped)."
+    )
+    for call in (clf.layers, lambda: clf.feature_layer):
         assert message(MethodError, call) == (
-            "This is a function: its inside cannot be watched, so methods that use layers or gradients are not possible. "
-            "Working now: method='occlusion', method='lime' or method='rise'. For CAM and Grad-CAM give the original nn.Module (torch.compile, "
-            "DataParallel are unwrapped)."
+            "This is a function: its inside cannot be watched, so it has no layers. Give the nn.Module itself."
         )
 
 
@@ -695,3 +698,78 @@ def test_two_classifiers_on_one_network(planted: Planted) -> None:
     planted.fc.weight.data *= 2
     np.testing.assert_allclose(a.logits(photo), b.logits(photo))
     np.testing.assert_allclose(a.logits(photo), [[1, 1, 1]], atol=1e-6)
+
+
+class Ending(nn.Module):
+    """Two outputs with an activation of its own at the end, which some people call scores."""
+
+    def __init__(self, activation: str, *values: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, len(values), 1)
+        self.activation = activation
+        with torch.no_grad():
+            self.conv.weight.zero_()
+            self.conv.bias.copy_(torch.tensor(values))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = self.conv(x).mean(dim=(2, 3))
+        return getattr(torch, self.activation)(logits, **({"dim": 1} if "softmax" in self.activation else {}))
+
+
+def test_a_network_that_ends_in_a_sigmoid_is_not_activated_twice() -> None:
+    network = Ending("sigmoid", -0.24, 0.08)  # sigmoids .44 and .52
+    scores = [0.440286, 0.519989]
+    clf = Classifier(network, Preprocess(8), head="sigmoid")
+    np.testing.assert_allclose(clf.scores(PHOTOS[0]), [scores], atol=1e-6)
+    np.testing.assert_allclose(clf.logits(PHOTOS[0]), [[-0.24, 0.08]], atol=1e-6)
+    e = seewhy.explain(clf, PHOTOS[0], target="present")
+    assert [target.index for target in e.targets] == [1]
+    assert "the network ends in a sigmoid: none was added, and a logit means log-odds" in e.notes
+    one = Classifier(Ending("sigmoid", 0.08), Preprocess(8), head="binary")
+    np.testing.assert_allclose(one.scores(PHOTOS[0]), [[1 - scores[1], scores[1]]], atol=1e-6)
+    np.testing.assert_allclose(one.logits(PHOTOS[0]), [[-0.08, 0.08]], atol=1e-6)
+
+
+def test_a_sigmoid_under_a_softmax_head_is_an_error_that_names_the_head() -> None:
+    clf = Classifier(Ending("sigmoid", -0.24, 0.08), Preprocess(8))
+    for call in (lambda: clf.scores(PHOTOS[0]), lambda: seewhy.explain(clf, PHOTOS[0])):
+        assert message(OutputError, call) == (
+            "The network ends in a sigmoid, so its outputs are no logits of a softmax: write head='sigmoid' (several labels), "
+            "head='binary' (one output, yes or no), or head='none' (scores as they are)."
+        )
+    assert Classifier(Ending("sigmoid", -0.24, 0.08), Preprocess(8), head="none").scores(PHOTOS[0]).shape == (1, 2)
+
+
+def test_a_softmax_under_a_sigmoid_head_is_an_error_that_names_the_head() -> None:
+    clf = Classifier(Ending("softmax", 1.0, 0.0), Preprocess(8), head="sigmoid")
+    assert message(OutputError, lambda: clf.scores(PHOTOS[0])) == (
+        "The network ends in a softmax, but head='sigmoid' was given: write head='softmax'."
+    )
+
+
+def test_an_activation_inside_the_network_is_none_at_its_end() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sigmoid(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    clf = Classifier(network, Preprocess(8))
+    assert not clf.executor.planned().head(clf.head).probabilities
+    squeezed = nn.Sequential(nn.Conv2d(3, 1, 1), nn.AdaptiveAvgPool2d(1), nn.Sigmoid(), nn.Flatten(0))
+    clf = Classifier(squeezed, Preprocess(8), head="binary")
+    assert clf.executor.planned().head(clf.head).probabilities
+
+
+def test_a_dictionary_of_two_tables_is_told_which_entry_to_write() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            logits = self.conv(x).mean(dim=(2, 3))
+            return {"main": logits, "aux": logits / 2}
+
+    clf = Classifier(Two(), Preprocess(8))
+    for call in (lambda: clf.scores(PHOTOS[0]), lambda: seewhy.explain(clf, PHOTOS[0]), clf.layers):
+        assert message(OutputError, call) == (
+            "The network returned dict: main (1, 4), aux (1, 4). Expected class scores (N, classes): say which entry holds them "
+            "with output='main'."
+        )
+    assert seewhy.explain(Classifier(Two(), Preprocess(8), output="main"), PHOTOS[0]).layer == "conv"
