@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,17 @@ def ctrl_c(tmp_path: Path):
     def call(*arguments: object, before: str = "") -> tuple[int, str, str]:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(SOURCES)])}
         command = [sys.executable, *map(str, arguments)]
-        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        # A shell's background jobs ignore Ctrl-C, and so would everything that they start.
+        ended = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         return ended.returncode, ended.stdout, ended.stderr
 
     return call
