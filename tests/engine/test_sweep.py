@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import seewhy
+from seewhy.engine import runner
 from seewhy.engine import sweep as module
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.patched import Patched
@@ -266,6 +267,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(runner, "time", clock)
     return clock
 
 
@@ -602,7 +604,7 @@ def test_a_long_sweep_of_whole_photos_is_worth_compiling(small: SmallNet, clock:
 
     def compiled(self: PlannedNetwork, size: int, photo: torch.Tensor):
         asked.append(size)
-        return lambda inputs: self.forward(inputs) + 100
+        return lambda inputs: self.forward_prepared(inputs) + 100
 
     monkeypatch.setattr(PlannedNetwork, "compiled", compiled)
     monkeypatch.setattr(PlannedNetwork, "is_compiled", lambda self, size: size in asked)

@@ -20,9 +20,10 @@ from seewhy.records import Note, Target
     ],
 )
 def test_a_map_that_shows_nothing(map: np.ndarray, expected: list[str]) -> None:
-    notes = empty_notes(map.astype(np.float32), Target("bear", 0, 0.0041, 3), "relu", 2)
+    maps = np.stack([np.arange(map.size).reshape(map.shape) + np.eye(*map.shape), map]).astype(np.float32)
+    notes = empty_notes(maps, [Target("cow", 1, 0.9, 1), Target("bear", 0, 0.0041, 3)], "relu")
     assert notes == expected
-    assert [note.target for note in notes] == [2] * len(expected)  # type: ignore[attr-defined]
+    assert [note.target for note in notes] == [1] * len(expected)
 
 
 def test_notes_by_their_map() -> None:

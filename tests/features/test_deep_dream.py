@@ -387,7 +387,10 @@ def test_the_record(small: SmallNet, tmp_path: Path) -> None:
     with Image.open(made.save(tmp_path / "dream.png")) as picture:
         assert picture.size == made.image().size
     assert made.plot().axes
-    with pytest.raises(seewhy.SeewhyError, match=re.escape("'dream.gif' cannot be written: '.gif' is not one of .png, .npz.")):
+    with pytest.raises(
+        seewhy.SeewhyError,
+        match=re.escape("'dream.gif' cannot be written: '.gif' is not one of .png, .jpg, .jpeg, .pdf, .svg, .npz."),
+    ):
         made.save(tmp_path / "dream.gif")
 
 
@@ -419,13 +422,13 @@ def test_settings_out_of_range(small: SmallNet) -> None:
     clf = classifier(small)
     refused("style='deep': write 'pyramid' or 'robust'.", clf, channels=0, style="deep")
     refused("scaling='log': write 'linear' or 'none'.", clf, channels=0, scaling="log")
-    refused("iterations=0: write a whole number from 1 up.", clf, channels=0, iterations=0)
-    refused("levels=0: write a whole number from 1 up.", clf, channels=0, levels=0)
-    refused("levels=True: write a whole number from 1 up.", clf, channels=0, levels=True)
+    refused("iterations=0: write a whole number above 0.", clf, channels=0, iterations=0)
+    refused("levels=0: write a whole number above 0.", clf, channels=0, levels=0)
+    refused("levels=True: write a whole number above 0.", clf, channels=0, levels=True)
     refused("scale=1: write a number above 1.", clf, channels=0, scale=1)
     refused("scale=nan: write a number above 1.", clf, channels=0, scale=math.nan)
     refused("step=0: write a number above 0.", clf, channels=0, step=0)
-    refused("seed=-1: write a whole number from 0 up.", clf, channels=0, seed=-1)
+    refused("seed=-1: write a whole number, 0 or more.", clf, channels=0, seed=-1)
     refused("preview='x.jpg': name a .png file.", clf, channels=0, preview="x.jpg")
     refused("levels= belongs to style='pyramid': leave it out with style='robust'.", clf, channels=0, style="robust", levels=2)
     refused("progress='yes': write None, False, or a function (done, total, partial).", clf, channels=0, progress="yes")

@@ -219,7 +219,7 @@ def test_one_output_needs_one_name(tmp_path: Path) -> None:
     assert clf.classes == ["not defect", "defect"]
     (not_defect, defect) = clf.scores(PHOTO)[0]
     with torch.no_grad():
-        logit = clf.network(clf.normalise(torch.from_numpy(clf.read(PHOTO).pixels)[None]))[0, 0]
+        logit = clf.network(clf.executor.normalise(torch.from_numpy(clf.read(PHOTO).pixels)[None]))[0, 0]
     assert (not_defect, defect) == pytest.approx((float(torch.sigmoid(-logit)), float(torch.sigmoid(logit))), abs=1e-6)
 
 

@@ -119,7 +119,7 @@ def test_the_dense_sweep_of_the_sources() -> None:
     places = ((0, 0), (0, 223), (223, 0), (223, 223), (112, 143), (35, 188), (50, 36), (100, 34))
     chosen = np.array([224 * r + c for r, c in places])
     zeros = np.zeros(len(chosen), np.int64)
-    hidden = ~masks.shown(chosen, zeros, zeros, (224, 224)).numpy()
+    hidden = ~masks.visible(chosen, zeros, zeros, (224, 224)).numpy()
     for (r, c), off in zip(places, hidden, strict=True):
         expected = np.zeros((224, 224), bool)
         for row in range(max(0, r - 35), min(223, r + 35) + 1):
@@ -127,9 +127,9 @@ def test_the_dense_sweep_of_the_sources() -> None:
         assert np.array_equal(off, expected), (r, c)
     assert [int(off.sum()) for off in hidden[:5]] == [36**2, 36**2, 36**2, 36**2, 71**2]
     trial = next(k for k in range(masks.count) if (masks.tops[k], masks.lefts[k]) == (77, 108))  # S3's first single trial
-    (shown,) = masks.shown(np.array([trial]), zeros[:1], zeros[:1], (224, 224)).numpy()
-    assert np.argwhere(~shown).min(axis=0).tolist() == [77, 108]
-    assert np.argwhere(~shown).max(axis=0).tolist() == [147, 178]
+    (visible,) = masks.visible(np.array([trial]), zeros[:1], zeros[:1], (224, 224)).numpy()
+    assert np.argwhere(~visible).min(axis=0).tolist() == [77, 108]
+    assert np.argwhere(~visible).max(axis=0).tolist() == [147, 178]
 
 
 @pytest.mark.parametrize("mask", [1, 2, 3, 6, 7, (5, 2), (2, 5), (24, 31)])
@@ -295,7 +295,7 @@ def test_a_photo_of_one_colour_behind_its_own_colour_is_flat(small: SmallNet) ->
     clf = seewhy.Classifier(small, classes=["ant", "bee", "cat", "dog"])
     for fill in (None, [0.25, -1.0, 2.0], "noise"):
         e = seewhy.explain(clf, photo, method="occlusion", target=["cat", "ant"], fill=fill)
-        assert not e.maps.any()
+        assert float(np.abs(e.maps).max()) < 1e-7  # a softmax of several rows may round in another way than that of one
         (cat, ant) = clf.scores(photo)[0][[2, 0]]
         said = "The map is flat: hiding any part of the photo changes the probability of"
         assert e.notes == [
