@@ -387,7 +387,10 @@ def test_the_record(small: SmallNet, tmp_path: Path) -> None:
     with Image.open(made.save(tmp_path / "dream.png")) as picture:
         assert picture.size == made.image().size
     assert made.plot().axes
-    with pytest.raises(seewhy.SeewhyError, match=re.escape("'dream.gif' cannot be written: '.gif' is not one of .png, .npz.")):
+    with pytest.raises(
+        seewhy.SeewhyError,
+        match=re.escape("'dream.gif' cannot be written: '.gif' is not one of .png, .jpg, .jpeg, .pdf, .svg, .npz."),
+    ):
         made.save(tmp_path / "dream.gif")
 
 
