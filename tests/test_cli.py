@@ -194,7 +194,7 @@ def test_a_table_of_answers(run, photos: Path) -> None:
         (("explain", "photos/a.png", "--size", "big"), "--size big: write 224, or ROWS,COLUMNS."),
         (("explain", "photos/a.png", "--mean", "x"), "--mean x: write a number, or one per channel with commas between."),
         (("explain", "photos/a.png", "photos/deeper/a.png", "-o", "x.png"), "-o x.png: for 2 photos write a folder."),
-        (("explain", "photos/a.png", "-o", "x.gif"), "'x.gif' cannot be written: '.gif' is not one of .png, .jpg, .jpeg"),
+        (("explain", "photos/a.png", "-o", "x.pdf"), "'x.pdf' cannot be written: '.pdf' is not one of .png, .npz, .json, .html."),
         (("explain", "photos/*.webp"), "No file matches 'photos/*.webp'."),
         (("explain", "photos/none"), "There is no file 'photos/none'."),
         (("explain", "photos/a.png", "--budget", "soon"), "budget='soon': write forward passes"),
