@@ -384,6 +384,15 @@ def test_ctrl_c_with_json_keeps_the_photos_before(run, photos: Path, monkeypatch
     assert [row["photo"] for row in rows] == [str(photos / "a.png")]
 
 
+def test_how_long_it_takes_is_told_once(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (real, told) = (seewhy.explain, [])
+    monkeypatch.setattr(
+        seewhy, "explain", lambda *args, progress, **named: told.append(progress) or real(*args, progress=progress, **named)
+    )
+    run("explain", photos, "--model", "demo:honest", "-m", "occlusion", "--budget", "3", "-o", "maps")
+    assert told == [None, False, False]  # the broken file is tried, too
+
+
 def test_json_lists_what_was_skipped(run, photos: Path) -> None:
     for command in ("classify", "explain"):
         code, out, err = run(command, photos, "--model", "demo:honest", "--json")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import seewhy
+from seewhy.cli.options import err
 from seewhy.cli.report import Report
 from seewhy.errors import LayerError, MethodError, OptionError, PhotoError, SeewhyError, TargetError, listed
 from seewhy.files import write_whole
@@ -75,6 +76,7 @@ class Batch:
 
     def __init__(self, clf: seewhy.Classifier, files: Sequence[Path], report: Report) -> None:
         (self.clf, self.files, self.report) = (clf, files, report)
+        self._calls = 0
 
     def each(self, work: Callable[[Path], Any]) -> Iterator[tuple[Path, Any]]:
         """What ``work`` gives for every photo that can be read."""
@@ -103,7 +105,7 @@ class Batch:
 
     def _explain_one_by_one(self, **settings: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
         """Ctrl-C ends with what the photo at work has so far."""
-        explained = self.each(lambda path: seewhy.explain(self.clf, path, **settings))
+        explained = self.each(lambda path: seewhy.explain(self.clf, path, progress=self._progress(), **settings))
         for whole, (path, explanation) in enumerate(explained):
             yield path, explanation
             if explanation.details.get("stopped") == Ending.INTERRUPTED:
@@ -113,7 +115,7 @@ class Batch:
         if not some:
             return
         try:
-            explanations = seewhy.explain(self.clf, [photo for _, photo in some], **settings)
+            explanations = seewhy.explain(self.clf, [photo for _, photo in some], progress=self._progress(), **settings)
         except _FOR_ALL:
             raise
         except SeewhyError as error:
@@ -124,6 +126,11 @@ class Batch:
                 yield from self._explain_some([item], **settings)
             return
         yield from zip((path for path, _ in some), explanations, strict=True)
+
+    def _progress(self) -> bool | None:
+        """How long it takes is told once, not for every photo; in a terminal there is a bar for each."""
+        self._calls += 1
+        return None if self._calls == 1 or err.is_terminal else False
 
     def _skip(self, path: Path, error: SeewhyError) -> None:
         if len(self.files) == 1:
