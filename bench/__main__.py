@@ -34,11 +34,11 @@ def measure(quick: bool) -> list[Figure]:
     sanity.show(sanity.measure(*sanity.subjects(quick)))
     dreamed = dream.measure(("resnet18",), 1, 2) if quick else dream.measure()
     dream.show(dreamed)
-    lie = embed.measure(2, 20) if quick else embed.measure()
-    embed.show(lie)
+    embedded = embed.measure(2, 20) if quick else embed.measure()
+    embed.show(embedded)
     explained = [*(figure for row in rows for figure in row.figures()), *(figure for row in hidden for figure in row.figures)]
     inside = [*(figure for row in pulled for figure in row.figures), *(figure for row in dreamed for figure in row.figures())]
-    return [*imported, *kept, *pointed, *explained, *stated, *lime_defaults.figures_of(fitted), *inside, *lie]
+    return [*imported, *kept, *pointed, *explained, *stated, *lime_defaults.figures_of(fitted), *inside, *embedded]
 
 
 def compare(figures: list[Figure], recorded: Path = RECORDED) -> list[Figure]:
