@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -147,9 +147,20 @@ class Activations:
             )
 
 
+InputSize = str | int | tuple[int, int] | None  # what ``size=`` takes
+
+
+@overload
 def activations(
-    clf: Classifier, photo: Any, layer: str | nn.Module | None = None, *, size: str | int | tuple[int, int] | None = None
-) -> Any:
+    clf: Classifier, photo: list[Any] | tuple[Any, ...], layer: str | nn.Module | None = ..., *, size: InputSize = ...
+) -> list[Activations]: ...
+
+
+@overload
+def activations(clf: Classifier, photo: Any, layer: str | nn.Module | None = ..., *, size: InputSize = ...) -> Activations: ...
+
+
+def activations(clf: Classifier, photo: Any, layer: str | nn.Module | None = None, *, size: InputSize = None) -> Any:
     """What a layer gives for a photo: its values right after it, in eval mode. A list of photos gives a list.
 
     photo : as for :func:`seewhy.explain`. layer : a name or a module; None takes the automatic one. Where a module runs several
