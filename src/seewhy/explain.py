@@ -242,6 +242,6 @@ def _check(kind: type[Method], settings: dict[str, Any]) -> None:
     for field in dataclasses.fields(kind):
         choices = field.metadata.get("choices")
         if choices and field.name in settings and settings[field.name] not in choices:
-            raise OptionError(f"{field.name}={settings[field.name]!r}: write one of {listed(repr(c) for c in choices)}.")
+            raise OptionError(f"{setting(field.name, settings[field.name])}: write one of {listed(repr(c) for c in choices)}.")
         if isinstance(field.default, bool) and field.name in settings and not isinstance(settings[field.name], bool):
-            raise OptionError(f"{field.name}={settings[field.name]!r}: write True or False.")
+            raise OptionError(f"{setting(field.name, settings[field.name])}: write True or False.")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from seewhy.errors import OptionError, PhotoError, is_whole_number, listed
+from seewhy.errors import OptionError, PhotoError, is_whole_number, listed, setting
 from seewhy.formatting import format_size
 from seewhy.geometry import Array, Geometry
 from seewhy.photo import Picture
@@ -74,25 +74,25 @@ class Preprocess:
     def __post_init__(self) -> None:
         sizes = tuple(self.size) if isinstance(self.size, (tuple, list)) else (self.size,)
         if len(sizes) not in (1, 2) or not all(is_whole_number(s) and s > 0 for s in sizes):
-            raise OptionError(f"size={self.size!r}: write one number or (rows, columns), above 0.")
+            raise OptionError(f"{setting('size', self.size)}: write one number or (rows, columns), above 0.")
         if self.resize not in ("shorter", "stretch") and not (type(self.resize) is int and self.resize > 0):
             raise OptionError(
-                f"resize={self.resize!r}: write 'shorter', 'stretch', or the shorter side's pixels before the crop."
+                f"{setting('resize', self.resize)}: write 'shorter', 'stretch', or the shorter side's pixels before the crop."
             )
         if self.interpolation not in INTERPOLATIONS:
-            raise OptionError(f"interpolation={self.interpolation!r}: write one of {listed(INTERPOLATIONS)}.")
+            raise OptionError(f"{setting('interpolation', self.interpolation)}: write one of {listed(INTERPOLATIONS)}.")
         if not isinstance(self.channels, int) or self.channels < 1:
-            raise OptionError(f"channels={self.channels}: a photo has at least 1.")
+            raise OptionError(f"{setting('channels', self.channels)}: a photo has at least 1.")
         for name in ("mean", "std"):
             value = getattr(self, name)
             if value is not None and np.asarray(value).dtype.kind not in "iuf":
-                raise OptionError(f"{name}={value!r}: write numbers in units of [0, 1].")
+                raise OptionError(f"{setting(name, value)}: write numbers in units of [0, 1].")
             if value is not None and float(np.abs(np.asarray(value)).max(initial=0)) > (1 if name == "mean" else 10):
-                raise OptionError(f"{name}={value!r}: it is in units of [0, 1]; divide numbers of 0-255 by 255.")
+                raise OptionError(f"{setting(name, value)}: it is in units of [0, 1]; divide numbers of 0-255 by 255.")
             if value is not None and np.size(value) not in (1, self.channels):
                 raise OptionError(f"{name} has {np.size(value)} values for {self.channels} channels.")
         if self.std is not None and not np.all(np.asarray(self.std) > 0):
-            raise OptionError(f"std={self.std!r}: the standard deviation must be above 0.")
+            raise OptionError(f"{setting('std', self.std)}: the standard deviation must be above 0.")
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -116,7 +116,7 @@ class Preprocess:
         else:
             raise PhotoError(
                 f"The photo has {format_size(picture.size)} pixels: without a crop its input would have {format_size(size)}. "
-                "Use crop=True or resize='stretch'."
+                f"Use {setting('crop', True)} or {setting('resize', 'stretch')}."
             )
         pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
         return pixels, Geometry.resized(picture.size, resized, corner, size), notes
@@ -141,7 +141,8 @@ class Preprocess:
             return resized, (0, 0), resized
         if resized[0] < size[0] or resized[1] < size[1]:
             raise OptionError(
-                f"resize={self.resize} makes the photo {format_size(resized)}, smaller than the input, {format_size(size)}: "
+                f"{setting('resize', self.resize)} makes the photo "
+                f"{format_size(resized)}, smaller than the input, {format_size(size)}: "
                 "write resize='shorter' or a larger number."
             )
         corner = (round((resized[0] - size[0]) / 2), round((resized[1] - size[1]) / 2))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, TargetError
+from seewhy.errors import OptionError, TargetError, setting
 from seewhy.records import Target
 
 RequestedTarget = str | int | Callable[[Any], Any]
@@ -31,7 +31,7 @@ def requested_targets(target: Any, photos: int) -> list[list[RequestedTarget]]:
     """One list of targets per photo. A flat list means all of them for every photo; a list of lists, one per photo."""
     if isinstance(target, (list, tuple)):
         if not target:
-            raise TargetError("The list of targets is empty: name a class, or leave target='top1'.")
+            raise TargetError(f"The list of targets is empty: name a class, or leave {setting('target', 'top1')}.")
         nested = [isinstance(item, (list, tuple)) for item in target]
         if all(nested):
             if len(target) != photos:
@@ -60,7 +60,8 @@ def _checked(target: Any) -> RequestedTarget:
         function: Callable[[Any], Any] = target
         return function
     raise TargetError(
-        f"target={target!r}: write a class name, an index, 'top1', 'top3', 'present', a function of the output, or a list."
+        f"{setting('target', target)}: write a class name, an index, 'top1', "
+        "'top3', 'present', a function of the output, or a list."
     )
 
 
@@ -99,7 +100,7 @@ def _indices(target: str | int, scores: np.ndarray[Any, Any], order: np.ndarray[
         top = _TOP.fullmatch(target.strip().lower())
         if top:
             if int(top[1]) < 1:
-                raise TargetError(f"target={target!r}: the smallest is 'top1'.")
+                raise TargetError(f"{setting('target', target)}: the smallest is 'top1'.")
             return [int(index) for index in order[: int(top[1])]]
         if target == "present":
             present = [int(index) for index in order if scores[index] > PRESENT]

@@ -16,7 +16,7 @@ from seewhy import show
 from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import LayerError, ModelError, OptionError, is_whole_number
+from seewhy.errors import LayerError, ModelError, OptionError, is_whole_number, setting
 from seewhy.features.channels import channel_numbers, channels_of
 from seewhy.files import npz_bytes, png_bytes, save_as
 from seewhy.formatting import format_number, format_share
@@ -66,7 +66,7 @@ class Activations:
         count = len(self.values)
         if is_whole_number(channels):
             if not 1 <= channels <= count:
-                raise OptionError(f"channels={channels}: layer '{self.layer}' has {count} channels.")
+                raise OptionError(f"{setting('channels', channels)}: layer '{self.layer}' has {count} channels.")
             channels = range(channels)
         numbers = range(count) if channels is None else channel_numbers(channels, count, self.layer)
         tiles = (255 * show.min_max(self.values[list(numbers)]) + 0.5).astype(np.uint8)
@@ -205,7 +205,7 @@ def _resized(clf: Classifier, photo: Any, size: Any) -> Photo:
     if size == "photo":
         size = open_picture(photo.original if isinstance(photo, Photo) else photo).values.shape[:2]
     elif isinstance(size, str):
-        raise OptionError(f"size={size!r}: write 'photo', a number or (rows, columns).")
+        raise OptionError(f"{setting('size', size)}: write 'photo', a number or (rows, columns).")
     (rows, columns) = (size, size) if isinstance(size, int) else size
     other = clf.with_preprocess(size=(int(rows), int(columns)), resize="stretch", crop=False)
     return other.read(photo.original if isinstance(photo, Photo) else photo)

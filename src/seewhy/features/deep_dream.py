@@ -20,7 +20,7 @@ from seewhy import show
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
-from seewhy.errors import ModelError, OptionError, is_number, whole_number
+from seewhy.errors import ModelError, OptionError, is_number, setting, whole_number
 from seewhy.features import pyramid, robust
 from seewhy.features.objective import Objective
 from seewhy.files import npz_bytes, png_bytes, save_as, write_whole
@@ -182,14 +182,14 @@ class _Options:
     def check(self, start: Any) -> None:
         for name, value, known in (("style", self.style, STYLES), ("scaling", self.scaling, SCALINGS)):
             if value not in known:
-                raise OptionError(f"{name}={value!r}: write {' or '.join(repr(k) for k in known)}.")
+                raise OptionError(f"{setting(name, value)}: write {' or '.join(repr(k) for k in known)}.")
         for name, number, least in (("iterations", self.iterations, 1), ("levels", self.levels, 1), ("seed", self.seed, 0)):
             if number is None and name == "iterations":
                 continue
             whole_number(name, number, least)
         for name, size, above in (("scale", self.scale, 1), ("step", self.step, 0)):
             if not is_number(size) or size <= above:
-                raise OptionError(f"{name}={size!r}: write a number above {above}.")
+                raise OptionError(f"{setting(name, size)}: write a number above {above}.")
         if self.style == "robust":
             pyramid_only = {
                 "levels": (self.levels, 3),
@@ -199,7 +199,10 @@ class _Options:
             }
             for name, (value, default) in pyramid_only.items():
                 if value is not default and not (default is not None and value == default):
-                    raise OptionError(f"{name}= belongs to style='pyramid': leave it out with style='robust'.")
+                    raise OptionError(
+                        f"{setting(name)} belongs to {setting('style', 'pyramid')}: "
+                        f"leave it out with {setting('style', 'robust')}."
+                    )
         if self.preview is not None and Path(self.preview).suffix.lower() != ".png":
             raise OptionError(f"preview={str(self.preview)!r}: name a .png file.")
 

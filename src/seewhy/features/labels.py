@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.errors import TargetError, did_you_mean
+from seewhy.errors import TargetError, did_you_mean, setting
 from seewhy.features.folder import Source
 
 
@@ -60,10 +60,12 @@ def read_labels(classes: ClassNames, labels: Any, sources: Sequence[Source]) -> 
 def _values(labels: Any, sources: Sequence[Source]) -> list[Any]:
     if isinstance(labels, str):
         if labels != "folder":
-            raise TargetError(f"labels={labels!r}: write a list with one label per photo, or 'folder'.")
+            raise TargetError(f"{setting('labels', labels)}: write a list with one label per photo, or 'folder'.")
         missing = next((source.name for source in sources if source.path is None), None)
         if missing is not None:
-            raise TargetError(f"labels='folder' needs files, but '{missing}' is none: give a list with one label per photo.")
+            raise TargetError(
+                f"{setting('labels', 'folder')} needs files, but '{missing}' is none: give a list with one label per photo."
+            )
         return [source.path.absolute().parent.name for source in sources if source.path is not None]
     return labels.tolist() if isinstance(labels, (np.ndarray, torch.Tensor)) else list(labels)
 

@@ -196,11 +196,13 @@ class _Masks(Copies):
         return averaged
 
 
-def _sides(name: str, setting: Any, photo: Size, share: float) -> Size:
+def _sides(name: str, value: Any, photo: Size, share: float) -> Size:
     """``None``, a number or (rows, columns) as (rows, columns)."""
-    if setting is None:
+    if value is None:
         return (max(1, int(share * photo[0] + 0.5)), max(1, int(share * photo[1] + 0.5)))
-    sides = tuple(setting) if isinstance(setting, (tuple, list)) else (setting, setting)
+    sides = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(sides) != 2 or not all(is_whole_number(side) and side > 0 for side in sides):
-        raise OptionError(f"{name}={setting!r}: write pixels of the network's input, a whole number above 0, or (rows, columns).")
+        raise OptionError(
+            f"{setting(name, value)}: write pixels of the network's input, a whole number above 0, or (rows, columns)."
+        )
     return (int(sides[0]), int(sides[1]))
