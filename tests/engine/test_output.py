@@ -49,7 +49,7 @@ def test_where_the_scores_are(dress: Callable[[torch.Tensor], Any], output: Any)
             lambda y: {"a": y, "b": y},
             None,
             "The network returned dict: a (1, 4), b (1, 4). Expected class scores (N, classes): say which entry holds them with "
-            "output='key', an index, or a function.",
+            "output='a'.",
         ),
         (lambda y: {"a": y}, "c", "The network returned dict: a (1, 4): it has no entry 'c'."),
         (lambda y: (y, y), 2, "The network returned tuple: 0 (1, 4), 1 (1, 4): it has no entry 2."),
