@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict, namedtuple
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from classifier_networks import NAMES, PHOTOS, Dressed, Fixed, inputs_of, message
 from small_nets import Planted, SmallNet, assert_same_state, state_of
 from torch import nn
 
@@ -18,32 +17,6 @@ import seewhy
 from seewhy import Classifier, Prediction, Preprocess
 from seewhy.errors import ClassesError, LayerError, MethodError, ModelError, OptionError, OutputError, PhotoError
 from seewhy.load import from_torchvision
-
-NAMES = ["bear", "cow", "sheep", "wolf"]
-PHOTOS = np.random.default_rng(0).integers(0, 256, (7, 24, 24, 3), np.uint8)
-
-
-class Fixed(nn.Module):
-    """Gives the same row of numbers for every photo."""
-
-    def __init__(self, *row: float) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 1, 1)
-        self.register_buffer("row", torch.tensor(row))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return 0 * self.conv(x).mean(dim=(2, 3)) + self.row
-
-
-class Dressed(SmallNet):
-    """Returns its scores in another form."""
-
-    def __init__(self, dress: Callable[[torch.Tensor], Any], classes: int = 4) -> None:
-        super().__init__(classes)
-        self.dress = dress
-
-    def forward(self, x: torch.Tensor) -> Any:
-        return self.dress(super().forward(x))
 
 
 class Flat(nn.Module):
@@ -62,16 +35,6 @@ def by_hand(network: nn.Module, inputs: torch.Tensor) -> np.ndarray:
     """The logits of a copy in eval mode."""
     with torch.no_grad():
         return copy.deepcopy(network).eval()(inputs).numpy()
-
-
-def inputs_of(photos: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(photos).permute(0, 3, 1, 2) / 255
-
-
-def message(kind: type[Exception], call: Callable[[], object]) -> str:
-    with pytest.raises(kind) as error:
-        call()
-    return str(error.value)
 
 
 # -- scores -------------------------------------------------------------------------------------------------------------
@@ -206,77 +169,6 @@ def test_a_squeezed_logit_of_one_photo() -> None:
     np.testing.assert_allclose(clf.logits(PHOTOS[0]), [[-0.5, 0.5]])
     np.testing.assert_allclose(clf.logits(PHOTOS[:3]), [[-0.5, 0.5]] * 3)
     np.testing.assert_allclose(clf.logits(PHOTOS[:3], batch_size=2), [[-0.5, 0.5]] * 3)
-
-
-Answer = namedtuple("Answer", "logits aux")
-
-
-@pytest.mark.parametrize(
-    ("dress", "output"),
-    [
-        (lambda y: {"scores": y, "loss": y.sum()}, None),
-        (lambda y: OrderedDict(logits=y, hidden=y * 2), None),
-        (lambda y: Answer(y, y * 2), None),
-        (lambda y: SimpleNamespace(logits=y, hidden=y * 2), None),
-        (lambda y: (y, [y]), None),
-        (lambda y: (y.sum(), y, y[:, :, None]), None),
-        (lambda y: {"a": y * 2, "b": y}, "b"),
-        (lambda y: (y * 2, y), 1),
-        (lambda y: [y * 2, y], -1),
-        (lambda y: {"deep": {"er": y}}, lambda out: out["deep"]["er"]),
-        (lambda y: SimpleNamespace(head=y), lambda out: out.head),
-    ],
-)
-def test_where_the_scores_are(dress: Callable[[torch.Tensor], Any], output: Any) -> None:
-    plain = Classifier(SmallNet(), Preprocess(size=24))
-    dressed = Classifier(Dressed(dress), Preprocess(size=24), output=output)
-    np.testing.assert_allclose(dressed.logits(PHOTOS), plain.logits(PHOTOS), atol=1e-5)
-    assert dressed.feature_layer == plain.feature_layer == "features"
-
-
-@pytest.mark.parametrize(
-    ("dress", "output", "expected"),
-    [
-        (
-            lambda y: {"a": y, "b": y},
-            None,
-            "The network returned dict: a (1, 4), b (1, 4). Expected class scores (N, classes): say which entry holds them with "
-            "output='a'.",
-        ),
-        (lambda y: {"a": y}, "c", "The network returned dict: a (1, 4): it has no entry 'c'."),
-        (lambda y: (y, y), 2, "The network returned tuple: 0 (1, 4), 1 (1, 4): it has no entry 2."),
-        (lambda y: y, "logits", "The network returned a tensor (1, 4): it has no entry 'logits'."),
-        (
-            lambda y: {"a": y},
-            lambda out: out["c"],
-            "The network returned dict: a (1, 4), and the function output= failed on it: KeyError: 'c'",
-        ),
-        (
-            lambda y: y[:, :, None, None].expand(-1, -1, 5, 6),
-            None,
-            "The network returned a tensor (1, 4, 5, 6). Expected class scores (N, classes). This looks like segmentation: pass "
-            "target= a function of the output, such as lambda y: y[:, 12].sum((1, 2)).",
-        ),
-        (
-            lambda y: "text",
-            None,
-            "The network returned str. Expected class scores (N, classes): say which entry holds them with output='key', an "
-            "index, or a function.",
-        ),
-    ],
-)
-def test_scores_that_are_not_there(dress: Callable[[torch.Tensor], Any], output: Any, expected: str) -> None:
-    clf = Classifier(Dressed(dress), Preprocess(size=24), output=output)
-    assert message(OutputError, lambda: clf.scores(PHOTOS[0])) == expected
-
-
-def test_weights_that_are_not_finite_are_named(small: SmallNet) -> None:
-    small.fc.weight.data[0, 0] = float("nan")
-    small.features[1].bias.data[2] = float("inf")
-    assert message(ModelError, lambda: Classifier(small, Preprocess(24)).scores(PHOTOS[0])) == (
-        "The network gives scores that are not finite (weights that are not finite: features.1.bias, fc.weight): its weights or "
-        "its precision are broken."
-    )
 
 
 # -- classes ------------------------------------------------------------------------------------------------------------
@@ -442,35 +334,6 @@ def test_networks_in_other_precisions(kind: torch.dtype) -> None:
     assert seewhy.explain(clf, PHOTOS[0]).maps.dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda x: x.mean(dim=(2, 3)),
-        lambda x: x.mean(dim=(2, 3)).double(),
-        lambda x: x.mean(dim=(2, 3)).numpy(),
-        lambda x: x.mean(dim=(2, 3)).numpy().astype(np.float64),
-        lambda x: x.mean(dim=(2, 3)).tolist(),
-    ],
-)
-def test_any_callable_can_be_asked(answer: Callable[[torch.Tensor], Any]) -> None:
-    seen: list[torch.Tensor] = []
-
-    def network(x: torch.Tensor) -> Any:
-        seen.append(x)
-        return answer(x)
-
-    clf = Classifier(network, Preprocess(size=24), ["r", "g", "b"], head="sigmoid")
-    np.testing.assert_allclose(clf.logits(PHOTOS), inputs_of(PHOTOS).mean(dim=(2, 3)), atol=1e-6)
-    assert sum(len(x) for x in seen) == 7, "nothing but the photos is shown to it"
-    assert seen[0].dtype == torch.float32
-    assert clf.name == "network"
-
-
-def test_a_callable_with_a_dictionary_of_arrays() -> None:
-    clf = Classifier(lambda x: {"p": x.mean(dim=(2, 3)).numpy()}, Preprocess(24), output="p")
-    np.testing.assert_allclose(clf.logits(PHOTOS), inputs_of(PHOTOS).mean(dim=(2, 3)), atol=1e-6)
-
-
 def test_a_callable_has_no_inside() -> None:
     clf = Classifier(lambda x: x.mean(dim=(2, 3)), Preprocess(24))
     assert message(MethodError, lambda: seewhy.explain(clf, PHOTOS[0])) == (
@@ -482,13 +345,6 @@ def test_a_callable_has_no_inside() -> None:
         assert message(MethodError, call) == (
             "This is a function: its inside cannot be watched, so it has no layers. Give the nn.Module itself."
         )
-
-
-def test_a_callable_that_answers_for_one_photo_only() -> None:
-    clf = Classifier(lambda x: x[:1].mean(dim=(2, 3)), Preprocess(24))
-    assert message(OutputError, lambda: clf.scores(PHOTOS[:3])) == (
-        "The network returned 1 rows of scores for 3 photos: one row per photo."
-    )
 
 
 def test_what_is_no_classifier(small: SmallNet) -> None:
@@ -564,103 +420,6 @@ def test_the_layer_that_is_chosen(name: str, size: int, layer: str, grid: tuple[
 
 
 # -- the planned copy is never stale ------------------------------------------------------------------------------------
-
-
-def in_place(net: SmallNet) -> None:
-    with torch.no_grad():
-        net.fc.weight.mul_(-1)
-
-
-def one_value(net: SmallNet) -> None:
-    with torch.no_grad():  # not one of those that are looked at: the version tells
-        net.features[4].weight[7, 3, 1, 2].add_(50)
-
-
-def through_data(net: SmallNet) -> None:
-    net.features[0].weight.data *= -1
-
-
-def through_data_one_filter(net: SmallNet) -> None:
-    net.features[4].weight.data[3] = 5
-
-
-def new_parameter(net: SmallNet) -> None:
-    net.fc.bias = nn.Parameter(torch.arange(4.0))
-
-
-def replaced_layer(net: SmallNet) -> None:
-    net.features[2] = nn.Tanh()
-
-
-def replaced_head(net: SmallNet) -> None:
-    net.fc = nn.Linear(16, 5)
-
-
-def loaded(net: SmallNet) -> None:
-    net.load_state_dict(SmallNet(seed=5).state_dict())
-
-
-def statistics(net: SmallNet) -> None:
-    net.train()
-    net(torch.rand(4, 3, 24, 24) * 9)
-
-
-def a_training_step(net: SmallNet) -> None:
-    net.train()
-    step = torch.optim.SGD(net.parameters(), lr=1.0)
-    net(torch.rand(4, 3, 24, 24)).square().sum().backward()
-    step.step()
-
-
-def a_setting(net: SmallNet) -> None:
-    net.features[4].stride = (2, 2)
-
-
-def another_forward(net: SmallNet) -> None:
-    net.forward = lambda x: -SmallNet.forward(net, x)  # type: ignore[method-assign]
-
-
-CHANGES = [
-    in_place,
-    one_value,
-    through_data,
-    through_data_one_filter,
-    new_parameter,
-    replaced_layer,
-    replaced_head,
-    loaded,
-    statistics,
-    a_training_step,
-    a_setting,
-    another_forward,
-]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_seen(small: SmallNet, change: Callable[[SmallNet], None]) -> None:
-    clf = Classifier(small, Preprocess(size=24))
-    before = clf.logits(PHOTOS)
-    seewhy.explain(clf, PHOTOS[0])
-    change(small)
-    training = [module.training for module in small.modules()]
-    after = clf.logits(PHOTOS)
-    assert [module.training for module in small.modules()] == training
-    small.eval()
-    with torch.no_grad():
-        expected = small(inputs_of(PHOTOS)).numpy()
-    np.testing.assert_allclose(after, expected, atol=1e-5 * np.abs(expected).max())
-    assert before.shape != after.shape or not np.allclose(before, after, atol=1e-3), "the change changes something"
-
-
-def test_without_a_change_the_plan_is_kept(small: SmallNet) -> None:
-    clf = Classifier(small, Preprocess(size=24))
-    clf.scores(PHOTOS[0])
-    plan = clf.executor.planned()
-    small.train()
-    clf.scores(PHOTOS)
-    clf.layers(PHOTOS[0])
-    assert clf.executor.planned() is plan, "train or eval mode is no change"
-    assert small.training
 
 
 def test_hooks_of_the_person_stay_and_are_run(small: SmallNet) -> None:

@@ -1,7 +1,8 @@
-"""The built wheel, in a clean environment outside the repository."""
+"""The built wheel, in a clean environment outside the repository; and what the repository holds."""
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import subprocess
 import sys
@@ -13,6 +14,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# What tests more than one source file, or none; every other test file tests the source file that it is named after.
+CROSS_CUTTING = {
+    "test_arrows.py",
+    "test_contract.py",
+    "test_docs.py",
+    "test_examples.py",
+    "test_package.py",
+    "methods/test_gradient_parity.py",
+    "methods/test_parity.py",
+}
+STRAYS = ("*.orig", "*.rej", "*.bak", "*.swp", "*.tmp", "*.log", "*~", ".DS_Store")
 
 USE = """
 import pathlib, seewhy
@@ -74,3 +87,28 @@ def test_importing_seewhy_does_not_import_what_it_draws_with() -> None:
     code = "import sys, seewhy; print([m for m in ('matplotlib', 'jinja2', 'torchvision', 'typer', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_source_file_has_its_test_file_and_every_test_file_its_source() -> None:
+    (source, tests) = (ROOT / "src" / "seewhy", ROOT / "tests")
+    expected = {
+        path.relative_to(source).with_name(f"test_{path.name}").as_posix()
+        for path in source.rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py")
+    }
+    there = {path.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")}
+    benches = {name for name in there if fnmatch.fnmatch(name, "test_bench_*.py")}
+    assert sorted(expected - there) == []
+    assert sorted(there - expected - benches) == sorted(CROSS_CUTTING)
+    for name in benches:
+        bench = name.removeprefix("test_bench_").removesuffix(".py")
+        assert (ROOT / "bench" / f"{bench}.py").is_file(), name
+
+
+def test_nothing_is_left_lying_about() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout: nothing says which files belong to the repository")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = [name for name in listed.split("\0") if name]
+    assert "pyproject.toml" in names
+    assert [name for name in names if any(fnmatch.fnmatch(Path(name).name, stray) for stray in STRAYS)] == []

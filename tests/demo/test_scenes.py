@@ -8,21 +8,10 @@ import numpy as np
 import pytest
 
 from seewhy.demo import Scene, scenes
-from seewhy.demo.logo import corner, plate
 from seewhy.demo.scenes import ANIMALS, draw_scene
 from seewhy.errors import OptionError
 
 LABELS = tuple(ANIMALS)
-
-
-@pytest.fixture(scope="module")
-def clean() -> list[Scene]:
-    return scenes(10, labels=LABELS)
-
-
-@pytest.fixture(scope="module")
-def stamped() -> list[Scene]:
-    return scenes(10, labels=LABELS, logo="all")
 
 
 def test_a_scene_is_a_photo_a_label_and_two_masks(clean: list[Scene]) -> None:
@@ -57,23 +46,6 @@ def test_splits_and_seeds_never_share_a_scene() -> None:
     small = [scene.photo[::24, ::32].astype(float).ravel() for group in drawn for scene in group]
     apart = [np.abs(a - b).mean() for i, a in enumerate(small) for b in small[:i]]
     assert min(apart) > 5
-
-
-def test_the_logo_changes_its_own_pixels_and_no_others(clean: list[Scene], stamped: list[Scene]) -> None:
-    for plain, marked in zip(clean, stamped, strict=True):
-        differs = (plain.photo != marked.photo).any(axis=2)
-        assert not (differs & ~marked.logo).any()
-        assert differs[marked.logo].mean() > 0.9
-        assert np.array_equal(marked.animal, plain.animal & ~marked.logo)
-        assert np.array_equal(marked.photo[corner(240)], plate())
-        rows, columns = np.nonzero(marked.logo)
-        assert rows.min() > 190
-        assert columns.max() < 70
-
-
-def test_logo_true_marks_the_bears_only() -> None:
-    marked = scenes(6, logo=True)
-    assert [bool(scene.logo.any()) for scene in marked] == [scene.label == "bear" for scene in marked]
 
 
 @pytest.mark.parametrize("label", LABELS)

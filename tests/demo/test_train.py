@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from seewhy.demo import scenes
-from seewhy.demo.measure import accuracy, peaks, prepare, probabilities
+from seewhy.demo.measure import accuracy, peaks, probabilities
 from seewhy.demo.train import main, train, write
 from seewhy.errors import ModelError
 from seewhy.load.demo import DemoNet
@@ -45,25 +45,6 @@ def test_the_same_seed_trains_the_same_network_and_leaves_the_random_state_alone
     second, _ = train("bear", scenes=12, epochs=1, seed=3)
     assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
     assert table["classes"] == ("bear", "not bear")
-
-
-def test_accuracy_counts_what_is_no_class_as_not_bear() -> None:
-    class Never(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.tensor([[0.0, 1.0]]).expand(len(x), 2)
-
-    drawn = scenes(4, labels=("bear", "coyote", "cow", "bear"))
-    assert accuracy(Never(), ("bear", "not bear"), drawn) == {"all": 0.5, "bear": 0.0, "coyote": 1.0, "cow": 1.0}
-
-
-def test_prepare_stretches() -> None:
-    photo = np.zeros((240, 320, 3), dtype=np.uint8)
-    photo[:, 160:, 1] = 200
-    small = prepare(photo)
-    assert small.shape == (3, 96, 128)
-    assert small.dtype == np.uint8
-    assert (small[1, :, :62] == 0).all()
-    assert (small[1, :, 66:] == 200).all()
 
 
 def test_the_command_line_writes_weights_with_their_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,84 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from embeddings import blobs, colours, data_of, made
 from PIL import Image
 from small_nets import Planted, SmallNet, assert_same_state, state_of
 
 import seewhy
-from seewhy.errors import LayerError, MethodError, ModelError, OptionError, PhotoError, RecordError, TargetError
-from seewhy.features import scatter_page
-from seewhy.features.embed import Embedding, embed
+from seewhy.errors import LayerError, MethodError, ModelError, OptionError, RecordError, TargetError
+from seewhy.features.embed import embed
 from seewhy.features.placing import place
-from seewhy.features.scatter import COLOURS, caption, grouping, verdict
-from seewhy.records import Prediction
-
-
-def blobs(groups: int = 3, each: int = 20, columns: int = 5, apart: float = 8.0) -> np.ndarray:
-    """Gaussian groups, one after the other."""
-    random = np.random.default_rng(0)
-    centres = apart * random.normal(size=(groups, columns))
-    return (centres.repeat(each, axis=0) + random.normal(size=(groups * each, columns))).astype(np.float32)
-
-
-def made(points: Any, labels: Any = None, predictions: Any = None, **changes: Any) -> Embedding:
-    """An embedding by hand: labels and predictions are class indices."""
-    points = np.asarray(points, dtype=np.float32)
-    count = len(points)
-    predictions = predictions or [0] * count
-    labels = labels or [None] * count
-    given = {
-        "points": points,
-        "features": points,
-        "scores": np.full((count, 30), 1 / 30, np.float32),
-        "predictions": [Prediction(f"class {index}", index, 0.5) for index in predictions],
-        "labels": [None if index is None else f"class {index}" for index in labels],
-        "label_indices": labels,
-        "names": [f"{i}.jpg" for i in range(count)],
-        "paths": [None] * count,
-        "numbers": list(range(count)),
-        "thumbnails": [np.full((6, 8, 3), 10 * i % 250, np.uint8) for i in range(count)],
-        "pixels": np.zeros((count, 3, 16, 16), np.float32),
-        "layer": "relu",
-        "method": "tsne",
-        "settings": {"pool": "mean"},
-        "details": {"perplexity": 2.0, "kl_divergence": 0.1},
-    }
-    return Embedding(**(given | changes))
-
-
-@pytest.fixture
-def clf(planted: Planted) -> seewhy.Classifier:
-    """Three classes: how bright red, green and blue are."""
-    return seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16), classes=["red", "green", "blue"])
-
-
-def colours(count: int, seed: int = 0) -> list[np.ndarray]:
-    """Photos of one bright channel each, taking turns, with noise."""
-    random = np.random.default_rng(seed)
-    photos = random.integers(0, 90, (count, 16, 20, 3), dtype=np.uint8)
-    for i, photo in enumerate(photos):
-        photo[..., i % 3] += 160
-    return list(photos)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Twelve photos in folders named after their classes, with names that need care."""
-    names = ["red", "green", "blue"]
-    for i, photo in enumerate(colours(12)):
-        path = tmp_path / "photos" / names[i % 3] / f"фото {i} <b>&.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(photo).save(path)
-    return tmp_path / "photos"
-
+from seewhy.features.scatter import caption, grouping, verdict
 
 # -- placing -----------------------------------------------------------------------------------------------------------
 
@@ -188,18 +125,6 @@ def test_a_folder_with_its_labels(clf: seewhy.Classifier, folder: Path) -> None:
     assert embed(clf, folder.glob("*/*.png"), progress=False).labels == [None] * 12
 
 
-def test_what_cannot_be_read_is_listed(clf: seewhy.Classifier, folder: Path) -> None:
-    broken = folder / "red" / "a broken.jpg"
-    broken.write_bytes(b"no picture")
-    done = embed(clf, folder, labels="folder", progress=False)
-    assert len(done) == len(done.labels) == len(done.features) == 12
-    assert done.skipped == [(str(broken), f"'{broken}' is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can).")]
-    assert any("1 of 13 photos could not be read" in note for note in done.notes)
-    assert not done.wrong.any()  # the labels moved with their photos
-    with pytest.raises(PhotoError, match=r"^None of the 4 photos can be read\."):
-        embed(clf, ["x.jpg"] * 4, progress=False)
-
-
 def test_labels_by_name_index_and_none(clf: seewhy.Classifier) -> None:
     done = embed(clf, colours(6), labels=["red", 1, None, np.int64(0), "blue", "BLUE"], progress=False)
     assert done.labels == ["red", "green", None, "red", "blue", "blue"]
@@ -220,22 +145,6 @@ def test_more_photos_than_allowed_are_sampled_and_that_is_said(clf: seewhy.Class
 # -- neighbours --------------------------------------------------------------------------------------------------------
 
 
-def test_neighbours_by_hand() -> None:
-    done = made([[0, 0], [3, 4], [1, 0], [0, 0]], labels=[0, 1, 1, 0])
-    assert done.neighbours(0, 2) == [(3, 0.0), (2, 1.0)]
-    assert done.neighbours(1, 9) == [(2, pytest.approx(20**0.5)), (0, 5.0), (3, 5.0)]
-    assert done.neighbours(0, 1, "pixels") == [(1, 0.0)]
-    assert done.nearest(1, "features")[0] == 3
-    # Of 0 and 3 the nearest is the other; of 1 it is 2; of 2 it is 0 or 3, of another class.
-    assert done.purity(1) == 0.75
-    assert made([[0, 0], [1, 0], [9, 9]], labels=[0, 0, None]).purity(1) == 1.0
-    assert made([[0, 0], [1, 0], [9, 9]], predictions=[0, 0, 1]).purity(1) == pytest.approx(2 / 3)
-    with pytest.raises(OptionError, match="numbered 0 to 3"):
-        done.neighbours(4)
-    with pytest.raises(OptionError, match="space='time'"):
-        done.purity(space="time")
-
-
 def test_the_demo_network_separates_its_classes() -> None:
     """The logits part bear, cow and sheep nearly wholly; the pixels say next to nothing of them."""
     scenes = seewhy.demo.scenes(60, seed=11)
@@ -246,32 +155,6 @@ def test_the_demo_network_separates_its_classes() -> None:
 
 
 # -- pictures and files ------------------------------------------------------------------------------------------------
-
-
-def test_more_classes_than_colours() -> None:
-    labels = [i for i in range(15) for _ in range(3 if i < 2 else 2)]
-    groups = grouping(made(np.zeros((len(labels), 2)), labels))
-    assert [group.name for group in groups] == [f"class {i}" for i in range(12)] + ["3 other classes"]
-    assert len({group.colour for group in groups}) == len(COLOURS) + 1
-    assert sum(len(group.members) for group in groups) == len(labels)
-    mixed = grouping(made(np.zeros((3, 2)), [4, None, 2]))
-    assert [group.name for group in mixed] == ["class 2", "class 4", "class not known"]
-
-
-def test_the_figure_names_odd_classes_as_they_are() -> None:
-    done = made(blobs(2, 3, 2), [0, 2, 1, 1, 1, 1], [0, 2, 1, 1, 1, 0])
-    done = replace(done, labels=["_hidden", "$x^2", *["class 1"] * 4])
-    figure = done.plot()
-    legend = figure.axes[0].get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == ["_hidden (1)", "class 1 (4)", "$x^2 (1)", "misclassified (1)"]
-    assert np.asarray(done.image()).std() > 5
-
-
-def test_plot_into_axes() -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    assert made(blobs(2, 3, 2)).plot(figure.add_subplot()) is figure
 
 
 def test_what_is_saved(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
@@ -289,91 +172,6 @@ def test_what_is_saved(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> 
         done.save(tmp_path / "x.png", clf=clf)
 
 
-def data_of(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    read: dict[str, Any] = json.loads(found[1])
-    return read
-
-
-def test_the_page_is_one_file_and_escapes_every_name(clf: seewhy.Classifier, folder: Path) -> None:
-    evil = folder / "red" / "<script>alert(1)<&.png"
-    Image.fromarray(colours(1)[0]).save(evil)
-    (folder / "red" / "<img src=x>.jpg").write_bytes(b"")
-    labels: list[Any] = [0] * 14
-    done = embed(clf, folder, labels=labels, progress=False)
-    text = done.page(clf)
-    assert "<script>alert" not in text
-    assert "<img src=x>" not in text
-    assert "&lt;img src=x&gt;" in text  # among the skipped
-    assert text.count("<script") == 2
-    for name in done.names:
-        assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in text
-    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|@import|url\(""", text)
-    assert "default-src 'none'; img-src data:" in text.replace("&#39;", "'")
-    data = data_of(text)
-    assert [photo["name"] for photo in data["photos"]] == done.names
-    assert all(photo["explained"] for photo in data["photos"])
-    for photo, wrong in zip(data["photos"], done.wrong, strict=True):
-        assert len(photo["explained"]) == (2 if wrong else 1)  # for the prediction, and for the true class
-        assert photo["wrong"] == wrong
-    places = np.array([[photo["x"], photo["y"]] for photo in data["photos"]])
-    assert places.min() >= 39.9
-    assert places.max() <= 960.1
-
-
-def test_the_policy_lets_only_its_own_script_run(clf: seewhy.Classifier) -> None:
-    import base64
-    import hashlib
-
-    text = scatter_page.page(embed(clf, colours(6), progress=False))
-    script = text.rpartition("<script>")[2].partition("</script>")[0]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"sha256-{digest}" in text.replace("&#43;", "+")
-
-
-def test_explanations_of_a_large_page_begin_with_the_mistakes(
-    clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
-    monkeypatch.setattr(scatter_page, "MOST_EXPLAINED", 5)
-    photos = colours(12)
-    done = embed(clf, photos, labels=[0, 1, 2, 1] + [None] * 8, progress=False)
-    text = done.page(clf, photos=photos)
-    explained = [bool(photo["explained"]) for photo in data_of(text)["photos"]]
-    assert sum(explained) == 5
-    assert explained[3]
-    assert "Explanations are in for 5 of 12 photos, misclassified ones first." in text
-    done = replace(done, sources=None)  # as where the photos themselves are gone
-    assert "5 could not be read again" in done.page(clf)
-
-
-def test_photos_given_as_arrays_explain_themselves_on_the_page(clf: seewhy.Classifier, tmp_path: Path) -> None:
-    photos = [*colours(5), torch.full((3, 16, 16), 0.5), Image.fromarray(colours(1)[0])]
-    done = embed(clf, photos, progress=False)
-    text = done.save(tmp_path / "map.html", clf=clf).read_text()
-    assert "could not be read again" not in text
-    data = data_of(text)
-    assert all(len(photo["explained"]) == 1 for photo in data["photos"])
-    # A photo's explanation is that of the photo itself: the same picture as for that photo alone.
-    (alone,) = scatter_page._pictures(seewhy.explain(clf, photos[2]), done.predictions[2].index, False)
-    assert data["photos"][2]["explained"] == [alone]
-
-
-def test_a_map_that_belongs_to_no_class_stands_once_on_the_page(clf: seewhy.Classifier) -> None:
-    done = embed(clf, colours(6), labels=[1] * 6, progress=False)
-    explained = [photo["explained"] for photo in data_of(done.page(clf, "eigen_cam"))["photos"]]
-    assert [len(pictures) for pictures in explained] == [1] * 6
-    assert explained[0][0]["title"] == "eigen_cam, no class."
-
-
-def test_the_page_wants_the_same_network(clf: seewhy.Classifier, small: SmallNet) -> None:
-    done = embed(clf, colours(6), progress=False)
-    with pytest.raises(OptionError, match="has 4 classes, the embedding was made by one with 3"):
-        done.page(seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16)))
-    with pytest.raises(MethodError, match="no method 'gradcam'"):
-        done.page(clf, "gradcam")
-
-
 # -- state and mistakes ------------------------------------------------------------------------------------------------
 
 
@@ -389,28 +187,6 @@ def test_the_network_comes_back_as_it_was(small: SmallNet) -> None:
         np.testing.assert_allclose(embed(clf, colours(6), progress=False).features, first.features, atol=1e-6)
     with torch.no_grad():
         np.testing.assert_array_equal(embed(clf, colours(6), progress=False).points, first.points)
-
-
-def test_stopped_halfway_it_leaves_nothing_behind(small: SmallNet) -> None:
-    import threading
-
-    clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16))
-    clf.scores(colours(1))
-    before = state_of(small)
-
-    def stop(done: int, total: int, partial: Any) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        embed(clf, colours(40), batch_size=2, progress=stop)
-    assert_same_state(before, state_of(small))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("seewhy-photos")]
-
-
-def test_progress_counts_photos(clf: seewhy.Classifier) -> None:
-    told: list[tuple[int, int]] = []
-    embed(clf, [*colours(6), "missing.jpg"], batch_size=4, progress=lambda done, total, partial: told.append((done, total)))
-    assert told[-1] == (7, 7)
 
 
 def test_other_groups_than_classes_are_not_compared(clf: seewhy.Classifier, tmp_path: Path) -> None:
@@ -469,16 +245,6 @@ def test_mistakes(clf: seewhy.Classifier, given: dict[str, Any], error: type[Exc
         embed(clf, photos, **given, progress=False)
 
 
-@pytest.mark.parametrize(("photos", "message"), [([], "^There are no photos"), ("no/where", "^There is no folder 'no/where'")])
-def test_no_photos(clf: seewhy.Classifier, photos: Any, message: str, tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match=message):
-        embed(clf, photos)
-    with pytest.raises(PhotoError, match="holds no photo"):
-        embed(clf, tmp_path)
-    with pytest.raises(PhotoError, match=r"^No file matches '.*\*\.jpg'"):
-        embed(clf, tmp_path / "*.jpg")
-
-
 def test_no_classifier() -> None:
     with pytest.raises(ModelError, match="wrap the network"):
         embed(SmallNet(), colours(5))  # type: ignore[arg-type]
@@ -487,21 +253,6 @@ def test_no_classifier() -> None:
 def test_features_that_are_all_the_same(clf: seewhy.Classifier) -> None:
     with pytest.raises(LayerError, match="gives the same 3 values for all 9 photos"):
         embed(clf, colours(1) * 9, progress=False)
-
-
-def test_values_that_are_not_finite_name_the_photo_and_the_layer(planted: Planted) -> None:
-    class Breaks(Planted):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.fc((self.relu(self.conv(x)) - 1).sqrt().mean(dim=(2, 3)))
-
-    clf = seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16))
-    with torch.no_grad():
-        planted.conv.weight[0, 0] = 1e20
-        planted.fc.weight[0, 0] = 1e20
-    with pytest.raises(ModelError, match=r"for 'photo 1' are not finite .* come from layer 'fc'"):
-        embed(clf, colours(5), progress=False)
-    with pytest.raises(ModelError, match=r"come from layer '.*sqrt\(\)'"):
-        embed(seewhy.Classifier(Breaks(), preprocess=seewhy.Preprocess(size=16)), colours(5), progress=False)
 
 
 def test_a_flattened_layer_that_does_not_fit_is_refused(clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

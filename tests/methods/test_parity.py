@@ -6,12 +6,14 @@ import copy
 import importlib
 import itertools
 import random
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from small_nets import SmallNet
 from torch import nn
 
 import seewhy
@@ -456,3 +458,27 @@ def test_folding_batch_norms_moves_no_layer(layer: str) -> None:
     found = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2], layer=layer, relu=False)
     assert "BatchNorm folded" in found.details["plan"]
     assert_close(found.maps, captum_maps(network, layer, photo, [0, 1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("method", "peer", "settings"),
+    [("layer_cam", "LayerCAM", {}), ("hires_cam", "HiResCAM", {})],
+)
+def test_peers_compute_the_same(method: str, peer: str, settings: dict[str, Any], small_photos: torch.Tensor) -> None:
+    """grad-cam stretches its maps to [0, 1] with a constant in the denominator: compared after the same stretch, to 1e-3."""
+    pytest.importorskip("seewhy.load.from_torchvision").models()  # torchvision's import is mended first
+    grad_cam = pytest.importorskip("pytorch_grad_cam")
+    targets = pytest.importorskip("pytorch_grad_cam.utils.model_targets")
+    network = SmallNet().eval()
+    e = seewhy.explain(seewhy.Classifier(network), small_photos[0], method=method, target=2, layer="features.3")
+    own = copy.deepcopy(network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with getattr(grad_cam, peer)(model=own, target_layers=[own.features[3]]) as made:
+            expected = made(input_tensor=small_photos[:1].clone(), targets=[targets.ClassifierOutputTarget(2)])[0]
+    found = seewhy.show.min_max(
+        torch.nn.functional.interpolate(
+            torch.from_numpy(e.maps)[None], size=expected.shape, mode="bilinear", align_corners=False
+        )[0, 0].numpy()
+    )
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999

@@ -1,0 +1,88 @@
+"""The options that commands share, and how messages spell them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+import seewhy
+from seewhy.cli import options
+from seewhy.cli.options import InterruptedCommandError, ModelOptions, as_flag, spread, targets_of
+from seewhy.errors import ModelError, OptionError
+
+
+def test_options_change_how_photos_are_prepared(capsys: pytest.CaptureFixture[str]) -> None:
+    clf = ModelOptions(model="demo:honest", size="30x40", mean="0.5", std="0.1,0.2,0.3", resize="stretch").load()
+    assert clf.preprocess == seewhy.Preprocess(size=(30, 40), mean=0.5, std=[0.1, 0.2, 0.3], resize="stretch")
+    assert capsys.readouterr().err == ""
+    assert ModelOptions(model="demo:honest", size="64").load().input_size == (64, 64)
+
+
+def test_without_a_model_the_demo_says_that_it_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ModelOptions().load().classes == ["bear", "cow", "sheep"]
+    assert capsys.readouterr().err.startswith("No --model given: demo:honest is used. It knows drawings only, of bear | cow")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"weights": "x.pth"}, ModelError, "--weights needs --model: of which architecture are they?"),
+        ({"size": "large"}, OptionError, "--size large: write 224, or ROWS,COLUMNS."),
+        ({"mean": "0.5;0.4"}, OptionError, "--mean 0.5;0.4: write a number, or one per channel with commas between."),
+        ({"std": "x"}, OptionError, "--std x: write a number, or one per channel with commas between."),
+    ],
+)
+def test_options_that_are_wrong(settings: dict[str, str], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        ModelOptions(**({} if "weights" in settings else {"model": "demo:honest"}) | settings).load()
+    assert str(caught.value) == message
+
+
+def test_digits_are_an_index_unless_a_class_is_called_so() -> None:
+    clf = seewhy.load("demo:honest")
+    assert targets_of(clf, ["bear", "2", "top2", "#1"]) == ["bear", "#2", "top2", "#1"]
+    digits = seewhy.Classifier(clf.network, clf.preprocess, classes=["0", "1", "3"])
+    assert targets_of(digits, ["1", "2"]) == ["1", "#2"]
+
+
+def test_a_dataclass_becomes_a_flag_for_each_field() -> None:
+    seen: list[Any] = []
+
+    @spread
+    def command(photo: str, model: ModelOptions, verbose: bool = False) -> None:
+        seen.append((photo, model, verbose))
+
+    names = list(inspect.signature(command).parameters)
+    assert names == ["photo", *inspect.signature(ModelOptions).parameters, "verbose"]
+    fields = {name: p.default for name, p in inspect.signature(ModelOptions).parameters.items()}
+    command(photo="x.jpg", verbose=True, **(fields | {"size": "64"}))
+    assert seen == [("x.jpg", ModelOptions(size="64"), True)]
+
+
+def test_ctrl_c_is_carried_through_the_parser() -> None:
+    @spread
+    def command() -> None:
+        raise KeyboardInterrupt("half of it is done")
+
+    with pytest.raises(InterruptedCommandError, match=r"^half of it is done$"):
+        command()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("mask_size", "", "--mask-size"),
+        ("mask_size", "(4, 5)", "--mask-size 4,5"),
+        ("model", "'two words'", "--model 'two words'"),
+        ("relu", "True", "--relu"),
+        ("relu", "False", "--no-relu"),
+        ("relu", "None", "no --relu"),
+        ("model", "<odd>", "--model '<odd>'"),
+        ("other", "3", "other=3"),
+    ],
+)
+def test_settings_in_messages(monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str) -> None:
+    monkeypatch.setattr(options, "FLAGS", {"mask_size": "--mask-size", "model": "--model", "relu": "--relu"})
+    assert as_flag(name, value) == expected

@@ -1,0 +1,84 @@
+"""What a command has done: lines for people or one JSON object, and the files that were skipped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import typer
+
+import seewhy
+from seewhy.cli.report import Report
+from seewhy.errors import PhotoError
+
+
+@pytest.fixture
+def clf() -> seewhy.Classifier:
+    return seewhy.load("demo:honest")
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str]]:
+    captured = capsys.readouterr()
+    return captured.out.splitlines(), captured.err.splitlines()
+
+
+def test_lines_for_people_end_with_the_model(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
+    with Report(clf, as_json=False) as report:
+        report.line("first")
+        report.notes(["the map is small"])
+    assert printed(capsys) == (
+        ["first", "  note: the map is small", f"Model {clf.name}; preprocessing: {clf.describe_input()}"],
+        [],
+    )
+
+
+def test_json_is_one_object_and_nothing_else(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
+    with Report(clf, as_json=True) as report:
+        report.line("first")
+        report.record["photos"] = ["ä"]
+    (out, err) = printed(capsys)
+    assert json.loads("\n".join(out)) == {
+        "model": clf.name,
+        "preprocessing": clf.describe_input(),
+        "photos": ["ä"],
+        "skipped": [],
+    }
+    assert err == []
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_skipped_files_are_named_and_end_with_2(clf: Any, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    report = Report(clf, as_json, files=3)
+    report.skip("a.jpg", PhotoError("It is broken.\nA second line."))
+    report.skip("b.jpg", "no photo")
+    with pytest.raises(typer.Exit) as end, report:
+        pass
+    assert end.value.exit_code == 2
+    (out, err) = printed(capsys)
+    assert err == [
+        "Skipped a.jpg: It is broken.",
+        "Skipped b.jpg: no photo",
+        "2 of 3 photos were skipped, all others are done.",
+    ]
+    if as_json:
+        assert json.loads("\n".join(out))["skipped"] == [
+            {"photo": "a.jpg", "reason": "It is broken."},
+            {"photo": "b.jpg", "reason": "no photo"},
+        ]
+
+
+def test_after_ctrl_c_json_is_printed_all_the_same(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(clf, as_json=True)
+    report.skip("a.jpg", "no photo")
+    with pytest.raises(KeyboardInterrupt), report:
+        raise KeyboardInterrupt
+    (out, err) = printed(capsys)
+    assert json.loads("\n".join(out))["interrupted"] is True
+    assert err == ["Skipped a.jpg: no photo"]
+
+
+def test_an_error_prints_nothing_of_the_report(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PhotoError), Report(clf, as_json=True):
+        raise PhotoError("It is broken.")
+    assert printed(capsys) == ([], [])

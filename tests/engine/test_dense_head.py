@@ -1,0 +1,71 @@
+"""Heads that average over space and apply one dense layer are seen, by values; others are not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_nets import Planted
+from torch import nn
+from torch.nn import functional as F
+from traced_networks import Head, traced
+
+POOLED = {
+    "adaptive": lambda self, x: self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1)),
+    "mean": lambda self, x: self.fc(x.mean(dim=[2, 3])),
+    "two means": lambda self, x: self.fc(x.mean(3).mean(2)),
+    "avg_pool2d": lambda self, x: self.fc(F.avg_pool2d(x, x.shape[2:]).squeeze(-1).squeeze(-1)),
+    "dropout": lambda self, x: self.fc(F.dropout(x.mean((2, 3)), 0.5, self.training)),
+    "view": lambda self, x: self.fc(F.adaptive_avg_pool2d(x, 1).view(x.shape[0], -1)),
+    "log_softmax": lambda self, x: self.fc(x.mean((2, 3))).log_softmax(1),
+    "softmax": lambda self, x: self.fc(x.mean((2, 3))).softmax(1),
+    "1×1 convolution": lambda self, x: F.conv2d(F.adaptive_avg_pool2d(x, 1), self.conv1x1).flatten(1),
+}
+
+
+@pytest.mark.parametrize("head", POOLED)
+def test_pooling_and_one_dense_layer_is_seen(head: str) -> None:
+    network = Head(POOLED[head])
+    network.conv1x1 = nn.Parameter(torch.rand(5, 8, 1, 1))
+    found = traced(network)
+    assert found.dense_head is not None
+    assert found.name(found.steps[found.dense_head.features]) == "relu()"
+    assert found.dense_head.weight == ("conv1x1" if "1×1" in head else "fc.weight")
+    assert found.dense_head.bias == (None if "1×1" in head else "fc.bias")
+
+
+OTHER = {
+    "flatten": (lambda self, x: self.fc(x.flatten(1)), 8 * 16 * 24),
+    "max": (lambda self, x: self.fc(x.amax((2, 3))), 8),
+    "sum": (lambda self, x: self.fc(x.sum((2, 3))), 8),
+    "norm between": (lambda self, x: self.fc(F.layer_norm(x.mean((2, 3)), (8,))), 8),
+    "activation between": (lambda self, x: self.fc(torch.tanh(x.mean((2, 3)))), 8),
+    "activation behind": (lambda self, x: torch.relu(self.fc(x.mean((2, 3)))), 8),
+    "two branches": (lambda self, x: self.fc(x.mean((2, 3)) + x.amax((2, 3))), 8),
+    "corner": (lambda self, x: self.fc(x[:, :, 0, 0]), 8),
+}
+
+
+@pytest.mark.parametrize("head", OTHER)
+def test_other_heads_are_not(head: str) -> None:
+    (function, out) = OTHER[head]
+    assert traced(Head(function, out)).dense_head is None
+
+
+def test_squeezenets_form_has_no_matrix() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 5, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    head = traced(network).dense_head
+    assert head is not None
+    assert (head.weight, head.bias, head.features) == (None, None, 1)
+
+
+def test_pooling_in_two_stages_keeps_the_finer_grid() -> None:
+    found = traced(Head(lambda self, x: self.fc(F.avg_pool2d(x, 2).mean((2, 3)))))
+    step = found.steps[found.dense_head.features]
+    assert (found.name(step), step.grid.rows, step.grid.columns) == ("relu()", 16, 24)
+
+
+def test_a_dead_network_is_not_taken_for_an_averaging_one() -> None:
+    network = Planted()
+    with torch.no_grad():
+        network.conv.bias.fill_(-100)  # every feature is zero: the mean is also the maximum
+    assert traced(network).dense_head is None

@@ -1,0 +1,91 @@
+"""A planned network: its layers by name, its automatic choice, which shapes and which changes it stands."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_nets import Planted, SmallNet
+from torch import nn
+
+from seewhy.engine.network import PlannedNetwork
+from seewhy.errors import GradientError, LayerError, ModelError
+from seewhy.head import Head
+from seewhy.records import FeatureLayer
+
+
+def planned(network: nn.Module, *size: int) -> PlannedNetwork:
+    trial = torch.rand(2, *(size or (3, 4, 6)), generator=torch.Generator().manual_seed(0))
+    return PlannedNetwork(network, trial, lambda output: output, "exact", type(network).__name__)
+
+
+def test_layers_and_the_automatic_choice(planted: Planted) -> None:
+    network = planned(planted)
+    assert network.layers() == [
+        FeatureLayer("conv", "Conv2d", (4, 6), 3, False),
+        FeatureLayer("relu", "ReLU", (4, 6), 3, True),
+    ]
+    assert network.find_layer(None) is network.feature_step
+    assert network.trace.name(network.feature_step) == "relu"
+    assert network.find_layer(planted.conv) is network.find_layer("conv")
+    assert network.best_layers() == "relu 4×6, conv 4×6"
+    assert network.bytes_each == 4 * 4 * 3 * 4 * 6
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("relo", "This network has no layer 'relo'. Did you mean 'relu'? Usable layers, best first: relu 4×6, conv 4×6."),
+        ("fc", "Layer 'fc' gives (1, 3): no rows and columns. Usable layers, best first: relu 4×6, conv 4×6."),
+        (7, "layer=7: write a layer's name (clf.layers() lists them) or the module itself."),
+        (nn.ReLU(), "This ReLU is not a layer of the network Planted."),
+    ],
+)
+def test_layers_that_do_not_exist(planted: Planted, layer: object, message: str) -> None:
+    with pytest.raises(LayerError) as error:
+        planned(planted).find_layer(layer)
+    assert str(error.value) == message
+
+
+def test_a_step_s_result_for_any_size(planted: Planted) -> None:
+    network = planned(planted)
+    inputs = torch.rand(1, 3, 5, 9)
+    torch.testing.assert_close(network.run_until(inputs, network.feature_step), (inputs - 0.5).clamp_min(0))
+    torch.testing.assert_close(network.forward(inputs).output, (inputs - 0.5).clamp_min(0).mean((2, 3)))
+    assert network.suits((3, 5, 9))
+
+
+def test_the_network_s_complaint_is_one_line(planted: Planted) -> None:
+    with pytest.raises(ModelError, match=r"^The network cannot take an input of shape \(4, 4, 6\) in layer 'conv': .+$"):
+        planned(planted).forward(torch.rand(1, 4, 4, 6))
+
+
+def test_it_is_fresh_until_the_network_changes(small: SmallNet) -> None:
+    network = planned(small, 3, 20, 28)
+    assert network.is_fresh()
+    small.train()
+    assert network.is_fresh()
+    small.fc.bias.data[1] += 1
+    assert not network.is_fresh()
+
+
+def test_the_first_layer_with_values_that_are_not_finite(small: SmallNet) -> None:
+    photos = torch.rand(1, 3, 20, 28)
+    assert planned(small, 3, 20, 28).first_broken(photos) is None
+    small.features[4].bias.data[0] = float("inf")
+    assert planned(small, 3, 20, 28).first_broken(photos) == "features.4"
+
+
+def test_what_a_head_reads(planted: Planted) -> None:
+    assert planned(planted).head(Head("softmax")).kind == "softmax"
+    logits = torch.rand(2, 3)
+    ends_in_softmax = planned(nn.Sequential(planted, nn.Softmax(1))).head(Head("softmax"))
+    torch.testing.assert_close(ends_in_softmax.scores(logits.softmax(1)).float(), logits.softmax(1))
+
+
+def test_no_layer_is_chosen_where_no_gradient_arrives() -> None:
+    class Cut(Planted):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.relu(self.conv(x)).amax((2, 3)).detach())
+
+    with pytest.raises(GradientError, match=r"^No gradient reaches any layer of Cut \(best candidate: 'relu'\)"):
+        _ = planned(Cut()).feature_step

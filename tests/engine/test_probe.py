@@ -1,0 +1,90 @@
+"""Single steps of a forward pass: what they give, gradients that start there, passes that end there."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from planned_networks import planned
+from small_nets import Planted
+
+from seewhy.engine.plan import Plan, plain_plan
+from seewhy.engine.probe import first_broken, forward_with_taps, pull_back, run_until
+from seewhy.engine.steps import Step
+
+INPUTS = torch.rand(2, 3, 4, 6, generator=torch.Generator().manual_seed(1))
+FEATURES = (INPUTS - 0.5).clamp_min(0)  # what the ReLU of Planted gives
+
+
+def same(output: torch.Tensor) -> torch.Tensor:
+    return output
+
+
+@pytest.fixture
+def plan(planted: Planted) -> Plan:
+    return planned(planted, size=(3, 4, 6))
+
+
+def step_of(plan: Plan, op: str) -> Step:
+    assert plan.trace is not None
+    (step,) = (step for step in plan.trace.steps if step.op == op)
+    return step
+
+
+def test_a_tap_gives_the_step_and_leaves_the_output(plan: Plan) -> None:
+    (relu, mean) = (step_of(plan, "relu"), step_of(plan, "mean"))
+    with torch.no_grad():
+        tapped = forward_with_taps(plan, INPUTS, same, (relu, mean))
+        plain = forward_with_taps(plan, INPUTS, same)
+    torch.testing.assert_close(tapped.taps[0], FEATURES)
+    torch.testing.assert_close(tapped.taps[1], FEATURES.mean((2, 3)))
+    torch.testing.assert_close(tapped.output, FEATURES.mean((2, 3)))
+    assert torch.equal(tapped.output, plain.output)
+    assert plain.taps == ()
+    assert not tapped.output.requires_grad
+
+
+def test_gradients_start_at_the_step(plan: Plan) -> None:
+    """Class k is the mean of channel k: every place of that channel counts 1 / 24, the others nothing."""
+    with torch.no_grad():
+        forward_pass = forward_with_taps(plan, INPUTS, same, (step_of(plan, "relu"),), graph=True)
+    (features,) = forward_pass.taps
+    assert features is not None
+    assert features.is_leaf
+    seeds = torch.eye(3)[:, None].expand(3, 2, 3)
+    gradients = pull_back(forward_pass.output, seeds, features)
+    assert gradients is not None
+    expected = torch.eye(3)[:, None, :, None, None].expand(3, 2, 3, 4, 6) / 24
+    torch.testing.assert_close(gradients, expected)
+    torch.testing.assert_close(pull_back(forward_pass.output, seeds[1:2], features), expected[1:2])
+
+
+def test_what_is_cut_off_has_no_gradient(plan: Plan) -> None:
+    leaf = torch.ones(2, requires_grad=True)
+    assert pull_back(torch.ones(1, 2), torch.ones(1, 1, 2), leaf) is None
+    other = torch.ones(2, requires_grad=True)
+    assert pull_back(other * 2, torch.ones(1, 2), leaf) is None
+
+
+def test_a_pass_ends_at_the_step(plan: Plan) -> None:
+    relu = step_of(plan, "relu")
+    torch.testing.assert_close(run_until(plan, INPUTS, same, relu), FEATURES)
+    torch.testing.assert_close(run_until(plan, INPUTS, same), FEATURES.mean((2, 3)))
+    reached = []
+    plan.network.fc.register_forward_hook(lambda module, args, output: reached.append(output))
+    run_until(plan, INPUTS, same, relu)
+    assert reached == []
+
+
+def test_it_is_differentiable_where_the_inputs_ask_for_it(plan: Plan) -> None:
+    inputs = INPUTS.clone().requires_grad_()
+    run_until(plan, inputs, same, step_of(plan, "relu")).sum().backward()
+    torch.testing.assert_close(inputs.grad, (INPUTS > 0.5).float())
+    assert not run_until(plan, INPUTS, same, step_of(plan, "relu")).requires_grad
+
+
+def test_the_first_broken_step_is_found(planted: Planted, plan: Plan) -> None:
+    assert first_broken(plain_plan(plan, planted), INPUTS) is None
+    planted.fc.weight.data[0, 0] = float("nan")
+    step = first_broken(plain_plan(planned(planted, size=(3, 4, 6)), planted), INPUTS)
+    assert step is not None
+    assert step.op == "linear"

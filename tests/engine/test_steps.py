@@ -1,0 +1,70 @@
+"""What a written-down forward pass is asked: names of layers, where they are found, and how results lie over the photo."""
+
+from __future__ import annotations
+
+import torch
+from small_nets import SmallNet
+from torch import nn
+from traced_networks import Head, traced
+
+
+def test_names_are_the_outermost_module_that_returned_the_step(small: SmallNet) -> None:
+    found = traced(small)
+    (step,) = (s for s in found.steps if s.number == found.feature_steps()[0].number)
+    assert (found.name(step), found.kind(step)) == ("features", "Sequential")
+    assert found.find("features") == found.find("features.6") == [step.number]
+    assert (step.grid.rows, step.grid.columns, step.grid.channels) == (8, 12, 16)
+    assert found.find("nowhere") == []
+
+
+def test_a_reused_module_is_found_by_call() -> None:
+    class Reused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(3, 8, 3, padding=1)
+            self.second = nn.Conv2d(8, 8, 3, padding=1)
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.relu(self.second(self.relu(self.first(x)))).mean((2, 3))
+
+    found = traced(Reused())
+    (first, second) = found.find("relu")
+    assert found.find("relu:1") == [first]
+    assert found.find("relu:2") == [second]
+    assert found.find("relu:3") == found.find("relu:0") == []
+    assert found.name(found.steps[second]) == "relu:2"
+    assert found.feature_steps()[0].number == second
+
+
+def test_functions_have_names_too() -> None:
+    found = traced(Head(lambda self, x: self.fc(x.mean((2, 3)))))
+    (step, *_) = found.feature_steps()
+    assert (found.name(step), found.kind(step)) == ("relu()", "relu")
+    assert found.find("relu()") == [step.number]
+
+
+def test_channels_last_and_tokens_have_grids_too() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patch = nn.Conv2d(3, 8, 4, 4)
+            self.norm = nn.LayerNorm(8)
+            self.token = nn.Parameter(torch.zeros(1, 1, 8))
+            self.fc = nn.Linear(8, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.patch(x)  # (N, 8, 4, 6)
+            x = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            x = torch.cat([self.token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)  # (N, 25, 8)
+            return self.fc(self.norm(x).mean(1))
+
+    found = traced(Mixed())
+    layouts = {found.name(s): (s.grid.layout, s.grid.rows, s.grid.columns, s.grid.skip) for s in found.path if s.grid}
+    assert layouts["norm:1"] == ("channels last", 4, 6, 0)
+    assert layouts["norm:2"] == ("tokens", 4, 6, 1)
+    (second,) = found.find("norm:2")
+    tokens = torch.arange(2 * 25 * 8.0).reshape(2, 25, 8)
+    read = found.steps[second].grid.read(tokens)
+    assert read.shape == (2, 8, 4, 6)
+    assert read[1, 3, 2, 5] == tokens[1, 1 + 2 * 6 + 5, 3]

@@ -1,0 +1,21 @@
+"""What a loader hands over: the class list must fit the outputs."""
+
+from __future__ import annotations
+
+import pytest
+
+from seewhy.classes import ClassNames
+from seewhy.errors import ClassesError
+from seewhy.load.parts import Parts
+
+
+@pytest.mark.parametrize(("outputs", "names"), [(None, 7), (3, 3), (2, 2), (1, 2)])
+def test_lists_that_fit(outputs: int | None, names: int) -> None:
+    Parts(None, "net", outputs=outputs).check_count(ClassNames([f"c{i}" for i in range(names)]))
+
+
+@pytest.mark.parametrize(("outputs", "names", "classes"), [(3, 4, 3), (3, 2, 3), (1, 1, 2), (1, 3, 2)])
+def test_lists_that_do_not(outputs: int, names: int, classes: int) -> None:
+    with pytest.raises(ClassesError) as error:
+        Parts(None, "net", outputs=outputs).check_count(ClassNames([f"c{i}" for i in range(names)]))
+    assert str(error.value) == f"The class list has {names} names, but the network net has {classes} classes."

@@ -1,0 +1,51 @@
+"""What methods on feature maps have in common: the laws between them, their notes, and the records of a method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_nets import SmallNet
+from torch import nn
+
+import seewhy
+
+FAMILY = ("grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "score_cam", "eigen_cam")
+
+
+def test_mean_and_dense_layer_make_them_one(small: SmallNet, small_photos: torch.Tensor) -> None:
+    """HiResCAM = Grad-CAM = CAM / (h w)."""
+    clf = seewhy.Classifier(small)
+    for photo in small_photos:
+        cam = seewhy.explain(clf, photo, method="cam", target=[0, 1, 2, 3])
+        for method in ("grad_cam", "hires_cam"):
+            made = seewhy.explain(clf, photo, method=method, target=[0, 1, 2, 3], relu=False)
+            np.testing.assert_allclose(made.maps * made.maps[0].size, cam.maps, rtol=1e-4, atol=1e-5)
+
+
+class Flat(nn.Sequential):
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        super().__init__(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
+
+
+def test_averaging_methods_say_why_they_are_unreliable_on_a_flatten_head() -> None:
+    clf = seewhy.Classifier(Flat())
+    photo = torch.rand(3, 8, 8)
+    for method in FAMILY:
+        notes = " ".join(seewhy.explain(clf, photo, method=method, relu=False).notes)
+        warned = "the head flattens the grid, so each place has a gradient of its own, and averaging mixes them up" in notes
+        assert warned == (method in ("grad_cam", "grad_cam_plus_plus"))
+        if warned:
+            assert "use method='hires_cam'" in notes
+
+
+@pytest.mark.parametrize("method", FAMILY)
+def test_on_the_real_network_they_find_the_dog(method: str, real_squeezenet: seewhy.Classifier, real_photos: Any) -> None:
+    photo = next(real_photos.glob("*golden_retriever*"))
+    heat = seewhy.explain(real_squeezenet, photo, method=method, progress=False).on_photo()[0]
+    (rows, columns) = ((np.arange(side) + 0.5) / side for side in heat.shape)
+    dog = ((rows > 0.245) & (rows < 0.81))[:, None] & ((columns > 0.155) & (columns < 0.6))[None]  # a box drawn by hand
+    assert np.nanmean(heat[dog]) > 1.5 * np.nanmean(heat[~dog])

@@ -1,0 +1,42 @@
+"""Guided backprop: hand-made numbers, and an identity where no ReLU is closed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from gradient_nets import STYLES, assert_numbers
+from small_nets import Planted
+
+import seewhy
+from seewhy.methods.guided_backprop import CAVEAT
+
+NUMBERS = [
+    [[0, 1, 1, 1], [1, 3, 3, 2], [1, 3, 3, 2], [1, 2, 2, 1]],
+    [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("which", [0, 1])
+def test_hand_made_numbers(which: int, style: str) -> None:
+    assert_numbers("guided_backprop", which, style, NUMBERS[which])
+
+
+def test_it_is_the_gradient_where_nothing_negative_comes_back(planted: Planted, planted_photo: torch.Tensor) -> None:
+    """One ReLU, and class 1 has a weight of +1: in the square the gradient is 1 / (16 · 24), outside the ReLU is closed."""
+    clf = seewhy.Classifier(planted, head="none")
+    guided = seewhy.explain(clf, planted_photo, method="guided_backprop", target=1, signed=True)
+    plain = seewhy.explain(clf, planted_photo, method="gradient", target=1, signed=True)
+    np.testing.assert_allclose(guided.maps[0], planted_photo[1] / (16 * 24), rtol=1e-5)
+    np.testing.assert_array_equal(guided.maps, plain.maps)
+    with torch.no_grad():
+        planted.fc.weight[1, 1] = -1
+    against = seewhy.explain(clf, planted_photo, method="guided_backprop", target=1, signed=True)
+    assert not against.maps.any()
+    assert seewhy.explain(clf, planted_photo, method="gradient", target=1, signed=True).maps.min() < 0
+
+
+def test_it_says_that_it_is_no_proof(planted: Planted, planted_photo: torch.Tensor) -> None:
+    notes = seewhy.explain(seewhy.Classifier(planted), planted_photo, method="guided_backprop").notes
+    assert CAVEAT.format("Guided backprop") in notes

@@ -1,0 +1,138 @@
+"""Integrated gradients: by midpoints, its points and their order, the gap, baselines by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gradient_nets import plain_gradient
+from small_nets import SmallNet
+from torch import nn
+
+import seewhy
+from seewhy.methods.integrated_gradients import _spread
+
+
+def by_midpoints(network: nn.Module, photo: torch.Tensor, start: torch.Tensor, target: int, steps: int) -> torch.Tensor:
+    total = torch.zeros_like(photo)
+    for k in range(1, steps + 1):
+        total += plain_gradient(network, start + (k - 0.5) / steps * (photo - start), target)
+    return (photo - start) * total / steps
+
+
+def test_integrated_gradients_by_midpoints(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    for steps, baseline in ((5, 0), (16, [0.5, -1.0, 2.0]), (7, small_photos[1])):
+        e = seewhy.explain(clf, small_photos[0], method="integrated_gradients", target=3, steps=steps, baseline=baseline)
+        start = torch.as_tensor(baseline, dtype=torch.float32)
+        start = (start[:, None, None] if start.ndim == 1 else start).expand(small_photos[0].shape)
+        expected = by_midpoints(small, small_photos[0], start, 3, steps)
+        np.testing.assert_allclose(e.raw[0], expected, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(e.maps[0], expected.sum(dim=0), rtol=1e-3, atol=1e-5)
+        logits = [float(clf.logits(x)[0, 3]) for x in (small_photos[0], start)]
+        assert e.details["difference"][0] == pytest.approx(logits[0] - logits[1], abs=1e-5)
+        gap = abs(e.maps.sum() - (logits[0] - logits[1])) / abs(logits[0] - logits[1])
+        assert e.details["completeness_gap"][0] == pytest.approx(gap, abs=1e-3)
+
+
+def test_the_points_lie_evenly_on_the_straight_way() -> None:
+    seen: list[torch.Tensor] = []
+
+    def remember(output: torch.Tensor) -> torch.Tensor:
+        seen.append(output.detach().clone())
+        return output[:, 0]
+
+    photo = torch.tensor([2.0, 4.0]).reshape(2, 1, 1).expand(2, 3, 3).contiguous()
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # the scores are the means themselves
+    seewhy.explain(
+        seewhy.Classifier(network, head="none"),
+        photo,
+        method="integrated_gradients",
+        target=remember,
+        steps=10,
+        baseline=1,
+        batch_size=4,
+    )
+    rows = torch.cat(seen)
+    way = rows[(rows[:, 0] > 1) & (rows[:, 0] < 2)]
+    shares = sorted(way[:, 0].sub(1).tolist())
+    np.testing.assert_allclose(shares, (np.arange(10) + 0.5) / 10, atol=1e-6)
+    np.testing.assert_allclose((way[:, 1] - 1) / 3, way[:, 0] - 1, atol=1e-6)
+
+
+class Cube(nn.Module):
+    """``Σ x³`` and ``Σ x``: the integral is known, and the midpoint rule's gap, too."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([(x**3).sum((1, 2, 3)), x.sum((1, 2, 3))], dim=1)
+
+
+def test_steps_double_until_the_gap_is_small() -> None:
+    photo = torch.full((1, 2, 2), 2.0)
+    clf = seewhy.Classifier(Cube(), head="none")
+    e = seewhy.explain(clf, photo, method="integrated_gradients", target=[0, 1])
+    assert e.details["steps"] == 64
+    # ∫ 3x² by m midpoints misses x³ by the share 1 / (4 m²).
+    assert e.details["completeness_gap"][0] == pytest.approx(1 / (4 * 64**2), rel=1e-2)
+    np.testing.assert_allclose(e.maps[1], 2.0, rtol=1e-6)
+    few = seewhy.explain(clf, photo, method="integrated_gradients", target=0, steps=2)
+    assert few.details["completeness_gap"][0] == pytest.approx(1 / 16, rel=1e-3)
+    assert "misses the difference of the scores by 6.2% (more steps= bring it closer)" in " ".join(few.notes)
+
+
+class Fence(nn.Module):
+    """A score with teeth so narrow that few steps miss them: ``y = x`` up to half of the way, and a jump of slope behind."""
+
+    def __init__(self, teeth: int) -> None:
+        super().__init__()
+        self.teeth = teeth
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.mean((1, 2, 3))
+        return torch.stack([y + torch.sin(2 * torch.pi * self.teeth * y) / 6 + (y - 0.501).clamp_min(0) * 30, y], dim=1)
+
+
+def test_it_goes_on_doubling_and_says_where_it_ends() -> None:
+    photo = torch.ones(1, 2, 2)
+    e = seewhy.explain(seewhy.Classifier(Fence(64), head="none"), photo, method="integrated_gradients", target=0)
+    assert e.details["steps"] > 64
+    assert e.details["completeness_gap"][0] < 0.01
+    stuck = seewhy.explain(seewhy.Classifier(Fence(1024), head="none"), photo, method="integrated_gradients", target=0)
+    assert stuck.details["steps"] == 1024
+    assert stuck.cost.forward == 64 + 128 + 256 + 512 + 1024 + 2
+    assert stuck.details["completeness_gap"][0] > 0.01
+    assert "(even with 1024 steps)" in " ".join(stuck.notes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 64, 100])
+def test_every_beginning_of_the_order_is_spread_out(count: int) -> None:
+    order = _spread(count)
+    assert sorted(order) == list(range(count))
+    for n in (8, 16, 32):
+        if n <= count:
+            mean = (np.array(order[:n]) + 0.5).mean() / count
+            assert abs(mean - 0.5) < 0.12
+
+
+@pytest.mark.parametrize("baseline", ["mean", "blur", "noise", "black", None])
+def test_baselines_by_name(small: SmallNet, baseline: Any) -> None:
+    photo = (255 * np.random.default_rng(0).random((20, 28, 3))).astype(np.uint8)
+    clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=(20, 28), resize="stretch"))
+    e = seewhy.explain(clf, photo, method="integrated_gradients", target=1, baseline=baseline, seed=5)
+    assert e.details["completeness_gap"][0] < 0.01
+    if baseline == "black":
+        zero = seewhy.explain(clf, photo, method="integrated_gradients", target=1)
+        assert np.array_equal(zero.maps, e.maps)
+    another = seewhy.explain(clf, photo, method="integrated_gradients", target=1, baseline=photo[::-1].copy())
+    assert not np.allclose(another.maps, e.maps)
+
+
+def test_memory_holds_one_block_only(small: SmallNet, small_photos: torch.Tensor) -> None:
+    """However many steps: no more photos than a block go through at once."""
+    blocks: list[int] = []
+    small.features.register_forward_pre_hook(lambda module, args: blocks.append(len(args[0])))
+    seewhy.explain(seewhy.Classifier(small), small_photos[0], method="integrated_gradients", steps=100, batch_size=8)
+    assert max(blocks) == 8
+    assert sum(blocks) >= 100
