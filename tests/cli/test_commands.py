@@ -593,7 +593,7 @@ def test_dreams_of_classes_and_channels(run) -> None:
     assert "no class 'wolf'" in err
     code, out, err = run("dream", "bear", "--style", "nice")
     assert code == 2
-    assert "style='nice'" in err
+    assert "Error: --style nice: write 'pyramid' or 'robust'." in err
     assert not Path("dream.png").exists()
 
 

@@ -79,7 +79,7 @@ def test_steps_double_until_the_gap_is_small() -> None:
     np.testing.assert_allclose(e.maps[1], 2.0, rtol=1e-6)
     few = seewhy.explain(clf, photo, method="integrated_gradients", target=0, steps=2)
     assert few.details["completeness_gap"][0] == pytest.approx(1 / 16, rel=1e-3)
-    assert "misses the difference of the scores by 6.2% (more steps= bring it closer)" in " ".join(few.notes)
+    assert "misses the difference of the scores by 6.2% (more steps bring it closer: steps=4)" in " ".join(few.notes)
 
 
 class Fence(nn.Module):
