@@ -514,6 +514,7 @@ def test_weights_made_anew_in_each_pass_are_recognised() -> None:
     assert incremental.whole_from == "flatten"
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize(
     ("forward", "expected"),
     [
