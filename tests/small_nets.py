@@ -88,6 +88,7 @@ def state_of(network: nn.Module) -> dict[str, Any]:
 
 def assert_same_state(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Bit for bit."""
+    (before, after) = (dict(before), dict(after))
     for (name, *old), (_, *new) in zip(before.pop("tensors"), after.pop("tensors"), strict=True):
         for a, b in zip(old, new, strict=True):
             same = torch.equal(a, b) if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) else a == b

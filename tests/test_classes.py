@@ -248,7 +248,7 @@ def test_a_name_is_that_class_and_a_number_sign_is_an_index(target: str | int, i
     ("target", "message"),
     [
         ("3", "This network has no class called '3'. For the index 3 write 3 or '#3'."),
-        ("12", "This network has no class called '12'. For the index 12 write 12 or '#12'."),
+        ("12", "This network has no class '12'. It has: golden retriever, crane"),
         ("#12", "This network has no class 12: its 7 classes are numbered 0 to 6."),
         ("#", "This network has no class '#'. It has: golden retriever, "),
         ("-1", "This network has no class '-1'. It has: golden retriever, "),

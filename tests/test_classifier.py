@@ -532,3 +532,46 @@ def test_a_dictionary_of_two_tables_is_told_which_entry_to_write() -> None:
             "with output='main'."
         )
     assert seewhy.explain(Classifier(Two(), Preprocess(8), output="main"), PHOTOS[0]).layer == "conv"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda p: p.clone(),
+        lambda p: p.double(),
+        lambda p: p.clamp(1e-6, 1 - 1e-6),
+        lambda p: p.unsqueeze(1).squeeze(1),
+        lambda p: p.T.T,
+    ],
+)
+def test_what_keeps_the_values_of_a_sigmoid_does_not_hide_it(ending: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    class Kept(Ending):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return ending(super().forward(x))
+
+    clf = Classifier(Kept("sigmoid", -0.24, 0.08), Preprocess(8), head="sigmoid")
+    np.testing.assert_allclose(clf.scores(PHOTOS[0]), [[0.440286, 0.519989]], atol=1e-6)
+
+
+def test_a_function_needs_no_head() -> None:
+    clf = Classifier(Ending("sigmoid", -0.24, 0.08), Preprocess(8))  # under a softmax, which does not fit
+    for method in ("gradient", "occlusion"):
+        e = seewhy.explain(clf, PHOTOS[0], method=method, target=lambda y: y[:, 1])
+        assert e.targets[0].score == pytest.approx(0.519989, abs=1e-6)
+        assert e.predictions == []
+
+
+def test_a_dropped_batch_axis_is_named() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(0))
+    assert message(OutputError, lambda: Classifier(network, Preprocess(8)).scores(PHOTOS[0])) == (
+        "The network returned (3,) for 1 photos: one row of scores per photo. It drops the batch axis of a single photo: remove "
+        "squeeze() from its forward."
+    )
+
+
+@pytest.mark.parametrize("name", ["preprocess", "head", "output", "network", "precision"])
+def test_what_belongs_to_a_classifier_cannot_be_exchanged(name: str) -> None:
+    clf = Classifier(SmallNet(), Preprocess(24))
+    assert message(OptionError, lambda: setattr(clf, name, None)) == (
+        f"clf.{name} cannot be changed afterwards: build a new Classifier({name}=...), or take clf.with_preprocess(...)."
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from seewhy.startup import CtrlCEndsTheCommand
 
-with CtrlCEndsTheCommand():  # importing torch takes the first seconds of every command
+with CtrlCEndsTheCommand(keep=True):  # importing torch takes the first seconds of every command
     from seewhy import demo, show
     from seewhy.classifier import Classifier
     from seewhy.errors import SeewhyError

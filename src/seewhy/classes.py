@@ -101,7 +101,7 @@ class ClassNames:
         by_index = _INDEX.fullmatch(name)
         if by_index:
             return self._checked_index(int(by_index[1]))
-        if _NUMBER.fullmatch(name):
+        if _NUMBER.fullmatch(name) and int(name) < len(self):
             raise TargetError(f"This network has no class called '{name}'. For the index {name} write {name} or '#{name}'.")
         raise TargetError(self._unknown(name))
 

@@ -22,6 +22,7 @@ from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
 
 PRECISIONS = ("exact", "fast")
+_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "executor")
 
 
 class Classifier:
@@ -65,6 +66,13 @@ class Classifier:
         self.executor = Executor(network, OutputPicker(output), self.head, normalise, blank, device, precision)
         self._names = None if classes is None else ClassNames.read(classes, binary=head == "binary")
         self._numbered = classes is None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and "executor" in vars(self):
+            raise OptionError(
+                f"clf.{name} cannot be changed afterwards: build a new Classifier({name}=...), or take clf.with_preprocess(...)."
+            )
+        super().__setattr__(name, value)
 
     # -- what it is -------------------------------------------------------------------------------------------------------
 

@@ -72,11 +72,11 @@ def explain(
     target : a class name, an index, "top1", "top3", "present" (every label above 0.5), a function of the output ``(N, ...)`` ->
         ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
     batch_size : photos at once; None chooses by the free memory. seed : for everything random, recorded.
-    progress : None (a bar after a second, in a terminal), False, or ``callback(done, total, partial)``.
+    progress : None (a line before work above two seconds, and in a terminal a bar), False, or ``callback(done, total, partial)``.
     budget : what one photo may cost: forward passes (int) or seconds (float or "20s"); "auto" ends LIME when its ranking is
         stable. A map that the budget stops is ``partial``, and its notes say how far it came.
 
-    Ctrl-C: occlusion, LIME and RISE of a single photo return what they have, ``partial``; otherwise it is raised.
+    Ctrl-C: methods that take many passes return what they have for a single photo, ``partial``; otherwise it is raised.
 
     Raises a child of ``SeewhyError`` for every mistake: unknown class, layer, method or setting, unreadable photo, ...
     """
@@ -208,12 +208,26 @@ def _output_notes(clf: Classifier, attribution: Attribution, n: int, requested: 
         notes.append("the network returns probabilities already: no softmax was added, and a logit means their logarithm")
     elif attribution.head.probabilities:
         notes.append("the network ends in a sigmoid: none was added, and a logit means log-odds")
+        if any(abs(target.score - 0.5) >= 0.5 - 2**-24 for target in attribution.targets[n]):
+            notes.append("the sigmoid is saturated (1 or 0): nothing can move it; give the network without its sigmoid")
+    elif _looks_activated_twice(clf, attribution, n):
+        notes.append(
+            f"all outputs lie between 0 and 1: if the network ends in a sigmoid of its own, write {setting('head', 'none')}"
+        )
     if clf.precision == "fast":
         deviation = attribution.details[n]["deviation"]
         notes.append(
             f"{setting('precision', 'fast')}: the scores deviate from the exact network by {deviation:.1e} of the largest"
         )
     return [Note(note) for note in notes]
+
+
+def _looks_activated_twice(clf: Classifier, attribution: Attribution, n: int) -> bool:
+    """True for a network that cannot be watched, whose outputs could be those of a sigmoid: then sigmoids of them are these."""
+    if clf.head.kind not in ("sigmoid", "binary") or attribution.scores is None or (clf.is_module and not clf.executor.is_closed):
+        return False
+    scores = attribution.scores[n][-1:] if clf.head.kind == "binary" else attribution.scores[n]
+    return bool(((scores >= 0.5) & (scores <= 0.73106)).all())  # sigmoid(0) to sigmoid(1)
 
 
 def make_method(method: str | Method, settings: dict[str, Any]) -> Method:

@@ -148,7 +148,7 @@ def entry_hint(output: object) -> str:
     """What to write so that the class scores are picked out of a dictionary or a tuple."""
     entries = output.items() if isinstance(output, Mapping) else enumerate(output) if isinstance(output, (tuple, list)) else ()
     keys = [key for key, entry in entries if isinstance(entry, torch.Tensor) and entry.ndim == 2]
-    return f"output={keys[0]!r}" if keys else "output='key', an index, or a function"
+    return setting("output", keys[0]) if keys else f"{setting('output', 'key')}, an index, or a function"
 
 
 def describe(value: object) -> str:

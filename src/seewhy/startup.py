@@ -13,23 +13,27 @@ def is_command() -> bool:
     """True in a process that was started as ``seewhy`` or ``python -m seewhy``; False where a program imports seewhy."""
     if sys.argv[:1] == ["-m"]:  # so it stands there until the module is found
         return ("-m", "seewhy") in zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
-    return bool(sys.argv) and os.path.splitext(os.path.basename(sys.argv[0]))[0] == "seewhy"
+    (folder, file) = os.path.split(sys.argv[0]) if sys.argv else ("", "")
+    return os.path.splitext(file)[0] == "seewhy" or (file == "__main__.py" and os.path.basename(folder) == "seewhy")
 
 
 class CtrlCEndsTheCommand:
     """A context in which Ctrl-C ends the command at once; a program that imports seewhy as a library notices nothing.
 
     It is a handler, not ``except KeyboardInterrupt``: extension modules that are being imported swallow that, or turn it into
-    errors of their own.
+    errors of their own. keep : a command goes on like this behind the block, until another one ends.
     """
 
+    def __init__(self, keep: bool = False) -> None:
+        self._keep = keep
+
     def __enter__(self) -> None:
-        self._is_ours = is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self._is_ours = is_command() and signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _end)
         if self._is_ours:
             signal.signal(signal.SIGINT, _end)
 
     def __exit__(self, *_: object) -> None:
-        if self._is_ours:
+        if self._is_ours and not self._keep:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -109,3 +109,12 @@ def test_tables_of_predictions(tmp_path: Path) -> None:
         ["photo", "rank", "index", "class", "score", "model", "preprocessing"],
         ["a.jpg", "1", "2", "ä, b", "0.250000", "net", "none"],
     ]
+
+
+def test_a_result_never_takes_the_place_of_a_photo(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    photo.touch()
+    with pytest.raises(OptionError, match="that is the photo itself, and it would be lost; write another name"):
+        Names({photo: Path()}, str(photo), [".png"])
+    names = Names({photo: Path()}, str(tmp_path), [".png"])
+    assert names.of(photo) == tmp_path / "a-2.png"

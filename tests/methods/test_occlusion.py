@@ -565,7 +565,7 @@ SIDES = "write pixels of the network's input, a whole number above 0, or (rows, 
         ({"fill": "grey"}, "fill='grey': write a number, one per channel, or one of 'mean', 'black', 'blur', 'noise'."),
         (
             {"budget": "auto"},
-            "budget='auto' is for lime; for occlusion write forward passes (200) or seconds ('20s').",
+            "budget='auto': occlusion does not know when it has seen enough; write forward passes (200) or seconds ('20s').",
         ),
         ({"budget": 1}, "The budget was used up before the first of 100 masks: give it more passes or seconds."),
     ],

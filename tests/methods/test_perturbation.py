@@ -15,6 +15,7 @@ from small_nets import SmallNet
 from torch import nn
 
 import seewhy
+from seewhy.methods import lime, occlusion, rise
 
 # Settings that make each of the three methods short: the number of masked copies stands first.
 THREE: dict[str, tuple[int, dict[str, Any]]] = {
@@ -520,3 +521,22 @@ def test_ctrl_c_between_two_blocks_keeps_the_last_one(photo: torch.Tensor, metho
     e = kept(lambda: explained(right, photo, method, batch_size=8, progress=told))
     assert e.partial
     assert e.details["samples_done" if method == "lime" else "masks_done"] == 24 + (1 if method == "lime" else 0)
+
+
+@pytest.mark.parametrize("method", ["rise", "lime", "occlusion"])
+def test_ctrl_c_while_the_last_block_is_taken_in_leaves_a_partial_map(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = {"rise": rise._RiseMap, "lime": lime._LimeMap, "occlusion": occlusion._OcclusionMap}[method]
+    update = kind.update
+    settings: dict[str, Any] = {"rise": {"masks": 100}, "lime": {"samples": 100}, "occlusion": {}}[method]
+
+    def interrupted_at_the_end(self: Any, indices: Any, values: Any, scores: Any) -> None:
+        if self.reached + len(indices) >= self.count:
+            raise KeyboardInterrupt
+        update(self, indices, values, scores)
+
+    monkeypatch.setattr(kind, "update", interrupted_at_the_end)
+    e = seewhy.explain(seewhy.Classifier(SmallNet()), torch.rand(3, 20, 28), method=method, batch_size=8, **settings)
+    assert e.partial
+    assert e.details["stopped"] == "interrupted"
+    assert type(e.details["stopped"]) is str
+    assert any(note.startswith("interrupted after ") for note in e.notes)

@@ -285,7 +285,10 @@ def test_a_budget_in_passes_is_kept_to_the_last_one(budget: int) -> None:
         ({"keep": float("nan")}, "keep=nan: write a share between 0 and 1."),
         ({"fill": "white"}, "fill='white': write a number, one per channel, or one of 'mean', 'black', 'blur', 'noise'."),
         ({"score": "p"}, "score='p': write one of 'probability', 'logit', 'log_odds'."),
-        ({"budget": "auto"}, "budget='auto' is for lime; for rise write forward passes (200) or seconds ('20s')."),
+        (
+            {"budget": "auto"},
+            "budget='auto': rise does not know when it has seen enough; write forward passes (200) or seconds ('20s').",
+        ),
         ({"budget": 1}, "The budget was used up before two of 2000 masks: give it more passes or seconds."),
         ({"budget": 2}, "The budget was used up before two of 2000 masks: give it more passes or seconds."),
     ],

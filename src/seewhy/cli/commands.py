@@ -31,6 +31,9 @@ from seewhy.cli.report import Report, first_line, print_explanation
 from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, value_of, with_default
 from seewhy.errors import SeewhyError
 from seewhy.features import Activations, Dream, Embedding, Extremes
+from seewhy.startup import INTERRUPTED
+
+_KNOW_WHEN_STABLE = ", ".join(name for name, method in seewhy.METHODS.items() if method.knows_when_stable)
 
 app = typer.Typer(
     help="Shows why an image classifier decided what it did.",
@@ -62,6 +65,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         err.print(Text(f"Error: {error.format_message()}"))  # the parser's own: unknown option, missing argument
         return 2
+    if code == INTERRUPTED:  # some versions of the parser turn Ctrl-C into this code themselves
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 
@@ -113,7 +118,9 @@ def explain(
     settings: MethodOptions,  # type: ignore[valid-type]
     options: ModelOptions,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
-    budget: Annotated[str | None, Option(help="Per photo: forward passes (200), seconds (20s), or auto (lime).")] = None,
+    budget: Annotated[
+        str | None, Option(help=f"Per photo: forward passes (200), seconds (20s), or auto ({_KNOW_WHEN_STABLE}).")
+    ] = None,
     cmap: Annotated[str | None, Option(help="A colormap, such as jet.")] = None,
     alpha: Annotated[float | None, Option(help="Opacity of the map, 0 to 1.")] = None,
     json_: AsJson = False,

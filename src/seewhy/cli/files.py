@@ -151,24 +151,27 @@ class Names:
         self._folder = place
         self._single = None
         self.suffix = ".png"
+        self._photos = {photo.resolve() for photo in files}
         self._taken: set[Path] = set()
         if output is not None and place.suffix and not place.is_dir() and not output.endswith(os.sep):
             if len(files) > 1:
                 raise OptionError(f"-o {output}: for {len(files)} photos write a folder.")
             check_output(place, suffixes)
+            if place.resolve() in self._photos:
+                raise OptionError(f"-o {output}: that is the photo itself, and it would be lost; write another name.")
             self._single = place
             self.suffix = place.suffix.lower()
         else:
             _check_writable(place, place / "a")
 
     def of(self, photo: Path, *contents: str) -> Path:
-        """A name of its own for every photo; the second of the same name gets a number."""
+        """A name of its own for every photo; one that is taken, also by a photo, gets a number."""
         if self._single is not None:
             return self._single
         parts = [photo.stem] if self._output is not None else [photo.stem, *map(safe_name, contents)]
         folder = self._folder if self._output is None else self._folder / self._files[photo]
         (path, number) = (folder / f"{'-'.join(parts)}{self.suffix}", 2)
-        while path in self._taken:
+        while path in self._taken or path.resolve() in self._photos:
             path = folder / f"{'-'.join(parts)}-{number}{self.suffix}"
             number += 1
         self._taken.add(path)

@@ -156,6 +156,8 @@ def remember_flags(command: Any) -> None:
 
 def as_flag(name: str, value: str) -> str:
     """A setting in a message as the command line has it; else as Python has it. value : its repr, or ""."""
+    if name == "output":  # the flag of that name is the file to write
+        return f"seewhy.Classifier(network, output={value}), returned by the function in --model file.py:function"
     flag = FLAGS.get(name)
     if flag is None:
         return f"{name}={value}"

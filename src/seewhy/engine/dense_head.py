@@ -8,8 +8,12 @@ import torch
 
 from seewhy.engine.steps import INPUT, DenseHead, Step, is_feature
 
-_PROBABILITIES = ("softmax", "sigmoid")
+_ACTIVATIONS = {"softmax": "softmax", "sigmoid": "sigmoid", "special_expit": "sigmoid"}
 _SHAPE_ONLY = frozenset(["flatten", "view", "reshape", "squeeze", "squeeze_", "__getitem__", "contiguous", "unflatten"])
+# What may stand between a network's own sigmoid or softmax and what it returns: other shapes and precisions, limits.
+_KEEPS_VALUES = _SHAPE_ONLY | frozenset(
+    ["clone", "detach", "unsqueeze", "transpose", "t", "permute", "__get__", "float", "double", "half", "bfloat16", "to"]
+).union(["type", "clamp", "clamp_", "clamp_min", "clamp_max", "clip"])
 
 
 def find_dense_head(
@@ -28,7 +32,7 @@ def find_dense_head(
 
     path = list(back(output))
     ending = next((i for i, step in enumerate(path) if step.op not in _SHAPE_ONLY), 0)
-    activated = bool(path) and path[ending].op in (*_PROBABILITIES, "log_softmax")
+    activated = bool(path) and path[ending].op in (*_ACTIVATIONS, "log_softmax")
     path = path[ending + 1 :] if activated else path
     if not path:
         return None
@@ -53,7 +57,7 @@ def find_dense_head(
             break
         if not bool(mean.isfinite().all()):
             break  # broken weights; what the scores are is said where they are read
-        if not torch.allclose(mean, pooled.flatten(), rtol=1e-4, atol=1e-6 * float(mean.abs().max())):
+        if not torch.allclose(mean, pooled.flatten().to(mean.dtype), rtol=1e-4, atol=1e-6 * float(mean.abs().max())):
             break
         candidates.append(step)
     if not candidates:
@@ -64,12 +68,11 @@ def find_dense_head(
 
 
 def last_activation(steps: Sequence[Step], output: int | None) -> str:
-    """The last operation that is no change of shape, where it is a softmax or a sigmoid: its name; "" for any other."""
+    """The last operation that changes values, where it is a softmax or a sigmoid: "softmax" or "sigmoid"; "" for any other."""
     number = output
-    while number is not None and number != INPUT and steps[number].op in _SHAPE_ONLY and len(set(steps[number].inputs)) == 1:
+    while number is not None and number != INPUT and steps[number].op in _KEEPS_VALUES and len(set(steps[number].inputs)) == 1:
         number = steps[number].inputs[0]
-    op = "" if number is None or number == INPUT else steps[number].op.rstrip("_")
-    return op if op in _PROBABILITIES else ""
+    return "" if number is None or number == INPUT else _ACTIVATIONS.get(steps[number].op.rstrip("_"), "")
 
 
 def describe_operations(steps: Iterable[Step]) -> str:

@@ -177,6 +177,12 @@ class Executor:
 
     def class_scores(self, output: Any, photos: int) -> torch.Tensor:
         """The picked output of so many photos as class scores ``(N, K)``. Raises OutputError, ModelError (not finite)."""
+        if isinstance(output, torch.Tensor) and output.ndim == 1 and len(output) != photos:
+            raise OutputError(
+                f"The network returned {tuple(output.shape)} for {photos} photos: one "
+                "row of scores per photo. It drops the batch axis "
+                "of a single photo: remove squeeze() from its forward."
+            )
         rows = self._declared_head.check(output)
         if len(rows) != photos:
             raise OutputError(f"The network returned {len(rows)} rows of scores for {photos} photos: one row per photo.")

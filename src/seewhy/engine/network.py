@@ -23,7 +23,7 @@ from seewhy.records import FeatureLayer
 Result = TypeVar("Result")
 
 # What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
-_MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError)
+_MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError, AssertionError)
 
 
 class PlannedNetwork:

@@ -108,11 +108,12 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def expect(self, each: int, seconds: float) -> None:
-        """Every photo takes ``each`` passes, the first one about ``seconds``: from now on passes are counted."""
+    def expect(self, each: int, seconds: float | None) -> None:
+        """Every photo takes ``each`` passes, the first one about ``seconds`` (None: told later); passes are counted now."""
         if self._passes_each is None:
             self._passes_each = each
             self._total *= each
+        if seconds is not None:
             most = "at most " if self._allowed else ""
             self._tell(f"{most}{self._total:,} forward passes,", seconds * self._total / each)
             self._told = True
@@ -134,7 +135,9 @@ class Progress:
         if self._callback is not None:
             self._callback(self._done, max(self._total, self._done), None if partial is None else partial())
         elapsed = time.monotonic() - self._start
-        if self._done < self._total and not self._may_draw:  # the first results show how long the rest takes
+        if (
+            self._done < self._total and not self._may_draw and self._passes_each is None
+        ):  # the first results show how long the rest takes
             self._tell(f"{self._done:,} of {self._total:,} are done, all of them take", elapsed * self._total / self._done)
         if not self._may_draw or elapsed < 1 or self._done >= self._total:
             return

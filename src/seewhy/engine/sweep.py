@@ -36,6 +36,7 @@ CHECKED = 2  # copies that are computed both ways before rectangles are trusted
 # Largest difference over largest output that they may have. Rounding alone makes up to 1.4e-5 on deep random networks, and a
 # network that is just as exact must not be refused; a wrong rectangle differs by far more.
 ALLOWED = {"exact": 5 * EXACT, "fast": CLOSE}
+_OUT_OF_MEMORY = object()
 
 
 class Copies(ABC):
@@ -143,7 +144,9 @@ class Sweep:
             indices = order[processed : processed + count]
             try:
                 start = time.perf_counter()
-                output = self._block(copies, indices, strategy)
+                output = self._tried_block(copies, indices, strategy, choice)
+                if output is _OUT_OF_MEMORY:
+                    continue
                 self.spending.passes += count
                 if output is None and strategy.kind == RECTANGLES:  # refused: it has cost what it cost, and the copies go again
                     continue
@@ -153,12 +156,6 @@ class Sweep:
                 processed += count
                 on_block(indices, output)
                 choice.record(strategy, count, self.seconds_each)
-            except torch.cuda.OutOfMemoryError as error:
-                choice.out_of_memory(count)
-                self._most = choice.most
-                torch.cuda.empty_cache()
-                if count == 1:
-                    raise ModelError(runner.TOO_LARGE_FOR_GPU) from error
             except KeyboardInterrupt:
                 if not self._interruptible:
                     raise
@@ -215,6 +212,18 @@ class Sweep:
         if self._planned is None or self.spending.budget.seconds is not None or left * self.seconds_each < COMPILE:
             return self._planned is not None and self._planned.is_compiled(size)
         return self._planned.compiled(size, self._photo) is not None
+
+    def _tried_block(self, copies: Copies, indices: Indices, strategy: Strategy, choice: StrategyChoice) -> Any:
+        """The block's outputs; _OUT_OF_MEMORY where the GPU had no room for it, and smaller blocks follow."""
+        try:
+            return self._block(copies, indices, strategy)
+        except torch.cuda.OutOfMemoryError as error:
+            choice.out_of_memory(len(indices))
+            self._most = choice.most
+            torch.cuda.empty_cache()
+            if len(indices) == 1:
+                raise ModelError(runner.TOO_LARGE_FOR_GPU) from error
+            return _OUT_OF_MEMORY
 
     # -- one block --------------------------------------------------------------------------------------------------------
 

@@ -30,8 +30,8 @@ class Labels:
 def read_labels(classes: ClassNames, labels: Any, sources: Sequence[Source]) -> Labels:
     """The labels of ``sources``: class names or indices, else groups of any name; "folder" takes the names of their folders.
 
-    Labels are classes only where every one of them is (None and NaN aside). Raises TargetError: another number than photos,
-    "folder" for what is no file.
+    Labels are classes where every one of them is (None and NaN aside; whole numbers are indices); where most are names of
+    classes, the others are mistakes. Raises TargetError: such a mistake, another number than photos, "folder" for no file.
     """
     values = _values(labels, sources)
     if len(values) != len(sources):
@@ -40,6 +40,8 @@ def read_labels(classes: ClassNames, labels: Any, sources: Sequence[Source]) -> 
         )
     unknown = [value is None or (isinstance(value, float) and math.isnan(value)) for value in values]
     known: dict[Hashable, int] = {}
+    named = [str(value) for value, is_unknown in zip(values, unknown, strict=True) if not is_unknown]
+    mostly_classes = 2 * sum(name in classes for name in named) > len(named)
     for value, is_unknown, source in zip(values, unknown, sources, strict=True):
         if is_unknown or value in known:
             continue
@@ -47,6 +49,8 @@ def read_labels(classes: ClassNames, labels: Any, sources: Sequence[Source]) -> 
             known[value] = classes.index(value)
         except TargetError:
             near = did_you_mean(str(value), classes.names)
+            if mostly_classes:
+                raise
             note = (
                 f"the labels are groups, not classes, and are not compared with the predictions: {str(value)!r} of "
                 f"'{source.name}' is no class of the network{'.' if near else ''}{near}"

@@ -17,6 +17,7 @@ from seewhy.engine.relu_rules import ReluRule
 from seewhy.engine.runner import Spending
 from seewhy.engine.steps import Step
 from seewhy.errors import GradientError, MethodError, ModelError, setting
+from seewhy.formatting import format_score
 from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.methods.base import Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
@@ -103,7 +104,7 @@ class PixelGradients:
         size = request.clf.executor.batch_size(request.batch_size, self._network, count, needs_backward=True)
         total = torch.zeros((len(self.targets[0]), *self.pixels.shape), device=self.pixels.device)
         interruptible = request.interruptible and threading.current_thread() is threading.main_thread()
-        (reached, seconds_each) = (0, 0.0)
+        (reached, blocks, seconds_each) = (0, 0, 0.0)
         try:
             while reached < count:
                 block = self._spending.allows(min(size, count - reached), seconds_each)
@@ -119,8 +120,9 @@ class PixelGradients:
                 self._spending.passes += block
                 self.forward += block
                 self.backward += block * len(gradients)
-                if reached == block:
-                    request.expect(count, seconds_each * count)
+                blocks += 1
+                if blocks <= 2:  # the first block warms up: how long the work takes shows in the second one
+                    request.expect(count, None if blocks == 1 else seconds_each * (count - reached))
                 request.report(block, functools.partial(sketch, total / reached), progress)
         except KeyboardInterrupt:
             if not interruptible or not reached:
@@ -188,7 +190,7 @@ class PixelGradients:
         if method.relu_rule != "plain":
             why = "under this rule nothing gets through to the pixels from the score"
         return [
-            Note(f"The map is empty: {why} of '{target.name}' ({target.score:.2f}){cure}", number)
+            Note(f"The map is empty: {why} of '{target.name}' ({format_score(target.score)}){cure}", number)
             for number, (map, target) in enumerate(zip(maps, targets, strict=True))
             if not map.any()
         ]
@@ -197,8 +199,7 @@ class PixelGradients:
         """Gradients of the targets' values with respect to the output ``(K, N, ...)``, and the values ``(K, N)``."""
         if self._head is None:
             detached = output.detach() if isinstance(output, torch.Tensor) else output
-            self._head = self.request.head(detached)
-            self._scores = self.request.scores(detached, self._head)
+            (self._head, self._scores) = self.request.read(detached)
             self._resolved = self.request.resolve(self._scores)
         # Points on the way are many, but all of the one photo.
         resolved = self._resolved if len(self._resolved) > 1 else self._resolved * len(output)

@@ -22,7 +22,7 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.probe import ForwardPass, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
-from seewhy.errors import GradientError, ModelError, TargetError, setting
+from seewhy.errors import GradientError, ModelError, OutputError, TargetError, setting
 from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, SampleGrid
 from seewhy.head import Head, describe
@@ -73,7 +73,7 @@ class Request:
 
     planned : the network ready to be looked into; None for a callable.
     For methods that take many passes (``Method.sweeps``; N is 1 then): batch_size, budget : as given to ``explain``;
-    interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds) before the work starts;
+    interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds or None) before the work starts;
     report : is told how many more passes are done, how to make the attribution so far, and a text on the progress.
     """
 
@@ -85,7 +85,7 @@ class Request:
     batch_size: int | None = None
     budget: Budget = field(default_factory=Budget)
     interruptible: bool = False
-    expect: Callable[[int, float], None] = lambda passes, seconds: None
+    expect: Callable[[int, float | None], None] = lambda passes, seconds: None
     report: Callable[[int, Callable[[], Attribution], str], None] = _no_report
 
     @property
@@ -102,25 +102,26 @@ class Request:
         """One forward pass of the batch; see ``engine.probe.forward_with_taps``."""
         return self.clf.executor.forward(self.pixels, steps, graph, self.planned)
 
-    def head(self, output: Any) -> Head:
-        """What this output means; what was declared, where it holds no class scores and only functions were asked for."""
-        return self.clf.executor.head(self.planned, output) if self._has_scores(output) else self.clf.head
+    def read(self, output: Any) -> tuple[Head, Array | None]:
+        """What this output means, and the scores ``(N, K)``.
 
-    def scores(self, output: Any, head: Head) -> Array | None:
-        """``(N, K)``; None where the output holds no class scores and only functions were asked for."""
-        if not self._has_scores(output):
-            return None
-        scores: Array = head.scores(self.clf.class_scores(output, len(self.pixels))).float().cpu().numpy()
-        return scores
+        Where only functions are asked for, an output that holds no class scores, or is not what was declared, has none.
+        """
+        try:
+            rows = self.clf.class_scores(output, len(self.pixels))
+            head = self.clf.executor.head(self.planned, output)
+        except OutputError:
+            if not self.only_functions:
+                raise
+            return self.clf.head, None
+        scores: Array = head.scores(rows).float().cpu().numpy()
+        return head, scores
 
     def resolve(self, scores: Array | None) -> list[list[ResolvedTarget]]:
         """Every photo's targets."""
         names = None if scores is None else self.clf.class_names()
         rows = [None] * len(self.targets) if scores is None else list(scores)
         return [resolve(targets, row, names) for targets, row in zip(self.targets, rows, strict=True)]
-
-    def _has_scores(self, output: Any) -> bool:
-        return not self.only_functions or (isinstance(output, torch.Tensor) and output.ndim == 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +136,7 @@ class Method(ABC):
     needs: ClassVar[Needs] = Needs.OPERATIONS
     by_class: ClassVar[bool] = True  # False: the map belongs to the photo, whatever the target
     backward: ClassVar[bool] = False  # a gradient goes back through the whole network
+    knows_when_stable: ClassVar[bool] = False  # budget="auto": it ends when more passes would change nothing
     sweeps: ClassVar[bool] = False  # many passes for each photo: photos are explained one at a time
 
     @abstractmethod
@@ -190,8 +192,7 @@ class FeatureMethod(Method):
             raise GradientError(f"Layer '{layer}' was not reached in this forward pass.")
         with torch.inference_mode(False):
             output = forward_pass.output.detach() if isinstance(forward_pass.output, torch.Tensor) else forward_pass.output
-            head = request.head(output)
-            scores = request.scores(output, head)
+            (head, scores) = request.read(output)
             resolved = request.resolve(scores)
             (seeds, values) = output_gradients(head, output, resolved, self.score)  # (K, N, classes), (K, N)
             features = step.grid.read(leaf.detach()).float()  # (N, c, h, w)

@@ -54,8 +54,7 @@ class Cam(Method):
         if tapped is None or step.grid is None or logits is None:
             raise MethodError(_unfit(planned))
         with torch.inference_mode(False):
-            head = request.head(forward_pass.output)
-            scores = request.scores(forward_pass.output, head)
+            (head, scores) = request.read(forward_pass.output)
             resolved = request.resolve(scores)
             if scores is None or any(target.function is not None for row in resolved for target in row):
                 raise MethodError(

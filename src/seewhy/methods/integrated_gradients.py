@@ -87,7 +87,7 @@ class IntegratedGradients(BackpropMethod):
             "steps_done": reached,
             "completeness_gap": gap.tolist(),
             "difference": difference.tolist(),
-            "stopped": ending,
+            "stopped": ending.value,
         }
         return gradients.attribution(raw, [notes], [details], partial=partial)
 

@@ -14,6 +14,7 @@ from torch import nn
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
 from seewhy.errors import OptionError, OutputError, setting
+from seewhy.formatting import format_score
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
 from seewhy.methods.fills import fill_image
@@ -32,7 +33,6 @@ class PerturbationMethod(Method):
 
     needs: ClassVar[Needs] = Needs.SCORES
     sweeps: ClassVar[bool] = True
-    knows_when_stable: ClassVar[bool] = False  # knows what budget="auto" means
 
     score: str = field(default="probability", metadata={"choices": ("probability", "logit", "log_odds")})
 
@@ -44,7 +44,8 @@ class PerturbationMethod(Method):
         """The maps of one photo: runs the copies until they are done, the budget is spent, or a person presses Ctrl-C."""
         if request.budget.auto and not self.knows_when_stable:
             raise OptionError(
-                f"{setting('budget', 'auto')} is for lime; for {self.name} write forward passes (200) or seconds ('20s')."
+                f"{setting('budget', 'auto')}: {self.name} does not know when it has seen enough; write forward passes (200) or "
+                "seconds ('20s')."
             )
         photo = PerturbedPhoto(request, self)
         estimator = self.estimator(photo)
@@ -54,6 +55,8 @@ class PerturbationMethod(Method):
             if photo.process(estimator, order) < len(order):
                 ending = Ending.INTERRUPTED if photo.interrupted else Ending.BUDGET
                 break
+        if photo.interrupted and estimator.reached < estimator.count:  # also while the last block was taken in
+            ending = Ending.INTERRUPTED
         if estimator.reached < estimator.least:
             if ending is Ending.INTERRUPTED:
                 raise KeyboardInterrupt
@@ -131,8 +134,8 @@ class PerturbedPhoto:
             interruptible=request.interruptible,
         )
         output = self._sweep.untouched()
-        self._head = request.head(output)  # decided at the photo: other rows may happen to look like probabilities, or not
-        self.scores = request.scores(output, self._head)
+        # Decided at the photo: other rows may happen to look like probabilities, or not.
+        (self._head, self.scores) = request.read(output)
         self._resolved: list[ResolvedTarget] = request.resolve(self.scores)[0]
         self._has_class = any(target.function is None for target in self._resolved)
         self.values = self._read(output, 1)[0][0].astype(np.float64)  # (K,)
@@ -212,7 +215,7 @@ class PerturbedPhoto:
             "computed": self._sweep.description,
             "batch_size": self._sweep.largest_block,
             "estimate": self._estimate,
-            "stopped": ending,
+            "stopped": ending.value,
             "base": self.values.astype(np.float32),
         }
         return Attribution(
@@ -236,7 +239,7 @@ class PerturbedPhoto:
         return [
             Note(
                 f"The map is flat: hiding any part of the photo changes the {self._head.unit(self._method.score)} of "
-                f"'{target.name}' ({target.score:.2f}) by less than a millionth; {cure}",
+                f"'{target.name}' ({format_score(target.score)}) by less than a millionth; {cure}",
                 number,
             )
             for number, (map, target) in enumerate(zip(maps, self.targets, strict=True))

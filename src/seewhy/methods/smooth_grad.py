@@ -54,5 +54,5 @@ class SmoothGrad(BackpropMethod):
         ending = gradients.ending
         partial = ending is not Ending.COMPLETE
         notes = [Note(f"{ending.text} after {reached} of {samples} noisy copies")] if partial else []
-        details = {"sigma": sigma, "samples_done": reached, "stopped": ending}
+        details = {"sigma": sigma, "samples_done": reached, "stopped": ending.value}
         return gradients.attribution(mean, [notes], [details], partial=partial)
