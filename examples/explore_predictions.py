@@ -49,7 +49,8 @@ def main() -> None:
     save(figure, "occlusion_coarse_and_fine", shown=True)
 
     # LIME for the two first classes, from the same samples, with the settings that MathWorks use.
-    lime = seewhy.explain(clf, dog, method="lime", target="top2", samples=1000)
+    settings = {"model": "tree", "features": 49, "samples": 1000, "score": "probability"}
+    lime = seewhy.explain(clf, dog, method="lime", target="top2", **settings)
     print(f"LIME: {lime.details['importance'].shape[0]} segments, R² {lime.details['r2_fit'][0]:.2f} on its own samples")
     titles = [f"LIME ({target.name})" for target in lime.targets]
     figure = seewhy.show.plot_maps(lime.photo.original, list(lime.on_photo()), titles, cmap="jet")

@@ -33,7 +33,10 @@ def test_a_sum_is_explained_and_noise_is_not() -> None:
     graded = grade(scored, MASK, "logit", "linear", 512)
     assert graded.r2 == pytest.approx(1, abs=1e-4)
     assert graded.energy == pytest.approx(2 / 2.5, abs=0.01)  # what is negative does not count
-    assert grade(scored, MASK, "probability", "linear", 512).r2 < 0.1
+    assert graded.agreement == pytest.approx(1, abs=1e-4)
+    noise = grade(scored, MASK, "probability", "linear", 512)
+    assert noise.r2 < 0.1
+    assert noise.agreement < 0.95
 
 
 def test_the_first_block_is_graded_and_never_learnt_from() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_nets import SmallNet
+from small_nets import DATA, SmallNet
 
 import seewhy
+from seewhy.methods.lime import Lime
 from seewhy.methods.surrogate import draw, fit, sample_weights
 
 Labels = np.ndarray[Any, np.dtype[np.int64]]
@@ -67,7 +68,7 @@ def test_a_tree_gives_the_order_and_the_signs_back() -> None:
     """Its importance is a drop in squared error, so that half the part counts a quarter."""
     labels = grid_labels((24, 36), (3, 4))
     e = seewhy.explain(
-        adding(labels, PARTS), torch.ones(1, 24, 36), method="lime", segments=labels, samples=2000, fill=0, score="logit"
+        adding(labels, PARTS), torch.ones(1, 24, 36), method="lime", segments=labels, samples=2000, model="tree", fill=0
     )
     importance = e.details["importance"][:, 0]
     strong = np.abs(PARTS) >= 0.1
@@ -210,7 +211,7 @@ def test_hidden_segments_show_the_fill_and_all_else_the_photo(small: SmallNet) -
     photo = noise(3, 20, 28)
     labels = grid_labels((20, 28), (2, 3))
     clf = seewhy.Classifier(small)
-    e = seewhy.explain(clf, photo, method="lime", segments=labels, samples=64, target=[1, 3])
+    e = seewhy.explain(clf, photo, method="lime", segments=labels, samples=64, score="probability", target=[1, 3])
     mean = photo.mean(dim=(1, 2))[:, None, None].expand_as(photo)
     switched = []
     for bits in e.details["bits"]:
@@ -291,7 +292,8 @@ def test_all_classes_in_one_sweep_equal_one_by_one(small: SmallNet, small_photos
 
 
 def test_what_the_details_hold(small: SmallNet, small_photos: torch.Tensor) -> None:
-    e = seewhy.explain(seewhy.Classifier(small), small_photos[0], method="lime", features=12, samples=200, target=[0, 1, 3])
+    settings: dict[str, Any] = {"features": 12, "samples": 200, "model": "tree", "score": "probability"}
+    e = seewhy.explain(seewhy.Classifier(small), small_photos[0], method="lime", target=[0, 1, 3], **settings)
     labels = e.details["segments"]
     d = int(labels.max())
     assert labels.shape == (20, 28)
@@ -343,6 +345,7 @@ def test_a_grid_of_49_cells() -> None:
         noise(1, 35, 70),
         method="lime",
         segments="grid",
+        features=49,
         samples=60,
         fill=0,
     )
@@ -352,27 +355,67 @@ def test_a_grid_of_49_cells() -> None:
     np.testing.assert_array_equal(e.details["segments"], expected)
 
 
-def test_a_model_that_fits_badly_says_so() -> None:
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"model": "tree", "score": "probability"}, "; usually better: score='logit', model='linear', features=8"),
+        ({"model": "tree"}, "; usually better: model='linear', features=8"),
+        ({"model": "ridge", "score": "log_odds"}, "; usually better: score='logit', features=8"),
+        ({}, "; usually better: features=8"),
+        ({"segments": grid_labels((21, 21), (4, 4))}, "; usually better: fewer segments"),
+        ({"target": lambda output: output[:, 1], "score": "probability"}, "; usually better: features=8"),
+    ],
+)
+def test_a_model_that_fits_badly_says_so_and_what_is_better(settings: dict[str, Any], advice: str) -> None:
     """A score that is noise: no area explains it, and the held-out R² is what tells."""
 
     def hashed(x: torch.Tensor) -> torch.Tensor:
-        return ((x.double().sum(dim=(2, 3)) * 1e4).sin()).float()
+        noise_like = (x.double().sum(dim=(2, 3)) * 1e4).sin()
+        return torch.cat([torch.zeros_like(noise_like), noise_like], dim=1).float()
 
-    clf = seewhy.Classifier(hashed, head="none")
-    for model, cure in (("tree", "more samples help, or model='linear'"), ("linear", "more samples help")):
-        e = seewhy.explain(clf, noise(1, 21, 21), method="lime", segments="grid", features=16, samples=300, model=model)
-        (r2,) = e.details["r2"]
-        assert r2 < 0.2
-        assert (
-            f"the {model} model explains 'class 0' badly (R² {r2:.2f} on samples it has not seen): the map means little; {cure}"
-            in e.notes
-        )
+    clf = seewhy.Classifier(hashed)
+    common: dict[str, Any] = {"method": "lime", "segments": "grid", "features": 16, "samples": 300, "target": 1}
+    e = seewhy.explain(clf, noise(1, 21, 21), **(common | settings))
+    (r2,) = e.details["r2"]
+    assert r2 < 0.2
+    (said,) = [note for note in e.notes if "badly" in note]
+    assert said.endswith(f"badly (R² {r2:.2f} on samples it has not seen): the map means little{advice}")
+    assert said.startswith(f"the {settings.get('model', 'linear')} model explains")
+
+
+def test_the_defaults_are_the_measured_ones() -> None:
+    """docs/methods.md, "Where the defaults come from"."""
+    assert Lime() == Lime(
+        segments="superpixels", features=36, samples=1024, score="logit", model="linear", kernel=None, fill="mean"
+    )
+
+
+def test_a_real_photo_is_explained_well_by_default_and_badly_by_a_tree_of_the_probability() -> None:
+    if not (DATA / "photos").is_dir():
+        pytest.skip("../shared/data is not there: no real photos")
+    clf = seewhy.load("squeezenet1_0", DATA / "squeezenet1_0_imagenet.safetensors", DATA / "imagenet_synsets.txt")
+    e = seewhy.explain(clf, DATA / "photos" / "n02910353_buckle.JPEG", method="lime", samples=360)
+    assert e.units == "logit"
+    assert e.details["r2"][0] > 0.6
+    assert e.notes == ()
+    probabilities = e.details["scores"][:, [e.targets[0].index]]
+    assert fit(e.details["bits"], probabilities, "tree").r2[0] < 0.2
+
+
+def test_with_three_segments_there_is_nothing_left_to_advise() -> None:
+    """Evidence that is there only where exactly one of two segments is: no sum of segments says so."""
+    labels = grid_labels((6, 9), (1, 3))
+    inner = adding(labels, np.array([1.0, 1.0, 0.0]))
+    clf = seewhy.Classifier(lambda x: (inner.network(x) - 1).abs(), head="none")
+    e = seewhy.explain(clf, torch.ones(1, 6, 9), method="lime", segments=labels, fill=0)
+    assert e.details["r2"] == pytest.approx([0], abs=1e-6)
+    assert "the linear model explains 'class 0' badly (R² 0.00 on samples it has not seen): the map means little" in e.notes
 
 
 def test_few_samples_are_mentioned() -> None:
     clf = seewhy.Classifier(lambda x: x.mean(dim=(2, 3)), head="none")
     for samples, said in ((489, True), (490, False)):
-        e = seewhy.explain(clf, noise(1, 28, 28), method="lime", segments="grid", samples=samples, model="linear")
+        e = seewhy.explain(clf, noise(1, 28, 28), method="lime", segments="grid", features=49, samples=samples)
         assert ("489 samples for 49 segments are few: use at least 490" in e.notes) is said
 
 
@@ -423,10 +466,10 @@ def test_auto_ends_when_the_ranking_is_stable() -> None:
     done = e.details["samples_done"]
     assert done in (129, 257, 385)  # and the untouched photo
     assert e.cost.forward == done
-    assert f"the ranking of the segments was stable after {done} of 2,048 samples" in e.notes
+    assert f"the ranking of the segments was stable after {done} of 1,024 samples" in e.notes
     assert not e.partial
     whole = seewhy.explain(clf, torch.ones(1, 24, 36), **settings)
-    assert whole.cost.forward == 2048
+    assert whole.cost.forward == 1024
     (early, late) = (set(np.argsort(-np.abs(x.details["importance"][:, 0]))[:5].tolist()) for x in (e, whole))
     assert len(early & late) >= 4
 
@@ -542,13 +585,13 @@ def test_end_to_end_a_linear_score_has_the_lime_packages_coefficients() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"samples": 0}, "samples=0: write an integer of at least 2 (about 10 per segment, here 490)."),
-        ({"samples": 1}, "samples=1: write an integer of at least 2 (about 10 per segment, here 490)."),
-        ({"samples": -20}, "samples=-20: write an integer of at least 2 (about 10 per segment, here 490)."),
-        ({"samples": 100.0}, "samples=100.0: write an integer of at least 2 (about 10 per segment, here 490)."),
-        ({"samples": True}, "samples=True: write an integer of at least 2 (about 10 per segment, here 490)."),
+        ({"samples": 0}, "samples=0: write an integer of at least 2 (about 10 per segment, here 360)."),
+        ({"samples": 1}, "samples=1: write an integer of at least 2 (about 10 per segment, here 360)."),
+        ({"samples": -20}, "samples=-20: write an integer of at least 2 (about 10 per segment, here 360)."),
+        ({"samples": 100.0}, "samples=100.0: write an integer of at least 2 (about 10 per segment, here 360)."),
+        ({"samples": True}, "samples=True: write an integer of at least 2 (about 10 per segment, here 360)."),
         ({"model": "forest"}, "model='forest': write one of 'tree', 'linear', 'ridge'."),
-        ({"score": "p"}, "score='p': write one of 'probability', 'logit', 'log_odds'."),
+        ({"score": "p"}, "score='p': write one of 'logit', 'probability', 'log_odds'."),
         (
             {"segments": "superpixel"},
             "segments='superpixel': write 'superpixels', 'grid', or an (H, W) array of integers. Did you mean 'superpixels'?",
@@ -568,8 +611,8 @@ def test_end_to_end_a_linear_score_has_the_lime_packages_coefficients() -> None:
         ({"features": 785}, "features=785, but the network's input has 28×28 pixels: write at most 784."),
         ({"kernel": 0}, "kernel=0: write a positive width (the lime package's default is 0.354 here), or None."),
         ({"fill": "grey"}, "fill='grey': write a number, one per channel, or one of 'mean', 'black', 'blur', 'noise'."),
-        ({"budget": 1}, "The budget was used up before three of 2048 samples: give it more passes or seconds."),
-        ({"budget": 2}, "The budget was used up before three of 2048 samples: give it more passes or seconds."),
+        ({"budget": 1}, "The budget was used up before three of 1024 samples: give it more passes or seconds."),
+        ({"budget": 2}, "The budget was used up before three of 1024 samples: give it more passes or seconds."),
         ({"budget": "soon"}, "budget='soon': write forward passes (200) or seconds (20.0 or '20s')."),
     ],
 )

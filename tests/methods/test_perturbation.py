@@ -20,7 +20,7 @@ from seewhy.methods import lime, occlusion, rise
 # Settings that make each of the three methods short: the number of masked copies stands first.
 THREE: dict[str, tuple[int, dict[str, Any]]] = {
     "occlusion": (100, {"mask_size": 4, "stride": (2, 3)}),
-    "lime": (199, {"segments": "grid", "features": 16, "samples": 200, "model": "linear"}),
+    "lime": (199, {"segments": "grid", "features": 16, "samples": 200, "score": "probability"}),
     "rise": (120, {"masks": 120, "grid": 4}),
 }
 METHODS = list(THREE)

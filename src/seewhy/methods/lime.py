@@ -13,12 +13,14 @@ import torch
 from seewhy.engine.patched import Positions, Size
 from seewhy.engine.strategy import WORTH
 from seewhy.engine.sweep import Copies, Indices
+from seewhy.errors import setting
 from seewhy.geometry import Array
+from seewhy.head import SCORES
 from seewhy.methods.base import Attribution
 from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
 from seewhy.methods.segments import segments_of
 from seewhy.methods.surrogate import MODELS, Bits, Fit, draw, fit, is_stable, sample_weights
-from seewhy.records import Ending, Note
+from seewhy.records import Ending, Note, Target
 
 PORTION = 128  # samples between two looks at the ranking, where the budget is "auto"
 ENOUGH = 10  # samples for each segment
@@ -32,28 +34,33 @@ class Lime(PerturbationMethod):
 
     segments : "superpixels" (SLIC with an adaptive compactness), "grid", or labels ``(H, W)`` on the network's input.
     features : how many segments. samples : how many switched photos; where there are no more than so many, all of them.
-    model : "tree", "linear" (lasso) or "ridge". kernel : None, or the width of ``exp(-D² / width²)``, D the cosine distance to
-        the untouched photo; it weights the samples. fill : what a switched-off segment shows, as for occlusion.
+    model : "linear" (lasso), "ridge" or "tree". score : "logit", "probability" or "log_odds".
+    kernel : None, or the width of ``exp(-D² / width²)``, D the cosine distance to the untouched photo; it weights the samples.
+    fill : what a switched-off segment shows, as for occlusion.
+
+    The defaults follow from a measurement (docs/methods.md): a simple model explains the logit far better than the probability.
+    MATLAB's settings are ``model="tree", features=49, samples=2048, score="probability"``.
     """
 
     name: ClassVar[str] = "lime"
     title: ClassVar[str] = "LIME"
     summary: ClassVar[str] = (
-        "Cuts the photo into areas, switches about half of them off at random a few thousand times, and fits a simple model to "
+        "Cuts the photo into areas, switches about half of them off at random a thousand times, and fits a simple model to "
         "the scores: which areas matter? Red means that without this area the score would be lower. It needs nothing but scores, "
         "so it works on any classifier. It shows whole areas, never their parts, and it says how well the simple model fits "
         "(R²): where it fits badly, the picture means little."
     )
     source: ClassVar[str] = "Ribeiro et al. 2016, arXiv:1602.04938"
     cost: ClassVar[str] = (
-        "1 forward pass per sample (2048 by default); all classes in one sweep; budget='auto' ends when it is stable"
+        "1 forward pass per sample (1024 by default); all classes in one sweep; budget='auto' ends when it is stable"
     )
     knows_when_stable: ClassVar[bool] = True
 
     segments: Any = "superpixels"
-    features: int = 49
-    samples: int = 2048
-    model: str = field(default="tree", metadata={"choices": MODELS})
+    features: int = 36
+    samples: int = 1024
+    model: str = field(default="linear", metadata={"choices": MODELS})
+    score: str = field(default="logit", metadata={"choices": ("logit", "probability", "log_odds")})
     kernel: float | None = None
     fill: Any = "mean"
 
@@ -137,14 +144,9 @@ class _LimeMap(Estimator):
             )
         for number, (target, r2, flat) in enumerate(zip(photo.targets, fitted.r2, fitted.flat, strict=True)):
             if not flat and not r2 >= POOR:
-                cure = "more samples help" if method.model != "tree" else "more samples help, or model='linear'"
-                fit_text = f"R² {r2:.2f} on samples it has not seen"
-                notes.append(
-                    Note(
-                        f"the {method.model} model explains '{target.name}' badly ({fit_text}): the map means little; {cure}",
-                        number,
-                    )
-                )
+                fit_text = f"R² {round(r2, 2) + 0.0:.2f} on samples it has not seen"  # + 0.0: no -0.00
+                finding = f"the {method.model} model explains '{target.name}' badly ({fit_text}): the map means little"
+                notes.append(Note(finding + self._advice(target), number))
         details: dict[str, Any] = {
             "segments": segments.named.astype(np.int32),
             "names": segments.names,
@@ -168,6 +170,17 @@ class _LimeMap(Estimator):
             details=details,
             units=f"{photo.unit}²" if method.model == "tree" else None,  # a tree's importance is a drop in squared error
         )
+
+    def _advice(self, target: Target) -> str:
+        """The settings that raise R², the strongest first (the table in docs/methods.md); "" where there are none left."""
+        (method, count) = (self._method, self._segments.count)
+        # A function of the output, and an output that is no logit, have one value only.
+        has_logit = target.index is not None and self._photo.unit == SCORES[method.score]
+        better = [setting("score", "logit")] if has_logit and method.score != "logit" else []
+        better += [setting("model", "linear")] if method.model == "tree" else []
+        if count >= 4:
+            better += [setting("features", count // 2) if isinstance(method.segments, str) else "fewer segments"]
+        return f"; usually better: {', '.join(better)}" if better else ""
 
 
 class _Switched(Copies):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.errors import OptionError, did_you_mean
+from seewhy.errors import OptionError, did_you_mean, is_whole_number, setting
 from seewhy.geometry import Array, Size
 
 Labels = npt.NDArray[np.int64]
@@ -63,7 +63,8 @@ def segments_of(pixels: Array, kind: str | npt.ArrayLike, features: int) -> Segm
         return _own(kind, size)
     if kind not in KINDS:
         raise OptionError(
-            f"segments={kind!r}: write 'superpixels', 'grid', or an (H, W) array of integers.{did_you_mean(kind, KINDS)}"
+            f"{setting('segments', kind)}: write 'superpixels', 'grid', or an (H, "
+            f"W) array of integers.{did_you_mean(kind, KINDS)}"
         )
     _check_features(features, size)
     if kind == "grid":
@@ -118,7 +119,7 @@ def _superpixels(pixels: Array, features: int) -> Labels:
         values = rgb2lab(np.repeat(values, 3, axis=-1))[..., :1]
     # SLIC's usual 10 is meant for L*a*b*, whose values reach 100. For values up to 1 the same is 0.1: at 10, they would not
     # count beside the distances in pixels, and every grey photo would give a grid.
-    found = slic(
+    areas = slic(
         values,
         n_segments=features,
         compactness=10.0 if colour else 0.1,
@@ -128,40 +129,44 @@ def _superpixels(pixels: Array, features: int) -> Labels:
         convert2lab=colour,
         channel_axis=-1,
     )
-    labels: Labels = np.unique(found, return_inverse=True)[1].reshape(found.shape).astype(np.int64)
+    labels: Labels = np.unique(areas, return_inverse=True)[1].reshape(areas.shape).astype(np.int64)
     return labels
 
 
 def _own(kind: npt.ArrayLike, size: Size) -> Segments:
     """The person's own label array, checked."""
     try:
-        given: npt.NDArray[Any] = np.asarray(kind)
+        array: npt.NDArray[Any] = np.asarray(kind)
     except ValueError:  # rows of different lengths
         raise OptionError("The label array has rows of different lengths: give (H, W) integers.") from None
-    if given.ndim == 0:
-        raise OptionError(f"segments={kind!r}: write 'superpixels', 'grid', or an (H, W) array of integers.")
-    if given.ndim != 2:
-        raise OptionError(f"The label array has the shape {given.shape}: give (H, W), one label for each pixel.")
-    if given.dtype.kind not in "iu":
-        raise OptionError(f"The label array holds {given.dtype}: give integers, one number per segment (labels.astype(int)).")
-    if given.shape != size:
-        (rows, columns) = given.shape
+    if array.ndim == 0:
+        raise OptionError(f"{setting('segments', kind)}: write 'superpixels', 'grid', or an (H, W) array of integers.")
+    if array.ndim != 2:
+        raise OptionError(f"The label array has the shape {array.shape}: give (H, W), one label for each pixel.")
+    if array.dtype.kind not in "iu":
+        raise OptionError(f"The label array holds {array.dtype}: give integers, one number per segment (labels.astype(int)).")
+    if array.shape != size:
+        (rows, columns) = array.shape
         raise OptionError(
             f"The label array is {rows}×{columns} and the network's input {size[0]}×{size[1]} (rows × columns): "
             "give one label for each pixel of the network's input."
         )
-    names, labels = np.unique(given, return_inverse=True)
+    names, labels = np.unique(array, return_inverse=True)
     if len(names) < 2:
         raise OptionError(
-            f"The label array holds one number only ({names[0]}): give at least two segments, or write segments='grid'."
+            f"The label array holds one number only ({names[0]}): give at least two "
+            f"segments, or write {setting('segments', 'grid')}."
         )
     return Segments(labels.reshape(size).astype(np.int64), names.astype(np.int64))
 
 
 def _check_features(features: int, size: Size) -> None:
-    if isinstance(features, bool) or not isinstance(features, (int, np.integer)) or features < 2:
-        raise OptionError(f"features={features!r}: write an integer of at least 2. One segment has nothing to be compared with.")
+    if not is_whole_number(features) or features < 2:
+        raise OptionError(
+            f"{setting('features', features)}: write an integer of at least 2. One segment has nothing to be compared with."
+        )
     if features > size[0] * size[1]:
         raise OptionError(
-            f"features={features}, but the network's input has {size[0]}×{size[1]} pixels: write at most {size[0] * size[1]}."
+            f"{setting('features', features)}, but the network's input has "
+            f"{size[0]}×{size[1]} pixels: write at most {size[0] * size[1]}."
         )

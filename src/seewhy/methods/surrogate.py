@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.errors import OptionError, did_you_mean
+from seewhy.errors import OptionError, did_you_mean, is_number, is_whole_number, setting
 
 Bits = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
@@ -64,8 +64,10 @@ def draw(segments: int, samples: int, seed: int) -> Bits:
 
     Raises OptionError: samples below 2.
     """
-    if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 2:
-        raise OptionError(f"samples={samples!r}: write an integer of at least 2 (about 10 per segment, here {10 * segments}).")
+    if not is_whole_number(samples) or samples < 2:
+        raise OptionError(
+            f"{setting('samples', samples)}: write an integer of at least 2 (about 10 per segment, here {10 * segments})."
+        )
     rng = np.random.default_rng(seed)
     bits: Bits
     if segments <= ENUMERABLE and samples >= 2**segments:
@@ -92,14 +94,16 @@ def sample_weights(bits: Bits, width: float | None) -> Values:
     count = len(bits)
     if width is None:
         return np.ones(count)
-    if isinstance(width, bool) or not isinstance(width, (int, float, np.number)) or not 0 < width < math.inf:
-        raise OptionError(f"kernel={width!r}: write a positive width (the lime package's default is 0.354 here), or None.")
+    if not is_number(width) or width <= 0:
+        raise OptionError(
+            f"{setting('kernel', width)}: write a positive width (the lime package's default is 0.354 here), or None."
+        )
     distance = 1 - np.sqrt(bits.mean(axis=1))
     weights: Values = np.exp(-((distance / width) ** 2))
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     if effective < min(10, count / 4):
         raise OptionError(
-            f"kernel={width!r} leaves {effective:.1f} of {count} samples that count: write a larger width, or None."
+            f"{setting('kernel', width)} leaves {effective:.1f} of {count} samples that count: write a larger width, or None."
         )
     return weights
 
@@ -155,7 +159,7 @@ def learner(model: str, complete: bool = False) -> Learner:
     Raises OptionError: an unknown model.
     """
     if not isinstance(model, str) or model not in MODELS:
-        raise OptionError(f"model={model!r}: write 'tree', 'linear' or 'ridge'.{did_you_mean(str(model), MODELS)}")
+        raise OptionError(f"{setting('model', model)}: write 'tree', 'linear' or 'ridge'.{did_you_mean(str(model), MODELS)}")
     if model == "tree":
         return _tree
     if complete:
@@ -189,8 +193,8 @@ def is_stable(fit: Fit, top: int = 5) -> bool:
 def _kept(one: Values, many: Values, top: int) -> npt.NDArray[np.int64]:
     """How many of the top segments of ``one`` ``(d,)`` each row of ``many`` ``(m, d)`` keeps, ``(m,)``; see ``is_stable``."""
     (signs, ours) = _signs_and_top(one[None], top)
-    (found, theirs) = _signs_and_top(many, top)
-    kept: npt.NDArray[np.int64] = (ours & (found == signs) & (theirs | (signs == 0))).sum(axis=1)
+    (many_signs, theirs) = _signs_and_top(many, top)
+    kept: npt.NDArray[np.int64] = (ours & (many_signs == signs) & (theirs | (signs == 0))).sum(axis=1)
     return kept
 
 
@@ -265,8 +269,8 @@ def _drop_per_split(tree: Any, d: int) -> Values:
     inner = np.flatnonzero(tree.children_left >= 0)
     (left, right) = (tree.children_left[inner], tree.children_right[inner])
     drop = np.maximum(error[inner] - error[left] - error[right], 0)
-    found: Values = np.bincount(tree.feature[inner], weights=drop, minlength=d) / max(len(inner), 1)
-    return found
+    importance: Values = np.bincount(tree.feature[inner], weights=drop, minlength=d) / max(len(inner), 1)
+    return importance
 
 
 def _effect(x: Values, y: Values, w: Values) -> Values:
@@ -280,8 +284,8 @@ def _effect(x: Values, y: Values, w: Values) -> Values:
 
 def _deviation(yc: Values, w: Values) -> Values:
     """``(K,)`` weighted standard deviation of centred scores; 1 where there is none, as it is divided by."""
-    found: Values = np.sqrt(np.average(yc**2, axis=0, weights=w))
-    return np.where(found > 0, found, 1)
+    deviation: Values = np.sqrt(np.average(yc**2, axis=0, weights=w))
+    return np.where(deviation > 0, deviation, 1)
 
 
 def _r2(y: Values, predicted: Values, w: Values) -> Values:
@@ -314,5 +318,5 @@ def _sandwich(x: Values, residual: Values, w: Values, penalty: float) -> Values:
     rows = xw @ np.linalg.inv(gram + penalty * np.eye(d))
     leverage = (rows * xw).sum(axis=1) + w / w.sum()
     left_out = np.sqrt(w)[:, None] * residual / np.maximum(1 - leverage, 1e-9)[:, None]
-    found: Values = np.sqrt((rows**2).T @ left_out**2)
-    return found
+    error: Values = np.sqrt((rows**2).T @ left_out**2)
+    return error
