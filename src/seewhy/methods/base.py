@@ -246,8 +246,8 @@ class FeatureMethod(Method):
         notes = []
         for maps_of_photo, row in zip(maps, targets, strict=True):
             empty = empty_notes(maps_of_photo[: len(row)], row, layer)
-            cure = Note(f"{setting('method', self.name)}, {setting('relu', False)} shows what speaks against the class")
-            notes.append([*empty, *[cure] * bool(empty and self.relu), *caveat])
+            cure = f"{setting('method', self.name)}, {setting('relu', False)} shows what speaks against the class"
+            notes.append([*empty, *[Note(cure, note.target) for note in empty[:1] if self.relu], *caveat])
         return notes
 
 
