@@ -191,8 +191,8 @@ def test_files_that_do_not_build(tmp_path: Path) -> None:
         ":leaves": f"leaves() in '{file}' failed: SystemExit: 3",
         ":nothing": f"nothing() in '{file}' returned a NoneType: it must return an nn.Module or a seewhy.Classifier.",
     }
-    for end, said in expected.items():
-        assert message(ModelError, lambda end=end: seewhy.load(file + end)) == said
+    for end, line in expected.items():
+        assert message(ModelError, lambda end=end: seewhy.load(file + end)) == line
     assert message(ModelError, lambda: seewhy.load("no/model.py:build")) == "There is no file 'no/model.py'."
 
 
