@@ -236,8 +236,8 @@ def test_demo_networks_by_name(name: str) -> None:
     assert clf.name == f"demo:{name}"
     pixels = torch.from_numpy(clf.read(PHOTO).pixels)[None]
     torch.testing.assert_close(clf.executor.normalise(pixels), demo.normalise(pixels))
-    (chosen,) = [layer for layer in clf.layers() if layer.automatic]
-    assert (chosen.name, chosen.grid, chosen.channels) == ("block4", (12, 16), 72)
+    (automatic_layer,) = [layer for layer in clf.layers() if layer.automatic]
+    assert (automatic_layer.name, automatic_layer.grid, automatic_layer.channels) == ("block4", (12, 16), 72)
     assert clf.scores(PHOTO).sum() == pytest.approx(1, abs=1e-5)
 
 
