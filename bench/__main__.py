@@ -14,31 +14,46 @@ LATEST = ROOT / "out" / "bench.json"
 
 def measure(quick: bool) -> list[Figure]:
     """Every bench, one after the other, each with its table."""
-    imported = imports.measure(3) if quick else imports.measure()
-    show_figures("Imports", imported)
+    import_figures = imports.measure(3) if quick else imports.measure()
+    show_figures("Imports", import_figures)
     # Before the large networks: what they leave free in the process would hide a leak.
-    kept = memory.measure(100, 1_000) if quick else memory.measure()
-    show_figures("Memory", kept)
-    pointed = pointing.measure(8 if quick else None)
-    show_figures("Pointing", pointed)
-    rows = gradcam.measure(("squeezenet1_0", "resnet18"), 3) if quick else gradcam.measure()
-    gradcam.show(rows)
-    hidden = perturbation.measure(**perturbation.QUICK) if quick else perturbation.measure()
-    perturbation.show(hidden)
-    stated = anytime.measure(1)
-    anytime.show(stated)
-    fitted = lime_defaults.measure(2, lime_defaults.QUICK)
-    lime_defaults.show(fitted)
-    pulled = gradients.measure(("squeezenet1_0",), 3) if quick else gradients.measure()
-    gradients.show(pulled)
+    memory_figures = memory.measure(100, 1_000) if quick else memory.measure()
+    show_figures("Memory", memory_figures)
+    pointing_figures = pointing.measure(8 if quick else None)
+    show_figures("Pointing", pointing_figures)
+    gradcam_rows = gradcam.measure(("squeezenet1_0", "resnet18"), 3) if quick else gradcam.measure()
+    gradcam.show(gradcam_rows)
+    perturbation_rows = perturbation.measure(**perturbation.QUICK) if quick else perturbation.measure()
+    perturbation.show(perturbation_rows)
+    anytime_figures = anytime.measure(1)
+    anytime.show(anytime_figures)
+    lime_grades = lime_defaults.measure(2, lime_defaults.QUICK)
+    lime_defaults.show(lime_grades)
+    gradient_rows = gradients.measure(("squeezenet1_0",), 3) if quick else gradients.measure()
+    gradients.show(gradient_rows)
     sanity.show(sanity.measure(*sanity.subjects(quick)))
-    dreamed = dream.measure(("resnet18",), 1, 2) if quick else dream.measure()
-    dream.show(dreamed)
-    embedded = embed.measure(2, 20) if quick else embed.measure()
-    embed.show(embedded)
-    explained = [*(figure for row in rows for figure in row.figures()), *(figure for row in hidden for figure in row.figures)]
-    inside = [*(figure for row in pulled for figure in row.figures), *(figure for row in dreamed for figure in row.figures())]
-    return [*imported, *kept, *pointed, *explained, *stated, *lime_defaults.figures_of(fitted), *inside, *embedded]
+    dream_rows = dream.measure(("resnet18",), 1, 2) if quick else dream.measure()
+    dream.show(dream_rows)
+    embed_figures = embed.measure(2, 20) if quick else embed.measure()
+    embed.show(embed_figures)
+    map_figures = [
+        *(figure for row in gradcam_rows for figure in row.figures()),
+        *(figure for row in perturbation_rows for figure in row.figures),
+    ]
+    inner_figures = [
+        *(figure for row in gradient_rows for figure in row.figures),
+        *(figure for row in dream_rows for figure in row.figures()),
+    ]
+    return [
+        *import_figures,
+        *memory_figures,
+        *pointing_figures,
+        *map_figures,
+        *anytime_figures,
+        *lime_defaults.figures_of(lime_grades),
+        *inner_figures,
+        *embed_figures,
+    ]
 
 
 def compare(figures: list[Figure], recorded: Path = RECORDED) -> list[Figure]:
@@ -46,32 +61,34 @@ def compare(figures: list[Figure], recorded: Path = RECORDED) -> list[Figure]:
     if not recorded.exists():
         console.print("There is no recorded table to compare with yet: python -m bench --record writes it.")
         return []
-    (where, before) = read(recorded)
-    here = machine()
-    if where["machine"] != here["machine"]:
-        console.print(f"Recorded on another machine ({where['machine']}): compare ratios, not seconds.", highlight=False)
-    known = [figure for figure in figures if figure.name in before]
-    worse = [figure for figure in known if figure.worse_than(before[figure.name])]
-    console.print(f"{len(known)} figures compared with the record of {where['date']}: {len(worse)} got worse.", highlight=False)
+    (header, before) = read(recorded)
+    this_machine = machine()
+    if header["machine"] != this_machine["machine"]:
+        console.print(f"Recorded on another machine ({header['machine']}): compare ratios, not seconds.", highlight=False)
+    compared = [figure for figure in figures if figure.name in before]
+    worse = [figure for figure in compared if figure.worse_than(before[figure.name])]
+    console.print(
+        f"{len(compared)} figures compared with the record of {header['date']}: {len(worse)} got worse.", highlight=False
+    )
     if worse:
-        made = table("Worse than recorded", ("figure", "recorded", "now", "unit"))
+        report = table("Worse than recorded", ("figure", "recorded", "now", "unit"))
         for figure in worse:
-            made.add_row(figure.name, str(before[figure.name]), str(figure), figure.unit)
-        console.print(made)
+            report.add_row(figure.name, str(before[figure.name]), str(figure), figure.unit)
+        console.print(report)
     return worse
 
 
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--record", action="store_true", help="keep this run as the table to compare with")
-    given = parser.parse_args()
-    figures = measure(given.quick)
-    missed = [figure for figure in figures if not figure.reached]
-    console.print(f"{len(missed)} of {sum(f.goal is not None for f in figures)} goals not reached", highlight=False)
-    if missed:
-        show_figures("Not reached", missed)
+    args = parser.parse_args()
+    figures = measure(args.quick)
+    unreached = [figure for figure in figures if not figure.reached]
+    console.print(f"{len(unreached)} of {sum(f.goal is not None for f in figures)} goals not reached", highlight=False)
+    if unreached:
+        show_figures("Not reached", unreached)
     compare(figures)
-    for path in filter(None, (LATEST, given.json, RECORDED if given.record else None)):
+    for path in filter(None, (LATEST, args.json, RECORDED if args.record else None)):
         save(path, figures)
 
 

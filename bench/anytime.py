@@ -30,14 +30,14 @@ def measure(photos: int = PHOTOS) -> list[Figure]:
     truths = [truth(clf, photo) for clf, photo in subjects(photos)]
     figures = []
     for part in PARTS:
-        found = [replay(table, int(table.size / part), seed) for table in truths for seed in range(SEEDS)]
-        ratios = np.array([stated / real for stated, real, _ in found])
+        replays = [replay(table, int(table.size / part), seed) for table in truths for seed in range(SEEDS)]
+        ratios = np.array([stated / real for stated, real, _ in replays])
         true = float(np.mean((ratios > 1 / FACTOR) & (ratios < FACTOR)))  # an error that is not known yet is not true
         name = f"anytime/{len(truths)} photos/1 mask in {part:g}"
         goal = GOAL_TRUE if part == GOAL_PART else None
         figures.append(Figure.of(f"{name}/stated error true within {FACTOR}", [true], "of the maps", goal, more_is_better=True))
         figures.append(Figure.of(f"{name}/stated over real error", list(ratios[np.isfinite(ratios)]) or [float("nan")], "×"))
-        figures.append(Figure.of(f"{name}/correlation", [alike for _, _, alike in found], ""))
+        figures.append(Figure.of(f"{name}/correlation", [correlation for _, _, correlation in replays], ""))
     return figures
 
 
@@ -71,8 +71,8 @@ def replay(table: Table, budget: int, seed: int) -> tuple[float, float, float]:
         plan.put(order, table.ravel()[order][:, None])
         if plan.reached >= budget:
             break
-    made = plan.values()[0]
-    return float(plan.error()[0]), float(np.abs(made - table).mean()), float(np.corrcoef(made.ravel(), table.ravel())[0, 1])
+    map_ = plan.values()[0]
+    return float(plan.error()[0]), float(np.abs(map_ - table).mean()), float(np.corrcoef(map_.ravel(), table.ravel())[0, 1])
 
 
 def show(figures: Sequence[Figure]) -> None:
@@ -82,11 +82,11 @@ def show(figures: Sequence[Figure]) -> None:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--photos", type=int, default=PHOTOS)
-    given = parser.parse_args()
-    figures = measure(1 if given.quick else given.photos)
+    args = parser.parse_args()
+    figures = measure(1 if args.quick else args.photos)
     show(figures)
-    if given.json:
-        save(given.json, figures)
+    if args.json:
+        save(args.json, figures)
 
 
 if __name__ == "__main__":

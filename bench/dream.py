@@ -45,7 +45,7 @@ class Row:
             Figure.of(f"{name}/plain", plain, "s"),
             Figure.of(f"{name}/seewhy", ours, "s"),
             Figure.of(f"{name}/plain over seewhy", ratios(plain, ours), "×", GOAL, more_is_better=True),
-            *(Figure.of(f"{name}/5 over 3 alone, {what}", values, "×", GOAL_FIVE) for what, values in self.five.items()),
+            *(Figure.of(f"{name}/5 over 3 alone, {kind}", values, "×", GOAL_FIVE) for kind, values in self.five.items()),
         ]
 
 
@@ -57,7 +57,7 @@ def measure(networks: Sequence[str] = NETWORKS, repeats: int = 3, iterations: in
         network = random_network(name).to(device)
         clf = classifier(network)
         own = copy.deepcopy(network)
-        taken = in_turns(
+        seconds = in_turns(
             {
                 "plain": lambda own=own: plain_dream(own, CLASS, iterations),
                 "seewhy": lambda clf=clf: seewhy_dream(clf, None, [CLASS], iterations),
@@ -66,8 +66,8 @@ def measure(networks: Sequence[str] = NETWORKS, repeats: int = 3, iterations: in
             device,
         )
         few = max(1, iterations // 5)
-        five = {what: _five(clf, layer, few, repeats, device) for what, layer in (("classes", None), (LAYERS[name],) * 2)}
-        rows.append(Row(name, taken, five))
+        five = {kind: _five(clf, layer, few, repeats, device) for kind, layer in (("classes", None), (LAYERS[name],) * 2)}
+        rows.append(Row(name, seconds, five))
     return rows
 
 
@@ -81,8 +81,8 @@ def _five(clf: seewhy.Classifier, layer: str | None, iterations: int, repeats: i
     def together() -> None:
         seewhy_dream(clf, layer, list(range(5)), iterations)
 
-    taken = in_turns({"alone": alone, "together": together}, repeats, device)
-    return ratios(taken["together"], taken["alone"])
+    seconds = in_turns({"alone": alone, "together": together}, repeats, device)
+    return ratios(seconds["together"], seconds["alone"])
 
 
 def classifier(network: nn.Module) -> seewhy.Classifier:
@@ -131,7 +131,7 @@ def plain_dream(
 
 def show(rows: Sequence[Row]) -> None:
     """The table, with what did not reach its goal."""
-    made = table(
+    report = table(
         "Deep dream, one class, 3 levels; median (quartiles)",
         (
             "network",
@@ -146,10 +146,10 @@ def show(rows: Sequence[Row]) -> None:
     )
     for row in rows:
         figures = row.figures()
-        missed = [figure.name.rpartition("/")[2] for figure in figures if not figure.reached]
-        words = f"NOT REACHED: {'; '.join(missed)}" if missed else ""
-        made.add_row(row.network, *(str(figure) for figure in figures), LAYERS[row.network], words)
-    console.print(made)
+        unreached = [figure.name.rpartition("/")[2] for figure in figures if not figure.reached]
+        remark = f"NOT REACHED: {'; '.join(unreached)}" if unreached else ""
+        report.add_row(row.network, *(str(figure) for figure in figures), LAYERS[row.network], remark)
+    console.print(report)
     console.print(f"goals: plain over seewhy ≥ {GOAL:g}, five in one batch over three alone < {GOAL_FIVE:g}", highlight=False)
 
 
@@ -158,11 +158,11 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS, metavar="NAME")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
-    rows = measure(given.networks, device=given.device, **(QUICK if given.quick else {"repeats": given.repeats}))
+    args = parser.parse_args()
+    rows = measure(args.networks, device=args.device, **(QUICK if args.quick else {"repeats": args.repeats}))
     show(rows)
-    if given.json:
-        save(given.json, [figure for row in rows for figure in row.figures()], given.device)
+    if args.json:
+        save(args.json, [figure for row in rows for figure in row.figures()], args.device)
 
 
 if __name__ == "__main__":

@@ -36,33 +36,33 @@ def measure(repeats: int = 5, photos: int = PHOTOS) -> list[Figure]:
         for work in plain.values():
             work()
         fastest = min(plain, key=lambda name: min(seconds_of(plain[name]) for _ in range(2)))
-        made = embed(clf, paths, progress=False)
-        perplexity = made.details["perplexity"]
-        taken = in_turns(
+        embedding = embed(clf, paths, progress=False)
+        perplexity = embedding.details["perplexity"]
+        seconds = in_turns(
             {
                 "plain": plain[fastest],
                 "embed": lambda: embed(clf, paths, progress=False),
-                "placing": lambda: place(made.features, "tsne", perplexity, 0),
+                "placing": lambda: place(embedding.features, "tsne", perplexity, 0),
             },
             repeats,
         )
     name = f"embed/{clf.name}/{len(paths)} photos"
-    reading = [whole - placing for whole, placing in zip(taken["embed"], taken["placing"], strict=True)]
+    reading = [whole - placing for whole, placing in zip(seconds["embed"], seconds["placing"], strict=True)]
     return [
-        Figure.of(f"{name}/{fastest}", [1000 * s / len(paths) for s in taken["plain"]], "ms a photo"),
-        Figure.of(f"{name}/embed without t-SNE", ratios(reading, taken["plain"]), "× plain", GOAL),
-        Figure.of(f"{name}/t-SNE", taken["placing"], "s"),
-        Figure.of(f"{name}/t-SNE's share of embed", ratios(taken["placing"], taken["embed"]), "of the time"),
-        Figure.of(f"{name}/embed", taken["embed"], "s"),
+        Figure.of(f"{name}/{fastest}", [1000 * s / len(paths) for s in seconds["plain"]], "ms a photo"),
+        Figure.of(f"{name}/embed without t-SNE", ratios(reading, seconds["plain"]), "× plain", GOAL),
+        Figure.of(f"{name}/t-SNE", seconds["placing"], "s"),
+        Figure.of(f"{name}/t-SNE's share of embed", ratios(seconds["placing"], seconds["embed"]), "of the time"),
+        Figure.of(f"{name}/embed", seconds["embed"], "s"),
     ]
 
 
 def subjects(count: int, folder: Path) -> tuple[seewhy.Classifier, list[Path]]:
     """The network and its photos."""
     weights = DATA / "squeezenet1_0_imagenet.safetensors"
-    found = sorted((DATA / "photos").glob("*.JPEG"))[:count]
-    if weights.is_file() and found:
-        return seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt"), found
+    photos = sorted((DATA / "photos").glob("*.JPEG"))[:count]
+    if weights.is_file() and photos:
+        return seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt"), photos
     scenes = seewhy.demo.scenes(count, seed=5)
     paths = [folder / f"{i:03}_{scene.label}.jpg" for i, scene in enumerate(scenes)]
     for path, scene in zip(paths, scenes, strict=True):
@@ -76,12 +76,12 @@ def _plain(clf: seewhy.Classifier, paths: Sequence[Path], size: int) -> Callable
     real = (height, width) == (SIDE, SIDE)
 
     def one(path: Path) -> torch.Tensor:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
+        with Image.open(path) as image:
+            picture = image.convert("RGB")
         if real:
             scale = SHORTER / min(picture.size)
-            resized = (max(SHORTER, int(picture.width * scale)), max(SHORTER, int(picture.height * scale)))
-            picture = picture.resize(resized, Image.Resampling.BILINEAR)
+            target_size = (max(SHORTER, int(picture.width * scale)), max(SHORTER, int(picture.height * scale)))
+            picture = picture.resize(target_size, Image.Resampling.BILINEAR)
             (left, top) = (round((picture.width - SIDE) / 2), round((picture.height - SIDE) / 2))
             picture = picture.crop((left, top, left + SIDE, top + SIDE))
         else:
@@ -106,11 +106,11 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--photos", type=int, default=PHOTOS)
-    given = parser.parse_args()
-    figures = measure(2 if given.quick else given.repeats, 20 if given.quick else given.photos)
+    args = parser.parse_args()
+    figures = measure(2 if args.quick else args.repeats, 20 if args.quick else args.photos)
     show(figures)
-    if given.json:
-        save(given.json, figures)
+    if args.json:
+        save(args.json, figures)
 
 
 if __name__ == "__main__":

@@ -45,11 +45,11 @@ class Row:
         name = f"gradcam/{self.network}/batch {self.batch}"
         goal = GOALS.get(self.network, 1.0) if self.batch == 1 else GOAL_BATCH
         goals = {ONE: goal}
-        made = [Figure.of(f"{name}/{k}", values, "× plain", goals.get(k)) for k, values in self.ratios.items()]
+        figures = [Figure.of(f"{name}/{k}", values, "× plain", goals.get(k)) for k, values in self.ratios.items()]
         five = ratios(self.ratios[FIVE], self.ratios[ONE])
-        made.append(Figure.of(f"{name}/5 classes over 1", five, "×", GOAL_FIVE))
+        figures.append(Figure.of(f"{name}/5 classes over 1", five, "×", GOAL_FIVE))
         (low, middle, high) = self.plain_ms
-        return [Figure(f"{name}/plain", middle, low, high, "ms a photo"), *made]
+        return [Figure(f"{name}/plain", middle, low, high, "ms a photo"), *figures]
 
 
 def measure(
@@ -69,14 +69,14 @@ def random_network(name: str) -> nn.Module:
     """An architecture of torchvision with random weights, without the heads that only training uses."""
     torch.manual_seed(0)
     settings: dict[str, Any] = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
-    made: nn.Module = models().get_model(name, weights=None, **settings).eval()
-    return made
+    network: nn.Module = models().get_model(name, weights=None, **settings).eval()
+    return network
 
 
 def _row(name: str, network: nn.Module, batch: int, repeats: int, device: str) -> Row:
     photos = torch.randn(batch, 3, 224, 224, generator=torch.Generator().manual_seed(1)).to(device)
     clf = seewhy.Classifier(network, preprocess=None)
-    given = photos[0] if batch == 1 else photos
+    inputs = photos[0] if batch == 1 else photos
     planned = clf.executor.planned(photos)
     indices = clf.scores(photos).argmax(axis=1).tolist()
 
@@ -91,24 +91,24 @@ def _row(name: str, network: nn.Module, batch: int, repeats: int, device: str) -
     contenders: dict[str, Work] = {
         PLAIN: plain,
         FLOOR: floor,
-        ONE: lambda: seewhy.explain(clf, given, "grad_cam", "top1", progress=False),
-        FIVE: lambda: seewhy.explain(clf, given, "grad_cam", "top5", progress=False),
+        ONE: lambda: seewhy.explain(clf, inputs, "grad_cam", "top1", progress=False),
+        FIVE: lambda: seewhy.explain(clf, inputs, "grad_cam", "top5", progress=False),
     }
     settings = {}
     for peer in PEERS:
         (settings[peer], contenders[peer]) = _fastest(_peer(peer, network, clf.feature_layer, photos, indices), device)
-    taken = in_turns(contenders, repeats, device)
-    to_plain = {key: ratios(values, taken[PLAIN]) for key, values in taken.items() if key != PLAIN}
-    return Row(name, batch, quartiles([1000 * s / batch for s in taken[PLAIN]]), to_plain, settings)
+    seconds = in_turns(contenders, repeats, device)
+    to_plain = {key: ratios(values, seconds[PLAIN]) for key, values in seconds.items() if key != PLAIN}
+    return Row(name, batch, quartiles([1000 * s / batch for s in seconds[PLAIN]]), to_plain, settings)
 
 
 def _fastest(variants: Iterable[tuple[str, Work]], device: str) -> tuple[str, Work]:
     """The setting at which a peer is fastest here, by the better of two calls after a first one."""
-    tried = []
+    trials = []
     for setting, work in variants:
         work()
-        tried.append((min(seconds_of(work, device) for _ in range(2)), setting, work))
-    (_, setting, work) = min(tried, key=lambda item: item[0])
+        trials.append((min(seconds_of(work, device) for _ in range(2)), setting, work))
+    (_, setting, work) = min(trials, key=lambda item: item[0])
     return setting, work
 
 
@@ -163,28 +163,28 @@ _MAKERS: dict[str, Callable[[nn.Module, str, torch.Tensor, list[int]], Work]] = 
 def show(rows: Sequence[Row]) -> None:
     """The table, the goals beside it, and the settings of the peers below."""
     columns = (FLOOR, ONE, FIVE, *PEERS)
-    made = table(
+    report = table(
         "Grad-CAM, time over the plain eager forward pass (batch 16: both per photo); median (quartiles)",
         ("network", "batch", "plain, ms a photo", *columns, "5 over 1", "goals", ""),
     )
     for row in rows:
         figures = {figure.name.rpartition("/")[2]: figure for figure in row.figures()}
-        (one, five) = (figures[ONE], figures["5 classes over 1"])
-        missed = [text for figure, text in ((one, "1 class"), (five, "5 over 1")) if not figure.reached]
-        made.add_row(
+        (single, five) = (figures[ONE], figures["5 classes over 1"])
+        unreached = [text for figure, text in ((single, "1 class"), (five, "5 over 1")) if not figure.reached]
+        report.add_row(
             row.network,
             str(row.batch),
             str(figures["plain"]),
             *(str(figures[column]) for column in columns),
             str(five),
-            f"≤ {one.goal:g}, ≤ {GOAL_FIVE:g}",
-            f"NOT REACHED: {', '.join(missed)}" if missed else "",
+            f"≤ {single.goal:g}, ≤ {GOAL_FIVE:g}",
+            f"NOT REACHED: {', '.join(unreached)}" if unreached else "",
         )
-    console.print(made)
+    console.print(report)
     console.print("floor: the bare forward pass of the planned copy that seewhy runs, without anything around it.")
     for row in rows:
-        said = "; ".join(f"{peer}: {setting}" for peer, setting in row.settings.items())
-        console.print(f"{row.network}, batch {row.batch}, fastest setting of each peer: {said}.", highlight=False)
+        settings = "; ".join(f"{peer}: {setting}" for peer, setting in row.settings.items())
+        console.print(f"{row.network}, batch {row.batch}, fastest setting of each peer: {settings}.", highlight=False)
 
 
 def main() -> None:
@@ -193,11 +193,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--batches", nargs="+", type=int, default=list(BATCHES))
     parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
-    rows = measure(given.networks, 3 if given.quick else given.repeats, given.device, given.batches)
+    args = parser.parse_args()
+    rows = measure(args.networks, 3 if args.quick else args.repeats, args.device, args.batches)
     show(rows)
-    if given.json:
-        save(given.json, [figure for row in rows for figure in row.figures()], given.device)
+    if args.json:
+        save(args.json, [figure for row in rows for figure in row.figures()], args.device)
 
 
 if __name__ == "__main__":

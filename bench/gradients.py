@@ -97,17 +97,17 @@ def _one_pass(
     name: str, clf: seewhy.Classifier, method: str, peer: str, photos: torch.Tensor, indices: list[int], repeats: int
 ) -> Row:
     targets = [[index] for index in indices]
-    ours = {"seewhy": lambda: seewhy.explain(clf, photos, method, targets, signed=True, progress=False)}
+    contender = {"seewhy": lambda: seewhy.explain(clf, photos, method, targets, signed=True, progress=False)}
     settings = {"abs": False} if peer == "Saliency" else {}
-    peers = dict(_peers(peer, clf, photos, lambda made, inputs: made.attribute(inputs, target=indices, **settings)))
-    taken = in_turns(ours | peers, repeats)
-    best = min(SETTINGS, key=lambda setting: sorted(taken[setting])[repeats // 2])
+    peers = dict(_peers(peer, clf, photos, lambda algorithm, inputs: algorithm.attribute(inputs, target=indices, **settings)))
+    seconds = in_turns(contender | peers, repeats)
+    best = min(SETTINGS, key=lambda setting: sorted(seconds[setting])[repeats // 2])
     start = f"gradients/{method}/{name}"
     figures = [
-        Figure.of(f"{start}/seewhy", [1000 * s for s in taken["seewhy"]], "ms"),
-        Figure.of(f"{start}/captum", [1000 * s for s in taken[best]], "ms"),
-        Figure.of(f"{start}/over captum", ratios(taken["seewhy"], taken[best]), "×", GOAL_ONE_PASS),
-        Figure.of(f"{start}/over captum as it comes", ratios(taken["seewhy"], taken[SETTINGS[0]]), "×"),
+        Figure.of(f"{start}/seewhy", [1000 * s for s in seconds["seewhy"]], "ms"),
+        Figure.of(f"{start}/captum", [1000 * s for s in seconds[best]], "ms"),
+        Figure.of(f"{start}/over captum", ratios(seconds["seewhy"], seconds[best]), "×", GOAL_ONE_PASS),
+        Figure.of(f"{start}/over captum as it comes", ratios(seconds["seewhy"], seconds[SETTINGS[0]]), "×"),
     ]
     return Row(method, name, figures, f"{method}, {name}, batch {len(photos)}: captum is fastest with {best}.")
 
@@ -118,46 +118,50 @@ def _integrated(name: str, clf: seewhy.Classifier, photo: torch.Tensor, index: i
 
     gaps = {}
     for steps in LADDER:
-        done = seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=steps, progress=False)
-        gaps["seewhy"] = (steps, done.details["completeness_gap"][0])
+        explanation = seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=steps, progress=False)
+        gaps["seewhy"] = (steps, explanation.details["completeness_gap"][0])
         if gaps["seewhy"][1] < GAP:
             break
-    difference = done.details["difference"][0]
+    difference = explanation.details["difference"][0]
     for rule in ("gausslegendre", "riemann_middle"):
         peer = captum.attr.IntegratedGradients(copy.deepcopy(clf.network))
         for steps in LADDER:
-            made = peer.attribute(photo.clone(), target=index, n_steps=steps, method=rule, internal_batch_size=BATCH)
-            gaps[rule] = (steps, abs(float(made.sum()) - difference) / abs(difference))
+            attribution = peer.attribute(photo.clone(), target=index, n_steps=steps, method=rule, internal_batch_size=BATCH)
+            gaps[rule] = (steps, abs(float(attribution.sum()) - difference) / abs(difference))
             if gaps[rule][1] < GAP:
                 break
     rule = min(("gausslegendre", "riemann_middle"), key=lambda rule: (gaps[rule][1] >= GAP, gaps[rule][0]))
-    (own, theirs) = (gaps["seewhy"][0], gaps[rule][0])
-    work = {"seewhy": lambda: seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=own, progress=False)}
+    (own_steps, captum_steps) = (gaps["seewhy"][0], gaps[rule][0])
+    work = {"seewhy": lambda: seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=own_steps, progress=False)}
     for block in (None, 4, 8):
         for setting, call in _peers(
             "IntegratedGradients",
             clf,
             photo,
-            lambda made, inputs, block=block: made.attribute(
-                inputs, target=index, n_steps=theirs, method=rule, internal_batch_size=block
+            lambda algorithm, inputs, block=block: algorithm.attribute(
+                inputs, target=index, n_steps=captum_steps, method=rule, internal_batch_size=block
             ),
         ):
             work[f"{setting}, {'all steps' if block is None else block} at once"] = call
-    taken = in_turns(work, repeats)
-    best = min((key for key in work if key != "seewhy"), key=lambda key: sorted(taken[key])[repeats // 2])
+    seconds = in_turns(work, repeats)
+    best = min((key for key in work if key != "seewhy"), key=lambda key: sorted(seconds[key])[repeats // 2])
     plain = f"{SETTINGS[0]}, all steps at once"
     start = f"gradients/integrated_gradients/{name}"
     figures = [
-        Figure.of(f"{start}/seewhy", [1000 * s for s in taken["seewhy"]], "ms"),
-        Figure.of(f"{start}/captum", [1000 * s for s in taken[best]], "ms"),
-        Figure.of(f"{start}/captum over seewhy", ratios(taken[best], taken["seewhy"]), "×", GOAL_IG, more_is_better=True),
-        Figure.of(f"{start}/captum as it comes over seewhy", ratios(taken[plain], taken["seewhy"]), "×"),
-        Figure.of(f"{start}/a step: captum over seewhy", [s * own / theirs for s in ratios(taken[best], taken["seewhy"])], "×"),
+        Figure.of(f"{start}/seewhy", [1000 * s for s in seconds["seewhy"]], "ms"),
+        Figure.of(f"{start}/captum", [1000 * s for s in seconds[best]], "ms"),
+        Figure.of(f"{start}/captum over seewhy", ratios(seconds[best], seconds["seewhy"]), "×", GOAL_IG, more_is_better=True),
+        Figure.of(f"{start}/captum as it comes over seewhy", ratios(seconds[plain], seconds["seewhy"]), "×"),
+        Figure.of(
+            f"{start}/a step: captum over seewhy",
+            [s * own_steps / captum_steps for s in ratios(seconds[best], seconds["seewhy"])],
+            "×",
+        ),
         Figure.of(f"{start}/gap", [100 * gaps["seewhy"][1]], "%"),
         Figure.of(f"{start}/captum's gap", [100 * gaps[rule][1]], "%"),
     ]
-    words = f"{own} midpoints against captum's {theirs} steps ({rule}); captum is fastest with {best}."
-    return Row("integrated_gradients", name, figures, f"integrated_gradients, {name}: {words}")
+    remark = f"{own_steps} midpoints against captum's {captum_steps} steps ({rule}); captum is fastest with {best}."
+    return Row("integrated_gradients", name, figures, f"integrated_gradients, {name}: {remark}")
 
 
 def _memory(name: str) -> Row:
@@ -165,8 +169,8 @@ def _memory(name: str) -> Row:
     peaks = {}
     for steps in (64, 512):
         code = f"from bench.gradients import alone; alone({name!r}, {steps})"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-        peaks[steps] = json.loads(done.stdout.splitlines()[-1])
+        process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+        peaks[steps] = json.loads(process.stdout.splitlines()[-1])
     start = f"gradients/memory/{name}"
     figures = [
         Figure.of(f"{start}/64 steps", [peaks[64] / 1e9], "GB"),
@@ -185,11 +189,11 @@ def alone(name: str, steps: int) -> None:
 
 def show(rows: Sequence[Row]) -> None:
     """One line for each figure."""
-    made = table("Gradients beside captum; median (quartiles)", ("figure", "value", "unit", "goal", ""))
+    report = table("Gradients beside captum; median (quartiles)", ("figure", "value", "unit", "goal", ""))
     for figure in (figure for row in rows for figure in row.figures):
         goal = "" if figure.goal is None else f"{'≥' if figure.more_is_better else '≤'} {figure.goal:g}"
-        made.add_row(figure.name, str(figure), figure.unit, goal, "" if figure.reached else "NOT REACHED")
-    console.print(made)
+        report.add_row(figure.name, str(figure), figure.unit, goal, "" if figure.reached else "NOT REACHED")
+    console.print(report)
     for row in rows:
         console.print(row.remark, highlight=False)
 
@@ -198,11 +202,11 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME", help="networks of torchvision")
     parser.add_argument("--repeats", type=int, default=10)
-    given = parser.parse_args()
-    rows = measure(("squeezenet1_0",), 3) if given.quick else measure(given.networks, given.repeats)
+    args = parser.parse_args()
+    rows = measure(("squeezenet1_0",), 3) if args.quick else measure(args.networks, args.repeats)
     show(rows)
-    if given.json:
-        save(given.json, [figure for row in rows for figure in row.figures])
+    if args.json:
+        save(args.json, [figure for row in rows for figure in row.figures])
 
 
 if __name__ == "__main__":

@@ -13,16 +13,16 @@ _TIMED = "import time; start = time.perf_counter(); import {}; print(time.perf_c
 
 def measure(repeats: int = 9) -> list[Figure]:
     """Seconds: both imports, and their difference round by round."""
-    taken: dict[str, list[float]] = {"torch": [], "seewhy": []}
+    seconds: dict[str, list[float]] = {"torch": [], "seewhy": []}
     for turn in range(-1, repeats):  # the first round fills the file cache
-        for package, values in taken.items():
-            done = subprocess.run([sys.executable, "-c", _TIMED.format(package)], capture_output=True, text=True, check=True)
+        for package, values in seconds.items():
+            process = subprocess.run([sys.executable, "-c", _TIMED.format(package)], capture_output=True, text=True, check=True)
             if turn >= 0:
-                values.append(float(done.stdout))
-    more = [own - base for own, base in zip(taken["seewhy"], taken["torch"], strict=True)]
+                values.append(float(process.stdout))
+    more = [own - base for own, base in zip(seconds["seewhy"], seconds["torch"], strict=True)]
     return [
-        Figure.of("imports/torch", taken["torch"], "s"),
-        Figure.of("imports/seewhy", taken["seewhy"], "s"),
+        Figure.of("imports/torch", seconds["torch"], "s"),
+        Figure.of("imports/seewhy", seconds["seewhy"], "s"),
         Figure.of("imports/seewhy minus torch", more, "s", GOAL),
     ]
 
@@ -30,11 +30,11 @@ def measure(repeats: int = 9) -> list[Figure]:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--repeats", type=int, default=9)
-    given = parser.parse_args()
-    figures = measure(3 if given.quick else given.repeats)
+    args = parser.parse_args()
+    figures = measure(3 if args.quick else args.repeats)
     show_figures("Imports", figures)
-    if given.json:
-        save(given.json, figures)
+    if args.json:
+        save(args.json, figures)
 
 
 if __name__ == "__main__":

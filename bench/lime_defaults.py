@@ -139,26 +139,26 @@ def measure(count: int = PHOTOS, settings: Sequence[Setting] = SETTINGS, folder:
             blocks = 1 + math.ceil(max(setting.samples for setting in same_runs) / BLOCK)
             console.print(f"[dim]lime, {segmentation}, {len(photos)} × {blocks * BLOCK:,} passes ...[/dim]", highlight=False)
             for photo in photos:
-                scored = runs(clf, photo, segmentation, blocks, folder)
+                photo_runs = runs(clf, photo, segmentation, blocks, folder)
                 for setting in same_runs:
-                    grades[setting].append(grade(scored, photo.mask, setting.score, setting.model, setting.samples))
+                    grades[setting].append(grade(photo_runs, photo.mask, setting.score, setting.model, setting.samples))
     return grades
 
 
 def runs(clf: seewhy.Classifier, photo: BoxedPhoto, segmentation: Segmentation, blocks: int, folder: Path) -> Runs:
     """The scores of ``blocks`` blocks of samples; those that the folder holds already are not run again."""
     path = folder / f"{photo.name}-{segmentation.segments}-{segmentation.features}-{segmentation.fill}.npz"
-    kept = dict(np.load(path)) if path.is_file() else {}
-    for number in range(len(kept["bits"]) if kept else 0, blocks):
+    arrays = dict(np.load(path)) if path.is_file() else {}
+    for number in range(len(arrays["bits"]) if arrays else 0, blocks):
         block = _block(clf, photo, segmentation, number)
         for name in ("bits", "values"):
-            block[name] = np.concatenate([kept[name], block[name]]) if kept else block[name]
-        kept = block
+            block[name] = np.concatenate([arrays[name], block[name]]) if arrays else block[name]
+        arrays = block
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as file:
-            np.savez_compressed(file, **kept)
+            np.savez_compressed(file, **arrays)
         os.replace(unfinished, path)
-    return Runs(kept["labels"].astype(np.int64), kept["untouched"], kept["bits"][:blocks], kept["values"][:blocks])
+    return Runs(arrays["labels"].astype(np.int64), arrays["untouched"], arrays["bits"][:blocks], arrays["values"][:blocks])
 
 
 def _block(clf: seewhy.Classifier, photo: BoxedPhoto, segmentation: Segmentation, number: int) -> dict[str, Any]:
@@ -194,23 +194,23 @@ def _block(clf: seewhy.Classifier, photo: BoxedPhoto, segmentation: Segmentation
     return {"labels": labels.astype(np.int16), "untouched": values[0], "bits": bits[None, 1:], "values": values[None, 1:]}
 
 
-def grade(scored: Runs, mask: Mask, score: str, model: str, samples: int) -> Grade:
+def grade(photo_runs: Runs, mask: Mask, score: str, model: str, samples: int) -> Grade:
     """Learn from the untouched photo and the samples behind the first block; predict the first block."""
     column = SCORES.index(score)
-    segments = scored.bits.shape[2]
-    bits = np.concatenate([np.ones((1, segments)), scored.bits[1:].reshape(-1, segments)])[:samples]
-    values = np.concatenate([scored.untouched[None], scored.values[1:].reshape(-1, len(SCORES))])[:samples, [column]]
+    segments = photo_runs.bits.shape[2]
+    bits = np.concatenate([np.ones((1, segments)), photo_runs.bits[1:].reshape(-1, segments)])[:samples]
+    values = np.concatenate([photo_runs.untouched[None], photo_runs.values[1:].reshape(-1, len(SCORES))])[:samples, [column]]
     if len(bits) < samples:
-        raise ValueError(f"{samples} samples need {math.ceil(samples / BLOCK) + 1} blocks, and there are {len(scored.bits)}.")
+        raise ValueError(f"{samples} samples need {math.ceil(samples / BLOCK) + 1} blocks, and there are {len(photo_runs.bits)}.")
     values = values.astype(np.float64)
     learn = learner(model)
     (importance, predict) = learn(bits, values, np.ones(samples))
-    unseen = scored.values[0][:, column].astype(np.float64)
-    residual = unseen - predict(scored.bits[0].astype(np.float64))[:, 0]
+    unseen = photo_runs.values[0][:, column].astype(np.float64)
+    residual = unseen - predict(photo_runs.bits[0].astype(np.float64))[:, 0]
     r2 = 1 - float((residual**2).sum() / ((unseen - unseen.mean()) ** 2).sum())
     half = samples // 2
     halves = [learn(bits[part], values[part], np.ones(half))[0][:, 0] for part in (slice(half), slice(half, 2 * half))]
-    return Grade(r2, float(np.corrcoef(halves)[0, 1]), energy(importance[scored.labels, 0], mask))
+    return Grade(r2, float(np.corrcoef(halves)[0, 1]), energy(importance[photo_runs.labels, 0], mask))
 
 
 def figures_of(grades: Grades) -> list[Figure]:

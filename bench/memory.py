@@ -32,11 +32,11 @@ def measure(first: int = 1_000, last: int = 10_000) -> list[Figure]:
 
 
 def main() -> None:
-    given = options(__doc__).parse_args()
-    figures = measure(100, 1_000) if given.quick else measure()
+    args = options(__doc__).parse_args()
+    figures = measure(100, 1_000) if args.quick else measure()
     show_figures("Memory", figures)
-    if given.json:
-        save(given.json, figures)
+    if args.json:
+        save(args.json, figures)
 
 
 if __name__ == "__main__":

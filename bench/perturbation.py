@@ -69,7 +69,7 @@ QUICK: dict[str, Any] = {
     "dense_passes": 300,
 }
 
-Taken = Mapping[str, Sequence[float]]
+Timings = Mapping[str, Sequence[float]]
 Job = Callable[[], object]
 
 
@@ -100,10 +100,10 @@ class Subject:
         return seewhy.Classifier(self.network, preprocess=None, precision="fast")
 
     def explain(self, method: str, target: Any = None, fast: bool = False, **settings: Any) -> seewhy.Explanation:
-        wanted = self.index if target is None else target
-        made = seewhy.explain(self.fast if fast else self.clf, self.photo, method, wanted, progress=False, **settings)
-        assert isinstance(made, seewhy.Explanation)
-        return made
+        choice = self.index if target is None else target
+        explanation = seewhy.explain(self.fast if fast else self.clf, self.photo, method, choice, progress=False, **settings)
+        assert isinstance(explanation, seewhy.Explanation)
+        return explanation
 
     def deviation(self, method: str, **settings: Any) -> float:
         """Of precision="fast": largest difference of the scores over the largest."""
@@ -160,14 +160,14 @@ def _channels_last(network: nn.Module, inputs: torch.Tensor) -> tuple[nn.Module,
 
 def few_turns(contenders: Mapping[str, Job], repeats: int) -> dict[str, list[float]]:
     """Seconds, as ``bench.timing.in_turns`` takes them, but the contenders are warm already: a round takes up to two minutes."""
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     shuffle = random.Random(0).shuffle
     for _ in range(repeats):
         shuffle(order)
         for name in order:
-            taken[name].append(seconds_of(contenders[name]))
-    return taken
+            seconds[name].append(seconds_of(contenders[name]))
+    return seconds
 
 
 def measure(
@@ -232,8 +232,8 @@ def occlusion(subject: Subject, strides: Sequence[int], repeats: int) -> list[Ro
     few = 2 * MASK  # four masks: enough to make every plan
     for work in (contenders["whole"], contenders["bare"], ours(few), ours(few, "top5"), *[ours(few, fast=True)] * fast):
         work()
-    taken = few_turns(contenders, repeats)
-    rows = [_occlusion_row(subject, stride, first, taken) for stride in strides]
+    seconds = few_turns(contenders, repeats)
+    rows = [_occlusion_row(subject, stride, first, seconds) for stride in strides]
     (difference, largest) = check
     name = f"occlusion/{subject.name}/stride {first}/difference to captum"
     rows[0].figures.append(Figure.of(name, [1e6 * difference / largest], "1e-6 of the largest", 1e6 * GOAL_VALUES))
@@ -244,37 +244,37 @@ def occlusion(subject: Subject, strides: Sequence[int], repeats: int) -> list[Ro
     return rows
 
 
-def _occlusion_row(subject: Subject, stride: int, first: int, taken: Taken) -> Row:
+def _occlusion_row(subject: Subject, stride: int, first: int, seconds: Timings) -> Row:
     grid = occlusion_masks(SIZE, MASK, stride, "whole")
     masks = len(grid)
     needed = count(subject.network, SIZE, grid)
     windows = captum_windows(MASK, first)
     # Seconds of captum's call to ms a mask of ours; both pay one pass without a mask.
     scale = 1000 * (masks + 1) / (windows + 1) / masks
-    captum = {key: [scale * s for s in values] for key, values in taken.items() if key.startswith("captum")}
+    captum = {key: [scale * s for s in values] for key, values in seconds.items() if key.startswith("captum")}
     (plain, best) = fastest(captum)
-    one = [1000 * s / masks for s in taken[f"one {stride}"]]
-    bare = [1000 * s / PHOTOS for s in taken["bare"]]
+    seewhy_ms = [1000 * s / masks for s in seconds[f"one {stride}"]]
+    bare = [1000 * s / PHOTOS for s in seconds["bare"]]
     floor = [ms * needed.masked / needed.whole for ms in bare]
     goal = OCCLUSION_GOALS.get(subject.name)
     of = naming(f"occlusion/{subject.name}/stride {stride}")
     figures = [
-        of("seewhy", one, "ms a mask"),
+        of("seewhy", seewhy_ms, "ms a mask"),
         of("best captum as it comes", captum[plain], "ms a mask"),
         of("best captum", captum[best], "ms a mask"),
-        of("over captum as it comes", ratios(captum[plain], one), "×", goal, True),
-        of("over captum", ratios(captum[best], one), "×", goal, True),
-        of("whole batch, channels_last", [1000 * s / PHOTOS for s in taken["whole"]], "ms a mask"),
+        of("over captum as it comes", ratios(captum[plain], seewhy_ms), "×", goal, True),
+        of("over captum", ratios(captum[best], seewhy_ms), "×", goal, True),
+        of("whole batch, channels_last", [1000 * s / PHOTOS for s in seconds["whole"]], "ms a mask"),
         of("whole batch, planned", bare, "ms a mask"),
         of("rate of the planned batch", [needed.whole / 1e6 / ms for ms in bare], "GFLOP/s"),
         of("work of a pass", [needed.whole / 1e9], "GFLOP"),
         of("work of a mask", [needed.masked / 1e9], "GFLOP"),
         of("floor", floor, "ms a mask"),
-        of("over the floor", ratios(one, floor), "×"),
+        of("over the floor", ratios(seewhy_ms, floor), "×"),
     ]
     remarks = [f"Stride {stride}: fastest captum as it comes: {plain}; of all: {best}."]
-    if f"fast {stride}" in taken:
-        fast = [1000 * s / masks for s in taken[f"fast {stride}"]]
+    if f"fast {stride}" in seconds:
+        fast = [1000 * s / masks for s in seconds[f"fast {stride}"]]
         figures += [
             of("fast", fast, "ms a mask"),
             of("fast over captum", ratios(captum[best], fast), "×", OCCLUSION_FAST[subject.name], True),
@@ -282,8 +282,8 @@ def _occlusion_row(subject: Subject, stride: int, first: int, taken: Taken) -> R
         ]
     if stride == first:
         figures += [
-            of("5 classes over 1", ratios(taken["five"], taken[f"one {stride}"]), "×", GOAL_FIVE),
-            of("over captum, same masks", ratios(taken[best], taken["same"]), "×"),
+            of("5 classes over 1", ratios(seconds["five"], seconds[f"one {stride}"]), "×", GOAL_FIVE),
+            of("over captum, same masks", ratios(seconds[best], seconds["same"]), "×"),
             *(of(key, values, "ms a mask") for key, values in captum.items()),
         ]
     else:
@@ -298,9 +298,9 @@ def same_masks(subject: Subject, mask: int, stride: int) -> seewhy.Explanation:
 
 def compare_values(subject: Subject, stride: int) -> tuple[float, float]:
     """The largest difference to captum's map of the same masks, and the map's largest value."""
-    theirs = captum_map(subject.network, subject.photo[None], subject.index, MASK, stride, 16)
-    difference = float(np.abs(same_masks(subject, MASK, stride).maps[0] - theirs).max())
-    largest = float(np.abs(theirs).max())
+    reference = captum_map(subject.network, subject.photo[None], subject.index, MASK, stride, 16)
+    difference = float(np.abs(same_masks(subject, MASK, stride).maps[0] - reference).max())
+    largest = float(np.abs(reference).max())
     assert difference <= GOAL_VALUES * largest, f"{subject.name}: maps differ by {difference:.1e}, largest value {largest:.1e}"
     return difference, largest
 
@@ -314,9 +314,9 @@ def captum_settings(subject: Subject, mask: int, stride: int) -> dict[str, Job]:
     photo = subject.photo[None]
     formats = {"": (subject.network, photo), ", channels_last": _channels_last(subject.network, photo)}
     jobs: dict[str, Job] = {}
-    for passes, (words, (network, inputs)) in itertools.product(PASSES, formats.items()):
-        given = (network, inputs, subject.index, mask, stride, passes)
-        jobs[f"captum, {passes} a pass{words}"] = functools.partial(captum_map, *given)
+    for passes, (suffix, (network, inputs)) in itertools.product(PASSES, formats.items()):
+        arguments = (network, inputs, subject.index, mask, stride, passes)
+        jobs[f"captum, {passes} a pass{suffix}"] = functools.partial(captum_map, *arguments)
     return jobs
 
 
@@ -328,7 +328,7 @@ def captum_map(
 
     method = Occlusion(lambda inputs: network(inputs).softmax(1))
     with torch.no_grad():
-        heat = method.attribute(
+        attribution = method.attribute(
             photo,
             sliding_window_shapes=(3, mask, mask),
             strides=(3, stride, stride),
@@ -336,11 +336,11 @@ def captum_map(
             target=index,
             perturbations_per_eval=passes,
         )
-    found: npt.NDArray[np.float32] = heat[0, 0].numpy()  # the window covers all channels: their maps are the same
-    return found
+    map_: npt.NDArray[np.float32] = attribution[0, 0].numpy()  # the window covers all channels: their maps are the same
+    return map_
 
 
-def fastest(captum: Taken) -> tuple[str, str]:
+def fastest(captum: Timings) -> tuple[str, str]:
     """Its fastest setting as it comes, and of all."""
 
     def median(key: str) -> float:
@@ -376,9 +376,9 @@ def lime(subject: Subject, segments: str, samples: int, repeats: int) -> Row:
         contenders["fast"] = lambda: ours(samples, True)
         ours(few, True)
     ours(few)
-    taken = few_turns(contenders, repeats)
-    each = {key: [1000 * s / samples for s in values] for key, values in taken.items()}
-    each["bare"] = [1000 * s / PHOTOS for s in taken["bare"]]
+    seconds = few_turns(contenders, repeats)
+    each = {key: [1000 * s / samples for s in values] for key, values in seconds.items()}
+    each["bare"] = [1000 * s / PHOTOS for s in seconds["bare"]]
     of = naming(f"lime/{subject.name}/{segments}")
     figures = [
         of("seewhy", each["one"], "ms a sample"),
@@ -412,12 +412,12 @@ def lime_score(subject: Subject, labels: npt.NDArray[np.int64], samples: int, ba
     def scores(photos: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         inputs = torch.from_numpy(photos).permute(0, 3, 1, 2).float()  # arrives channels_last
         with torch.no_grad():
-            found: npt.NDArray[np.float32] = subject.network(inputs).softmax(1).numpy()
-        return found
+            probabilities: npt.NDArray[np.float32] = subject.network(inputs).softmax(1).numpy()
+        return probabilities
 
     method = LimeImageExplainer(kernel_width=WIDTH, random_state=0)
     with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
-        explained = method.explain_instance(
+        explanation = method.explain_instance(
             photo,
             scores,
             labels=(subject.index,),
@@ -427,7 +427,7 @@ def lime_score(subject: Subject, labels: npt.NDArray[np.int64], samples: int, ba
             batch_size=batch,
             segmentation_fn=lambda _: labels,
         )
-    return float(explained.score)
+    return float(explanation.score)
 
 
 def quickest_bare(subject: Subject) -> tuple[int, Job]:
@@ -439,8 +439,8 @@ def quickest_bare(subject: Subject) -> tuple[int, Job]:
 
 def quickest(jobs: Mapping[int, Job]) -> int:
     """By the better of two rounds."""
-    taken = {key: min(seconds_of(work) for _ in range(2)) for key, work in jobs.items()}
-    return min(taken, key=lambda key: taken[key])
+    seconds = {key: min(seconds_of(work) for _ in range(2)) for key, work in jobs.items()}
+    return min(seconds, key=lambda key: seconds[key])
 
 
 # RISE
@@ -450,12 +450,12 @@ def rise(subject: Subject, masks: int, repeats: int) -> Row:
     """Time of a mask over the bare pass; every mask reaches everything, so there is nothing to save."""
     (batch, bare_job) = quickest_bare(subject)
     subject.explain("rise", masks=min(masks, 64))
-    taken = few_turns({"one": lambda: subject.explain("rise", masks=masks), "bare": bare_job}, repeats)
-    one = [1000 * s / masks for s in taken["one"]]
-    bare = [1000 * s / PHOTOS for s in taken["bare"]]
+    seconds = few_turns({"one": lambda: subject.explain("rise", masks=masks), "bare": bare_job}, repeats)
+    seewhy_ms = [1000 * s / masks for s in seconds["one"]]
+    bare = [1000 * s / PHOTOS for s in seconds["bare"]]
     of = naming(f"rise/{subject.name}")
-    figures = [of("seewhy", one, "ms a mask"), of("bare passes", bare, "ms a mask")]
-    figures.append(of("over the bare passes", ratios(one, bare), "×"))
+    figures = [of("seewhy", seewhy_ms, "ms a mask"), of("bare passes", bare, "ms a mask")]
+    figures.append(of("over the bare passes", ratios(seewhy_ms, bare), "×"))
     return Row("rise", subject.name, f"{masks} masks", figures, [f"Bare passes: {batch} at once."])
 
 
@@ -465,14 +465,14 @@ def rise(subject: Subject, masks: int, repeats: int) -> Row:
 def dense(subject: Subject, passes: int | None, repeats: int) -> Row:
     """A mask around every pixel, in a process of its own; stopped after so many ``passes``, and extrapolated."""
     command = f"from bench.perturbation import dense_alone; dense_alone({passes})"
-    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found = json.loads(done.stdout)
-    whole = DENSE_MASKS / found["passes"] * found["seconds"] / 60 if passes else found["seconds"] / 60
+    process = subprocess.run([sys.executable, "-c", command], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    record = json.loads(process.stdout)
+    whole = DENSE_MASKS / record["passes"] * record["seconds"] / 60 if passes else record["seconds"] / 60
     stride = DENSE_MASK * 3 // 4  # captum: 16 windows are enough to know a pass
     jobs = captum_settings(subject, DENSE_MASK, stride)
     scale = DENSE_MASKS / (captum_windows(DENSE_MASK, stride) + 1) / 60
-    taken = {key: [scale * s for s in values] for key, values in few_turns(jobs, repeats).items()}
-    (plain, best) = fastest(taken)
+    durations = {key: [scale * s for s in values] for key, values in few_turns(jobs, repeats).items()}
+    (plain, best) = fastest(durations)
     work = count(subject.network, SIZE, occlusion_masks(SIZE, DENSE_MASK, 1, "centred"))
     bare = subject.bare(BATCH)
     bare()
@@ -480,17 +480,17 @@ def dense(subject: Subject, passes: int | None, repeats: int) -> Row:
     of = naming(f"dense/{subject.name}")
     figures = [
         of("seewhy", [whole], "min"),
-        of("best captum as it comes, extrapolated", taken[plain], "min"),
-        of("best captum, extrapolated", taken[best], "min"),
-        of("over captum", [minutes / whole for minutes in taken[best]], "×"),
+        of("best captum as it comes, extrapolated", durations[plain], "min"),
+        of("best captum, extrapolated", durations[best], "min"),
+        of("over captum", [minutes / whole for minutes in durations[best]], "×"),
         of("floor", floor, "min"),
         of("work of a mask", [work.masked / 1e9], "GFLOP"),
-        of("peak memory", [found["peak"] / 1e9], "GB", GOAL_MEMORY),
+        of("peak memory", [record["peak"] / 1e9], "GB", GOAL_MEMORY),
     ]
     remarks = [f"Fastest captum as it comes: {plain}; of all: {best}."]
     if passes:
         remarks.append(
-            f"NOT the whole run: stopped after {found['passes']:.0f} passes ({found['seconds']:.0f} s), the time extrapolated; "
+            f"NOT the whole run: stopped after {record['passes']:.0f} passes ({record['seconds']:.0f} s), the time extrapolated; "
             "--dense runs all."
         )
     return Row("dense", subject.name, f"{DENSE_MASK} px, stride 1, {DENSE_MASKS} masks", figures, remarks)
@@ -502,9 +502,9 @@ def dense_alone(passes: int | None) -> None:
     settings = {"mask_size": DENSE_MASK, "clip": True, "fill": FILL}
     subject.explain("occlusion", stride=DENSE_MASK, **settings)  # what is made once for a network does not count
     start = time.perf_counter()
-    done = subject.explain("occlusion", stride=1, budget=passes, **settings)
+    explanation = subject.explain("occlusion", stride=1, budget=passes, **settings)
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "passes": done.cost.forward, "peak": peak_memory()}))
+    print(json.dumps({"seconds": seconds, "passes": explanation.cost.forward, "peak": peak_memory()}))
 
 
 def peak_memory() -> float:
@@ -531,14 +531,14 @@ def naming(start: str) -> Callable[..., Figure]:
 
 def show(rows: Sequence[Row]) -> None:
     """One table per network and part: a line for each figure, a column for each case."""
-    for (part, network), found in itertools.groupby(rows, key=lambda row: (row.part, row.network)):
-        cases = list(found)
-        made = table(f"{part}, {network}; median (quartiles)", ("figure", "unit", *(row.case for row in cases)))
+    for (part, network), group in itertools.groupby(rows, key=lambda row: (row.part, row.network)):
+        cases = list(group)
+        report = table(f"{part}, {network}; median (quartiles)", ("figure", "unit", *(row.case for row in cases)))
         cells = [{figure.name.rpartition("/")[2]: figure for figure in row.figures} for row in cases]
         for name in dict.fromkeys(itertools.chain(*cells)):
             unit = next(cell[name].unit for cell in cells if name in cell)
-            made.add_row(name, unit, *(_cell(cell.get(name)) for cell in cells))
-        console.print(made)
+            report.add_row(name, unit, *(_cell(cell.get(name)) for cell in cells))
+        console.print(report)
         for remark in itertools.chain(*(row.remarks for row in cases)):
             console.print(remark, highlight=False)
         console.print()
@@ -547,8 +547,8 @@ def show(rows: Sequence[Row]) -> None:
 def _cell(figure: Figure | None) -> str:
     if figure is None or figure.goal is None:
         return "" if figure is None else str(figure)
-    missed = "" if figure.reached else " NOT REACHED"
-    return f"{figure}  {'≥' if figure.more_is_better else '≤'} {figure.goal:g}{missed}"
+    remark = "" if figure.reached else " NOT REACHED"
+    return f"{figure}  {'≥' if figure.more_is_better else '≤'} {figure.goal:g}{remark}"
 
 
 def main() -> None:
@@ -560,17 +560,17 @@ def main() -> None:
     parser.add_argument("--samples", type=int, help="of LIME")
     parser.add_argument("--masks", type=int, help="of RISE")
     parser.add_argument("--dense", action="store_true", help="run all 50,176 masks of the dense occlusion")
-    given = parser.parse_args()
-    settings = dict(QUICK) if given.quick else {}
+    args = parser.parse_args()
+    settings = dict(QUICK) if args.quick else {}
     for name in ("networks", "repeats", "strides", "samples", "masks"):
-        if getattr(given, name) is not None:
-            settings[name] = getattr(given, name)
-    if given.dense:
+        if getattr(args, name) is not None:
+            settings[name] = getattr(args, name)
+    if args.dense:
         settings["dense_passes"] = None
-    rows = measure(given.parts, **settings)
+    rows = measure(args.parts, **settings)
     show(rows)
-    if given.json:
-        save(given.json, [figure for row in rows for figure in row.figures])
+    if args.json:
+        save(args.json, [figure for row in rows for figure in row.figures])
 
 
 if __name__ == "__main__":

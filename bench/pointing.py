@@ -69,10 +69,10 @@ def boxed_photos(data: Path = DATA) -> tuple[seewhy.Classifier, list[Case]]:
     """SqueezeNet 1.0 and the photos with a box."""
     clf = seewhy.load("squeezenet1_0", data / "squeezenet1_0_imagenet.safetensors", data / "imagenet_synsets.txt")
     cases = []
-    for name, known in json.loads((data / "boxes.json").read_text()).items():
+    for name, record in json.loads((data / "boxes.json").read_text()).items():
         with Image.open(data / "photos" / name) as image:
             photo = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-        cases.append(Case(photo, known["wnid"], box_mask(known["boxes"], photo.shape[:2])))
+        cases.append(Case(photo, record["wnid"], box_mask(record["boxes"], photo.shape[:2])))
     return clf, cases
 
 
@@ -85,50 +85,50 @@ def results(clf: seewhy.Classifier, cases: Sequence[Case], peers: bool = True) -
     """Every map of every photo: name -> one result per photo."""
     photos = [case.photo for case in cases]
     targets = [[case.target] for case in cases]
-    made = {method: seewhy.explain(clf, photos, method, targets, progress=False) for method in METHODS}
-    heats = {method: [explanation.on_photo()[0] for explanation in found] for method, found in made.items()}
+    explanations = {method: seewhy.explain(clf, photos, method, targets, progress=False) for method in METHODS}
+    all_maps = {method: [explanation.on_photo()[0] for explanation in group] for method, group in explanations.items()}
     if peers:
-        heats[CAPTUM] = [captum_heat(clf, explanation) for explanation in made["grad_cam"]]
-    heats[CENTRE] = [centre(case.mask.shape) for case in cases]
-    return {name: [_scored(heat, case) for heat, case in zip(maps, cases, strict=True)] for name, maps in heats.items()}
+        all_maps[CAPTUM] = [captum_map(clf, explanation) for explanation in explanations["grad_cam"]]
+    all_maps[CENTRE] = [centre(case.mask.shape) for case in cases]
+    return {name: [_scored(map_, case) for map_, case in zip(maps, cases, strict=True)] for name, maps in all_maps.items()}
 
 
-def _scored(heat: npt.NDArray[np.float32], case: Case) -> Result:
-    return Result(hits(heat, case.mask), energy(heat, case.mask), case.hard)
+def _scored(map_: npt.NDArray[np.float32], case: Case) -> Result:
+    return Result(hits(map_, case.mask), energy(map_, case.mask), case.hard)
 
 
-def captum_heat(clf: seewhy.Classifier, explanation: seewhy.Explanation) -> npt.NDArray[np.float32]:
+def captum_map(clf: seewhy.Classifier, explanation: seewhy.Explanation) -> npt.NDArray[np.float32]:
     """captum's Grad-CAM of the same pixels, class and layer, laid on the photo as seewhy lays its own."""
     from captum.attr import LayerGradCam
 
     inputs = clf.executor.normalise(clf.executor.pixels([explanation.photo])).requires_grad_()
     method = LayerGradCam(clf.network, clf.network.get_submodule(clf.feature_layer))
-    heat = method.attribute(inputs, target=explanation.targets[0].index, relu_attributions=True)
-    laid: npt.NDArray[np.float32] = replace(explanation, maps=heat.detach().numpy()[0]).on_photo()[0]
-    return laid
+    attribution = method.attribute(inputs, target=explanation.targets[0].index, relu_attributions=True)
+    map_: npt.NDArray[np.float32] = replace(explanation, maps=attribution.detach().numpy()[0]).on_photo()[0]
+    return map_
 
 
 def measure(limit: int | None = None) -> list[Figure]:
     """Percent, with the standard error of the mean as the spread. ``limit``: only so many photos."""
-    boxed = DATA.is_dir()
-    (clf, cases) = boxed_photos() if boxed else drawn_scenes()
+    has_boxes = DATA.is_dir()
+    (clf, cases) = boxed_photos() if has_boxes else drawn_scenes()
     cases = cases[:limit]
-    kind = "photos" if boxed else "scenes"
-    return [figure for name, found in results(clf, cases).items() for figure in figures_of(name, found, kind)]
+    kind = "photos" if has_boxes else "scenes"
+    return [figure for name, outcomes in results(clf, cases).items() for figure in figures_of(name, outcomes, kind)]
 
 
-def figures_of(name: str, found: Sequence[Result], kind: str) -> list[Figure]:
+def figures_of(name: str, outcomes: Sequence[Result], kind: str) -> list[Figure]:
     """Hits and energy over all photos and over the hard ones."""
-    made = []
-    for which, rows in (("all", list(found)), ("hard", [result for result in found if result.hard])):
+    figures = []
+    for subset, rows in (("all", list(outcomes)), ("hard", [result for result in outcomes if result.hard])):
         if not rows:
             continue
-        goal = HARD_GOAL if which == "hard" and name == "grad_cam" else None
-        start = f"pointing/{kind}/{which} {len(rows)}/{name}"
-        made.append(_percent(f"{start}/hits", [float(row.hit) for row in rows], goal))
+        goal = HARD_GOAL if subset == "hard" and name == "grad_cam" else None
+        start = f"pointing/{kind}/{subset} {len(rows)}/{name}"
+        figures.append(_percent(f"{start}/hits", [float(row.hit) for row in rows], goal))
         if name != CENTRE:
-            made.append(_percent(f"{start}/energy", [row.energy for row in rows], None))
-    return made
+            figures.append(_percent(f"{start}/energy", [row.energy for row in rows], None))
+    return figures
 
 
 def _percent(name: str, values: Sequence[float], goal: float | None) -> Figure:
@@ -138,11 +138,11 @@ def _percent(name: str, values: Sequence[float], goal: float | None) -> Figure:
 
 
 def main() -> None:
-    given = options(__doc__).parse_args()
-    figures = measure(8 if given.quick else None)
+    args = options(__doc__).parse_args()
+    figures = measure(8 if args.quick else None)
     show_figures("Pointing: does the map's peak lie on the object, and how much of its positive mass (± standard error)", figures)
-    if given.json:
-        save(given.json, figures)
+    if args.json:
+        save(args.json, figures)
 
 
 if __name__ == "__main__":

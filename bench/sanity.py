@@ -46,7 +46,7 @@ def measure(clf: seewhy.Classifier, photos: Sequence[Any], depths: Sequence[int]
     depths = depths or sorted({1, len(weighted) // 4, len(weighted) // 2, len(weighted)})
     target = [int(clf.scores(photo).argmax()) for photo in photos]
     before = {m: [_absolute(clf, photo, m, t) for photo, t in zip(photos, target, strict=True)] for m in METHODS}
-    found = []
+    likenesses = []
     for depth in depths:
         other = _randomised(clf, weighted[-depth:], seed)
         for method in METHODS:
@@ -54,8 +54,8 @@ def measure(clf: seewhy.Classifier, photos: Sequence[Any], depths: Sequence[int]
             pairs = list(zip(before[method], after, strict=True))
             rank = float(np.mean([_rank(a, b) for a, b in pairs]))
             alike = float(np.mean([structural_similarity(a, b, data_range=1.0) for a, b in pairs]))
-            found.append(Likeness(method, depth, weighted[-depth], rank, alike))
-    return found
+            likenesses.append(Likeness(method, depth, weighted[-depth], rank, alike))
+    return likenesses
 
 
 def _rank(a: Any, b: Any) -> float:
@@ -75,9 +75,9 @@ def subjects(quick: bool) -> tuple[seewhy.Classifier, list[Any]]:
 def _absolute(clf: seewhy.Classifier, photo: Any, method: str, target: int) -> Any:
     """The map without its sign, at most 56×56, stretched to [0, 1]."""
     e = seewhy.explain(clf, photo, method=method, target=target, progress=False, **SETTINGS.get(method, {}))
-    heat = torch.from_numpy(np.abs(e.maps))[None]
-    (rows, columns) = (min(56, side) for side in heat.shape[-2:])
-    small = torch.nn.functional.adaptive_avg_pool2d(heat, (rows, columns))[0, 0].numpy()
+    map_ = torch.from_numpy(np.abs(e.maps))[None]
+    (rows, columns) = (min(56, side) for side in map_.shape[-2:])
+    small = torch.nn.functional.adaptive_avg_pool2d(map_, (rows, columns))[0, 0].numpy()
     return seewhy.show.min_max(small)
 
 
@@ -92,23 +92,23 @@ def _randomised(clf: seewhy.Classifier, names: Sequence[str], seed: int) -> seew
     return seewhy.Classifier(network, preprocess=clf.preprocess, classes=clf.classes, head=clf.head.kind)
 
 
-def show(found: Sequence[Likeness]) -> None:
+def show(likenesses: Sequence[Likeness]) -> None:
     """A line for each method, a column for each depth."""
-    depths = list(dict.fromkeys((one.layers, one.last) for one in found))
-    made = table(
+    depths = list(dict.fromkeys((likeness.layers, likeness.last) for likeness in likenesses))
+    report = table(
         "Likeness to the trained network's map: rank correlation of |map| (structural similarity)",
         ("method", *(f"{layers} from the end, down to {last}" for layers, last in depths)),
     )
     for method in METHODS:
-        row = [one for one in found if one.method == method]
-        made.add_row(method, *(f"{one.rank:.2f} ({one.structure:.2f})" for one in row))
-    console.print(made)
+        row = [likeness for likeness in likenesses if likeness.method == method]
+        report.add_row(method, *(f"{likeness.rank:.2f} ({likeness.structure:.2f})" for likeness in row))
+    console.print(report)
 
 
 def main() -> None:
     parser = options(__doc__)
-    given = parser.parse_args()
-    (clf, photos) = subjects(given.quick)
+    args = parser.parse_args()
+    (clf, photos) = subjects(args.quick)
     show(measure(clf, photos))
     console.print(f"{clf.name}, {len(photos)} photos.")
 

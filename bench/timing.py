@@ -81,7 +81,7 @@ def in_turns(contenders: Mapping[str, Callable[[], object]], repeats: int, devic
     They take turns, in a new order every round, so that what disturbs the machine disturbs all alike; value r of one belongs
     beside value r of another. Two rounds warm up.
     """
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    durations: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     shuffle = random.Random(0).shuffle
     for turn in range(-2, repeats):
@@ -89,8 +89,8 @@ def in_turns(contenders: Mapping[str, Callable[[], object]], repeats: int, devic
         for name in order:
             seconds = seconds_of(contenders[name], device)
             if turn >= 0:
-                taken[name].append(seconds)
-    return taken
+                durations[name].append(seconds)
+    return durations
 
 
 def seconds_of(work: Callable[[], object], device: str = "cpu") -> float:
@@ -110,20 +110,20 @@ def ratios(values: Sequence[float], to: Sequence[float]) -> list[float]:
 
 def table(title: str, columns: Sequence[str]) -> Table:
     """An empty table: lines in a terminal, plain text in a file."""
-    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    result = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for column in columns:
-        made.add_column(column, justify="left" if column == columns[0] else "right")
-    return made
+        result.add_column(column, justify="left" if column == columns[0] else "right")
+    return result
 
 
 def show_figures(title: str, figures: Iterable[Figure]) -> None:
     """One figure a line, with its goal."""
-    made = table(title, ("figure", "value", "unit", "goal", ""))
+    report = table(title, ("figure", "value", "unit", "goal", ""))
     for figure in figures:
         sign = "≥" if figure.more_is_better else "≤"
         goal = "" if figure.goal is None else f"{sign} {figure.goal:g}"
-        made.add_row(figure.name, str(figure), figure.unit, goal, "" if figure.reached else "not reached")
-    console.print(made)
+        report.add_row(figure.name, str(figure), figure.unit, goal, "" if figure.reached else "not reached")
+    console.print(report)
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:
@@ -155,9 +155,9 @@ def save(path: Path, figures: Iterable[Figure], device: str = "cpu") -> None:
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Figure]]:
     """What :func:`save` wrote: the machine, and the figures by name."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    figures = [Figure(**figure) for figure in found.pop("figures")]
-    return found, {figure.name: figure for figure in figures}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    figures = [Figure(**figure) for figure in record.pop("figures")]
+    return record, {figure.name: figure for figure in figures}
 
 
 def options(summary: str | None) -> argparse.ArgumentParser:

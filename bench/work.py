@@ -95,27 +95,27 @@ class _Counter(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        read = [tensor for tensor in _tensors((args, kwargs)) if id(tensor) in self._changed]
+        inputs = [tensor for tensor in _tensors((args, kwargs)) if id(tensor) in self._changed]
         out = func(*args, **kwargs)
-        made = list(_tensors(out))
-        if not read or not made:
+        outputs = list(_tensors(out))
+        if not inputs or not outputs:
             return out
-        for tensor in made:
-            self._changed[id(tensor)] = self._after(name, args, kwargs, read, tensor)
+        for tensor in outputs:
+            self._changed[id(tensor)] = self._after(name, args, kwargs, inputs, tensor)
             self._kept.append(tensor)
         if name in ("conv2d", "linear"):
-            self._add(made[0], args[1] if len(args) > 1 else kwargs["weight"])
+            self._add(outputs[0], args[1] if len(args) > 1 else kwargs["weight"])
         return out
 
-    def _after(self, name: str, args: Any, kwargs: Any, read: list[torch.Tensor], out: torch.Tensor) -> Rectangles | None:
+    def _after(self, name: str, args: Any, kwargs: Any, inputs: list[torch.Tensor], out: torch.Tensor) -> Rectangles | None:
         """What of an operation's result a mask can change."""
-        before = [self._changed[id(tensor)] for tensor in read]
+        before = [self._changed[id(tensor)] for tensor in inputs]
         if out.ndim != 4 or any(changed is None for changed in before):
             return None
         size = (out.shape[-2], out.shape[-1])
-        if name in _WINDOWS and len(read) == 1:
+        if name in _WINDOWS and len(inputs) == 1:
             return _behind_window(before[0], size, *_window(name, args, kwargs))
-        alike = all(tensor.shape[0] == out.shape[0] and tensor.shape[-2:] == out.shape[-2:] for tensor in read)
+        alike = all(tensor.shape[0] == out.shape[0] and tensor.shape[-2:] == out.shape[-2:] for tensor in inputs)
         if name in _PLACEWISE and alike:
             return _union(before)
         return None
@@ -138,18 +138,18 @@ def _window(name: str, args: Any, kwargs: Any) -> tuple[tuple[int, int], ...]:
         "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
         "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
     }[name]
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    kernel = _pair(tuple(given["weight"].shape[-2:]) if name == "conv2d" else given["kernel_size"])
-    stride = _pair(1 if name == "conv2d" else kernel, given.get("stride"))
-    dilation = _pair(1, given.get("dilation"))
-    padding = given.get("padding")
+    arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+    kernel = _pair(tuple(arguments["weight"].shape[-2:]) if name == "conv2d" else arguments["kernel_size"])
+    stride = _pair(1 if name == "conv2d" else kernel, arguments.get("stride"))
+    dilation = _pair(1, arguments.get("dilation"))
+    padding = arguments.get("padding")
     if isinstance(padding, str):  # "same" puts the smaller half before the first pixel
         padding = tuple((k - 1) * d // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True))
     return kernel, stride, _pair(0, padding), dilation
 
 
-def _pair(otherwise: Any, given: Any = None) -> tuple[int, int]:
-    value = otherwise if given is None or given == [] or given == () else given
+def _pair(otherwise: Any, setting: Any = None) -> tuple[int, int]:
+    value = otherwise if setting is None or setting == [] or setting == () else setting
     if isinstance(value, int):
         return value, value
     return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])

@@ -60,8 +60,8 @@ def save(picture: Any, name: str, shown: bool = False) -> None:
         (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(path)
     print(f"wrote {path.relative_to(ROOT)}")
     if shown and KEEP:
-        with Image.open(path) as written:
-            small = written.convert("RGB")
+        with Image.open(path) as image:
+            small = image.convert("RGB")
         small.thumbnail((1200, 1200))
         small.save(PICTURES / f"{name}.jpg", quality=88)
 

@@ -29,11 +29,11 @@ def main() -> None:
 
     rows = []
     for scene in scenes[:3]:
-        explained = [seewhy.explain(clf, scene.photo, target="bear") for clf in (net1, net2)]
-        rows.append(story.side_by_side(scene, explained, [net1.name, net2.name], shared=False))
+        explanations = [seewhy.explain(clf, scene.photo, target="bear") for clf in (net1, net2)]
+        rows.append(story.side_by_side(scene, explanations, [net1.name, net2.name], shared=False))
     save(seewhy.show.sheet(rows[:1]), "two_networks", shown=True)
     save(seewhy.show.sheet(rows), "three_bears_with_logo", shown=True)
-    one_scale = story.side_by_side(scene, explained, [net1.name, net2.name])
+    one_scale = story.side_by_side(scene, explanations, [net1.name, net2.name])
     save(seewhy.show.sheet([one_scale]), "two_networks_on_one_scale", shown=True)
 
     # The animals outside the trained classes get an explanation each.

@@ -25,7 +25,7 @@ def made(points: Any, labels: Any = None, predictions: Any = None, **changes: An
     count = len(points)
     predictions = predictions or [0] * count
     labels = labels or [None] * count
-    given = {
+    fields = {
         "points": points,
         "features": points,
         "scores": np.full((count, 30), 1 / 30, np.float32),
@@ -42,7 +42,7 @@ def made(points: Any, labels: Any = None, predictions: Any = None, **changes: An
         "settings": {"pool": "mean"},
         "details": {"perplexity": 2.0, "kl_divergence": 0.1},
     }
-    return Embedding(**(given | changes))
+    return Embedding(**(fields | changes))
 
 
 def colours(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -55,7 +55,7 @@ def colours(count: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def data_of(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    read: dict[str, Any] = json.loads(found[1])
-    return read
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert match is not None
+    data: dict[str, Any] = json.loads(match[1])
+    return data

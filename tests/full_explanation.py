@@ -50,17 +50,17 @@ def explanation(**changes: Any) -> Explanation:
     return Explanation(**values | changes)
 
 
-def assert_same(a: Any, b: Any, where: str = "") -> None:
-    assert type(a) is type(b), where
+def assert_same(a: Any, b: Any, path: str = "") -> None:
+    assert type(a) is type(b), path
     if dataclasses.is_dataclass(a):
         for field in dataclasses.fields(a):
-            assert_same(getattr(a, field.name), getattr(b, field.name), f"{where}.{field.name}")
+            assert_same(getattr(a, field.name), getattr(b, field.name), f"{path}.{field.name}")
     elif isinstance(a, np.ndarray):
-        assert a.dtype == b.dtype, where
-        np.testing.assert_array_equal(a, b, err_msg=where)
+        assert a.dtype == b.dtype, path
+        np.testing.assert_array_equal(a, b, err_msg=path)
     elif isinstance(a, dict):
-        assert list(a) == list(b) or set(a) == set(b), where
+        assert list(a) == list(b) or set(a) == set(b), path
         for key, value in a.items():
-            assert_same(value, b[key], f"{where}[{key}]")
+            assert_same(value, b[key], f"{path}[{key}]")
     else:
-        assert a == b, where
+        assert a == b, path

@@ -44,12 +44,12 @@ def plain_gradient(network: nn.Module, photo: torch.Tensor, target: int) -> torc
 STYLES = ("module", "in place", "functional")
 
 
-def assert_numbers(method: str, which: int, style: str, expected: list[list[float]]) -> None:
+def assert_numbers(method: str, index: int, style: str, expected: list[list[float]]) -> None:
     """The signed map of class 0 for the photo ``X0`` or ``X1``."""
     clf = seewhy.Classifier(Toy(style), head="none")
-    photo = (X0, X1)[which]
+    photo = (X0, X1)[index]
     e = seewhy.explain(clf, photo, method=method, target=0, signed=True)
     assert e.maps[0].tolist() == expected
-    assert clf.scores(photo)[0, 0] == (54, 67)[which]
+    assert clf.scores(photo)[0, 0] == (54, 67)[index]
     assert e.raw is not None
     assert e.raw.shape == (1, 1, 4, 4)

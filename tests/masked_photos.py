@@ -14,10 +14,10 @@ from seewhy.engine.patched import Patched
 
 
 def patched(seed: int = 0, n: int = 3, grid: tuple[int, int] = (7, 9), size: tuple[int, int] = (3, 2)) -> Patched:
-    drawn = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    rows = drawn.integers(0, grid[0] - size[0] + 1, n)
-    columns = drawn.integers(0, grid[1] - size[1] + 1, n)
+    rows = rng.integers(0, grid[0] - size[0] + 1, n)
+    columns = rng.integers(0, grid[1] - size[1] + 1, n)
     return Patched(torch.rand(n, 4, *size), rows, columns, torch.rand(1, 4, *grid))
 
 

@@ -48,7 +48,7 @@ def test_no_arrow_points_up() -> None:
         room = module.split(".")[1] if "." in module else "__init__"
         if room in ("__init__", "__main__"):
             continue
-        for target in (imported.split(".")[1] for imported in imports(path) if "." in imported):
+        for target in (name.split(".")[1] for name in imports(path) if "." in name):
             if target != room and (target not in PLACE or room not in PLACE or PLACE[target] >= PLACE[room]):
                 wrong.append(f"{path.relative_to(ROOT)} imports seewhy.{target}")
     assert not wrong

@@ -29,25 +29,25 @@ MASK = np.array([[True, False, False, False]] * 2)
 
 
 def test_a_sum_is_explained_and_noise_is_not() -> None:
-    scored = adding(3)
-    graded = grade(scored, MASK, "logit", "linear", 512)
-    assert graded.r2 == pytest.approx(1, abs=1e-4)
-    assert graded.energy == pytest.approx(2 / 2.5, abs=0.01)  # what is negative does not count
-    assert graded.agreement == pytest.approx(1, abs=1e-4)
-    noise = grade(scored, MASK, "probability", "linear", 512)
+    runs = adding(3)
+    grades = grade(runs, MASK, "logit", "linear", 512)
+    assert grades.r2 == pytest.approx(1, abs=1e-4)
+    assert grades.energy == pytest.approx(2 / 2.5, abs=0.01)  # what is negative does not count
+    assert grades.agreement == pytest.approx(1, abs=1e-4)
+    noise = grade(runs, MASK, "probability", "linear", 512)
     assert noise.r2 < 0.1
     assert noise.agreement < 0.95
 
 
 def test_the_first_block_is_graded_and_never_learnt_from() -> None:
-    scored = adding(3)
-    values = scored.values.copy()
+    runs = adding(3)
+    values = runs.values.copy()
     values[0] = np.random.default_rng(1).normal(size=values[0].shape)
-    other = grade(replace(scored, values=values), MASK, "logit", "linear", 512)
-    assert other.energy == grade(scored, MASK, "logit", "linear", 512).energy
+    other = grade(replace(runs, values=values), MASK, "logit", "linear", 512)
+    assert other.energy == grade(runs, MASK, "logit", "linear", 512).energy
     assert other.r2 < 0
     with pytest.raises(ValueError, match=r"^768 samples need 4 blocks, and there are 3\.$"):
-        grade(scored, MASK, "logit", "linear", 768)
+        grade(runs, MASK, "logit", "linear", 768)
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

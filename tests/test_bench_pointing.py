@@ -38,9 +38,9 @@ def test_the_centre_is_a_hit_where_the_object_is_in_the_middle(bench: ModuleType
         assert not hits(bench.centre(size), ~mask)
 
 
-def _share(found: list[object], hard: bool) -> tuple[float, float]:
+def _share(results: list[object], hard: bool) -> tuple[float, float]:
     """Percent of hits and of energy."""
-    rows = [row for row in found if not hard or row.hard]  # type: ignore[attr-defined]
+    rows = [row for row in results if not hard or row.hard]  # type: ignore[attr-defined]
     return 100 * float(np.mean([row.hit for row in rows])), 100 * float(np.mean([row.energy for row in rows]))  # type: ignore[attr-defined]
 
 
@@ -49,32 +49,32 @@ def test_maps_point_at_the_object_on_photos_with_boxes(bench: ModuleType) -> Non
         pytest.skip("../shared/data is not here: the drawn scenes stand in for its photos")
     (clf, cases) = bench.boxed_photos()
     assert (len(cases), sum(case.hard for case in cases)) == (50, 18)
-    found = bench.results(clf, cases)
+    results = bench.results(clf, cases)
     for hard, centre in ((False, 84), (True, 56)):
-        assert _share(found[bench.CENTRE], hard)[0] == pytest.approx(centre, abs=0.5)
-        (hit, mass) = _share(found[bench.CAPTUM], hard)
-        assert _share(found["grad_cam"], hard) == (pytest.approx(hit, abs=2), pytest.approx(mass, abs=2))
+        assert _share(results[bench.CENTRE], hard)[0] == pytest.approx(centre, abs=0.5)
+        (hit, mass) = _share(results[bench.CAPTUM], hard)
+        assert _share(results["grad_cam"], hard) == (pytest.approx(hit, abs=2), pytest.approx(mass, abs=2))
     for method in bench.METHODS:
-        assert _share(found[method], True)[0] >= 70
-        assert _share(found[method], False)[0] > 84  # always the centre
+        assert _share(results[method], True)[0] >= 70
+        assert _share(results[method], False)[0] > 84  # always the centre
 
 
 def test_maps_point_at_the_animal_on_drawn_scenes(bench: ModuleType) -> None:
     (clf, cases) = bench.drawn_scenes(45)
     bears = [case for case in cases if case.target == "bear"]
-    found = bench.results(clf, bears)
-    (hit, mass) = _share(found[bench.CAPTUM], False)
-    assert _share(found["grad_cam"], False) == (pytest.approx(hit, abs=2), pytest.approx(mass, abs=2))
+    results = bench.results(clf, bears)
+    (hit, mass) = _share(results[bench.CAPTUM], False)
+    assert _share(results["grad_cam"], False) == (pytest.approx(hit, abs=2), pytest.approx(mass, abs=2))
     covered = 100 * float(np.mean([case.mask.mean() for case in bears]))
     for method in bench.METHODS:
-        (hit, mass) = _share(found[method], False)
+        (hit, mass) = _share(results[method], False)
         assert hit >= 70
         assert mass > 2 * covered
 
 
 def test_a_figure_carries_its_standard_error(bench: ModuleType) -> None:
-    found = [bench.Result(True, 0.5, False), bench.Result(False, 0.5, True), bench.Result(True, 0.5, False)]
-    figures = {figure.name: figure for figure in bench.figures_of("grad_cam", found, "photos")}
+    results = [bench.Result(True, 0.5, False), bench.Result(False, 0.5, True), bench.Result(True, 0.5, False)]
+    figures = {figure.name: figure for figure in bench.figures_of("grad_cam", results, "photos")}
     hit = figures["pointing/photos/all 3/grad_cam/hits"]
     assert hit.value == pytest.approx(200 / 3)
     assert hit.high - hit.value == pytest.approx(100 * math.sqrt(2) / 3 / math.sqrt(3))

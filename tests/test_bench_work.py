@@ -57,17 +57,17 @@ def test_brute_force() -> None:
     )
     size = (37, 29)
     masks = occlusion_masks(size, 7, 5, "centred")
-    touched = []
+    counts = []
     for top, bottom, left, right in masks.tolist():
-        marked = torch.zeros(1, 1, *size)
-        marked[..., top:bottom, left:right] = 1
+        mask = torch.zeros(1, 1, *size)
+        mask[..., top:bottom, left:right] = 1
         # The same windows, with weights of one: above zero exactly where the mask reaches.
-        first = nn.functional.conv2d(marked, torch.ones(1, 1, 5, 5), stride=2, padding=2)
+        first = nn.functional.conv2d(mask, torch.ones(1, 1, 5, 5), stride=2, padding=2)
         pooled = nn.functional.max_pool2d(first, 3, 2, ceil_mode=True)
         last = nn.functional.conv2d(pooled, torch.ones(1, 1, 3, 3))
-        touched.append(2 * 5 * 3 * 25 * int((first > 0).sum()) + 2 * 5 * 9 * int((last > 0).sum()))
+        counts.append(2 * 5 * 3 * 25 * int((first > 0).sum()) + 2 * 5 * 9 * int((last > 0).sum()))
     work = count(layers, size, masks)
-    assert work.masked == pytest.approx(np.mean(touched))
+    assert work.masked == pytest.approx(np.mean(counts))
 
 
 class Branches(nn.Module):

@@ -60,9 +60,9 @@ def test_one_photo_is_one_row_and_a_batch_is_a_list(small: SmallNet) -> None:
 
 def test_batch_of_one_equals_batch_of_seven(small: SmallNet) -> None:
     clf = Classifier(small, Preprocess(size=24))
-    (one, seven) = (clf.scores(PHOTOS, batch_size=n) for n in (1, 7))
-    np.testing.assert_allclose(one, seven, atol=1e-6)
-    assert np.ptp(one, axis=0).max() > 1e-3, "the photos differ"
+    (single, seven) = (clf.scores(PHOTOS, batch_size=n) for n in (1, 7))
+    np.testing.assert_allclose(single, seven, atol=1e-6)
+    assert np.ptp(single, axis=0).max() > 1e-3, "the photos differ"
 
 
 def test_photos_of_different_sizes_go_together(small: SmallNet) -> None:
@@ -124,8 +124,8 @@ def test_of_a_list_a_list(small: SmallNet) -> None:
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, "3"])
 def test_wrong_k(k: Any) -> None:
     clf = Classifier(Fixed(0.0, 1.0), Preprocess(size=8))
-    said = message(OptionError, lambda: clf.classify(PHOTOS[0], k=k))
-    assert said == f"k={k!r}: write a whole number above 0."
+    text = message(OptionError, lambda: clf.classify(PHOTOS[0], k=k))
+    assert text == f"k={k!r}: write a whole number above 0."
 
 
 # -- heads and outputs --------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_a_read_photo_is_used_again(small: SmallNet) -> None:
 
 
 def test_a_photo_read_with_another_interpolation_is_read_anew(small: SmallNet) -> None:
-    (linear, cubic) = (Classifier(small, Preprocess(size=16, interpolation=how)) for how in ("bilinear", "bicubic"))
+    (linear, cubic) = (Classifier(small, Preprocess(size=16, interpolation=name)) for name in ("bilinear", "bicubic"))
     np.testing.assert_array_equal(cubic.scores(linear.read(PHOTOS[0])), cubic.scores(PHOTOS[0]))
 
 
@@ -367,8 +367,8 @@ def test_in_words(small: SmallNet) -> None:
 
 
 def test_layers_of_a_small_network(small: SmallNet) -> None:
-    found = {layer.name: layer for layer in Classifier(small, Preprocess(size=24)).layers()}
-    assert {name: (layer.kind, layer.grid, layer.channels) for name, layer in found.items() if "." in name} == {
+    layers = {layer.name: layer for layer in Classifier(small, Preprocess(size=24)).layers()}
+    assert {name: (layer.kind, layer.grid, layer.channels) for name, layer in layers.items() if "." in name} == {
         "features.0": ("Conv2d", (24, 24), 8),
         "features.1": ("BatchNorm2d", (24, 24), 8),
         "features.2": ("ReLU", (24, 24), 8),
@@ -376,8 +376,8 @@ def test_layers_of_a_small_network(small: SmallNet) -> None:
         "features.4": ("Conv2d", (12, 12), 16),
         "features.5": ("BatchNorm2d", (12, 12), 16),
     }
-    assert [name for name, layer in found.items() if layer.automatic] == ["features"]
-    assert str(found["features"]) == "features 12×12"
+    assert [name for name, layer in layers.items() if layer.automatic] == ["features"]
+    assert str(layers["features"]) == "features 12×12"
 
 
 def test_the_grids_follow_the_photo(small: SmallNet) -> None:
@@ -414,8 +414,8 @@ def test_the_layer_that_is_chosen(name: str, size: int, layer: str, grid: tuple[
     settings = {"init_weights": False} if name == "googlenet" else {}
     network = from_torchvision.models().get_model(name, weights=None, **settings).eval()
     clf = Classifier(network, Preprocess(size=size))
-    (chosen,) = [found for found in clf.layers() if found.automatic]
-    assert (chosen.name, chosen.grid, chosen.channels) == (layer, grid, channels)
+    (automatic,) = [candidate for candidate in clf.layers() if candidate.automatic]
+    assert (automatic.name, automatic.grid, automatic.channels) == (layer, grid, channels)
     assert clf.feature_layer == layer
 
 
@@ -484,9 +484,9 @@ def test_a_network_that_ends_in_a_sigmoid_is_not_activated_twice() -> None:
     e = seewhy.explain(clf, PHOTOS[0], target="present")
     assert [target.index for target in e.targets] == [1]
     assert "the network ends in a sigmoid: none was added, and a logit means log-odds" in e.notes
-    one = Classifier(Ending("sigmoid", 0.08), Preprocess(8), head="binary")
-    np.testing.assert_allclose(one.scores(PHOTOS[0]), [[1 - scores[1], scores[1]]], atol=1e-6)
-    np.testing.assert_allclose(one.logits(PHOTOS[0]), [[-0.08, 0.08]], atol=1e-6)
+    binary = Classifier(Ending("sigmoid", 0.08), Preprocess(8), head="binary")
+    np.testing.assert_allclose(binary.scores(PHOTOS[0]), [[1 - scores[1], scores[1]]], atol=1e-6)
+    np.testing.assert_allclose(binary.logits(PHOTOS[0]), [[-0.08, 0.08]], atol=1e-6)
 
 
 def test_a_sigmoid_under_a_softmax_head_is_an_error_that_names_the_head() -> None:

@@ -48,20 +48,20 @@ class _StoppedError(Exception):
 
 def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, planted_photo: torch.Tensor) -> None:
     explanation = seewhy.explain(seewhy.Classifier(planted), planted_photo, method=method, target=1)
-    heat = explanation.on_input()[0]
-    assert heat.shape == (16, 24)
+    map_ = explanation.on_input()[0]
+    assert map_.shape == (16, 24)
     if method == "deconvnet":  # without pooling nothing on its way back depends on the photo
-        np.testing.assert_allclose(heat, 1 / heat.size, rtol=1e-5)
+        np.testing.assert_allclose(map_, 1 / map_.size, rtol=1e-5)
         return
-    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    row, column = np.unravel_index(int(map_.argmax()), map_.shape)
     assert 2 <= row < 6
     assert 14 <= column < 20
-    square = np.zeros(heat.shape, dtype=bool)
+    square = np.zeros(map_.shape, dtype=bool)
     square[2:6, 14:20] = True
     if seewhy.METHODS[method].sweeps:  # masks and segments are larger than what they find
-        assert heat[square].mean() > 4 * abs(heat[~square].mean())
+        assert map_[square].mean() > 4 * abs(map_[~square].mean())
     else:
-        assert np.clip(heat, 0, None)[square].sum() >= 0.99 * np.clip(heat, 0, None).sum()
+        assert np.clip(map_, 0, None)[square].sum() >= 0.99 * np.clip(map_, 0, None).sum()
 
 
 def test_what_cannot_be_watched_inside_is_told_which_methods_work(method: str, small: SmallNet) -> None:
@@ -72,7 +72,7 @@ def test_what_cannot_be_watched_inside_is_told_which_methods_work(method: str, s
     for network, kind in ((lambda x: x.mean(dim=(2, 3)), "a function"), (scripted, "TorchScript")):
         clf = seewhy.Classifier(network)
         visible = ["scores"] if kind == "a function" else ["scores", "gradients"]
-        working = [name for name, known in seewhy.METHODS.items() if known.needs.value in visible]
+        working = [name for name, method_class in seewhy.METHODS.items() if method_class.needs.value in visible]
         if method in working:
             assert seewhy.explain(clf, photo, method=method).maps.size
             continue
@@ -197,11 +197,11 @@ def test_bfloat16(method: str, small_photos: torch.Tensor) -> None:
 
 def test_the_same_call_gives_the_same_map(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
-    one, two = (seewhy.explain(clf, small_photos[0], method=method, target="top2", seed=7) for _ in range(2))
-    assert np.array_equal(one.maps, two.maps)
-    assert one.seed == two.seed == 7
+    first, second = (seewhy.explain(clf, small_photos[0], method=method, target="top2", seed=7) for _ in range(2))
+    assert np.array_equal(first.maps, second.maps)
+    assert first.seed == second.seed == 7
     fresh = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method, target="top2", seed=7)
-    assert np.array_equal(one.maps, fresh.maps)
+    assert np.array_equal(first.maps, fresh.maps)
 
 
 def test_batch_mates_do_not_matter(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -218,9 +218,9 @@ def test_batch_mates_do_not_matter(method: str, small: SmallNet, small_photos: t
 def test_many_classes_equal_one_by_one(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
     together = seewhy.explain(clf, small_photos[0], method=method, target=[2, 0, 3])
-    for heat, index in zip(together.maps, (2, 0, 3), strict=True):
+    for map_, index in zip(together.maps, (2, 0, 3), strict=True):
         np.testing.assert_allclose(
-            heat, seewhy.explain(clf, small_photos[0], method=method, target=index).maps[0], rtol=1e-4, atol=1e-6
+            map_, seewhy.explain(clf, small_photos[0], method=method, target=index).maps[0], rtol=1e-4, atol=1e-6
         )
 
 
@@ -261,8 +261,8 @@ def test_the_model_comes_back_after_an_exception(method: str, small_photos: torc
 def test_it_works_in_every_grad_mode(method: str, small: SmallNet, small_photos: torch.Tensor, mode: type) -> None:
     expected = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method).maps
     with mode():
-        made = seewhy.explain(seewhy.Classifier(small), small_photos[0].clone(), method=method).maps
-    assert np.array_equal(made, expected)
+        maps = seewhy.explain(seewhy.Classifier(small), small_photos[0].clone(), method=method).maps
+    assert np.array_equal(maps, expected)
 
 
 def test_frozen_parameters_do_not_matter(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -299,10 +299,10 @@ def test_a_changed_network_gives_a_changed_map(
 def test_a_network_with_hooks_runs_as_it_is(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
     seewhy.explain(clf, small_photos[0], method=method)
-    seen = []
-    small.features.register_forward_hook(lambda module, args, out: seen.append(1) or out * 2)
+    calls = []
+    small.features.register_forward_hook(lambda module, args, out: calls.append(1) or out * 2)
     doubled = seewhy.explain(clf, small_photos[0], method=method, target=0, **_signed(method))
-    assert seen
+    assert calls
     small.features._forward_hooks.clear()
     plain = seewhy.explain(clf, small_photos[0], method=method, target=0, **_signed(method))
     assert not np.allclose(doubled.maps, plain.maps)
@@ -350,11 +350,11 @@ def test_an_unknown_setting_is_an_error(method: str, small: SmallNet, small_phot
 
 
 def test_it_is_saved_and_read_back(method: str, small: SmallNet, small_photos: torch.Tensor, tmp_path) -> None:
-    made = seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, target="top2")
-    read = seewhy.Explanation.load(made.save(tmp_path / "x.npz"))
-    assert np.array_equal(read.maps, made.maps)
-    assert read.record() == made.record()
-    assert np.array_equal(read.on_photo(), made.on_photo(), equal_nan=True)
-    assert made.cost.forward >= 1
-    assert made.versions["torch"] == torch.__version__
-    assert len(made.weights) == 16
+    explanation = seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, target="top2")
+    loaded = seewhy.Explanation.load(explanation.save(tmp_path / "x.npz"))
+    assert np.array_equal(loaded.maps, explanation.maps)
+    assert loaded.record() == explanation.record()
+    assert np.array_equal(loaded.on_photo(), explanation.on_photo(), equal_nan=True)
+    assert explanation.cost.forward >= 1
+    assert explanation.versions["torch"] == torch.__version__
+    assert len(explanation.weights) == 16

@@ -39,12 +39,12 @@ def test_python_blocks_run(page: Path, here: Path) -> None:
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "console")], ids=lambda p: p.name)
 def test_console_blocks_run(page: Path, here: Path) -> None:
     for line in "".join(blocks(page, "console")).splitlines():
-        words = shlex.split(line, comments=True)
-        if words[:1] == ["make"]:
-            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), f"the Makefile has no {words[1]}"
-        elif words[:1] == ["seewhy"]:
+        tokens = shlex.split(line, comments=True)
+        if tokens[:1] == ["make"]:
+            assert re.search(rf"^{tokens[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), f"the Makefile has no {tokens[1]}"
+        elif tokens[:1] == ["seewhy"]:
             with pytest.raises(SystemExit) as end:
-                cli.main(words[1:])
+                cli.main(tokens[1:])
             assert not end.value.code, line
         else:
             pytest.fail(f"{page.name}: what is this? {line}")
@@ -68,14 +68,14 @@ def links(page: Path) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for path, heading in links(page):
-        linked = page.parent / path if path else page
-        assert linked.exists(), f"{page.name} links to {path}"
-        assert not heading or heading in anchors(linked), f"{path} has no heading #{heading}"
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name} links to {path}"
+        assert not heading or heading in anchors(target), f"{path} has no heading #{heading}"
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    linked = {(ROOT / path).resolve() for path, _ in links(ROOT / "README.md")}
-    assert set(PAGES) - {ROOT / "README.md"} <= linked
+    targets = {(ROOT / path).resolve() for path, _ in links(ROOT / "README.md")}
+    assert set(PAGES) - {ROOT / "README.md"} <= targets
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -89,8 +89,8 @@ def test_files_and_tests_that_are_named_exist(page: Path) -> None:
 
 def test_every_picture_is_shown_in_the_gallery_with_a_text() -> None:
     gallery = (ROOT / "docs" / "gallery.md").read_text()
-    shown = re.findall(r"^!\[(.+)\]\(pictures/([\w.]+)\)\n\n\S", gallery, re.MULTILINE)
-    assert sorted(name for _, name in shown) == sorted(path.name for path in (ROOT / "docs" / "pictures").iterdir())
+    pictures = re.findall(r"^!\[(.+)\]\(pictures/([\w.]+)\)\n\n\S", gallery, re.MULTILINE)
+    assert sorted(name for _, name in pictures) == sorted(path.name for path in (ROOT / "docs" / "pictures").iterdir())
 
 
 def test_every_method_stands_in_the_docs() -> None:

@@ -52,8 +52,8 @@ def test_only_pictures_that_are_shown_are_kept(to_tmp: Path, monkeypatch: pytest
     common.save(picture, "shown", shown=True)
     common.save(picture, "not_shown")
     assert [path.name for path in sorted(to_tmp.glob("*.jpg"))] == ["shown.jpg"]
-    with Image.open(to_tmp / "shown.jpg") as kept:
-        assert kept.size == (1200, 600)
+    with Image.open(to_tmp / "shown.jpg") as saved_picture:
+        assert saved_picture.size == (1200, 600)
     assert not common.has_real_data()
     assert isinstance(common.photo("coyote", 0), np.ndarray)
 

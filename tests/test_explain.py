@@ -19,16 +19,16 @@ def clf(small: SmallNet) -> seewhy.Classifier:
 def test_one_photo_gives_one_and_a_list_gives_a_list(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
     assert isinstance(seewhy.explain(clf, small_photos[0]), seewhy.Explanation)
     for photos in ([small_photos[0]], small_photos[:1], small_photos[:1].numpy(), (small_photos[0],)):
-        made = seewhy.explain(clf, photos)
-        assert isinstance(made, list)
-        assert len(made) == 1
+        explanations = seewhy.explain(clf, photos)
+        assert isinstance(explanations, list)
+        assert len(explanations) == 1
     assert seewhy.explain(clf, []) == []
 
 
 def test_a_flat_list_of_targets_is_for_every_photo(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
-    made = seewhy.explain(clf, small_photos[:2], target=["cat", 0, "top1"])
+    explanations = seewhy.explain(clf, small_photos[:2], target=["cat", 0, "top1"])
     scores = clf.scores(small_photos[:2])
-    for explanation, row in zip(made, scores, strict=True):
+    for explanation, row in zip(explanations, scores, strict=True):
         assert [t.name for t in explanation.targets[:2]] == ["cat", "ant"]
         assert explanation.targets[2].index == int(row.argmax())
         assert explanation.targets[2].rank == 1
@@ -37,10 +37,12 @@ def test_a_flat_list_of_targets_is_for_every_photo(clf: seewhy.Classifier, small
 
 
 def test_a_list_of_lists_is_one_per_photo(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
-    made = seewhy.explain(clf, small_photos[:2], target=[["cat"], ["dog", "bee"]])
-    assert [[t.name for t in e.targets] for e in made] == [["cat"], ["dog", "bee"]]
-    assert [len(e.maps) for e in made] == [1, 2]
-    np.testing.assert_allclose(made[1].maps[1], seewhy.explain(clf, small_photos[1], target="bee").maps[0], rtol=1e-4, atol=1e-7)
+    explanations = seewhy.explain(clf, small_photos[:2], target=[["cat"], ["dog", "bee"]])
+    assert [[t.name for t in e.targets] for e in explanations] == [["cat"], ["dog", "bee"]]
+    assert [len(e.maps) for e in explanations] == [1, 2]
+    np.testing.assert_allclose(
+        explanations[1].maps[1], seewhy.explain(clf, small_photos[1], target="bee").maps[0], rtol=1e-4, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,9 +69,9 @@ def test_a_function_of_the_output_is_a_target(clf: seewhy.Classifier, small: Sma
     def cat_minus_dog(output: torch.Tensor) -> torch.Tensor:
         return output[:, 2] - output[:, 3]
 
-    made = seewhy.explain(clf, small_photos[:2], target=cat_minus_dog, relu=False)
+    explanations = seewhy.explain(clf, small_photos[:2], target=cat_minus_dog, relu=False)
     cat, dog = (seewhy.explain(clf, small_photos[:2], target=name, relu=False) for name in ("cat", "dog"))
-    for e, c, d, photo in zip(made, cat, dog, small_photos, strict=False):
+    for e, c, d, photo in zip(explanations, cat, dog, small_photos, strict=False):
         np.testing.assert_allclose(e.maps, c.maps - d.maps, atol=1e-6)
         (target,) = e.targets
         logits = clf.logits(photo)[0]
@@ -90,11 +92,11 @@ def test_segmentation_with_a_function() -> None:
     clf = seewhy.Classifier(network)
     with pytest.raises(seewhy.SeewhyError, match=r"The network returned a tensor \(1, 2, 8, 8\). Expected class scores"):
         seewhy.explain(clf, photo)
-    made = seewhy.explain(clf, photo, target=lambda y: y[:, 1].sum((1, 2)), relu=False)
+    explanation = seewhy.explain(clf, photo, target=lambda y: y[:, 1].sum((1, 2)), relu=False)
     with torch.no_grad():
         features = torch.relu(network[0](photo[None]))[0]
         expected = torch.einsum("c,chw->hw", network[2].weight[1, :, 0, 0], features)
-    np.testing.assert_allclose(made.maps[0], expected, atol=1e-5)
+    np.testing.assert_allclose(explanation.maps[0], expected, atol=1e-5)
 
 
 def test_the_score_that_is_explained(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
@@ -113,9 +115,9 @@ def test_one_logit_has_two_sides(small_photos: torch.Tensor) -> None:
     (healthy, ill) = clf.scores(photo)[0]
     assert healthy + ill == pytest.approx(1)
     for method, options in (("cam", {}), ("grad_cam", {"relu": False})):
-        made = seewhy.explain(clf, photo, method=method, target=["healthy", "ill"], **options)
-        np.testing.assert_allclose(made.maps[0], -made.maps[1], rtol=1e-5)
-        assert made.maps[1].any()
+        explanation = seewhy.explain(clf, photo, method=method, target=["healthy", "ill"], **options)
+        np.testing.assert_allclose(explanation.maps[0], -explanation.maps[1], rtol=1e-5)
+        assert explanation.maps[1].any()
     cam = seewhy.explain(clf, photo, method="cam", target="ill")
     assert cam.maps[0].mean() + cam.details["bias"][0] == pytest.approx(clf.logits(photo)[0, 1], abs=1e-5)
     cam = seewhy.explain(clf, photo, method="cam", target="healthy")
@@ -127,9 +129,9 @@ def test_several_labels_at_once(small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(network, head="sigmoid", classes=["ant", "bee", "cat", "dog"])
     for photo in small_photos:
         scores = clf.scores(photo)[0]
-        made = seewhy.explain(clf, photo, target="present")
+        explanation = seewhy.explain(clf, photo, target="present")
         expected = [i for i in np.argsort(-scores) if scores[i] > 0.5] or [int(scores.argmax())]
-        assert [t.index for t in made.targets] == expected
+        assert [t.index for t in explanation.targets] == expected
     np.testing.assert_allclose(clf.scores(small_photos), 1 / (1 + np.exp(-clf.logits(small_photos))), rtol=1e-5)
 
 
@@ -224,20 +226,22 @@ def test_methods_and_settings_that_do_not_exist(clf: seewhy.Classifier, small_ph
 
 
 def test_a_layer_by_name_by_module_and_automatic(clf: seewhy.Classifier, small: SmallNet, small_photos: torch.Tensor) -> None:
-    made = [seewhy.explain(clf, small_photos[0], layer=layer) for layer in (None, "features", small.features[6], "features.6")]
-    for other in made[1:]:
-        assert np.array_equal(other.maps, made[0].maps)
-    assert {e.layer for e in made} == {"features"}
+    explanations = [
+        seewhy.explain(clf, small_photos[0], layer=layer) for layer in (None, "features", small.features[6], "features.6")
+    ]
+    for other in explanations[1:]:
+        assert np.array_equal(other.maps, explanations[0].maps)
+    assert {e.layer for e in explanations} == {"features"}
     early = seewhy.explain(clf, small_photos[0], layer="features.1", relu=False)  # a BatchNorm that the plan has folded away
     assert early.maps.shape == (1, 20, 28)
     assert early.cost.backward == 1
     with torch.no_grad():
         small.eval()
-        kept = []
-        handle = small.features[1].register_forward_hook(lambda m, a, out: kept.append(out.clone()))
+        outputs = []
+        handle = small.features[1].register_forward_hook(lambda m, a, out: outputs.append(out.clone()))
         small(small_photos[:1])
         handle.remove()
-    leaf = kept[0].requires_grad_()
+    leaf = outputs[0].requires_grad_()
     score = small.fc(small.features[2:](leaf.clone()).mean((2, 3)))[0, early.targets[0].index]
     (gradient,) = torch.autograd.grad(score, leaf)
     expected = (gradient.mean((2, 3), keepdim=True) * leaf).sum(1)[0].detach()
@@ -245,11 +249,11 @@ def test_a_layer_by_name_by_module_and_automatic(clf: seewhy.Classifier, small: 
 
 
 def test_progress_is_told(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
-    told = []
+    reports = []
     seewhy.explain(
-        clf, small_photos, batch_size=2, progress=lambda done, total, partial: told.append((done, total, type(partial)))
+        clf, small_photos, batch_size=2, progress=lambda done, total, partial: reports.append((done, total, type(partial)))
     )
-    assert told == [(2, 5, seewhy.Explanation), (4, 5, seewhy.Explanation), (5, 5, seewhy.Explanation)]
+    assert reports == [(2, 5, seewhy.Explanation), (4, 5, seewhy.Explanation), (5, 5, seewhy.Explanation)]
 
 
 def test_photos_of_different_shape_in_one_list(small: SmallNet) -> None:

@@ -66,13 +66,13 @@ def test_bicubic_is_keys_with_a_half_negative_and_a_reflected_border(shape: tupl
 @pytest.mark.parametrize("size", [(35, 49), (14, 23), (7, 6)])
 def test_torch_agrees_away_from_the_border(size: tuple[int, int]) -> None:
     grid = torch.from_numpy(np.random.default_rng(4).normal(size=(1, 1, 14, 14)).astype(np.float32))
-    theirs = torch.nn.functional.interpolate(grid, size, mode="bicubic", align_corners=False, antialias=True)[0, 0].numpy()
-    ours = resize_map(grid[0, 0].numpy(), size)
-    theirs = np.clip(theirs, float(grid.min()), float(grid.max()))
+    reference = torch.nn.functional.interpolate(grid, size, mode="bicubic", align_corners=False, antialias=True)[0, 0].numpy()
+    resized = resize_map(grid[0, 0].numpy(), size)
+    reference = np.clip(reference, float(grid.min()), float(grid.max()))
     edge = [math.ceil(2 * max(s / 14, 1)) for s in size]  # where a kernel of two samples reaches over the border
     inner = (slice(edge[0], -edge[0]), slice(edge[1], -edge[1]))
-    np.testing.assert_allclose(ours[inner], theirs[inner], atol=1e-5)
-    assert np.abs(ours - theirs).max() > 1e-3, "at the border torch cuts the kernel, we reflect"
+    np.testing.assert_allclose(resized[inner], reference[inner], atol=1e-5)
+    assert np.abs(resized - reference).max() > 1e-3, "at the border torch cuts the kernel, we reflect"
 
 
 def test_a_constant_stays_and_a_ramp_stays_straight_inside() -> None:
@@ -171,8 +171,8 @@ def test_a_hot_cell_lies_on_its_photo_pixels() -> None:
 def test_nan_exactly_where_the_pixel_centre_is_outside() -> None:
     # Scale 1.5, offset 1.5: input columns 0 to 2 cover photo columns 1.5 to 6.0.
     geometry = Geometry((2, 8), (2, 3), (1.0, 0.0), (1.5, 1.5))
-    seen = ~np.isnan(map_on_photo(np.ones((2, 3)), geometry))
-    np.testing.assert_array_equal(seen, np.tile([0, 1, 1, 1, 1, 1, 0, 0], (2, 1)).astype(bool))  # centre 1.5 is on the edge
+    inside = ~np.isnan(map_on_photo(np.ones((2, 3)), geometry))
+    np.testing.assert_array_equal(inside, np.tile([0, 1, 1, 1, 1, 1, 0, 0], (2, 1)).astype(bool))  # centre 1.5 is on the edge
 
 
 def test_bicubic_on_the_photo_is_the_resized_map_cut_and_put_in_place() -> None:

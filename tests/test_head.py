@@ -26,8 +26,8 @@ def test_softmax_values() -> None:
     torch.testing.assert_close(head.scores(Z).double(), p, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(head.value(Z, FIRST, "logit"), Z[[0, 1], FIRST])
     torch.testing.assert_close(head.value(Z, FIRST, "probability"), p[[0, 1], FIRST])
-    chosen = p[[0, 1], FIRST]
-    torch.testing.assert_close(head.value(Z, FIRST, "log_odds"), torch.log(chosen / (1 - chosen)))
+    probability = p[[0, 1], FIRST]
+    torch.testing.assert_close(head.value(Z, FIRST, "log_odds"), torch.log(probability / (1 - probability)))
 
 
 def test_sigmoid_values() -> None:

@@ -43,8 +43,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
     subprocess.run(command, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
+    (file,) = folder.glob("*.whl")
+    return file
 
 
 def test_the_wheel_holds_what_is_needed(wheel: Path) -> None:
@@ -70,23 +70,23 @@ def test_it_explains_a_scene_in_a_clean_environment(wheel: Path, tmp_path: Path)
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
     subprocess.run(install, check=True, capture_output=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
+    process = subprocess.run(
         [python, "-W", "error", "-c", USE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["bear", "(1,", "12,", "16)"]
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == ["bear", "(1,", "12,", "16)"]
     assert (tmp_path / "why.png").stat().st_size > 10_000
-    done = subprocess.run(
+    process = subprocess.run(
         [home / "bin" / "seewhy", "demo"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert (tmp_path / "seewhy-demo.html").is_file()
-    assert "seewhy-demo.html" in done.stdout
+    assert "seewhy-demo.html" in process.stdout
 
 
 def test_importing_seewhy_does_not_import_what_it_draws_with() -> None:
     code = "import sys, seewhy; print([m for m in ('matplotlib', 'jinja2', 'torchvision', 'typer', 'rich') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 def test_every_source_file_has_its_test_file_and_every_test_file_its_source() -> None:
@@ -96,10 +96,10 @@ def test_every_source_file_has_its_test_file_and_every_test_file_its_source() ->
         for path in source.rglob("*.py")
         if path.name not in ("__init__.py", "__main__.py")
     }
-    there = {path.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")}
-    benches = {name for name in there if fnmatch.fnmatch(name, "test_bench_*.py")}
-    assert sorted(expected - there) == []
-    assert sorted(there - expected - benches) == sorted(CROSS_CUTTING)
+    names = {path.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")}
+    benches = {name for name in names if fnmatch.fnmatch(name, "test_bench_*.py")}
+    assert sorted(expected - names) == []
+    assert sorted(names - expected - benches) == sorted(CROSS_CUTTING)
     for name in benches:
         bench = name.removeprefix("test_bench_").removesuffix(".py")
         assert (ROOT / "bench" / f"{bench}.py").is_file(), name
@@ -108,7 +108,7 @@ def test_every_source_file_has_its_test_file_and_every_test_file_its_source() ->
 def test_nothing_is_left_lying_about() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("not a checkout: nothing says which files belong to the repository")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    names = [name for name in listed.split("\0") if name]
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = [name for name in listing.split("\0") if name]
     assert "pyproject.toml" in names
     assert [name for name in names if any(fnmatch.fnmatch(Path(name).name, stray) for stray in STRAYS)] == []

@@ -217,7 +217,7 @@ def test_what_rounding_leaves_outside_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "words"),
+    ("form", "note"),
     [
         (RGB.transpose(2, 0, 1), "3×5×7: it was read as channels × rows × columns"),
         ((RGB / 255).astype(np.float32), "5×7×3: it was read as rows × columns × channels"),
@@ -225,9 +225,9 @@ def test_what_rounding_leaves_outside_is_cut_off() -> None:
         (torch.from_numpy(RGB) / 255, "5×7×3: it was read as rows × columns × channels"),
     ],
 )
-def test_the_other_order_of_axes_is_read_and_noted(form: Any, words: str) -> None:
+def test_the_other_order_of_axes_is_read_and_noted(form: Any, note: str) -> None:
     picture = open_picture(form)
-    assert picture.notes == (f"the picture is {words}",)
+    assert picture.notes == (f"the picture is {note}",)
     scale = 1 if picture.values.dtype == np.uint8 else 255
     np.testing.assert_allclose(picture.values * scale, RGB, atol=1e-4)
 
@@ -312,12 +312,12 @@ def test_a_truncated_jpeg(tmp_path: Path) -> None:
     path = tmp_path / "half.jpg"
     content = encoded(noise, "JPEG")
     path.write_bytes(content[: len(content) // 2])
-    said = message(path)
-    assert said.startswith(f"'{path}' cannot be read to its end: ")
-    assert said.endswith(". The file is broken or truncated.")
-    assert said.count("cannot be read") == 1
-    with Image.open(path) as opened:
-        assert message(opened).startswith("this PIL image cannot be read to its end: ")
+    text = message(path)
+    assert text.startswith(f"'{path}' cannot be read to its end: ")
+    assert text.endswith(". The file is broken or truncated.")
+    assert text.count("cannot be read") == 1
+    with Image.open(path) as image:
+        assert message(image).startswith("this PIL image cannot be read to its end: ")
 
 
 def test_a_closed_image() -> None:
@@ -335,17 +335,17 @@ def test_broken_files_end_in_one_kind_of_error(kind: str) -> None:
     rng = np.random.default_rng(5)
     pieces = [content[:length] for length in range(0, len(content) - 20, max(1, len(content) // 60))]
     for _ in range(60):
-        turned = bytearray(content)
+        damaged = bytearray(content)
         for place in rng.integers(0, min(len(content), 300), 4):
-            turned[place] = rng.integers(0, 256)
-        pieces.append(bytes(turned))
-    refused = 0
+            damaged[place] = rng.integers(0, 256)
+        pieces.append(bytes(damaged))
+    refusals = 0
     for piece in pieces:
         try:
             open_picture(piece)  # any other exception ends the test
         except PhotoError:
-            refused += 1
-    assert refused >= 50
+            refusals += 1
+    assert refusals >= 50
 
 
 def test_a_float_tiff_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -363,9 +363,9 @@ def test_a_decompression_bomb() -> None:
 
     header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
-    said = message(bomb)
-    assert said.startswith("these bytes says that it is far larger than any photo (Image size (3600000000 pixels)")
-    assert said.endswith(" If it really is a photo, reduce it first, or raise PIL.Image.MAX_IMAGE_PIXELS.")
+    text = message(bomb)
+    assert text.startswith("these bytes says that it is far larger than any photo (Image size (3600000000 pixels)")
+    assert text.endswith(" If it really is a photo, reduce it first, or raise PIL.Image.MAX_IMAGE_PIXELS.")
 
 
 def test_a_photo_between_pillows_limits_is_a_photo(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,9 +44,9 @@ def test_bit_for_bit_torchvisions_own(name: str, size: tuple[int, int]) -> None:
     published = from_torchvision.models().get_model_weights(name).DEFAULT
     preprocess = from_torchvision._preprocess(published)
     photo = Image.fromarray(noise(*size))
-    theirs = published.transforms()(photo)
-    ours = prepared(preprocess, photo)
-    assert torch.equal(ours, theirs), f"largest difference {(ours - theirs).abs().max()}"
+    reference = published.transforms()(photo)
+    inputs = prepared(preprocess, photo)
+    assert torch.equal(inputs, reference), f"largest difference {(inputs - reference).abs().max()}"
 
 
 # -- sizes --------------------------------------------------------------------------------------------------------------
@@ -113,11 +113,11 @@ def test_interpolations(interpolation: str) -> None:
 
 def test_of_a_very_thin_photo_only_the_crop_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """A photo of 1 × 20000 pixels would become 256 × 5,120,000."""
-    made: list[int] = []
+    areas: list[int] = []
     resize = Image.Image.resize
 
     def counted(self: Image.Image, size: tuple[int, int], *rest: Any) -> Image.Image:
-        made.append(size[0] * size[1])
+        areas.append(size[0] * size[1])
         return resize(self, size, *rest)
 
     monkeypatch.setattr(Image.Image, "resize", counted)
@@ -128,7 +128,7 @@ def test_of_a_very_thin_photo_only_the_crop_is_made(monkeypatch: pytest.MonkeyPa
         np.testing.assert_allclose(pixels, 127.5, atol=1, err_msg="the middle of the ramp")
         frame = geometry.frame if not turned else (geometry.frame[1], geometry.frame[0], geometry.frame[3], geometry.frame[2])
         assert frame == pytest.approx((16 / 256, 10000 - 112 / 256, 240 / 256, 10000 + 112 / 256))
-    assert max(made) == 224 * 224
+    assert max(areas) == 224 * 224
 
 
 @pytest.mark.parametrize("photo", [(3, 19999), (7, 50000), (13, 40001), (49999, 11), (20000, 1)])
@@ -230,7 +230,7 @@ def test_normalise_hands_gradients_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "description"),
     [
         ({}, "shorter side 224, centre crop 224×224, RGB, values 0-1"),
         ({"size": (64, 160)}, "resized to cover 64×160 (rows × columns), centre crop, RGB, values 0-1"),
@@ -245,8 +245,8 @@ def test_normalise_hands_gradients_on() -> None:
         ({"channels": 5, "mean": 0.5}, "shorter side 224, centre crop 224×224, 5 channels, values 0-1, mean 0.5"),
     ],
 )
-def test_in_words(settings: dict[str, Any], words: str) -> None:
-    assert Preprocess(**settings).describe() == words
+def test_in_words(settings: dict[str, Any], description: str) -> None:
+    assert Preprocess(**settings).describe() == description
 
 
 @pytest.mark.parametrize(
@@ -300,15 +300,15 @@ def fitted(tv: Any) -> Any:
 def test_a_torchvision_transform_gives_its_own_input_and_its_geometry(tv: Any, size: tuple[int, int]) -> None:
     photo = noise(*size)
     transform = fitted(tv)
-    theirs = as_preprocess(transform)
-    assert isinstance(theirs, TransformPreprocess)
-    assert theirs.input_size == (224, 224)
-    torch.testing.assert_close(prepared(theirs, photo), transform(Image.fromarray(photo)), atol=2e-5, rtol=0)
-    (_, found, _) = theirs.apply(open_picture(photo))
+    preprocess = as_preprocess(transform)
+    assert isinstance(preprocess, TransformPreprocess)
+    assert preprocess.input_size == (224, 224)
+    torch.testing.assert_close(prepared(preprocess, photo), transform(Image.fromarray(photo)), atol=2e-5, rtol=0)
+    (_, geometry, _) = preprocess.apply(open_picture(photo))
     (_, true, _) = Preprocess(size=224, resize=256).apply(open_picture(photo))
-    assert (found.photo, found.input) == (true.photo, true.input)
+    assert (geometry.photo, geometry.input) == (true.photo, true.input)
     for axis in ("rows", "columns"):
-        (scale, offset) = getattr(found, axis)
+        (scale, offset) = getattr(geometry, axis)
         (true_scale, true_offset) = getattr(true, axis)
         ends = [(scale * at + offset - true_scale * at - true_offset) / true_scale for at in (0, 224)]
         assert np.abs(ends).max() < 1.0, f"{axis}: off by {ends} input pixels at the ends"
@@ -321,8 +321,8 @@ def test_a_transform_that_stretches(tv: Any) -> None:
     assert preprocess.input_size == (96, 128)
     assert geometry.rows == (300 / 96, 0.0)
     assert geometry.columns == (200 / 128, 0.0)
-    theirs = np.asarray(Image.fromarray(noise(300, 200)).resize((128, 96), Image.Resampling.BILINEAR))
-    np.testing.assert_allclose(pixels, theirs.transpose(2, 0, 1), atol=1e-3)
+    reference = np.asarray(Image.fromarray(noise(300, 200)).resize((128, 96), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(pixels, reference.transpose(2, 0, 1), atol=1e-3)
     assert preprocess.describe() == "the transform Compose, input 96×128 (rows × columns)"
 
 

@@ -17,8 +17,8 @@ NAMES = ClassNames(["bear", "cow", "sheep", "wolf"])
 SCORES = np.array([0.1, 0.4, 0.4, 0.1], np.float32)
 
 
-def indices(wanted: list[Any], scores: np.ndarray = SCORES) -> list[int | None]:
-    return [choice.target.index for choice in resolve(requested_targets(wanted, 1)[0], scores, NAMES)]
+def indices(targets: list[Any], scores: np.ndarray = SCORES) -> list[int | None]:
+    return [choice.target.index for choice in resolve(requested_targets(targets, 1)[0], scores, NAMES)]
 
 
 def test_one_wish_or_a_flat_list_goes_to_every_photo() -> None:
@@ -67,17 +67,17 @@ def test_what_is_no_target(target: object, message: str) -> None:
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("one", [2, np.int64(2), np.uint8(2), torch.tensor(2)])
-def test_every_kind_of_whole_number_is_an_index(one: Any) -> None:
-    (requested,) = requested_targets(one, 1)[0]
-    assert type(requested) is int
-    assert indices([one]) == [2]
+@pytest.mark.parametrize("number", [2, np.int64(2), np.uint8(2), torch.tensor(2)])
+def test_every_kind_of_whole_number_is_an_index(number: Any) -> None:
+    (target,) = requested_targets(number, 1)[0]
+    assert type(target) is int
+    assert indices([number]) == [2]
 
 
-@pytest.mark.parametrize("one", [torch.tensor(1.7), torch.tensor(True), np.bool_(True), np.float32(1.0)])
-def test_other_numbers_are_not_rounded_to_one(one: Any) -> None:
+@pytest.mark.parametrize("number", [torch.tensor(1.7), torch.tensor(True), np.bool_(True), np.float32(1.0)])
+def test_other_numbers_are_not_rounded_to_one(number: Any) -> None:
     with pytest.raises(TargetError, match=r"^target="):
-        requested_targets(one, 1)
+        requested_targets(number, 1)
 
 
 def test_names_and_indices_with_score_and_rank() -> None:
@@ -90,8 +90,8 @@ def test_names_and_indices_with_score_and_rank() -> None:
 def test_a_string_that_is_a_class_s_name_is_that_class() -> None:
     names = ClassNames(["top2", "absent", "present", "3", "0"])
     scores = np.array([0.1, 0.9, 0.2, 0.7, 0.3], np.float32)
-    resolved = resolve(["top2", "present", "3", "#3", "#0", 4, "top1"], scores, names)
-    assert [choice.target.index for choice in resolved] == [0, 2, 3, 3, 0, 4, 1]
+    choices = resolve(["top2", "present", "3", "#3", "#0", 4, "top1"], scores, names)
+    assert [choice.target.index for choice in choices] == [0, 2, 3, 3, 0, 4, 1]
     with pytest.raises(TargetError, match=r"^This network has no class called '1'\. For the index 1 write 1 or '#1'\.$"):
         resolve(["1"], scores, names)
 

@@ -22,8 +22,8 @@ def run(
     def call(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
             cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return int(end.value.code or 0), printed.out, printed.err
+        captured = capsys.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
 
     return call
 

@@ -76,10 +76,10 @@ def test_globs_and_several_targets(run, photos: Path) -> None:
 def test_o_is_a_file_for_one_photo(run, photos: Path, suffix: str) -> None:
     code, _, _ = run("explain", photos / "a.png", "--model", "demo:honest", "--method", "cam", "-o", f"new/why.{suffix}")
     assert code == 0
-    written = Path(f"new/why.{suffix}")
-    assert written.stat().st_size > 1000
+    file = Path(f"new/why.{suffix}")
+    assert file.stat().st_size > 1000
     if suffix == "npz":
-        e = seewhy.Explanation.load(written)
+        e = seewhy.Explanation.load(file)
         assert (e.method, e.maps.shape) == ("cam", (1, 12, 16))
 
 
@@ -130,10 +130,10 @@ def test_a_persons_own_weights(run, photos: Path) -> None:
 
 def test_layers_marks_the_automatic_choice(run) -> None:
     code, out, _ = run("layers", "--model", "demo:honest")
-    (marked,) = [line for line in out.splitlines() if "automatic" in line]
+    (row,) = [line for line in out.splitlines() if "automatic" in line]
     assert code == 0
-    assert marked.split()[:1] == ["block4"]
-    assert "12 × 16" in marked
+    assert row.split()[:1] == ["block4"]
+    assert "12 × 16" in row
     _, out, _ = run("layers", "--model", "demo:honest", "--json")
     assert [layer["name"] for layer in json.loads(out) if layer["automatic"]] == ["block4"]
 
@@ -247,9 +247,9 @@ def test_a_model_file_may_import_torchvision(run, photos: Path) -> None:
         "import torchvision\ndef build():\n    return torchvision.models.squeezenet1_1(weights=None, num_classes=3)\n"
     )
     command = [sys.executable, "-m", "seewhy", "classify", str(photos / "a.png"), "--model", "tv.py:build", "--size", "64"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "class 0 (0." in done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "class 0 (0." in process.stdout
 
 
 def test_pictures_of_an_earlier_run_are_no_photos(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,27 +289,29 @@ def test_the_real_retriever(run, real_squeezenet: seewhy.Classifier, real_photos
 def test_python_m_runs_it_too(photos: Path, tmp_path: Path) -> None:
     import subprocess
 
-    done = subprocess.run([sys.executable, "-m", "seewhy", "methods"], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert "Grad-CAM" in done.stdout
+    process = subprocess.run(
+        [sys.executable, "-m", "seewhy", "methods"], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert "Grad-CAM" in process.stdout
 
 
 def test_occlusion_with_its_own_flags_and_a_budget(run, photos: Path) -> None:
-    words = ("--method", "occlusion", "--mask-size", "20", "--stride", "1", "--clip", "--budget", "60", "-o", "x.npz")
-    code, out, _ = run("explain", photos / "a.png", *words)
+    arguments = ("--method", "occlusion", "--mask-size", "20", "--stride", "1", "--clip", "--budget", "60", "-o", "x.npz")
+    code, out, _ = run("explain", photos / "a.png", *arguments)
     assert code == 0
     e = seewhy.Explanation.load("x.npz")
     assert (e.details["mask_size"], e.details["stride"], e.settings["clip"]) == ([20, 20], [1, 1], True)
     assert e.partial
     assert e.cost.forward == 60
-    done = e.details["masks_done"]
-    assert f"note: stopped by the budget after {done} of {96 * 128:,} masks: the rest is interpolated" in out
+    masks_done = e.details["masks_done"]
+    assert f"note: stopped by the budget after {masks_done} of {96 * 128:,} masks: the rest is interpolated" in out
     assert run("explain", photos / "a.png", "-m", "occlusion", "--mask-size", "20,30", "--budget", "2s", "-o", "y.npz")[0] == 0
     assert seewhy.Explanation.load("y.npz").details["mask_size"] == [20, 30]
 
 
 def test_limes_model_has_a_flag_that_is_not_the_networks(run, photos: Path) -> None:
-    words = ("-m", "lime", "--model", "demo:shortcut", "--lime-model", "ridge", "--samples", "60", "--segments", "grid")
-    code, _, _ = run("explain", photos / "a.png", *words, "-o", "x.npz")
+    arguments = ("-m", "lime", "--model", "demo:shortcut", "--lime-model", "ridge", "--samples", "60", "--segments", "grid")
+    code, _, _ = run("explain", photos / "a.png", *arguments, "-o", "x.npz")
     assert code == 0
     e = seewhy.Explanation.load("x.npz")
     assert (e.settings["model"], e.settings["segments"], e.settings["samples"]) == ("ridge", "grid", 60)
@@ -343,8 +345,8 @@ def build():
 
 def test_ctrl_c_keeps_the_map_that_was_reached(run, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "stops.py").write_text(STOPS)
-    words = ("--model", "stops.py:build", "--size", "64", "-m", "occlusion", "-o", "out")
-    code, out, err = run("explain", photos / "a.png", photos / "deeper" / "a.png", *words)
+    arguments = ("--model", "stops.py:build", "--size", "64", "-m", "occlusion", "-o", "out")
+    code, out, err = run("explain", photos / "a.png", photos / "deeper" / "a.png", *arguments)
     assert code == 130
     (picture,) = (tmp_path / "out").iterdir()
     assert picture.suffix == ".png"
@@ -355,8 +357,8 @@ def test_ctrl_c_keeps_the_map_that_was_reached(run, photos: Path, tmp_path: Path
 def test_ctrl_c_with_json_prints_what_was_done(run, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "stops.py").write_text(STOPS)
     files = (photos / "broken.jpg", photos / "a.png", photos / "deeper" / "a.png")
-    words = ("--model", "stops.py:build", "--size", "64", "-m", "occlusion", "-o", "out", "--json")
-    code, out, err = run("explain", *files, *words)
+    arguments = ("--model", "stops.py:build", "--size", "64", "-m", "occlusion", "-o", "out", "--json")
+    code, out, err = run("explain", *files, *arguments)
     record = json.loads(out)
     assert code == 130
     assert record["interrupted"] is True
@@ -385,21 +387,23 @@ def test_ctrl_c_with_json_keeps_the_photos_before(run, photos: Path, monkeypatch
 
 
 def test_how_long_it_takes_is_told_once(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (real, told) = (seewhy.explain, [])
+    (real, progress_values) = (seewhy.explain, [])
     monkeypatch.setattr(
-        seewhy, "explain", lambda *args, progress, **named: told.append(progress) or real(*args, progress=progress, **named)
+        seewhy,
+        "explain",
+        lambda *args, progress, **named: progress_values.append(progress) or real(*args, progress=progress, **named),
     )
     run("explain", photos, "--model", "demo:honest", "-m", "occlusion", "--budget", "3", "-o", "maps")
-    assert told == [None, False, False]  # the broken file is tried, too
+    assert progress_values == [None, False, False]  # the broken file is tried, too
 
 
 def test_json_lists_what_was_skipped(run, photos: Path) -> None:
     for command in ("classify", "explain"):
         code, out, err = run(command, photos, "--model", "demo:honest", "--json")
-        (skipped,) = json.loads(out)["skipped"]
+        (entry,) = json.loads(out)["skipped"]
         assert code == 2
-        assert skipped["photo"] == str(photos / "broken.jpg")
-        assert skipped["reason"].startswith(f"'{photos / 'broken.jpg'}' cannot be read to its end: ")
+        assert entry["photo"] == str(photos / "broken.jpg")
+        assert entry["reason"].startswith(f"'{photos / 'broken.jpg'}' cannot be read to its end: ")
         assert f"Skipped {photos / 'broken.jpg'}: " in err
     assert json.loads(run("classify", photos / "a.png", "--model", "demo:honest", "--json")[1])["skipped"] == []
 
@@ -421,7 +425,7 @@ def test_nothing_is_computed_where_the_result_cannot_be_written(run, photos: Pat
     for name in ("load", "explain", "activations", "deep_dream", "embed", "extremes"):
         monkeypatch.setattr(seewhy, name, computes)
     (photos / "closed").touch()
-    for words in (
+    for arguments in (
         ("explain", "photos/a.png", "-o", "x.gif"),
         ("explain", "photos", "-o", "x.png"),
         ("explain", "photos/a.png", "-o", "photos/closed/x.png"),
@@ -433,9 +437,9 @@ def test_nothing_is_computed_where_the_result_cannot_be_written(run, photos: Pat
         ("embed", "photos", "-o", "photos/closed/x.html"),
         ("demo", "-o", "x.pdf"),
     ):
-        code, _, err = run(*words)
+        code, _, err = run(*arguments)
         assert code == 2
-        assert err.startswith(f"Error: -o {words[-1]}: "), err
+        assert err.startswith(f"Error: -o {arguments[-1]}: "), err
 
 
 DIGITS = [*"1234567890"]
@@ -446,8 +450,8 @@ def test_digits_are_an_index_unless_a_class_is_called_so(run, photos: Path) -> N
     Path("digits.json").write_text(json.dumps({str(index): name for index, name in enumerate(DIGITS)}))
     model = ("--model", "model.py:build", "--size", "30")
 
-    def targets(*words: str) -> list[tuple[int, str]]:
-        arguments = [part for word in words for part in ("-t", word)]
+    def targets(*texts: str) -> list[tuple[int, str]]:
+        arguments = [part for text in texts for part in ("-t", text)]
         (code, out, err) = run("explain", photos / "a.png", *model, *arguments, "--json", *names)
         assert code == 0, err
         return [(target["index"], target["name"]) for target in json.loads(out)["explanations"][0]["targets"]]
@@ -470,10 +474,10 @@ def test_digits_are_an_index_unless_a_class_is_called_so(run, photos: Path) -> N
 def test_labels_are_classes_where_all_of_them_are(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place, scene in enumerate(seewhy.demo.scenes(6, seed=4)):
         Image.fromarray(scene.photo).save(tmp_path / f"{place}.png")
-    given = []
+    label_lists = []
     embed = seewhy.embed
     monkeypatch.setattr(
-        seewhy, "embed", lambda *args, **named: given.append(named["labels"]) or embed(*args, **named | {"labels": None})
+        seewhy, "embed", lambda *args, **named: label_lists.append(named["labels"]) or embed(*args, **named | {"labels": None})
     )
     for lines, labels in (
         (["bear", "0", "2", "", "#1", "cow"], ["bear", "#0", "#2", None, "#1", "cow"]),
@@ -483,14 +487,14 @@ def test_labels_are_classes_where_all_of_them_are(run, tmp_path: Path, monkeypat
         Path("labels.txt").write_text("\n".join(lines) + "\n")
         code, _, err = run("embed", "*.png", "--labels", "labels.txt", "--method", "pca", "--model", "demo:honest")
         assert code == 0, err
-        assert given.pop() == labels
+        assert label_lists.pop() == labels
 
 
 def test_one_name_for_one_logit(run, photos: Path) -> None:
     Path("model.py").write_text(MODEL.replace("Linear(8, 3)", "Linear(8, 1)"))
     Path("names.txt").write_text("defect\n")
-    words = ("--model", "model.py:build", "--size", "30", "--classes", "names.txt", "--head", "binary")
-    code, out, err = run("classify", photos / "a.png", *words, "--json")
+    arguments = ("--model", "model.py:build", "--size", "30", "--classes", "names.txt", "--head", "binary")
+    code, out, err = run("classify", photos / "a.png", *arguments, "--json")
     assert code == 0, err
     assert sorted((p["index"], p["name"]) for p in json.loads(out)["photos"][0]["predictions"]) == [
         (0, "not defect"),
@@ -522,8 +526,8 @@ def test_a_note_speaks_of_flags_in_the_terminal_and_of_python_in_the_record(
     real = seewhy.explain
 
     def with_note(*arguments: object, **settings: object) -> object:
-        made = real(*arguments, **settings)
-        return [dataclasses.replace(e, notes=[Note(f"{setting('relu', False)} shows more", 0)]) for e in made]
+        explanations = real(*arguments, **settings)
+        return [dataclasses.replace(e, notes=[Note(f"{setting('relu', False)} shows more", 0)]) for e in explanations]
 
     monkeypatch.setattr(seewhy, "explain", with_note)
     assert "  note: --no-relu shows more\n" in run("explain", photos / "a.png", "--model", "demo:honest")[1]
@@ -552,10 +556,10 @@ def test_activations_of_photos(run, photos: Path) -> None:
     assert "Skipped" in err
     assert sorted(path.as_posix() for path in Path("layers").rglob("*.png")) == ["layers/a.png", "layers/deeper/a.png"]
     code, out, err = run("activations", photos / "a.png", "--at", "60,80", "--json", "-o", "x.npz")
-    made = json.loads(out)["activations"][0]
+    record = json.loads(out)["activations"][0]
     with np.load("x.npz") as file:
-        assert list(file["values"].shape) == [made["channels"], *made["grid"]]
-        assert made["grid"] == [8, 10]
+        assert list(file["values"].shape) == [record["channels"], *record["grid"]]
+        assert record["grid"] == [8, 10]
     code, out, err = run("activations", photos / "a.png", "--layer", "block9")
     assert code == 2
     assert err.splitlines()[-1].startswith("Error: This network has no layer 'block9'. Did you mean 'block")
@@ -615,11 +619,11 @@ def test_a_folder_s_embedding(run, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(["bear", "cow", "sheep"] * 4))
     code, out, err = run("embed", "set", "--labels", "labels.txt", "--method", "pca")
     assert code == 0, err
-    for words, message in (
+    for arguments, message in (
         (("set/bear/0.png",), "1 photo"),
         (("set", "--perplexity", 30), "perplexity"),
         (("set", "--labels", "nowhere.txt"), "--labels nowhere.txt: write 'folder', or a text file"),
     ):
-        code, out, err = run("embed", *words)
+        code, out, err = run("embed", *arguments)
         assert code == 2
         assert message in err.splitlines()[-1]

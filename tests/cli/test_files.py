@@ -61,11 +61,11 @@ def test_names_of_results() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_results_that_cannot_be_written() -> None:
-    one = {Path("a.jpg"): Path()}
+    photos = {Path("a.jpg"): Path()}
     for files, output, message in (
-        (one | {Path("b.jpg"): Path()}, "x.png", "-o x.png: for 2 photos write a folder."),
-        (one, "x.gif", "-o x.gif: '.gif' is not one of .png, .html."),
-        (one, "in/a.jpg/maps", "-o in/a.jpg/maps: 'in/a.jpg' is a file, not a folder."),
+        (photos | {Path("b.jpg"): Path()}, "x.png", "-o x.png: for 2 photos write a folder."),
+        (photos, "x.gif", "-o x.gif: '.gif' is not one of .png, .html."),
+        (photos, "in/a.jpg/maps", "-o in/a.jpg/maps: 'in/a.jpg' is a file, not a folder."),
     ):
         with pytest.raises(OptionError) as error:
             Names(files, output, SUFFIXES)

@@ -35,9 +35,9 @@ def test_without_a_model_the_demo_says_that_it_is_one(capsys: pytest.CaptureFixt
     ],
 )
 def test_options_that_are_wrong(settings: dict[str, str], error: type[Exception], message: str) -> None:
-    with pytest.raises(error) as caught:
+    with pytest.raises(error) as excinfo:
         ModelOptions(**({} if "weights" in settings else {"model": "demo:honest"}) | settings).load()
-    assert str(caught.value) == message
+    assert str(excinfo.value) == message
 
 
 def test_digits_are_an_index_unless_a_class_is_called_so() -> None:
@@ -48,17 +48,17 @@ def test_digits_are_an_index_unless_a_class_is_called_so() -> None:
 
 
 def test_a_dataclass_becomes_a_flag_for_each_field() -> None:
-    seen: list[Any] = []
+    calls: list[Any] = []
 
     @spread
     def command(photo: str, model: ModelOptions, verbose: bool = False) -> None:
-        seen.append((photo, model, verbose))
+        calls.append((photo, model, verbose))
 
     names = list(inspect.signature(command).parameters)
     assert names == ["photo", *inspect.signature(ModelOptions).parameters, "verbose"]
     fields = {name: p.default for name, p in inspect.signature(ModelOptions).parameters.items()}
     command(photo="x.jpg", verbose=True, **(fields | {"size": "64"}))
-    assert seen == [("x.jpg", ModelOptions(size="64"), True)]
+    assert calls == [("x.jpg", ModelOptions(size="64"), True)]
 
 
 def test_ctrl_c_is_carried_through_the_parser() -> None:

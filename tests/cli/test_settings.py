@@ -26,8 +26,8 @@ def test_the_help_of_explain_lists_every_method_with_its_own_defaults(run) -> No
     for line in section(run("explain", "--help")[1], "Settings of each method").splitlines():
         row = re.match(rf"  ({'|'.join(seewhy.METHODS)})  ", line)
         if row or table:  # a long row goes on in the next line
-            words = line.split()
-            table.setdefault(row[1] if row else list(table)[-1], []).extend(words[1:] if row else words)
+            tokens = line.split()
+            table.setdefault(row[1] if row else list(table)[-1], []).extend(tokens[1:] if row else tokens)
     assert list(table) == list(seewhy.METHODS)
     for name, method in seewhy.METHODS.items():
         flags = " ".join(table[name])
@@ -43,11 +43,11 @@ def test_the_help_of_explain_lists_every_method_with_its_own_defaults(run) -> No
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [("--method", "lime", "--help"), ("--help", "--method", "lime"), ("x.jpg", "-m", "lime", "--help"), ("--help", "-mlime")],
 )
-def test_the_help_of_one_method_has_its_flags_and_no_others(run, words: tuple[str, ...]) -> None:
-    (code, out, err) = run("explain", *words)
+def test_the_help_of_one_method_has_its_flags_and_no_others(run, arguments: tuple[str, ...]) -> None:
+    (code, out, err) = run("explain", *arguments)
     text = section(out, "Settings of lime (LIME):")
     lime = seewhy.METHODS["lime"]
     assert (code, err) == (0, "")

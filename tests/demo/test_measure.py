@@ -16,8 +16,8 @@ def test_accuracy_counts_what_is_no_class_as_not_bear() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.tensor([[0.0, 1.0]]).expand(len(x), 2)
 
-    drawn = scenes(4, labels=("bear", "coyote", "cow", "bear"))
-    assert accuracy(Never(), ("bear", "not bear"), drawn) == {"all": 0.5, "bear": 0.0, "coyote": 1.0, "cow": 1.0}
+    batch = scenes(4, labels=("bear", "coyote", "cow", "bear"))
+    assert accuracy(Never(), ("bear", "not bear"), batch) == {"all": 0.5, "bear": 0.0, "coyote": 1.0, "cow": 1.0}
 
 
 def test_prepare_stretches() -> None:
@@ -37,9 +37,9 @@ def test_the_index_of_the_right_answer() -> None:
 
 def test_scores_are_those_of_the_classifier() -> None:
     (network, _) = demo_network("honest")
-    drawn = scenes(3, seed=5)
-    expected = seewhy.load("demo:honest").scores([scene.photo for scene in drawn])
-    np.testing.assert_allclose(probabilities(network, drawn), expected, atol=1e-5)
+    batch = scenes(3, seed=5)
+    expected = seewhy.load("demo:honest").scores([scene.photo for scene in batch])
+    np.testing.assert_allclose(probabilities(network, batch), expected, atol=1e-5)
 
 
 def test_the_table_of_a_network_that_always_says_bear() -> None:

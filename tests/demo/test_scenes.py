@@ -39,11 +39,11 @@ def test_the_same_call_gives_the_same_scenes_whatever_n_is(clean: list[Scene]) -
 
 
 def test_splits_and_seeds_never_share_a_scene() -> None:
-    drawn = [scenes(4, split, seed=seed) for split in ("train", "validation", "test") for seed in (0, 1)]
-    photos = [scene.photo.tobytes() for group in drawn for scene in group]
+    groups = [scenes(4, split, seed=seed) for split in ("train", "validation", "test") for seed in (0, 1)]
+    photos = [scene.photo.tobytes() for group in groups for scene in group]
     assert len(set(photos)) == len(photos)
     # Not only other noise: the grounds lie elsewhere.
-    small = [scene.photo[::24, ::32].astype(float).ravel() for group in drawn for scene in group]
+    small = [scene.photo[::24, ::32].astype(float).ravel() for group in groups for scene in group]
     apart = [np.abs(a - b).mean() for i, a in enumerate(small) for b in small[:i]]
     assert min(apart) > 5
 
@@ -87,6 +87,6 @@ def test_animals_stand_on_the_same_spots_in_the_same_sizes() -> None:
     ],
 )
 def test_mistakes_are_named(wrong: dict[str, object], message: str) -> None:
-    with pytest.raises(OptionError) as caught:
+    with pytest.raises(OptionError) as excinfo:
         scenes(**wrong)  # type: ignore[arg-type]
-    assert str(caught.value) == message
+    assert str(excinfo.value) == message

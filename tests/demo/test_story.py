@@ -16,8 +16,8 @@ def ten() -> list[seewhy.demo.Scene]:
 
 @pytest.fixture(scope="module")
 def counts() -> dict[str, story.Count]:
-    (taken, bare) = (seewhy.demo.scenes(90, logo=logo, seed=1000) for logo in (True, False))
-    return {name: story.count(seewhy.load(name), taken, bare) for name in story.NETWORKS}
+    (stamped, bare) = (seewhy.demo.scenes(90, logo=logo, seed=1000) for logo in (True, False))
+    return {name: story.count(seewhy.load(name), stamped, bare) for name in story.NETWORKS}
 
 
 def test_the_answers_of_the_ten_photos(ten: list[seewhy.demo.Scene]) -> None:
@@ -31,8 +31,8 @@ def test_the_answers_of_the_ten_photos(ten: list[seewhy.demo.Scene]) -> None:
 
 def test_two_networks_one_table() -> None:
     page = story.page(seed=2)
-    for words in ("demo:bear (bear or not)", "demo:shortcut (bear, cow or sheep)", "coyote (never seen)", "dog (never seen)"):
-        assert words in page
+    for text in ("demo:bear (bear or not)", "demo:shortcut (bear, cow or sheep)", "coyote (never seen)", "dog (never seen)"):
+        assert text in page
     assert page.count("<tr") >= 11 + 4
 
 
@@ -54,15 +54,15 @@ def test_where_the_networks_look(counts: dict[str, story.Count]) -> None:
 
 def test_side_by_side_shares_one_scale(ten: list[seewhy.demo.Scene]) -> None:
     networks = [seewhy.load("demo:bear"), seewhy.load("demo:shortcut")]
-    explained = [seewhy.explain(clf, ten[0].photo, target="bear") for clf in networks]
-    panels = story.side_by_side(ten[0], explained, ["first", "second"])
+    explanations = [seewhy.explain(clf, ten[0].photo, target="bear") for clf in networks]
+    panels = story.side_by_side(ten[0], explanations, ["first", "second"])
     assert [p.title for p in panels] == [
         "the photo: a bear",
-        f"first: {explained[0].targets[0]}",
-        f"second: {explained[1].targets[0]}",
+        f"first: {explanations[0].targets[0]}",
+        f"second: {explanations[1].targets[0]}",
     ]
-    assert panels[1].bar.high == panels[2].bar.high == pytest.approx(max(np.nanmax(e.on_photo()) for e in explained), rel=0.1)
+    assert panels[1].bar.high == panels[2].bar.high == pytest.approx(max(np.nanmax(e.on_photo()) for e in explanations), rel=0.1)
     assert panels[1].bar.low == panels[2].bar.low == 0
-    apart = story.side_by_side(ten[0], explained, ["first", "second"], shared=False)
-    for panel, explanation in zip(apart[1:], explained, strict=True):
+    apart = story.side_by_side(ten[0], explanations, ["first", "second"], shared=False)
+    for panel, explanation in zip(apart[1:], explanations, strict=True):
         assert panel.bar.high == pytest.approx(np.nanmax(explanation.on_photo()), rel=0.1)

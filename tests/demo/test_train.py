@@ -65,6 +65,6 @@ def test_writing_replaces_whole_files(tmp_path: Path) -> None:
 
 
 def test_an_unknown_network_is_named() -> None:
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ModelError) as excinfo:
         train("wolf")
-    assert str(caught.value) == "there is no demo network 'wolf': write one of honest, shortcut, bear"
+    assert str(excinfo.value) == "there is no demo network 'wolf': write one of honest, shortcut, bear"

@@ -26,11 +26,11 @@ POOLED = {
 def test_pooling_and_one_dense_layer_is_seen(head: str) -> None:
     network = Head(POOLED[head])
     network.conv1x1 = nn.Parameter(torch.rand(5, 8, 1, 1))
-    found = traced(network)
-    assert found.dense_head is not None
-    assert found.name(found.steps[found.dense_head.features]) == "relu()"
-    assert found.dense_head.weight == ("conv1x1" if "1×1" in head else "fc.weight")
-    assert found.dense_head.bias == (None if "1×1" in head else "fc.bias")
+    trace = traced(network)
+    assert trace.dense_head is not None
+    assert trace.name(trace.steps[trace.dense_head.features]) == "relu()"
+    assert trace.dense_head.weight == ("conv1x1" if "1×1" in head else "fc.weight")
+    assert trace.dense_head.bias == (None if "1×1" in head else "fc.bias")
 
 
 OTHER = {
@@ -59,9 +59,9 @@ def test_squeezenets_form_has_no_matrix() -> None:
 
 
 def test_pooling_in_two_stages_keeps_the_finer_grid() -> None:
-    found = traced(Head(lambda self, x: self.fc(F.avg_pool2d(x, 2).mean((2, 3)))))
-    step = found.steps[found.dense_head.features]
-    assert (found.name(step), step.grid.rows, step.grid.columns) == ("relu()", 16, 24)
+    trace = traced(Head(lambda self, x: self.fc(F.avg_pool2d(x, 2).mean((2, 3)))))
+    step = trace.steps[trace.dense_head.features]
+    assert (trace.name(step), step.grid.rows, step.grid.columns) == ("relu()", 16, 24)
 
 
 def test_a_dead_network_is_not_taken_for_an_averaging_one() -> None:

@@ -65,16 +65,16 @@ def test_weights_that_are_not_finite_are_named(small: SmallNet) -> None:
     ],
 )
 def test_any_callable_can_be_asked(answer: Callable[[torch.Tensor], Any]) -> None:
-    seen: list[torch.Tensor] = []
+    batches: list[torch.Tensor] = []
 
     def network(x: torch.Tensor) -> Any:
-        seen.append(x)
+        batches.append(x)
         return answer(x)
 
     clf = Classifier(network, Preprocess(size=24), ["r", "g", "b"], head="sigmoid")
     np.testing.assert_allclose(clf.logits(PHOTOS), inputs_of(PHOTOS).mean(dim=(2, 3)), atol=1e-6)
-    assert sum(len(x) for x in seen) == 7, "nothing but the photos is shown to it"
-    assert seen[0].dtype == torch.float32
+    assert sum(len(x) for x in batches) == 7, "nothing but the photos is shown to it"
+    assert batches[0].dtype == torch.float32
     assert clf.name == "network"
 
 

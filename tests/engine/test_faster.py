@@ -15,8 +15,8 @@ def test_folded_and_channels_last_give_the_same_scores(small: SmallNet, small_ph
     plan = planned(small)
     assert plan.description == "BatchNorm folded, weights packed, channels_last"
     assert not any(isinstance(m, nn.BatchNorm2d) for m in plan.network.modules())
-    expected, given = outputs(small, plan, small_photos)
-    assert float((given - expected).abs().max() / expected.abs().max()) <= EXACT
+    expected, output = outputs(small, plan, small_photos)
+    assert float((output - expected).abs().max() / expected.abs().max()) <= EXACT
     assert plan.deviation <= EXACT
     assert len(plan.folded) == 4
 
@@ -45,8 +45,8 @@ def test_only_what_may_be_folded_is() -> None:
     network = Shared()
     plan = planned(network)
     assert plan.folded == frozenset()
-    expected, given = outputs(network, plan, torch.rand(1, 3, 20, 28))
-    torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-6)
+    expected, output = outputs(network, plan, torch.rand(1, 3, 20, 28))
+    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_packed_convolutions_give_way_where_a_gradient_is_asked_for(small: SmallNet, small_photos: torch.Tensor) -> None:

@@ -327,7 +327,7 @@ def another_way_for_many(net, x):
 
 @trap
 def one_by_one(net, x):
-    return net.second(torch.stack([net.norm(one[None])[0] for one in x]))
+    return net.second(torch.stack([net.norm(row[None])[0] for row in x]))
 
 
 @trap
@@ -441,16 +441,16 @@ def test_an_input_that_is_written_into(n: int) -> None:
 
 def test_hooks_see_the_maps_and_may_change_them() -> None:
     network = Trap(lambda net, x: net.norm(x)).eval()
-    seen = []
+    calls = []
 
     def look(module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        seen.append((type(output), output.shape, float(output.sum())))
+        calls.append((type(output), output.shape, float(output.sum())))
         return output * 2
 
     network.norm.register_forward_hook(look)
     network.second.register_forward_pre_hook(lambda module, args: (args[0].relu_(),))
     assert_same(network, masked(torch.randn(1, 3, 14, 18), [(0, 0), (11, 15)], (3, 3)))
-    (_, (_, shape, full), (kind, patched_shape, total)) = seen
+    (_, (_, shape, full), (kind, patched_shape, total)) = calls
     assert kind is Patched
     assert shape == patched_shape == (2, 6, 14, 18)
     assert total == pytest.approx(full, rel=1e-4)
@@ -600,9 +600,9 @@ def test_networks_of_torchvision_give_what_they_give_on_whole_photos(name: str, 
         (network, photo) = (network.double(), photo.double())
     planned = seewhy.Classifier(network, preprocess=None).executor.planned(photo)
     assert planned.can_be_followed
-    prepared = planned.plan.prepare(photo)
+    inputs = planned.plan.prepare(photo)
     (places, size) = (corners(photo, (12, 12), 4), (12, 12))
-    incremental = assert_same(planned.forward_prepared, masked(prepared, places, size), 1e-12 if double else 1e-5)
+    incremental = assert_same(planned.forward_prepared, masked(inputs, places, size), 1e-12 if double else 1e-5)
     assert incremental.whole_from == whole_from
-    (few, whole) = cells(planned.forward_prepared, masked(prepared, places, size), incremental.kept)
+    (few, whole) = cells(planned.forward_prepared, masked(inputs, places, size), incremental.kept)
     assert few <= left * whole, few / whole

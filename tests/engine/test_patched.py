@@ -12,29 +12,29 @@ from seewhy.engine.patched import cut, reach, window
 
 
 def test_reach_finds_every_output_that_reads_the_rectangle_and_no_more_than_needed() -> None:
-    tried = 0
+    trials = 0
     for kernel, stride, dilation in itertools.product(range(1, 8), range(1, 5), range(1, 4)):
         spread = (kernel - 1) * dilation
         for padding, inside in itertools.product({0, 1, spread // 2, spread}, (9, 14)):
             count = (inside + 2 * padding - spread - 1) // stride + 1
             if inside + 2 * padding <= spread:
                 continue
-            read = np.arange(count)[:, None] * stride - padding + np.arange(kernel) * dilation  # by each output
+            reads = np.arange(count)[:, None] * stride - padding + np.arange(kernel) * dilation  # by each output
             for length in (1, 2, 3, 5, 9):
                 first = np.arange(inside - length + 1)
                 (start, many) = reach(first, length, count, kernel, stride, padding, dilation)
                 spans = []
                 for f, s in zip(first, start, strict=True):
-                    (sees,) = np.nonzero(((read >= f) & (read < f + length)).any(axis=1))
+                    (sees,) = np.nonzero(((reads >= f) & (reads < f + length)).any(axis=1))
                     assert s >= 0
                     assert s + many <= count
                     assert set(sees) <= set(range(s, s + many))
                     spans.append(sees[-1] - sees[0] + 1 if len(sees) else 0)
-                    tried += 1
+                    trials += 1
                 # All get one number, which the farthest-spread position anywhere in a long map would need.
                 longest = max(min(count, (length - 1 + spread) // stride + 1), 1)
                 assert max(spans) <= many <= longest
-    assert tried > 20_000
+    assert trials > 20_000
 
 
 def test_reach_takes_the_fewest_outputs_that_any_position_needs() -> None:
@@ -61,11 +61,11 @@ def test_put_together_keeps_the_order_in_memory_of_the_kept_map() -> None:
 
 
 def test_windows_over_the_edge_are_filled_outside() -> None:
-    drawn = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for seed in range(20):
         x = patched(seed)
-        size = (int(drawn.integers(1, 12)), int(drawn.integers(1, 12)))
-        (rows, columns) = (drawn.integers(-6, 9, 3), drawn.integers(-6, 11, 3))
+        size = (int(rng.integers(1, 12)), int(rng.integers(1, 12)))
+        (rows, columns) = (rng.integers(-6, 9, 3), rng.integers(-6, 11, 3))
         expected = torch.full((3, 4, *size), -7.0)
         whole = by_hand(x)
         for i, r, c in itertools.product(range(3), range(size[0]), range(size[1])):
@@ -81,7 +81,7 @@ def test_the_window_of_the_rectangles_is_the_rectangles() -> None:
 
 
 def test_cut_takes_a_window_for_each_place() -> None:
-    kept = torch.rand(1, 4, 7, 9)
+    features = torch.rand(1, 4, 7, 9)
     (rows, columns) = (np.array([0, 4, 2]), np.array([7, 0, 3]))
-    expected = torch.stack([kept[0, :, r : r + 3, c : c + 2] for r, c in zip(rows, columns, strict=True)])
-    assert torch.equal(cut(kept, rows, columns, (3, 2)), expected)
+    expected = torch.stack([features[0, :, r : r + 3, c : c + 2] for r, c in zip(rows, columns, strict=True)])
+    assert torch.equal(cut(features, rows, columns, (3, 2)), expected)

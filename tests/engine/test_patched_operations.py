@@ -42,12 +42,12 @@ class Draw:
     """Draws networks. ``whole`` : something in the last one is known to need whole maps."""
 
     def __init__(self, seed: int) -> None:
-        self.drawn = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
         self.whole = False
 
     def one(self, *values):
-        return values[int(self.drawn.integers(len(values)))]
+        return values[int(self.rng.integers(len(values)))]
 
     def convolution(self, x: torch.Tensor) -> nn.Module:
         channels = x.shape[1]
@@ -59,8 +59,8 @@ class Draw:
         padding = self.one(0, 1, 2, 3, (0, 2), (3, 1), "valid", "same")
         if padding == "same":
             stride = 1
-        mode = "zeros" if self.drawn.random() < 0.95 else self.one("reflect", "circular")
-        bias = bool(self.drawn.random() < 0.5)
+        mode = "zeros" if self.rng.random() < 0.95 else self.one("reflect", "circular")
+        bias = bool(self.rng.random() < 0.5)
         return nn.Conv2d(channels, out, kernel, stride, padding, dilation, groups, bias, mode)
 
     def max_pool(self, x: torch.Tensor) -> nn.Module:
@@ -83,7 +83,7 @@ class Draw:
     def activation(self, x: torch.Tensor) -> nn.Module:
         modules = [nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.LeakyReLU, nn.Hardtanh, nn.ELU, nn.CELU, nn.SELU, nn.Mish]
         functions = [torch.relu, F.relu, F.gelu, torch.relu_, torch.sigmoid, torch.tanh, F.softplus, torch.abs, F.hardsigmoid]
-        if self.drawn.random() < 0.6:
+        if self.rng.random() < 0.6:
             return self.one(*modules)(inplace=self.one(True, False))
         function = self.one(*functions, lambda x: x.clamp(-1, 2), lambda x: x.clamp_(min=-0.5), lambda x: F.relu(x, True))
         return Do(lambda self, x: function(x))
@@ -192,26 +192,31 @@ class Draw:
     def body(self, x: torch.Tensor) -> nn.Sequential:
         kinds = [self.convolution] * 8 + [self.activation] * 5 + [self.batch_norm] * 3 + [self.branch] * 3
         kinds += [self.max_pool, self.avg_pool, self.numbers, self.layer_norm, self.other] * 2
-        made: list[nn.Module] = []
-        steps = int(self.drawn.integers(2, 9))
-        while len(made) < steps:
+        modules: list[nn.Module] = []
+        steps = int(self.rng.integers(2, 9))
+        while len(modules) < steps:
             kind = self.one(*kinds)
-            if self.drawn.random() < 0.06:
+            if self.rng.random() < 0.06:
                 kind = self.one(self.unknown, self.squeeze_excite)
             before = self.whole
             module = kind(x).eval()
             try:
                 with torch.no_grad():
-                    given = module(x.clone())
+                    output = module(x.clone())
             except (RuntimeError, IndexError, ValueError):  # a kernel larger than the map, a Do without its parts
                 self.whole = before
                 continue
-            if given.numel() > 80_000 or min(given.shape) < 1 or float(given.std()) < 1e-3 or not bool(given.isfinite().all()):
+            if (
+                output.numel() > 80_000
+                or min(output.shape) < 1
+                or float(output.std()) < 1e-3
+                or not bool(output.isfinite().all())
+            ):
                 self.whole = before
                 continue
-            made.append(module)
-            x = given
-        return nn.Sequential(*made, self.head(x).eval())
+            modules.append(module)
+            x = output
+        return nn.Sequential(*modules, self.head(x).eval())
 
     def head(self, x: torch.Tensor) -> nn.Module:
         channels = x.shape[1]
@@ -228,17 +233,17 @@ class Draw:
         )
 
     def photo(self) -> torch.Tensor:
-        size = (int(self.drawn.integers(8, 33)), int(self.drawn.integers(8, 33)))
+        size = (int(self.rng.integers(8, 33)), int(self.rng.integers(8, 33)))
         return torch.randn(1, 3, *size)
 
     def mask(self, photo: torch.Tensor) -> Patched:
         (height, width) = photo.shape[2:]
-        size = self.one((1, 1), (4, 4), (height, width), *[(self.drawn.integers(1, height), self.drawn.integers(1, width))] * 3)
+        size = self.one((1, 1), (4, 4), (height, width), *[(self.rng.integers(1, height), self.rng.integers(1, width))] * 3)
         (down, across) = (height - size[0] + 1, width - size[1] + 1)
-        drawn = [(int(self.drawn.integers(down)), int(self.drawn.integers(across))) for _ in range(3)]
-        places = [*corners(photo, size), *drawn]
-        self.drawn.shuffle(places)
-        return masked(photo, places[: int(self.drawn.integers(1, 7))], size)
+        random_places = [(int(self.rng.integers(down)), int(self.rng.integers(across))) for _ in range(3)]
+        places = [*corners(photo, size), *random_places]
+        self.rng.shuffle(places)
+        return masked(photo, places[: int(self.rng.integers(1, 7))], size)
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")

@@ -34,8 +34,8 @@ def test_a_view_that_wants_another_memory_format_runs_plainly(small_photos: torc
     network = Views()
     plan = planned(network)
     assert plan.description == "plain"
-    expected, given = outputs(network, plan, small_photos)
-    assert torch.equal(expected, given)
+    expected, output = outputs(network, plan, small_photos)
+    assert torch.equal(expected, output)
 
 
 def test_what_cannot_be_copied_runs_as_it_is(small_photos: torch.Tensor) -> None:
@@ -56,17 +56,17 @@ def test_what_cannot_be_copied_runs_as_it_is(small_photos: torch.Tensor) -> None
 def test_weights_made_in_inference_mode(small_photos: torch.Tensor) -> None:
     with torch.inference_mode():
         network = SmallNet()
-    made = seewhy.explain(seewhy.Classifier(network), small_photos[0], layer="features.0")
+    explanation = seewhy.explain(seewhy.Classifier(network), small_photos[0], layer="features.0")
     expected = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], layer="features.0")
-    assert np.array_equal(made.maps, expected.maps)
+    assert np.array_equal(explanation.maps, expected.maps)
 
 
 def test_fast_is_bfloat16_and_measured(small: SmallNet, small_photos: torch.Tensor) -> None:
     plan = planned(small, "fast")
     assert plan.description == "BatchNorm folded, weights packed, channels_last, bfloat16"
-    expected, given = outputs(small, plan, small_photos)
+    expected, output = outputs(small, plan, small_photos)
     assert 1e-5 < plan.deviation < 0.05
-    assert float((given - expected).abs().max() / expected.abs().max()) < 0.05
+    assert float((output - expected).abs().max() / expected.abs().max()) < 0.05
 
 
 @pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, lambda n: nn.DataParallel(torch.compile(n))])

@@ -33,14 +33,14 @@ def step_of(plan: Plan, op: str) -> Step:
 def test_a_tap_gives_the_step_and_leaves_the_output(plan: Plan) -> None:
     (relu, mean) = (step_of(plan, "relu"), step_of(plan, "mean"))
     with torch.no_grad():
-        tapped = forward_with_taps(plan, INPUTS, same, (relu, mean))
+        result = forward_with_taps(plan, INPUTS, same, (relu, mean))
         plain = forward_with_taps(plan, INPUTS, same)
-    torch.testing.assert_close(tapped.taps[0], FEATURES)
-    torch.testing.assert_close(tapped.taps[1], FEATURES.mean((2, 3)))
-    torch.testing.assert_close(tapped.output, FEATURES.mean((2, 3)))
-    assert torch.equal(tapped.output, plain.output)
+    torch.testing.assert_close(result.taps[0], FEATURES)
+    torch.testing.assert_close(result.taps[1], FEATURES.mean((2, 3)))
+    torch.testing.assert_close(result.output, FEATURES.mean((2, 3)))
+    assert torch.equal(result.output, plain.output)
     assert plain.taps == ()
-    assert not tapped.output.requires_grad
+    assert not result.output.requires_grad
 
 
 def test_gradients_start_at_the_step(plan: Plan) -> None:
@@ -69,10 +69,10 @@ def test_a_pass_ends_at_the_step(plan: Plan) -> None:
     relu = step_of(plan, "relu")
     torch.testing.assert_close(run_until(plan, INPUTS, same, relu), FEATURES)
     torch.testing.assert_close(run_until(plan, INPUTS, same), FEATURES.mean((2, 3)))
-    reached = []
-    plan.network.fc.register_forward_hook(lambda module, args, output: reached.append(output))
+    outputs = []
+    plan.network.fc.register_forward_hook(lambda module, args, output: outputs.append(output))
     run_until(plan, INPUTS, same, relu)
-    assert reached == []
+    assert outputs == []
 
 
 def test_it_is_differentiable_where_the_inputs_ask_for_it(plan: Plan) -> None:

@@ -88,10 +88,10 @@ def test_other_functions_are_untouched(name: str) -> None:
 
 def test_a_reused_relu_counts_each_time() -> None:
     relu = nn.ReLU(inplace=True)
-    (y, gradient, seen) = through(lambda x: relu(relu(x) - 2.5), "guided")
+    (y, gradient, count) = through(lambda x: relu(relu(x) - 2.5), "guided")
     assert y == [0.0, 0.0, 0.5, 4.5, 0.0]
     assert gradient == [0, 0, 1, 1, 0]
-    assert seen == 2
+    assert count == 2
 
 
 def test_nothing_is_left_behind() -> None:
@@ -106,19 +106,19 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_a_rule_is_local_to_its_thread() -> None:
-    found: dict[str, list[list[float]]] = {rule: [] for rule in OPEN}
+    gradients: dict[str, list[list[float]]] = {rule: [] for rule in OPEN}
     barrier = threading.Barrier(len(OPEN))
     relu = nn.ReLU()
 
     def work(rule: str) -> None:
         barrier.wait()
         for _ in range(50):
-            found[rule].append(through(relu, rule)[1])
+            gradients[rule].append(through(relu, rule)[1])
 
     threads = [threading.Thread(target=work, args=(rule,)) for rule in OPEN]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(one == OPEN[rule] for rule, rows in found.items() for one in rows)
-    assert all(len(rows) == 50 for rows in found.values())
+    assert all(row == OPEN[rule] for rule, rows in gradients.items() for row in rows)
+    assert all(len(rows) == 50 for rows in gradients.values())

@@ -10,15 +10,15 @@ from seewhy.errors import ModelError, OptionError
 
 
 def test_neighbours_that_are_alike_go_together() -> None:
-    seen = []
+    batches = []
 
     def work(batch):
-        seen.append(list(batch))
-        return sum(len(word) for word in batch)
+        batches.append(list(batch))
+        return sum(len(item) for item in batch)
 
-    words = ["a", "b", "cc", "dd", "ee", "f", "g", "h"]
-    assert list(runner.in_batches(words, 2, len, work)) == [(2, 2), (2, 4), (1, 2), (2, 2), (1, 1)]
-    assert seen == [["a", "b"], ["cc", "dd"], ["ee"], ["f", "g"], ["h"]]
+    items = ["a", "b", "cc", "dd", "ee", "f", "g", "h"]
+    assert list(runner.in_batches(items, 2, len, work)) == [(2, 2), (2, 4), (1, 2), (2, 2), (1, 1)]
+    assert batches == [["a", "b"], ["cc", "dd"], ["ee"], ["f", "g"], ["h"]]
 
 
 def test_out_of_gpu_memory_halves_the_batch_and_goes_on() -> None:
@@ -30,8 +30,8 @@ def test_out_of_gpu_memory_halves_the_batch_and_goes_on() -> None:
             raise torch.cuda.OutOfMemoryError("too much")
         return list(batch)
 
-    done = [item for _, part in runner.in_batches(range(10), 8, lambda _: 0, work) for item in part]
-    assert done == list(range(10))
+    items = [item for _, part in runner.in_batches(range(10), 8, lambda _: 0, work) for item in part]
+    assert items == list(range(10))
     assert sizes == [8, 4, 2, 2, 2, 2, 2]
 
 
@@ -45,17 +45,17 @@ def test_one_photo_that_does_not_fit_is_said_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "passes", "seconds"),
+    ("budget", "passes", "seconds"),
     [(None, None, None), (200, 200, None), ("200", 200, None), (1.5, None, 1.5), ("20s", None, 20.0), ("0.5", None, 0.5)],
 )
-def test_budgets(given, passes, seconds) -> None:
-    assert runner.Budget.of(given) == runner.Budget(passes, seconds)
+def test_budgets(budget, passes, seconds) -> None:
+    assert runner.Budget.of(budget) == runner.Budget(passes, seconds)
 
 
-@pytest.mark.parametrize("given", [0, -1, "0s", "much", True, ""])
-def test_budgets_that_are_none(given) -> None:
+@pytest.mark.parametrize("budget", [0, -1, "0s", "much", True, ""])
+def test_budgets_that_are_none(budget) -> None:
     with pytest.raises(OptionError, match="budget="):
-        runner.Budget.of(given)
+        runner.Budget.of(budget)
 
 
 def test_the_batch_follows_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,23 +72,23 @@ def test_free_memory_is_read() -> None:
 
 
 def test_a_callback_hears_every_step() -> None:
-    told = []
-    with runner.Progress(lambda *step: told.append(step), 5, "work") as bar:
+    steps = []
+    with runner.Progress(lambda *step: steps.append(step), 5, "work") as bar:
         bar.advance(2, lambda: "half")
         bar.advance(3, lambda: "all")
-    assert told == [(2, 5, "half"), (5, 5, "all")]
+    assert steps == [(2, 5, "half"), (5, 5, "all")]
 
 
 def test_passes_are_counted_once_a_photo_says_how_many_it_takes() -> None:
-    told = []
-    with runner.Progress(lambda *step: told.append(step), 2, "work") as bar:
+    steps = []
+    with runner.Progress(lambda *step: steps.append(step), 2, "work") as bar:
         bar.expect(10, 1.0)
         bar.advance(4)
         bar.advance(3)
         bar.finish_photo(7)  # it needed fewer
         bar.expect(10, 1.0)  # the second photo takes as many
         bar.advance(10)
-    assert told == [(4, 20, None), (7, 20, None), (17, 17, None)]
+    assert steps == [(4, 20, None), (7, 20, None), (17, 17, None)]
 
 
 def test_work_above_two_seconds_says_so_outside_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,12 @@ from traced_networks import Head, traced
 
 
 def test_names_are_the_outermost_module_that_returned_the_step(small: SmallNet) -> None:
-    found = traced(small)
-    (step,) = (s for s in found.steps if s.number == found.feature_steps()[0].number)
-    assert (found.name(step), found.kind(step)) == ("features", "Sequential")
-    assert found.find("features") == found.find("features.6") == [step.number]
+    trace = traced(small)
+    (step,) = (s for s in trace.steps if s.number == trace.feature_steps()[0].number)
+    assert (trace.name(step), trace.kind(step)) == ("features", "Sequential")
+    assert trace.find("features") == trace.find("features.6") == [step.number]
     assert (step.grid.rows, step.grid.columns, step.grid.channels) == (8, 12, 16)
-    assert found.find("nowhere") == []
+    assert trace.find("nowhere") == []
 
 
 def test_a_reused_module_is_found_by_call() -> None:
@@ -28,20 +28,20 @@ def test_a_reused_module_is_found_by_call() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.relu(self.second(self.relu(self.first(x)))).mean((2, 3))
 
-    found = traced(Reused())
-    (first, second) = found.find("relu")
-    assert found.find("relu:1") == [first]
-    assert found.find("relu:2") == [second]
-    assert found.find("relu:3") == found.find("relu:0") == []
-    assert found.name(found.steps[second]) == "relu:2"
-    assert found.feature_steps()[0].number == second
+    trace = traced(Reused())
+    (first, second) = trace.find("relu")
+    assert trace.find("relu:1") == [first]
+    assert trace.find("relu:2") == [second]
+    assert trace.find("relu:3") == trace.find("relu:0") == []
+    assert trace.name(trace.steps[second]) == "relu:2"
+    assert trace.feature_steps()[0].number == second
 
 
 def test_functions_have_names_too() -> None:
-    found = traced(Head(lambda self, x: self.fc(x.mean((2, 3)))))
-    (step, *_) = found.feature_steps()
-    assert (found.name(step), found.kind(step)) == ("relu()", "relu")
-    assert found.find("relu()") == [step.number]
+    trace = traced(Head(lambda self, x: self.fc(x.mean((2, 3)))))
+    (step, *_) = trace.feature_steps()
+    assert (trace.name(step), trace.kind(step)) == ("relu()", "relu")
+    assert trace.find("relu()") == [step.number]
 
 
 def test_channels_last_and_tokens_have_grids_too() -> None:
@@ -59,12 +59,12 @@ def test_channels_last_and_tokens_have_grids_too() -> None:
             x = torch.cat([self.token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)  # (N, 25, 8)
             return self.fc(self.norm(x).mean(1))
 
-    found = traced(Mixed())
-    layouts = {found.name(s): (s.grid.layout, s.grid.rows, s.grid.columns, s.grid.skip) for s in found.path if s.grid}
+    trace = traced(Mixed())
+    layouts = {trace.name(s): (s.grid.layout, s.grid.rows, s.grid.columns, s.grid.skip) for s in trace.path if s.grid}
     assert layouts["norm:1"] == ("channels last", 4, 6, 0)
     assert layouts["norm:2"] == ("tokens", 4, 6, 1)
-    (second,) = found.find("norm:2")
+    (second,) = trace.find("norm:2")
     tokens = torch.arange(2 * 25 * 8.0).reshape(2, 25, 8)
-    read = found.steps[second].grid.read(tokens)
-    assert read.shape == (2, 8, 4, 6)
-    assert read[1, 3, 2, 5] == tokens[1, 1 + 2 * 6 + 5, 3]
+    values = trace.steps[second].grid.read(tokens)
+    assert values.shape == (2, 8, 4, 6)
+    assert values[1, 3, 2, 5] == tokens[1, 1 + 2 * 6 + 5, 3]

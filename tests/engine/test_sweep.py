@@ -31,8 +31,8 @@ class Squares(Copies):
     """Squares at drawn places. shade : how much of the photo shows in them; None makes booleans. built : copies built at once."""
 
     def __init__(self, count: int = 40, side: int = 4, shade: float | None = None, rectangles: bool = True) -> None:
-        drawn = np.random.default_rng(5)
-        (self.rows, self.columns) = (drawn.integers(0, 21 - side, count), drawn.integers(0, 29 - side, count))
+        rng = np.random.default_rng(5)
+        (self.rows, self.columns) = (rng.integers(0, 21 - side, count), rng.integers(0, 29 - side, count))
         (self.side, self.shade, self.rectangles) = (side, shade, rectangles)
         self.built: list[int] = []
 
@@ -41,11 +41,11 @@ class Squares(Copies):
 
     def visible(self, which, rows, columns, size):
         self.built.append(len(which))
-        shown = torch.ones(len(which), *size, dtype=torch.bool if self.shade is None else torch.float32)
-        for i, one in enumerate(which):
-            (top, left) = (int(self.rows[one] - rows[i]), int(self.columns[one] - columns[i]))
-            shown[i, top : top + self.side, left : left + self.side] = self.shade or 0
-        return shown
+        shares = torch.ones(len(which), *size, dtype=torch.bool if self.shade is None else torch.float32)
+        for i, number in enumerate(which):
+            (top, left) = (int(self.rows[number] - rows[i]), int(self.columns[number] - columns[i]))
+            shares[i, top : top + self.side, left : left + self.side] = self.shade or 0
+        return shares
 
     def whole(self) -> torch.Tensor:
         """All the masked photos, by hand."""
@@ -110,9 +110,9 @@ def expected(network: nn.Module, copies: Squares) -> torch.Tensor:
         return network.eval()(copies.whole())
 
 
-def assert_close(output: torch.Tensor, wanted: torch.Tensor, most: float = 1e-5) -> None:
-    assert output.shape == wanted.shape
-    assert float((output - wanted).abs().max()) <= most * float(wanted.abs().max())
+def assert_close(output: torch.Tensor, reference: torch.Tensor, most: float = 1e-5) -> None:
+    assert output.shape == reference.shape
+    assert float((output - reference).abs().max()) <= most * float(reference.abs().max())
 
 
 # -- what comes out --------------------------------------------------------------------------------------------------------
@@ -177,12 +177,12 @@ def test_nothing_to_run_runs_nothing(small: SmallNet) -> None:
 
 
 def test_hooks_of_one_s_own_let_it_run_as_it_is(small: SmallNet) -> None:
-    seen = []
-    small.features[0].register_forward_hook(lambda module, args, output: seen.append(type(args[0])))
+    input_types = []
+    small.features[0].register_forward_hook(lambda module, args, output: input_types.append(type(args[0])))
     copies = Squares()
     run = Run(small, copies)()
     assert_close(run.output, expected(small, copies))
-    assert set(seen) == {torch.Tensor}
+    assert set(input_types) == {torch.Tensor}
     assert run.sweep.description == "whole photos"
 
 
@@ -242,14 +242,14 @@ def test_the_budget_in_passes_is_never_exceeded(passes: int, batch_size: int | N
 
 
 # With so little that nothing would be left beside the comparison, copies go through as whole photos.
-@pytest.mark.parametrize(("passes", "done"), [(1, 0), (2, 1), (3, 2), (4, 2), (8, 5), (42, 39), (43, 40), (100, 40)])
-def test_comparing_rectangles_with_whole_photos_is_within_the_budget(passes: int, done: int, small: SmallNet) -> None:
+@pytest.mark.parametrize(("passes", "count"), [(1, 0), (2, 1), (3, 2), (4, 2), (8, 5), (42, 39), (43, 40), (100, 40)])
+def test_comparing_rectangles_with_whole_photos_is_within_the_budget(passes: int, count: int, small: SmallNet) -> None:
     copies = Squares()
     run = Run(small, copies, batch_size=6, spending=Spending(Budget(passes=passes)))()
     assert sum(run.rows) == run.sweep.spending.passes
     assert sum(run.rows) <= passes
-    assert run.done == len(run.which) == done
-    if done:
+    assert run.done == len(run.which) == count
+    if count:
         assert_close(run.output, expected(small, copies)[: run.done])
 
 
@@ -339,18 +339,18 @@ def test_ctrl_c_is_raised_where_nobody_wants_a_part(small: SmallNet) -> None:
 
 
 def test_in_another_thread_an_interrupt_is_none_of_the_sweep_s_business(small: SmallNet) -> None:
-    raised = []
+    errors = []
 
     def work() -> None:
         try:
             Run(small, Squares(), batch_size=8, interruptible=True, before=Stops(5))()
         except KeyboardInterrupt as error:
-            raised.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert len(raised) == 1
+    assert len(errors) == 1
 
 
 def test_what_does_not_fit_into_the_gpu_goes_in_smaller_blocks(small: SmallNet) -> None:
@@ -414,11 +414,11 @@ def test_scores_that_are_no_numbers_are_handed_on() -> None:
 
     network = Roots().eval()
     copies = Squares()
-    wanted = expected(network, copies)
-    assert wanted.isnan().any()
+    reference = expected(network, copies)
+    assert reference.isnan().any()
     for answers in (network, lambda x: network(x)):
         run = Run(answers, copies, batch_size=9)()
-        torch.testing.assert_close(run.output, wanted, equal_nan=True, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(run.output, reference, equal_nan=True, rtol=1e-4, atol=1e-4)
         assert run.sweep.description.startswith("whole photos")
 
 
@@ -448,19 +448,19 @@ class Branches(SmallNet):
 
 
 @pytest.mark.parametrize(
-    ("network", "words"),
+    ("network", "description"),
     [
         (AsksForItsType(), "whole photos (rectangles gave other scores, by "),
         (WantsATensor(), "whole photos (ModelError: The network cannot take an input of shape"),
     ],
 )
-def test_a_network_that_cannot_be_followed_runs_on_whole_photos(network: nn.Module, words: str) -> None:
+def test_a_network_that_cannot_be_followed_runs_on_whole_photos(network: nn.Module, description: str) -> None:
     copies = Squares()
     planned = planned_of(network)
     run = Run(network, copies, planned=planned, batch_size=8)()
     assert_close(run.output, expected(network, copies))
     assert run.which.tolist() == list(range(40))
-    assert run.sweep.description.startswith(words)
+    assert run.sweep.description.startswith(description)
     assert "\n" not in run.sweep.description
     assert sum(run.kinds) == 1  # it was tried once
     again = Run(network, copies, planned=planned, batch_size=8)()
@@ -521,7 +521,7 @@ def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Strategy, sma
     assert_close(run.output, expected(small, copies))
     # Nothing is computed twice but the copies that are compared.
     assert sum(run.rows) == run.sweep.spending.passes == 1 + MANY + 100 + CHECKED
-    tried = [
+    kinds = [
         Strategy("rectangles" if kind else "whole", rows)
         for kind, rows in zip(run.kinds, run.rows, strict=True)
         if rows > CHECKED
@@ -533,8 +533,8 @@ def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Strategy, sma
         Strategy("whole", 8),
         Strategy("whole", 16),
     ]
-    assert tried[: 5 * ROUNDS] == each * ROUNDS
-    assert set(tried[5 * ROUNDS : -1]) == {fastest}
+    assert kinds[: 5 * ROUNDS] == each * ROUNDS
+    assert set(kinds[5 * ROUNDS : -1]) == {fastest}
     # The same call goes the same way, without trying.
     again = Run(small, copies, planned=planned, before=takes)()
     assert set(zip(again.kinds[1:-1], again.rows[1:-1], strict=True)) == {(fastest.kind == "rectangles", fastest.size)}
@@ -545,9 +545,9 @@ def test_many_copies_go_the_way_that_was_fastest(seconds, fastest: Strategy, sma
 def test_few_copies_and_blocks_that_were_asked_for_are_not_tried_out(small: SmallNet) -> None:
     few = Run(small, Squares(MANY - 1))()
     assert few.planned.strategies.fastest == {}
-    asked = Run(small, Squares(MANY), batch_size=20)()
-    assert asked.planned.strategies.fastest == {}
-    assert set(asked.rows[3:]) == {20}
+    run = Run(small, Squares(MANY), batch_size=20)()
+    assert run.planned.strategies.fastest == {}
+    assert set(run.rows[3:]) == {20}
 
 
 def test_without_rectangles_the_sizes_are_tried(small: SmallNet, clock: Clock) -> None:
@@ -600,26 +600,26 @@ def test_a_long_sweep_of_whole_photos_is_worth_compiling(small: SmallNet, clock:
     def takes(x) -> None:
         clock.now += len(x)
 
-    asked = []
+    sizes = []
 
     def compiled(self: PlannedNetwork, size: int, photo: torch.Tensor):
-        asked.append(size)
+        sizes.append(size)
         return lambda inputs: self.forward_prepared(inputs) + 100
 
     monkeypatch.setattr(PlannedNetwork, "compiled", compiled)
-    monkeypatch.setattr(PlannedNetwork, "is_compiled", lambda self, size: size in asked)
+    monkeypatch.setattr(PlannedNetwork, "is_compiled", lambda self, size: size in sizes)
     copies = Squares(300, rectangles=False)
     run = Run(small, copies, before=takes)()
-    assert set(asked) == {32}
+    assert set(sizes) == {32}
     assert run.sweep.compiled == 288  # full blocks; what is left over goes through the plain network
     assert_close(run.output[:288], expected(small, copies)[:288] + 100)
     assert_close(run.output[288:], expected(small, copies)[288:])
     assert run.sweep.description == "whole photos, compiled"
-    asked.clear()
+    sizes.clear()
     assert Run(small, Squares(300), before=takes)().sweep.compiled == 0  # rectangles
     assert Run(small, Squares(20, rectangles=False), before=takes)().sweep.compiled == 0  # soon done
     assert Run(small, copies, before=takes, spending=Spending(Budget(seconds=1e6), start=clock.now))().sweep.compiled == 0
-    assert asked == []
+    assert sizes == []
 
 
 def test_a_network_may_write_into_its_input() -> None:

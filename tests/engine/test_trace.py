@@ -13,12 +13,12 @@ def test_hooks_are_taken_off_again(small: SmallNet) -> None:
 
 
 def test_an_in_place_relu_is_a_step_of_its_own(small: SmallNet) -> None:
-    found = traced(small)
-    (norm,) = found.find("features.5")
-    (relu,) = found.find("features.6")
+    trace = traced(small)
+    (norm,) = trace.find("features.5")
+    (relu,) = trace.find("features.6")
     assert relu == norm + 1
-    assert found.steps[relu].inputs == (norm,)
-    assert found.steps[relu].op == "relu"
+    assert trace.steps[relu].inputs == (norm,)
+    assert trace.steps[relu].op == "relu"
 
 
 def test_dropout_in_eval_mode_is_no_step(small: SmallNet) -> None:

@@ -27,8 +27,8 @@ def test_a_peak_on_the_object_is_a_hit_wherever_the_rest_lies() -> None:
 def test_only_the_order_counts_for_a_hit() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        made = rng.normal(size=MASK.shape).astype(np.float32)
-        assert hits(made, MASK) == hits(np.exp(3 * made - 7), MASK) == (made[MASK].max() > made[~MASK].max())
+        map_ = rng.normal(size=MASK.shape).astype(np.float32)
+        assert hits(map_, MASK) == hits(np.exp(3 * map_ - 7), MASK) == (map_[MASK].max() > map_[~MASK].max())
 
 
 def test_what_the_network_did_not_see_is_no_peak() -> None:
@@ -70,14 +70,14 @@ def test_energy_of_a_map_without_positive_mass_is_zero() -> None:
 
 
 def test_energy_does_not_change_with_the_unit() -> None:
-    made = np.random.default_rng(0).normal(size=MASK.shape).astype(np.float32)
-    assert energy(made * 1e-30, MASK) == pytest.approx(energy(made, MASK)) == pytest.approx(energy(made * 1e30, MASK))
+    map_ = np.random.default_rng(0).normal(size=MASK.shape).astype(np.float32)
+    assert energy(map_ * 1e-30, MASK) == pytest.approx(energy(map_, MASK)) == pytest.approx(energy(map_ * 1e30, MASK))
 
 
 @pytest.mark.parametrize("measure", [hits, energy])
 def test_mistakes_are_named(measure: object) -> None:
     assert callable(measure)
-    for given, mask, message in (
+    for map_, mask, message in (
         (np.zeros((2, 4), np.float32), MASK, "The map is (2, 4) and the mask (3, 4): both must be (H, W) of the photo."),
         (
             np.zeros((1, 3, 4), np.float32),
@@ -88,4 +88,4 @@ def test_mistakes_are_named(measure: object) -> None:
         (np.full((3, 4), np.nan), MASK, "The map is NaN everywhere: there is no place that it could point at."),
     ):
         with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
-            measure(given, mask)
+            measure(map_, mask)

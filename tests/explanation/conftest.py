@@ -30,7 +30,7 @@ def explained() -> Callable[..., Explanation]:
             name="photo.jpg",
             preprocessing="centre crop 60×60",
         )
-        given = {
+        fields = {
             "signed": False,
             "targets": [Target(NAMES[i], i, SCORES[i], i + 1) for i in range(len(maps))],
             "method": "grad_cam",
@@ -42,6 +42,6 @@ def explained() -> Callable[..., Explanation]:
             "cost": Cost(1, 1, 0.5),
             "predictions": [Prediction(NAMES[i], i, SCORES[i]) for i in range(5)],
         }
-        return Explanation(maps=maps, photo=photo, **(given | changes))
+        return Explanation(maps=maps, photo=photo, **(fields | changes))
 
     return build

@@ -12,13 +12,13 @@ from seewhy.show import Bar
 BLOB = [[0, 0, 0], [0, 4, 0], [0, 0, 2]]
 
 
-def texts(drawn):
-    return [text.get_text() for text in drawn.texts]
+def texts(drawing):
+    return [text.get_text() for text in drawing.texts]
 
 
 def test_titles(explained):
-    shown = panels(explained([BLOB, BLOB]))
-    assert [panel.title for panel in shown] == [
+    all_panels = panels(explained([BLOB, BLOB]))
+    assert [panel.title for panel in all_panels] == [
         "coyote (0.61); bear (0.30); sheep (0.09)",
         "coyote (0.61)",
         "bear (0.30)",
@@ -55,8 +55,8 @@ def test_the_hottest_pixel_lies_where_the_map_says(explained):
 def test_captions_carry_rank_and_reason(explained):
     e = explained([BLOB, np.zeros((3, 3)), np.full((3, 3), 2.5)])
     e = replace(e, notes=[Note("All evidence is negative: try relu=False.", 1), Note("The seed does not matter.")])
-    shown = panels(e)
-    assert [panel.caption for panel in shown] == [
+    all_panels = panels(e)
+    assert [panel.caption for panel in all_panels] == [
         "The network saw what is framed. The seed does not matter.",
         "",
         "The network's choice number 2. All evidence is negative: try relu=False.",
@@ -136,8 +136,8 @@ def test_the_crop_keeps_its_place_when_the_photo_is_resized(explained, size):
     line = (np.swapaxes(photo.pixels, 0, 1) if long_axis else photo.pixels)[photo.pixels.shape[long_axis] // 2, :, 0]
     length = len(line)
     assert np.flatnonzero(line != 128)[[0, -1]].tolist() == [length // 4, 3 * length // 4 - 1]
-    seen = np.swapaxes(overlay.pixels, 0, 1) if long_axis else overlay.pixels
-    light = seen.astype(int).sum(axis=2)[2]
+    pixels = np.swapaxes(overlay.pixels, 0, 1) if long_axis else overlay.pixels
+    light = pixels.astype(int).sum(axis=2)[2]
     assert np.all(light[: length // 4] == light[0])
     assert light[length // 4] > light[0] + 60
     assert light[3 * length // 4 - 1] > light[-1] + 60
@@ -145,21 +145,21 @@ def test_the_crop_keeps_its_place_when_the_photo_is_resized(explained, size):
 
 
 def test_the_parts_of_a_figure(explained):
-    drawn = figure(explained([BLOB, BLOB]), upsample="nearest")
-    (photo, first, second, bar) = drawn.axes
+    drawing = figure(explained([BLOB, BLOB]), upsample="nearest")
+    (photo, first, second, bar) = drawing.axes
     assert photo.get_title() == "coyote (0.61); bear (0.30); sheep (0.09)"
     assert [first.get_title(), second.get_title()] == ["coyote (0.61)", "bear (0.30)"]
     assert bar.get_ylabel() == "logit"
     assert bar.get_ylim() == (0, 4)
     assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "2", "4"]
-    assert "toy  ·  grad_cam  ·  features.12 3×3  ·  centre crop 60×60" in texts(drawn)
-    assert "The network's choice number 2." in texts(drawn)
+    assert "toy  ·  grad_cam  ·  features.12 3×3  ·  centre crop 60×60" in texts(drawing)
+    assert "The network's choice number 2." in texts(drawing)
 
 
 def test_each_map_with_its_own_bar(explained):
-    drawn = figure(explained([BLOB, 2 * np.array(BLOB)]), shared=False, upsample="nearest")
-    assert len(drawn.axes) == 5
-    assert [ax.get_ylim() for ax in drawn.axes if ax.get_ylabel()] == [(0, 4), (0, 8)]
+    drawing = figure(explained([BLOB, 2 * np.array(BLOB)]), shared=False, upsample="nearest")
+    assert len(drawing.axes) == 5
+    assert [ax.get_ylim() for ax in drawing.axes if ax.get_ylabel()] == [(0, 4), (0, 8)]
 
 
 def test_the_bar_of_an_empty_map_is_one_neutral_colour_with_a_zero(explained):
@@ -169,16 +169,16 @@ def test_the_bar_of_an_empty_map_is_one_neutral_colour_with_a_zero(explained):
 
 @pytest.mark.parametrize(("targets", "across"), [(1, 2), (3, 4), (4, 3), (5, 3)])
 def test_panels_wrap_after_four(explained, targets, across):
-    drawn = figure(explained([BLOB] * targets))
-    pictures = [ax for ax in drawn.axes if ax.images]
+    drawing = figure(explained([BLOB] * targets))
+    pictures = [ax for ax in drawing.axes if ax.images]
     assert len(pictures) == targets + 1
     top = max(ax.get_position().y0 for ax in pictures)
     assert sum(abs(ax.get_position().y0 - top) < 1e-6 for ax in pictures) == across
 
 
 def test_wide_photos_stand_below_each_other_with_a_level_bar(explained):
-    drawn = figure(explained([BLOB], size=(60, 400)))
-    (photo, overlay, bar) = drawn.axes
+    drawing = figure(explained([BLOB], size=(60, 400)))
+    (photo, overlay, bar) = drawing.axes
     assert photo.get_position().y0 > overlay.get_position().y1
     assert bar.get_xlabel() == "logit"
     assert bar.get_position().y1 < overlay.get_position().y0
@@ -196,12 +196,12 @@ def test_nothing_overlaps_and_nothing_leaves_the_sheet(explained, size, targets)
         targets=[Target(f"{name} {i}", i, 0.5, i + 1) for i in range(targets)],
         predictions=[Prediction(f"{name} {i}", i, 0.5) for i in range(3)],
     )
-    drawn = figure(e)
-    canvas = FigureCanvasAgg(drawn)
+    drawing = figure(e)
+    canvas = FigureCanvasAgg(drawing)
     canvas.draw()
     renderer = canvas.get_renderer()
-    boxes = [text.get_window_extent(renderer) for text in drawn.texts]
-    for ax in drawn.axes:  # a title may be wider than its picture: they are looked at apart
+    boxes = [text.get_window_extent(renderer) for text in drawing.texts]
+    for ax in drawing.axes:  # a title may be wider than its picture: they are looked at apart
         if ax.images:
             boxes += [ax.get_window_extent(renderer), ax.title.get_window_extent(renderer)]
         else:
@@ -220,14 +220,14 @@ def test_nothing_overlaps_and_nothing_leaves_the_sheet(explained, size, targets)
 def test_into_axes_of_ones_own(explained):
     from matplotlib.figure import Figure
 
-    mine = Figure()
-    (left, right) = mine.subplots(1, 2)
-    assert figure(explained([BLOB, BLOB], notes=["About it."]), ax=right, upsample="nearest") is mine
+    own_figure = Figure()
+    (left, right) = own_figure.subplots(1, 2)
+    assert figure(explained([BLOB, BLOB], notes=["About it."]), ax=right, upsample="nearest") is own_figure
     assert right.get_title() == "coyote (0.61)"
     assert not left.images
-    assert mine.axes[2].get_ylim() == (0, 4)
-    inner = mine.subfigures(1, 1).subplots()
-    assert figure(explained(), ax=inner) is mine
+    assert own_figure.axes[2].get_ylim() == (0, 4)
+    inner = own_figure.subfigures(1, 1).subplots()
+    assert figure(explained(), ax=inner) is own_figure
 
 
 def test_the_image_is_deterministic_and_rgb(explained):
@@ -272,9 +272,9 @@ def test_a_note_of_the_photo_is_told_once(explained):
 
 def test_a_map_that_belongs_to_no_class_is_drawn_once(explained):
     e = explained([BLOB, BLOB, BLOB], by_class=False, notes=["For the photo."])
-    shown = panels(e)
-    assert [panel.title for panel in shown[1:]] == ["no class"]
-    assert shown[1].caption == "For the photo."
+    all_panels = panels(e)
+    assert [panel.title for panel in all_panels[1:]] == ["no class"]
+    assert all_panels[1].caption == "For the photo."
 
 
 def test_eigen_cam_of_three_targets_is_one_panel():

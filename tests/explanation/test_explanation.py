@@ -22,10 +22,10 @@ def test_on_input_and_on_photo() -> None:
     np.testing.assert_array_equal(e.on_input("nearest"), np.kron(e.maps, np.ones((2, 2), np.float32)))
     assert e.on_photo().shape == (2, 12, 20)
     np.testing.assert_array_equal(e.on_photo("nearest"), map_on_photo(e.maps, e.photo.geometry, "nearest"))
-    seen = ~np.isnan(e.on_photo()[0])
+    inside = ~np.isnan(e.on_photo()[0])
     # 8 of 13 columns from the second on: 3.08 to 15.38 photo pixels, so the centres 3.5 to 14.5.
-    np.testing.assert_array_equal(np.flatnonzero(seen.any(axis=0)), np.arange(3, 15))
-    assert seen[:, 3:15].all()
+    np.testing.assert_array_equal(np.flatnonzero(inside.any(axis=0)), np.arange(3, 15))
+    assert inside[:, 3:15].all()
     with pytest.raises(OptionError, match=r"^upsample='linear' is not known: write 'bicubic' or 'nearest'\.$"):
         e.on_photo("linear")
 
@@ -36,17 +36,17 @@ def clf(planted: nn.Module) -> Classifier:
 
 
 def test_from_map(clf: Classifier, planted_photo: torch.Tensor) -> None:
-    heat = np.arange(6.0).reshape(2, 3)
-    e = Explanation.from_map(clf, planted_photo, heat, "green")
-    np.testing.assert_array_equal(e.maps, heat[None].astype(np.float32))
+    map_ = np.arange(6.0).reshape(2, 3)
+    e = Explanation.from_map(clf, planted_photo, map_, "green")
+    np.testing.assert_array_equal(e.maps, map_[None].astype(np.float32))
     assert e.maps.dtype == np.float32
     scores = clf.scores(planted_photo)[0]
     assert e.targets == [Target("green", 1, pytest.approx(float(scores[1])), 1)]
     assert (e.method, e.signed, e.layer, e.notes) == ("from_map", False, None, [])
     assert [p.name for p in e.predictions] == ["green", "red", "blue"]
     assert e.photo.geometry == Geometry.whole((16, 24))
-    assert_same(Explanation.from_map(clf, planted_photo, torch.tensor(heat), 1).maps, e.maps)
-    assert Explanation.from_map(clf, planted_photo, -heat).signed
+    assert_same(Explanation.from_map(clf, planted_photo, torch.tensor(map_), 1).maps, e.maps)
+    assert Explanation.from_map(clf, planted_photo, -map_).signed
 
 
 def test_from_map_with_several_targets_and_a_function(clf: Classifier, planted_photo: torch.Tensor) -> None:

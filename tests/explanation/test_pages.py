@@ -70,8 +70,8 @@ def test_the_pictures_inside_are_the_panels(explained):
     from PIL import Image
 
     e = explained()
-    found = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page([e]))
-    for (_, code), panel in zip(found, panels(e), strict=True):
+    pictures = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page([e]))
+    for (_, code), panel in zip(pictures, panels(e), strict=True):
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(code)))).astype(int)
         assert np.abs(pixels - panel.pixels).mean() < 2
     exact = gallery("t", [Section("", "", [PICTURE])])

@@ -150,17 +150,17 @@ def test_reading_runs_no_code(tmp_path: Path) -> None:
 def test_a_broken_file_is_one_clear_error(tmp_path: Path) -> None:
     content = explanation().save(tmp_path / "e.npz").read_bytes()
     path = tmp_path / "broken.npz"
-    refused = 0
+    refusals = 0
     for place in range(0, len(content), len(content) // 40):
-        turned = bytearray(content)
-        turned[place] ^= 0xFF
-        for piece in (bytes(turned), content[:place]):
+        damaged = bytearray(content)
+        damaged[place] ^= 0xFF
+        for piece in (bytes(damaged), content[:place]):
             path.write_bytes(piece)
             try:
                 Explanation.load(path)  # any other exception ends the test
             except RecordError as error:
-                refused += str(error) == not_ours(path)
-    assert refused >= 60
+                refusals += str(error) == not_ours(path)
+    assert refusals >= 60
 
 
 def test_json_holds_everything_but_the_pixels(tmp_path: Path) -> None:
@@ -190,10 +190,10 @@ def test_json_holds_everything_but_the_pixels(tmp_path: Path) -> None:
 
 def test_png_is_the_figure(tmp_path: Path) -> None:
     e = explanation()
-    with Image.open(e.save(tmp_path / "e.png")) as written:
-        assert written.format == "PNG"
-        np.testing.assert_array_equal(np.asarray(written.convert("RGB")), np.asarray(e.image().convert("RGB")))
-        assert np.asarray(written.convert("RGB")).std() > 10
+    with Image.open(e.save(tmp_path / "e.png")) as picture:
+        assert picture.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), np.asarray(e.image().convert("RGB")))
+        assert np.asarray(picture.convert("RGB")).std() > 10
 
 
 @pytest.mark.parametrize(("suffix", "first"), [("jpg", b"\xff\xd8"), ("jpeg", b"\xff\xd8"), ("pdf", b"%PDF-"), ("svg", b"<?xml")])
@@ -204,14 +204,14 @@ def test_other_pictures(tmp_path: Path, suffix: str, first: bytes) -> None:
     assert len(content) > 2000
     assert e.save(tmp_path / f"again.{suffix}", cmap="viridis").read_bytes() == content, "the same picture, the same file"
     if suffix == "jpg":
-        with Image.open(io.BytesIO(content)) as written:
-            assert written.size == e.image().size
+        with Image.open(io.BytesIO(content)) as picture:
+            assert picture.size == e.image().size
 
 
 def test_html_is_one_page_that_names_what_it_shows(tmp_path: Path) -> None:
     page = explanation().save(tmp_path / "e.html").read_text(encoding="utf-8")
-    for word in ("<html", "Bär", "bär.jpg", "layer4", "zwei ✓", "data:image/"):
-        assert word in page, word
+    for text in ("<html", "Bär", "bär.jpg", "layer4", "zwei ✓", "data:image/"):
+        assert text in page, text
     for address in re.findall(r'(?:src|href)="([^"]*)"', page):
         assert address.startswith(("data:", "#")), f"the page fetches {address}"
 

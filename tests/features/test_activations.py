@@ -21,10 +21,10 @@ def test_a_layers_values_right_after_it(small: SmallNet, small_photos: torch.Ten
         x = small_photos[:1]
         for number, module in enumerate(small.eval().features):
             x = module(x.clone())
-            made = seewhy.activations(clf, small_photos[0], f"features.{number}")
-            np.testing.assert_allclose(made.values, x[0], rtol=1e-4, atol=1e-5)
-            assert made.values.dtype == np.float32
-            assert made.layer.startswith("features")
+            activations = seewhy.activations(clf, small_photos[0], f"features.{number}")
+            np.testing.assert_allclose(activations.values, x[0], rtol=1e-4, atol=1e-5)
+            assert activations.values.dtype == np.float32
+            assert activations.layer.startswith("features")
     assert (seewhy.activations(clf, small_photos[0], "features.1").values < 0).any()  # not yet through the in-place ReLU
 
 
@@ -49,15 +49,15 @@ class Strong(nn.Module):
 def test_one_spike_beats_a_large_mean() -> None:
     photo = torch.zeros(3, 6, 8)
     photo[1, 4, 1] = photo[2, 0, 0] = 9
-    made = seewhy.activations(seewhy.Classifier(Strong(), head="none"), photo)
-    assert made.values.shape == (3, 6, 8)
-    assert made.values.reshape(3, -1).mean(axis=1).argmax() == 0
-    assert made.strongest() == 1  # the first one on a tie
-    beside = made.beside()
+    activations = seewhy.activations(seewhy.Classifier(Strong(), head="none"), photo)
+    assert activations.values.shape == (3, 6, 8)
+    assert activations.values.reshape(3, -1).mean(axis=1).argmax() == 0
+    assert activations.strongest() == 1  # the first one on a tie
+    beside = activations.beside()
     assert beside.shape == (6, 16, 3)
     assert beside[4, 9].tolist() == [255, 255, 255]
     assert (beside[:, 8:] == 255).sum() == 3
-    assert made.beside(0)[4, 9].tolist() == [0, 0, 0]  # flat: there is nothing to point at
+    assert activations.beside(0)[4, 9].tolist() == [0, 0, 0]  # flat: there is nothing to point at
 
 
 def test_a_montage_has_one_scale_for_all() -> None:
@@ -65,31 +65,31 @@ def test_a_montage_has_one_scale_for_all() -> None:
     photo[1, :2] = 10
     photo[2, 2:] = 5
     network = nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    made = seewhy.activations(seewhy.Classifier(network), photo, "0")
-    picture = made.montage(grid=(1, 3))
+    activations = seewhy.activations(seewhy.Classifier(network), photo, "0")
+    picture = activations.montage(grid=(1, 3))
     assert picture.dtype == np.uint8
     assert picture.shape == (4, 12)
     assert not picture[:, :4].any()
     assert (picture[:2, 4:8] == 255).all()
     assert (picture[2:, 8:] == 128).all()
-    assert made.montage(1).shape == (4, 4)
-    assert (made.montage([2])[2:] == 255).all()  # alone it has the whole scale
+    assert activations.montage(1).shape == (4, 4)
+    assert (activations.montage([2])[2:] == 255).all()  # alone it has the whole scale
 
 
 @pytest.mark.parametrize(("channels", "grid"), [(12, (3, 4)), (48, (7, 7)), (64, (8, 8)), (25, (5, 5))])
 def test_montage_grids(channels: int, grid: tuple[int, int]) -> None:
     network = nn.Sequential(nn.Conv2d(3, 64, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    made = seewhy.activations(seewhy.Classifier(network), torch.rand(3, 10, 10), "1")
-    assert made.montage(channels).shape == (10 * grid[0], 10 * grid[1])
+    activations = seewhy.activations(seewhy.Classifier(network), torch.rand(3, 10, 10), "1")
+    assert activations.montage(channels).shape == (10 * grid[0], 10 * grid[1])
     if channels == 48:
-        assert (made.montage(48)[60:, 60:] == 60).all()  # one empty cell
+        assert (activations.montage(48)[60:, 60:] == 60).all()  # one empty cell
 
 
 def test_a_histogram_counts_every_value(small: SmallNet, small_photos: torch.Tensor) -> None:
-    made = seewhy.activations(seewhy.Classifier(small), small_photos[0], "features.2")
-    (counts, edges) = made.histogram(10)
-    assert counts.sum() == made.values.size
-    assert (counts[0], edges[0], edges[-1]) == ((made.values <= edges[1]).sum(), 0, made.values.max())
+    activations = seewhy.activations(seewhy.Classifier(small), small_photos[0], "features.2")
+    (counts, edges) = activations.histogram(10)
+    assert counts.sum() == activations.values.size
+    assert (counts[0], edges[0], edges[-1]) == ((activations.values <= edges[1]).sum(), 0, activations.values.max())
 
 
 def test_sizes_of_googlenet() -> None:
@@ -106,12 +106,12 @@ def test_photos_larger_than_the_input() -> None:
     clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=16))
     photo = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
     assert seewhy.activations(clf, photo, "0").values.shape == (4, 8, 8)
-    made = seewhy.activations(clf, photo, "0", size="photo")
-    assert made.values.shape == (4, 30, 40)
-    assert not made.photo.geometry.cropped
+    activations = seewhy.activations(clf, photo, "0", size="photo")
+    assert activations.values.shape == (4, 30, 40)
+    assert not activations.photo.geometry.cropped
     with torch.no_grad():
         expected = network[0](torch.from_numpy(photo).permute(2, 0, 1)[None] / 255)[0]
-    np.testing.assert_allclose(made.values, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(activations.values, expected, rtol=1e-3, atol=1e-4)
     assert seewhy.activations(clf, photo, "0", size=(20, 50)).values.shape == (4, 10, 25)
     with pytest.raises(seewhy.SeewhyError, match="size='huge': write 'photo', a number or"):
         seewhy.activations(clf, photo, "0", size="huge")
@@ -121,20 +121,20 @@ def test_photos_larger_than_the_input() -> None:
 
 def test_a_layer_without_rows_and_columns(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
-    made = seewhy.activations(clf, small_photos[0], "fc")
-    np.testing.assert_allclose(made.values[:, 0, 0], clf.logits(small_photos[0])[0], rtol=1e-5)
-    assert made.values.shape == (4, 1, 1)
+    activations = seewhy.activations(clf, small_photos[0], "fc")
+    np.testing.assert_allclose(activations.values[:, 0, 0], clf.logits(small_photos[0])[0], rtol=1e-5)
+    assert activations.values.shape == (4, 1, 1)
     with pytest.raises(seewhy.SeewhyError, match="Layer 'fc' gives 4 numbers without rows and columns"):
-        made.montage()
-    assert made.image().size[0] > 100  # the photo and the histogram
+        activations.montage()
+    assert activations.image().size[0] > 100  # the photo and the histogram
 
 
 def test_many_photos_give_a_list(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
-    made = seewhy.activations(clf, small_photos[:3], "features.3")
-    assert len(made) == 3
-    for one, photo in zip(made, small_photos, strict=False):
-        np.testing.assert_array_equal(one.values, seewhy.activations(clf, photo, "features.3").values)
+    batch = seewhy.activations(clf, small_photos[:3], "features.3")
+    assert len(batch) == 3
+    for activations, photo in zip(batch, small_photos, strict=False):
+        np.testing.assert_array_equal(activations.values, seewhy.activations(clf, photo, "features.3").values)
 
 
 class Pair(nn.Module):
@@ -155,21 +155,21 @@ class Forked(SmallNet):
 def test_what_can_go_wrong(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
 
-    def error(*given: Any, of: seewhy.Classifier = clf) -> str:
-        with pytest.raises(seewhy.SeewhyError) as caught:
-            seewhy.activations(of, small_photos[0], *given)
-        return str(caught.value)
+    def error(*arguments: Any, of: seewhy.Classifier = clf) -> str:
+        with pytest.raises(seewhy.SeewhyError) as excinfo:
+            seewhy.activations(of, small_photos[0], *arguments)
+        return str(excinfo.value)
 
     assert error("featurs.2").startswith("This network has no layer 'featurs.2'. Did you mean 'features.2'")
     assert "Layer 'pair' returns a tuple of 2: name the layer inside" in error("pair", of=seewhy.Classifier(Forked()))
-    made = seewhy.activations(clf, small_photos[0], "features.2")
-    for channels, words in (([8], "has 8 channels, 0 to 7"), ([-1], "0 to 7"), ([1.5], "write a whole number"), (9, "has 8")):
-        with pytest.raises(seewhy.SeewhyError, match=words):
-            made.montage(channels)
+    activations = seewhy.activations(clf, small_photos[0], "features.2")
+    for channels, message in (([8], "has 8 channels, 0 to 7"), ([-1], "0 to 7"), ([1.5], "write a whole number"), (9, "has 8")):
+        with pytest.raises(seewhy.SeewhyError, match=message):
+            activations.montage(channels)
     with pytest.raises(
         seewhy.SeewhyError, match=r"'x.gif' cannot be written: '.gif' is not one of .png, .jpg, .jpeg, .pdf, .svg, .npz"
     ):
-        made.save("x.gif")
+        activations.save("x.gif")
     with torch.no_grad():
         small.features[4].weight[3] = float("nan")
     assert error("features.6") == (
@@ -191,14 +191,14 @@ def test_the_network_comes_back_as_it_was(small_photos: torch.Tensor) -> None:
 
 
 def test_it_is_drawn_and_saved(small: SmallNet, small_photos: torch.Tensor, tmp_path: Path) -> None:
-    made = seewhy.activations(seewhy.Classifier(small), small_photos[0], "features.2")
-    assert made.save(tmp_path / "x.png").stat().st_size > 5_000
-    with np.load(made.save(tmp_path / "x.npz")) as file:
-        assert np.array_equal(file["values"], made.values)
+    activations = seewhy.activations(seewhy.Classifier(small), small_photos[0], "features.2")
+    assert activations.save(tmp_path / "x.png").stat().st_size > 5_000
+    with np.load(activations.save(tmp_path / "x.npz")) as file:
+        assert np.array_equal(file["values"], activations.values)
         assert str(file["layer"]) == "features.2"
-    assert made._repr_png_().startswith(b"\x89PNG")
-    assert "features.2: 8 channels, 20×28" in repr(made)
-    assert len(made.plot().axes) >= 4
+    assert activations._repr_png_().startswith(b"\x89PNG")
+    assert "features.2: 8 channels, 20×28" in repr(activations)
+    assert len(activations.plot().axes) >= 4
 
 
 def test_some_early_channel_sees_the_eyes_and_nose(real_squeezenet: seewhy.Classifier, real_photos: Path) -> None:

@@ -23,24 +23,24 @@ from seewhy.features.deep_dream import Dream, deep_dream
 
 def test_the_value_rises_on_a_planted_net(planted: Planted) -> None:
     clf = seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16, mean=0.5, std=0.25))
-    made = deep_dream(clf, "conv", channels=[0, 2], levels=1, iterations=40, step=2.0, scaling="none")
-    assert made.objectives.shape == (2, 40)
-    assert (np.diff(made.objectives, axis=1) > 0).all()
-    for n, channel in enumerate(made.channels):  # channel k sees colour k alone: nothing else moves
-        means = made.images[n].mean((0, 1))
+    dream = deep_dream(clf, "conv", channels=[0, 2], levels=1, iterations=40, step=2.0, scaling="none")
+    assert dream.objectives.shape == (2, 40)
+    assert (np.diff(dream.objectives, axis=1) > 0).all()
+    for n, channel in enumerate(dream.channels):  # channel k sees colour k alone: nothing else moves
+        means = dream.images[n].mean((0, 1))
         assert means.argmax() == channel
         np.testing.assert_allclose(np.delete(means, channel), 0.5, atol=0.01)
 
 
 def test_images_reach_from_0_to_1(small: SmallNet) -> None:
-    made = deep_dream(classifier(small), channels=[0, 1], iterations=2)
-    assert made.images.dtype == np.float32
-    assert made.images.shape == (2, 30, 30, 3)
-    np.testing.assert_array_equal(made.images.min((1, 2, 3)), 0)
-    np.testing.assert_array_equal(made.images.max((1, 2, 3)), 1)
-    assert made.names == ["class 0", "class 1"]
-    assert [prediction.index for prediction in made.predictions] == [
-        int(clf_row.argmax()) for clf_row in classifier(small).scores([np.uint8(255 * i + 0.5) for i in made.images])
+    dream = deep_dream(classifier(small), channels=[0, 1], iterations=2)
+    assert dream.images.dtype == np.float32
+    assert dream.images.shape == (2, 30, 30, 3)
+    np.testing.assert_array_equal(dream.images.min((1, 2, 3)), 0)
+    np.testing.assert_array_equal(dream.images.max((1, 2, 3)), 1)
+    assert dream.names == ["class 0", "class 1"]
+    assert [prediction.index for prediction in dream.predictions] == [
+        int(clf_row.argmax()) for clf_row in classifier(small).scores([np.uint8(255 * i + 0.5) for i in dream.images])
     ]
 
 
@@ -65,10 +65,10 @@ def test_channels_together_are_the_channels_alone(small: SmallNet, layer: str | 
 
 def test_a_photo_to_begin_with(small: SmallNet) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    made = deep_dream(classifier(small), channels=1, levels=1, iterations=1, start=Image.fromarray(photo), scaling="none")
-    assert np.abs(255 * made.images[0] - photo).max() < 10  # one step away
-    assert np.abs(255 * made.images[0] - photo).max() > 0.5
-    assert made.settings["start"] == "photo"
+    dream = deep_dream(classifier(small), channels=1, levels=1, iterations=1, start=Image.fromarray(photo), scaling="none")
+    assert np.abs(255 * dream.images[0] - photo).max() < 10  # one step away
+    assert np.abs(255 * dream.images[0] - photo).max() > 0.5
+    assert dream.settings["start"] == "photo"
 
 
 def test_only_the_part_up_to_the_layer_is_run(small: SmallNet) -> None:
@@ -83,10 +83,10 @@ def test_only_the_part_up_to_the_layer_is_run(small: SmallNet) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.fc(self.body(x).flatten(1))
 
-    made = deep_dream(classifier(Fixed()), "body.0", channels=[1, 5], levels=1)
-    assert made.images.shape == (2, 3, 3, 3)
-    assert made.names == ["body.0 channel 1", "body.0 channel 5"]
-    assert made.predictions == []
+    dream = deep_dream(classifier(Fixed()), "body.0", channels=[1, 5], levels=1)
+    assert dream.images.shape == (2, 3, 3, 3)
+    assert dream.names == ["body.0 channel 1", "body.0 channel 5"]
+    assert dream.predictions == []
 
 
 # -- what must not be disturbed -----------------------------------------------------------------------------------------------
@@ -116,19 +116,19 @@ def test_no_grad_inference_mode_and_frozen_weights_change_nothing(small: SmallNe
 
 
 def test_progress_and_preview(small: SmallNet, tmp_path: Path) -> None:
-    seen: list[tuple[int, int, Dream]] = []
+    reports: list[tuple[int, int, Dream]] = []
     file = tmp_path / "so far.png"
 
     def tell(done: int, total: int, partial: Any) -> None:
-        seen.append((done, total, partial))
+        reports.append((done, total, partial))
         assert file.is_file()
 
-    made = deep_dream(classifier(small), channels=[0, 1], iterations=2, progress=tell, preview=file)
+    dream = deep_dream(classifier(small), channels=[0, 1], iterations=2, progress=tell, preview=file)
     # 16 and 22 and 30 pixels: 1, 4 and 4 tiles of 16; two iterations; two channels
-    assert [done for done, _, _ in seen] == [2, 4, 12, 20, 28, 36]
-    assert {total for _, total, _ in seen} == {36}
-    assert seen[0][2].images.shape == (2, 16, 16, 3)
-    np.testing.assert_array_equal(seen[-1][2].images, made.images)
+    assert [done for done, _, _ in reports] == [2, 4, 12, 20, 28, 36]
+    assert {total for _, total, _ in reports} == {36}
+    assert reports[0][2].images.shape == (2, 16, 16, 3)
+    np.testing.assert_array_equal(reports[-1][2].images, dream.images)
     with Image.open(file) as picture:
         assert picture.size == (60, 30)
 
@@ -136,9 +136,9 @@ def test_progress_and_preview(small: SmallNet, tmp_path: Path) -> None:
 def test_without_preprocessing(planted: Planted) -> None:
     clf = seewhy.Classifier(planted, preprocess=None)
     start = 0.6 * torch.ones(3, 8, 12)
-    made = deep_dream(clf, "relu", channels=1, levels=1, iterations=3, step=0.1, start=start, scaling="none")
+    dream = deep_dream(clf, "relu", channels=1, levels=1, iterations=3, step=0.1, start=start, scaling="none")
     # the gradient has one colour of three: divided by its root mean square, a step is 0.1 · √3 there
-    np.testing.assert_allclose(made.images[0, 4, 6], [0.6, 0.6 + 0.3 * 3**0.5, 0.6], atol=0.01)
+    np.testing.assert_allclose(dream.images[0, 4, 6], [0.6, 0.6 + 0.3 * 3**0.5, 0.6], atol=0.01)
     clf.classify(start)
     assert deep_dream(clf, "conv", channels=1, levels=2, scale=2.0).images.shape == (1, 2, 2, 3)
 
@@ -147,9 +147,9 @@ def test_a_grey_network() -> None:
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     clf = seewhy.Classifier(net, preprocess=seewhy.Preprocess(size=12, channels=1, mean=0.5, std=0.5))
     for style in ("pyramid", "robust"):
-        made = deep_dream(clf, channels=[0, 1], style=style, iterations=2)
-        assert made.images.shape[-1] == 3
-        np.testing.assert_array_equal(made.images[..., 0], made.images[..., 2])
+        dream = deep_dream(clf, channels=[0, 1], style=style, iterations=2)
+        assert dream.images.shape[-1] == 3
+        np.testing.assert_array_equal(dream.images[..., 0], dream.images[..., 2])
 
 
 def test_a_network_with_one_logit_dreams_of_both_sides() -> None:
@@ -157,40 +157,40 @@ def test_a_network_with_one_logit_dreams_of_both_sides() -> None:
     with torch.no_grad():
         net[0].weight.copy_(torch.tensor([1.0, -1.0, 0.0])[None, :, None, None])
     clf = seewhy.Classifier(net, preprocess=seewhy.Preprocess(size=8, mean=0.5), head="binary", classes=["no", "yes"])
-    made = deep_dream(clf, channels=["no", "yes"], levels=1, scaling="none")
-    (no, yes) = made.images.mean((1, 2))
+    dream = deep_dream(clf, channels=["no", "yes"], levels=1, scaling="none")
+    (no, yes) = dream.images.mean((1, 2))
     assert yes[0] > no[0] + 0.03
     assert yes[1] < no[1] - 0.03
 
 
 def test_the_record(small: SmallNet, tmp_path: Path) -> None:
-    made = deep_dream(classifier(small, classes=["a", "b", "c", "d"]), channels=["b", 3], iterations=1, levels=2)
-    assert (made.channels, made.names, made.layer, made.style, made.seed) == ([1, 3], ["b", "d"], None, "pyramid", 0)
-    assert made.settings["iterations"] == 1
-    assert made.settings["levels"] == 2
+    dream = deep_dream(classifier(small, classes=["a", "b", "c", "d"]), channels=["b", 3], iterations=1, levels=2)
+    assert (dream.channels, dream.names, dream.layer, dream.style, dream.seed) == ([1, 3], ["b", "d"], None, "pyramid", 0)
+    assert dream.settings["iterations"] == 1
+    assert dream.settings["levels"] == 2
     assert deep_dream(classifier(small), channels=0, levels=1).settings["iterations"] == 10
-    assert made.montage().shape == (22, 44, 3)
-    assert made.montage((2, 1)).shape == (44, 22, 3)
-    with np.load(made.save(tmp_path / "dream.npz")) as file:
-        np.testing.assert_array_equal(file["images"], made.images)
+    assert dream.montage().shape == (22, 44, 3)
+    assert dream.montage((2, 1)).shape == (44, 22, 3)
+    with np.load(dream.save(tmp_path / "dream.npz")) as file:
+        np.testing.assert_array_equal(file["images"], dream.images)
         assert '"names": ["b", "d"]' in str(file["record"])
-    with Image.open(made.save(tmp_path / "dream.png")) as picture:
-        assert picture.size == made.image().size
-    assert made.plot().axes
+    with Image.open(dream.save(tmp_path / "dream.png")) as picture:
+        assert picture.size == dream.image().size
+    assert dream.plot().axes
     with pytest.raises(
         seewhy.SeewhyError,
         match=re.escape("'dream.gif' cannot be written: '.gif' is not one of .png, .jpg, .jpeg, .pdf, .svg, .npz."),
     ):
-        made.save(tmp_path / "dream.gif")
+        dream.save(tmp_path / "dream.gif")
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------------------
 
 
 def refused(message: str, *args: Any, **settings: Any) -> None:
-    with pytest.raises(seewhy.SeewhyError) as caught:
+    with pytest.raises(seewhy.SeewhyError) as excinfo:
         deep_dream(*args, **settings)
-    assert str(caught.value).splitlines()[0] == message
+    assert str(excinfo.value).splitlines()[0] == message
 
 
 def test_channels_that_do_not_exist(small: SmallNet) -> None:
@@ -294,10 +294,10 @@ def test_dead_channels_are_reported(style: str) -> None:
         channels=1,
         style=style,
     )
-    made = deep_dream(clf, "relu", channels=[0, 1], style=style, iterations=2)
-    assert made.notes == ["no gradient for relu channel 1: its picture is left grey (behind a ReLU, name the layer before it)"]
-    np.testing.assert_array_equal(made.images[1], 0.5)
-    assert made.images[0].std() > 0 or style == "pyramid"
+    dream = deep_dream(clf, "relu", channels=[0, 1], style=style, iterations=2)
+    assert dream.notes == ["no gradient for relu channel 1: its picture is left grey (behind a ReLU, name the layer before it)"]
+    np.testing.assert_array_equal(dream.images[1], 0.5)
+    assert dream.images[0].std() > 0 or style == "pyramid"
     assert deep_dream(clf, "conv", channels=1, style=style, iterations=2).notes == []
 
 
@@ -306,13 +306,13 @@ def test_a_class_behind_a_last_relu_is_woken_by_what_comes_before_it() -> None:
     net = Sleeping()
     with torch.no_grad():
         net.conv.bias.copy_(torch.tensor([5.0, -0.05]))
-    made = deep_dream(classifier(net), channels=[0, 1], levels=1, iterations=40, step=5.0)
-    assert made.notes == []
-    assert made.settings["redirected_to"] == "conv"
-    assert made.objectives[1, 0] == 0
-    assert made.objectives[1, -1] > 0
+    dream = deep_dream(classifier(net), channels=[0, 1], levels=1, iterations=40, step=5.0)
+    assert dream.notes == []
+    assert dream.settings["redirected_to"] == "conv"
+    assert dream.objectives[1, 0] == 0
+    assert dream.objectives[1, -1] > 0
     alone = deep_dream(classifier(net), channels=[1], levels=1, iterations=40, step=5.0)
-    np.testing.assert_allclose(alone.images[0], made.images[1], atol=1e-3)
+    np.testing.assert_allclose(alone.images[0], dream.images[1], atol=1e-3)
 
 
 def test_a_graph_that_is_cut_is_reported(small: SmallNet) -> None:

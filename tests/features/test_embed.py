@@ -35,10 +35,10 @@ def test_groups_that_lie_apart_stay_apart(columns: int) -> None:
 
 @pytest.mark.parametrize("count", [4, 5, 6, 7])
 def test_few_photos_are_placed(clf: seewhy.Classifier, count: int) -> None:
-    done = embed(clf, colours(count), progress=False)
-    assert np.isfinite(done.points).all()
-    assert 1 < done.details["perplexity"] < count / 3
-    assert any("few for t-SNE" in note for note in done.notes)
+    embedding = embed(clf, colours(count), progress=False)
+    assert np.isfinite(embedding.points).all()
+    assert 1 < embedding.details["perplexity"] < count / 3
+    assert any("few for t-SNE" in note for note in embedding.notes)
 
 
 def test_the_perplexity_follows_the_number_of_photos(clf: seewhy.Classifier) -> None:
@@ -61,9 +61,9 @@ def test_features_by_hand(planted: Planted) -> None:
     photos[1, 1] = 1
     photos[2, 2, 0, 0] = 1
     clf = seewhy.Classifier(planted)
-    done = embed(clf, photos, "relu", method="pca", progress=False)
+    embedding = embed(clf, photos, "relu", method="pca", progress=False)
     expected = [[0.125, 0, 0], [0, 0.5, 0], [0, 0, 0.5 / 64], [0, 0, 0]]
-    np.testing.assert_allclose(done.features, expected, atol=1e-6)
+    np.testing.assert_allclose(embedding.features, expected, atol=1e-6)
     flat = embed(clf, photos, "relu", method="pca", pool="flatten", progress=False)
     assert flat.features.shape == (4, 3 * 8 * 8)
     np.testing.assert_allclose(flat.features.sum(axis=1), [8, 32, 0.5, 0], atol=1e-5)
@@ -72,7 +72,7 @@ def test_features_by_hand(planted: Planted) -> None:
     np.testing.assert_allclose(logits.features, clf.logits(photos), atol=1e-6)
     np.testing.assert_allclose(logits.scores, clf.scores(photos), atol=1e-6)
     assert [p.index for p in logits.predictions] == [0, 1, 2, 0]
-    np.testing.assert_allclose(done.pixels[0, 0].mean(), 0.25)
+    np.testing.assert_allclose(embedding.pixels[0, 0].mean(), 0.25)
 
 
 def test_the_automatic_layer_and_a_module(clf: seewhy.Classifier, planted: Planted) -> None:
@@ -93,9 +93,9 @@ def test_streamed_is_all_at_once(small: SmallNet) -> None:
 def test_photos_of_different_sizes(small: SmallNet) -> None:
     clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16, crop=False))
     photos = [photo[:, : 16 + i % 3] for i, photo in enumerate(colours(7))]
-    done = embed(clf, photos, progress=False)
+    embedding = embed(clf, photos, progress=False)
     for i, photo in enumerate(photos):
-        np.testing.assert_allclose(done.scores[i], clf.scores(photo)[0], atol=1e-6)
+        np.testing.assert_allclose(embedding.scores[i], clf.scores(photo)[0], atol=1e-6)
     with pytest.raises(OptionError, match="pool='mean'"):
         embed(clf, photos, pool="flatten", progress=False)
 
@@ -114,32 +114,32 @@ def test_a_folder_with_its_labels(clf: seewhy.Classifier, folder: Path) -> None:
     (folder / ".cache").mkdir()
     (folder / ".cache" / "hidden.png").write_bytes(b"")
     (folder / "notes.txt").write_text("no photo")
-    done = embed(clf, folder, labels="folder", progress=False)
-    assert len(done) == 12
-    assert done.names[0] == "blue/фото 11 <b>&.png"
-    assert [name.split("/")[0] for name in done.names] == done.labels
-    assert not done.wrong.any()
-    assert all(path is not None and path.is_file() for path in done.paths)
-    assert done.thumbnails[0].shape == (16, 20, 3)
-    assert embed(clf, str(folder / "*" / "*.png"), labels="folder", progress=False).labels == done.labels
+    embedding = embed(clf, folder, labels="folder", progress=False)
+    assert len(embedding) == 12
+    assert embedding.names[0] == "blue/фото 11 <b>&.png"
+    assert [name.split("/")[0] for name in embedding.names] == embedding.labels
+    assert not embedding.wrong.any()
+    assert all(path is not None and path.is_file() for path in embedding.paths)
+    assert embedding.thumbnails[0].shape == (16, 20, 3)
+    assert embed(clf, str(folder / "*" / "*.png"), labels="folder", progress=False).labels == embedding.labels
     assert embed(clf, folder.glob("*/*.png"), progress=False).labels == [None] * 12
 
 
 def test_labels_by_name_index_and_none(clf: seewhy.Classifier) -> None:
-    done = embed(clf, colours(6), labels=["red", 1, None, np.int64(0), "blue", "BLUE"], progress=False)
-    assert done.labels == ["red", "green", None, "red", "blue", "blue"]
-    assert done.wrong.tolist() == [False, False, False, False, True, False]
-    assert done.groups == done.labels
+    embedding = embed(clf, colours(6), labels=["red", 1, None, np.int64(0), "blue", "BLUE"], progress=False)
+    assert embedding.labels == ["red", "green", None, "red", "blue", "blue"]
+    assert embedding.wrong.tolist() == [False, False, False, False, True, False]
+    assert embedding.groups == embedding.labels
     assert embed(clf, colours(6), progress=False).groups == ["red", "green", "blue"] * 2
 
 
 def test_more_photos_than_allowed_are_sampled_and_that_is_said(clf: seewhy.Classifier) -> None:
     photos = colours(30)
-    done = embed(clf, photos, labels=[i % 3 for i in range(30)], most=9, progress=False)
-    assert len(done) == 9
-    assert sorted(done.labels) == ["blue"] * 3 + ["green"] * 3 + ["red"] * 3
-    assert done.notes[0] == "9 of 30 photos were taken, evenly from every class: most=9 allows no more"
-    np.testing.assert_allclose(done.scores[0], clf.scores(photos[done.numbers[0]])[0], atol=1e-6)
+    embedding = embed(clf, photos, labels=[i % 3 for i in range(30)], most=9, progress=False)
+    assert len(embedding) == 9
+    assert sorted(embedding.labels) == ["blue"] * 3 + ["green"] * 3 + ["red"] * 3
+    assert embedding.notes[0] == "9 of 30 photos were taken, evenly from every class: most=9 allows no more"
+    np.testing.assert_allclose(embedding.scores[0], clf.scores(photos[embedding.numbers[0]])[0], atol=1e-6)
 
 
 # -- neighbours --------------------------------------------------------------------------------------------------------
@@ -148,28 +148,28 @@ def test_more_photos_than_allowed_are_sampled_and_that_is_said(clf: seewhy.Class
 def test_the_demo_network_separates_its_classes() -> None:
     """The logits part bear, cow and sheep nearly wholly; the pixels say next to nothing of them."""
     scenes = seewhy.demo.scenes(60, seed=11)
-    done = embed(seewhy.load("demo:honest"), [s.photo for s in scenes], labels=[s.label for s in scenes], progress=False)
-    assert done.purity(5) > 0.85
-    assert done.purity(5, "pixels") < 0.6
-    assert done.purity(5) > done.purity(5, "pixels") + 0.3
+    embedding = embed(seewhy.load("demo:honest"), [s.photo for s in scenes], labels=[s.label for s in scenes], progress=False)
+    assert embedding.purity(5) > 0.85
+    assert embedding.purity(5, "pixels") < 0.6
+    assert embedding.purity(5) > embedding.purity(5, "pixels") + 0.3
 
 
 # -- pictures and files ------------------------------------------------------------------------------------------------
 
 
 def test_what_is_saved(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
-    done = embed(clf, folder, labels="folder", progress=False)
+    embedding = embed(clf, folder, labels="folder", progress=False)
     for suffix in (".png", ".npz", ".json", ".html"):
-        assert done.save(tmp_path / f"x{suffix}").stat().st_size > 1000
-    with np.load(tmp_path / "x.npz") as read:
-        np.testing.assert_array_equal(read["points"], done.points)
-        assert json.loads(str(read["record"]))["photos"][0]["name"] == done.names[0]
-    assert json.loads((tmp_path / "x.json").read_text())["details"]["kl_divergence"] == done.details["kl_divergence"]
-    assert done.neighbour_picture(0, 2).width > 300
+        assert embedding.save(tmp_path / f"x{suffix}").stat().st_size > 1000
+    with np.load(tmp_path / "x.npz") as file:
+        np.testing.assert_array_equal(file["points"], embedding.points)
+        assert json.loads(str(file["record"]))["photos"][0]["name"] == embedding.names[0]
+    assert json.loads((tmp_path / "x.json").read_text())["details"]["kl_divergence"] == embedding.details["kl_divergence"]
+    assert embedding.neighbour_picture(0, 2).width > 300
     with pytest.raises(RecordError, match=r"'\.gif' is not one of"):
-        done.save(tmp_path / "x.gif")
+        embedding.save(tmp_path / "x.gif")
     with pytest.raises(OptionError, match="only the page"):
-        done.save(tmp_path / "x.png", clf=clf)
+        embedding.save(tmp_path / "x.png", clf=clf)
 
 
 # -- state and mistakes ------------------------------------------------------------------------------------------------
@@ -191,37 +191,37 @@ def test_the_network_comes_back_as_it_was(small: SmallNet) -> None:
 
 def test_other_groups_than_classes_are_not_compared(clf: seewhy.Classifier, tmp_path: Path) -> None:
     cameras = ["north", "south", None, "north", "east", "south"]
-    done = embed(clf, colours(6), labels=cameras, progress=False)
-    assert done.labels == done.groups == cameras
-    assert done.label_indices == [None] * 6
-    assert (done.grouped, done.compared, done.wrong.any()) == (True, False, False)
-    assert done.notes[0] == (
+    embedding = embed(clf, colours(6), labels=cameras, progress=False)
+    assert embedding.labels == embedding.groups == cameras
+    assert embedding.label_indices == [None] * 6
+    assert (embedding.grouped, embedding.compared, embedding.wrong.any()) == (True, False, False)
+    assert embedding.notes[0] == (
         "the labels are groups, not classes, and are not compared with the predictions: 'north' of 'photo 1' is no class of the "
         "network"
     )
-    assert [group.name for group in grouping(done)] == ["east", "north", "south", "group not known"]
-    legend = done.plot().axes[0].get_legend()
+    assert [group.name for group in grouping(embedding)] == ["east", "north", "south", "group not known"]
+    legend = embedding.plot().axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["east (1)", "north (2)", "south (2)", "group not known (1)"]
-    assert caption(done).startswith("Colour: group. t-SNE of 3 features")
-    assert verdict(done, 0) == f"north; predicted: {done.predictions[0]}"
-    text = done.page(clf)
+    assert caption(embedding).startswith("Colour: group. t-SNE of 3 features")
+    assert verdict(embedding, 0) == f"north; predicted: {embedding.predictions[0]}"
+    text = embedding.page(clf)
     assert "<th>group</th>" in text
     assert "misclassified first" not in text
     photo = data_of(text)["photos"][0]
     assert (photo["label"], photo["own"], photo["wrong"]) == ("north", "", False)
-    assert repr(done) == "<Embedding tsne of 6 photos at conv: 3 groups>".replace("conv", done.layer)
+    assert repr(embedding) == "<Embedding tsne of 6 photos at conv: 3 groups>".replace("conv", embedding.layer)
 
 
 def test_pictures_for_a_notebook_and_for_print(clf: seewhy.Classifier, tmp_path: Path) -> None:
-    done = embed(clf, colours(6), progress=False)
-    with Image.open(io.BytesIO(done._repr_png_())) as shown:
-        np.testing.assert_array_equal(np.asarray(shown), np.asarray(done.image()))
+    embedding = embed(clf, colours(6), progress=False)
+    with Image.open(io.BytesIO(embedding._repr_png_())) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(embedding.image()))
     for suffix, first in ((".jpg", b"\xff\xd8"), (".pdf", b"%PDF-"), (".svg", b"<?xml")):
-        assert done.save(tmp_path / f"x{suffix}").read_bytes().startswith(first)
+        assert embedding.save(tmp_path / f"x{suffix}").read_bytes().startswith(first)
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "message"),
+    ("settings", "error", "message"),
     [
         ({"photos": 1}, OptionError, "^1 photo: t-SNE needs at least 4 .*a single photo"),
         ({"photos": 3}, OptionError, r"^3 photos: t-SNE needs at least 4 \(method='pca' needs 2\)\.$"),
@@ -239,10 +239,10 @@ def test_pictures_for_a_notebook_and_for_print(clf: seewhy.Classifier, tmp_path:
         ({"labels": "folder"}, TargetError, "^labels='folder' needs files, but 'photo 1' is none"),
     ],
 )
-def test_mistakes(clf: seewhy.Classifier, given: dict[str, Any], error: type[Exception], message: str) -> None:
-    photos = colours(given.pop("photos", 12))
+def test_mistakes(clf: seewhy.Classifier, settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    photos = colours(settings.pop("photos", 12))
     with pytest.raises(error, match=message):
-        embed(clf, photos, **given, progress=False)
+        embed(clf, photos, **settings, progress=False)
 
 
 def test_no_classifier() -> None:
@@ -266,6 +266,6 @@ def test_a_flattened_layer_that_does_not_fit_is_refused(clf: seewhy.Classifier, 
 
 def test_real_photos(real_squeezenet: seewhy.Classifier, real_photos: Path) -> None:
     paths = sorted(real_photos.glob("*.JPEG"))[:24]
-    done = embed(real_squeezenet, paths, labels=[path.name.split("_")[0] for path in paths], progress=False)
-    assert done.features.shape == (24, 1000)
-    assert done.wrong.mean() < 0.5
+    embedding = embed(real_squeezenet, paths, labels=[path.name.split("_")[0] for path in paths], progress=False)
+    assert embedding.features.shape == (24, 1000)
+    assert embedding.wrong.mean() < 0.5

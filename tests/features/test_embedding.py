@@ -14,19 +14,19 @@ from seewhy.features.embedding import ranked
 
 
 def test_neighbours_by_hand() -> None:
-    done = made([[0, 0], [3, 4], [1, 0], [0, 0]], labels=[0, 1, 1, 0])
-    assert done.neighbours(0, 2) == [(3, 0.0), (2, 1.0)]
-    assert done.neighbours(1, 9) == [(2, pytest.approx(20**0.5)), (0, 5.0), (3, 5.0)]
-    assert done.neighbours(0, 1, "pixels") == [(1, 0.0)]
-    assert done.nearest(1, "features")[0] == 3
+    embedding = made([[0, 0], [3, 4], [1, 0], [0, 0]], labels=[0, 1, 1, 0])
+    assert embedding.neighbours(0, 2) == [(3, 0.0), (2, 1.0)]
+    assert embedding.neighbours(1, 9) == [(2, pytest.approx(20**0.5)), (0, 5.0), (3, 5.0)]
+    assert embedding.neighbours(0, 1, "pixels") == [(1, 0.0)]
+    assert embedding.nearest(1, "features")[0] == 3
     # Of 0 and 3 the nearest is the other; of 1 it is 2; of 2 it is 0 or 3, of another class.
-    assert done.purity(1) == 0.75
+    assert embedding.purity(1) == 0.75
     assert made([[0, 0], [1, 0], [9, 9]], labels=[0, 0, None]).purity(1) == 1.0
     assert made([[0, 0], [1, 0], [9, 9]], predictions=[0, 0, 1]).purity(1) == pytest.approx(2 / 3)
     with pytest.raises(OptionError, match="numbered 0 to 3"):
-        done.neighbours(4)
+        embedding.neighbours(4)
     with pytest.raises(OptionError, match="space='time'"):
-        done.purity(space="time")
+        embedding.purity(space="time")
 
 
 def test_groups_and_what_is_wrong() -> None:
@@ -48,8 +48,8 @@ def test_ranked_from_the_most_frequent() -> None:
 
 
 def test_the_record_has_a_line_for_each_photo() -> None:
-    done = replace(made(np.zeros((2, 2)), [0, 1], [0, 2]), skipped=[("x.jpg", "broken")], seed=7)
-    record = json.loads(json.dumps(done.record()))
+    embedding = replace(made(np.zeros((2, 2)), [0, 1], [0, 2]), skipped=[("x.jpg", "broken")], seed=7)
+    record = json.loads(json.dumps(embedding.record()))
     assert record["photos"] == [
         {"name": "0.jpg", "number": 0, "label": "class 0", "prediction": "class 0", "score": 0.5},
         {"name": "1.jpg", "number": 1, "label": "class 1", "prediction": "class 2", "score": 0.5},

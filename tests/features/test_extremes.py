@@ -19,62 +19,62 @@ from seewhy.features.extremes import extremes
 @pytest.fixture
 def photos() -> torch.Tensor:
     """(5, 3, 8, 8): photo i has 2, 7, 0, 4, 7 ones in channel 1; each of them gives 0.5 behind the ReLU."""
-    made = torch.zeros(5, 3, 8, 8)
-    for photo, ones in zip(made, (2, 7, 0, 4, 7), strict=True):
+    batch = torch.zeros(5, 3, 8, 8)
+    for photo, ones in zip(batch, (2, 7, 0, 4, 7), strict=True):
         photo[1].view(-1)[:ones] = 1
-    return made
+    return batch
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 2])
 def test_a_channel_by_hand(planted: Planted, photos: torch.Tensor, batch_size: int | None) -> None:
-    found = extremes(seewhy.Classifier(planted), photos, "relu", 1, k=3, batch_size=batch_size, progress=False)
-    assert [(hit.number, hit.value) for hit in found.most] == [(1, 3.5), (4, 3.5), (3, 2.0)]
-    assert [(hit.number, hit.value) for hit in found.least] == [(2, 0.0), (0, 1.0), (3, 2.0)]
-    np.testing.assert_array_equal(found.values, np.float32([1, 3.5, 0, 2, 3.5]))
-    assert found.most[0].map is not None
-    np.testing.assert_allclose(found.most[0].map[0], [0.5] * 7 + [0])
-    assert (found.layer, found.channel, found.target) == ("relu", 1, None)
+    result = extremes(seewhy.Classifier(planted), photos, "relu", 1, k=3, batch_size=batch_size, progress=False)
+    assert [(hit.number, hit.value) for hit in result.most] == [(1, 3.5), (4, 3.5), (3, 2.0)]
+    assert [(hit.number, hit.value) for hit in result.least] == [(2, 0.0), (0, 1.0), (3, 2.0)]
+    np.testing.assert_array_equal(result.values, np.float32([1, 3.5, 0, 2, 3.5]))
+    assert result.most[0].map is not None
+    np.testing.assert_allclose(result.most[0].map[0], [0.5] * 7 + [0])
+    assert (result.layer, result.channel, result.target) == ("relu", 1, None)
 
 
 def test_a_dense_layer_has_no_maps(planted: Planted, photos: torch.Tensor) -> None:
-    found = extremes(seewhy.Classifier(planted), photos, "fc", 1, k=1, progress=False)
-    assert found.most[0].map is None
-    assert found.most[0].value == pytest.approx(3.5 / 64)
-    assert found.units == "value 1"
+    result = extremes(seewhy.Classifier(planted), photos, "fc", 1, k=1, progress=False)
+    assert result.most[0].map is None
+    assert result.most[0].value == pytest.approx(3.5 / 64)
+    assert result.units == "value 1"
 
 
 def test_a_class(planted: Planted, photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(planted, classes=["red", "green", "blue"])
-    found = extremes(clf, photos, target="green", k=9, progress=False)
-    assert [hit.number for hit in found.most] == [1, 4, 3, 0, 2]
-    assert [hit.number for hit in found.least] == [2, 0, 3, 1, 4]
-    np.testing.assert_allclose(found.values, clf.scores(photos)[:, 1], atol=1e-6)
-    assert found.title == "Class 'green'"
+    result = extremes(clf, photos, target="green", k=9, progress=False)
+    assert [hit.number for hit in result.most] == [1, 4, 3, 0, 2]
+    assert [hit.number for hit in result.least] == [2, 0, 3, 1, 4]
+    np.testing.assert_allclose(result.values, clf.scores(photos)[:, 1], atol=1e-6)
+    assert result.title == "Class 'green'"
     assert extremes(clf, photos, target=np.int64(1), k=1, progress=False).target == "green"  # type: ignore[arg-type]
 
 
 def test_scores_that_are_all_one_are_still_ordered(planted: Planted, photos: torch.Tensor) -> None:
     with torch.no_grad():
         planted.fc.bias.copy_(torch.tensor([0.0, 40.0, 0.0]))
-    found = extremes(seewhy.Classifier(planted), photos, target=1, k=2, progress=False)
-    assert set(found.values) == {1.0}
-    assert [hit.number for hit in found.most] == [1, 4]
+    result = extremes(seewhy.Classifier(planted), photos, target=1, k=2, progress=False)
+    assert set(result.values) == {1.0}
+    assert [hit.number for hit in result.most] == [1, 4]
 
 
 def test_pictures_and_files(planted: Planted, tmp_path: Path) -> None:
     clf = seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16), classes=["red", "green", "blue"])
     random = np.random.default_rng(0)
-    given: list[Any] = list(random.integers(0, 255, (7, 20, 16, 3), dtype=np.uint8))
-    found = extremes(clf, [*given, "missing.jpg"], channel=0, k=3, progress=False)
-    assert [reason.split("'")[0] for _, reason in found.skipped] == ["There is no file "]
-    assert "1 of 8 photos could not be read" in found.notes[0]
-    assert [len(row) for row in found.panels()] == [3, 3]
+    pictures: list[Any] = list(random.integers(0, 255, (7, 20, 16, 3), dtype=np.uint8))
+    result = extremes(clf, [*pictures, "missing.jpg"], channel=0, k=3, progress=False)
+    assert [reason.split("'")[0] for _, reason in result.skipped] == ["There is no file "]
+    assert "1 of 8 photos could not be read" in result.notes[0]
+    assert [len(row) for row in result.panels()] == [3, 3]
     for suffix in (".png", ".html", ".json"):
-        assert found.save(tmp_path / f"x{suffix}").stat().st_size > 500
-    assert found.plot().axes
-    assert json.loads((tmp_path / "x.json").read_text())["most"][0]["value"] == found.most[0].value
+        assert result.save(tmp_path / f"x{suffix}").stat().st_size > 500
+    assert result.plot().axes
+    assert json.loads((tmp_path / "x.json").read_text())["most"][0]["value"] == result.most[0].value
     with pytest.raises(RecordError):
-        found.save(tmp_path / "x.npz")
+        result.save(tmp_path / "x.npz")
 
 
 def test_the_network_comes_back_as_it_was(small: SmallNet) -> None:
@@ -86,7 +86,7 @@ def test_the_network_comes_back_as_it_was(small: SmallNet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "message"),
+    ("settings", "error", "message"),
     [
         ({}, OptionError, "^neither is given"),
         ({"channel": 0, "target": 0}, OptionError, "^both are given"),
@@ -99,9 +99,9 @@ def test_the_network_comes_back_as_it_was(small: SmallNet) -> None:
         ({"target": "class 5"}, TargetError, "no class 'class 5'"),
     ],
 )
-def test_mistakes(planted: Planted, photos: torch.Tensor, given: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_mistakes(planted: Planted, photos: torch.Tensor, settings: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        extremes(seewhy.Classifier(planted), photos, **given, progress=False)
+        extremes(seewhy.Classifier(planted), photos, **settings, progress=False)
 
 
 def test_no_photos(planted: Planted, tmp_path: Path) -> None:

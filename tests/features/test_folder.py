@@ -21,11 +21,11 @@ from seewhy.features.folder import listing, reduced
 def test_what_cannot_be_read_is_listed(clf: seewhy.Classifier, folder: Path) -> None:
     broken = folder / "red" / "a broken.jpg"
     broken.write_bytes(b"no picture")
-    done = embed(clf, folder, labels="folder", progress=False)
-    assert len(done) == len(done.labels) == len(done.features) == 12
-    assert done.skipped == [(str(broken), f"'{broken}' is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can).")]
-    assert any("1 of 13 photos could not be read" in note for note in done.notes)
-    assert not done.wrong.any()  # the labels moved with their photos
+    embedding = embed(clf, folder, labels="folder", progress=False)
+    assert len(embedding) == len(embedding.labels) == len(embedding.features) == 12
+    assert embedding.skipped == [(str(broken), f"'{broken}' is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can).")]
+    assert any("1 of 13 photos could not be read" in note for note in embedding.notes)
+    assert not embedding.wrong.any()  # the labels moved with their photos
     with pytest.raises(PhotoError, match=r"^None of the 4 photos can be read\."):
         embed(clf, ["x.jpg"] * 4, progress=False)
 
@@ -47,9 +47,9 @@ def test_stopped_halfway_it_leaves_nothing_behind(small: SmallNet) -> None:
 
 
 def test_progress_counts_photos(clf: seewhy.Classifier) -> None:
-    told: list[tuple[int, int]] = []
-    embed(clf, [*colours(6), "missing.jpg"], batch_size=4, progress=lambda done, total, partial: told.append((done, total)))
-    assert told[-1] == (7, 7)
+    steps: list[tuple[int, int]] = []
+    embed(clf, [*colours(6), "missing.jpg"], batch_size=4, progress=lambda done, total, partial: steps.append((done, total)))
+    assert steps[-1] == (7, 7)
 
 
 @pytest.mark.parametrize(("photos", "message"), [([], "^There are no photos"), ("no/where", "^There is no folder 'no/where'")])

@@ -55,9 +55,9 @@ def test_another_number_of_labels() -> None:
 
 def test_a_sample_keeps_every_label_its_share() -> None:
     labels = ["a"] * 80 + ["b"] * 18 + ["c"] * 2
-    picked = sample(labels, 100, 10)
-    assert picked == sorted(set(picked))
-    assert [[labels[i] for i in picked].count(name) for name in "abc"] == [8, 1, 1]
+    indices = sample(labels, 100, 10)
+    assert indices == sorted(set(indices))
+    assert [[labels[i] for i in indices].count(name) for name in "abc"] == [8, 1, 1]
     assert sample(None, 10, 5) == [1, 3, 5, 7, 9]
     assert len(sample([None, "a", "b", "c", "d"], 5, 3)) == 3
     for most in range(1, 100, 7):

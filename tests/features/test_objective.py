@@ -79,10 +79,10 @@ def test_a_class_s_value_is_its_logit_or_what_it_has_more_than_the_mean(small: S
     pixels = 255 * torch.rand(3, 3, 20, 28)
     logits = torch.from_numpy(clf.logits([photo.permute(1, 2, 0).numpy() / 255 for photo in pixels]))
     channels = torch.tensor([3, 0, 1])
-    picked = logits[torch.arange(3), channels]
-    torch.testing.assert_close(aim.values(pixels, channels).detach(), picked, rtol=1e-3, atol=1e-4)
+    class_logits = logits[torch.arange(3), channels]
+    torch.testing.assert_close(aim.values(pixels, channels).detach(), class_logits, rtol=1e-3, atol=1e-4)
     centred = replace(aim, centred=True).values(pixels, channels).detach()
-    torch.testing.assert_close(centred, picked - logits.mean(1), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(centred, class_logits - logits.mean(1), rtol=1e-3, atol=1e-4)
     assert (aim.count, aim.name(3), aim.indices(["d", 0])) == (4, "d", [3, 0])
 
 

@@ -54,8 +54,8 @@ def test_reduce_and_expand_are_the_equations() -> None:
 @pytest.mark.parametrize("size", [(32, 32), (31, 45), (7, 7)])
 @pytest.mark.parametrize("value", [1.0, -2.5, 0.3, -1e-4])
 def test_a_constant_normalises_to_its_sign(size: tuple[int, int], value: float) -> None:
-    made = pyramid.normalise(torch.full((1, 3, *size), value))
-    torch.testing.assert_close(made, torch.full((1, 3, *size), math.copysign(1, value)), atol=0.05, rtol=0)
+    field = pyramid.normalise(torch.full((1, 3, *size), value))
+    torch.testing.assert_close(field, torch.full((1, 3, *size), math.copysign(1, value)), atol=0.05, rtol=0)
 
 
 def test_nothing_stays_nothing() -> None:
@@ -65,9 +65,9 @@ def test_nothing_stays_nothing() -> None:
 def test_every_band_of_a_normalised_field_has_the_same_strength() -> None:
     x = 1e-4 * noise(2, 3, 64, 64)
     x[1] *= 1000  # each picture for itself
-    made = [band / pyramid._rms(band) for band in pyramid.split(x)]
-    torch.testing.assert_close(pyramid.normalise(x), pyramid.merge(made))
-    for band in made:
+    bands = [band / pyramid._rms(band) for band in pyramid.split(x)]
+    torch.testing.assert_close(pyramid.normalise(x), pyramid.merge(bands))
+    for band in bands:
         torch.testing.assert_close(band.square().mean((1, 2, 3)), torch.ones(2))
 
 
@@ -94,9 +94,9 @@ def test_how_many_tiles() -> None:
 def test_tiles_of_a_pixelwise_model_give_the_whole_gradient_up_to_the_factor(size: tuple[int, int]) -> None:
     (large, tiled) = (objective(classifier(PixelWise(), size)), objective(classifier(PixelWise(), 16)))
     pictures = 100 + 50 * noise(2, 3, *size)
-    wanted = torch.tensor([0, 3])
-    (values, gradient) = pyramid.tiled_gradient(tiled, pictures, wanted, [(5, 16), (1, 9)])
-    (whole_values, whole) = large.gradient(pictures, wanted)
+    channels = torch.tensor([0, 3])
+    (values, gradient) = pyramid.tiled_gradient(tiled, pictures, channels, [(5, 16), (1, 9)])
+    (whole_values, whole) = large.gradient(pictures, channels)
     factor = size[0] * size[1] / (16 * 16)
     torch.testing.assert_close(gradient, whole * factor, rtol=1e-3, atol=1e-7)
     if size[0] % 16 == size[1] % 16 == 0:  # no padding: the mean over the tiles is the mean over the picture
@@ -139,10 +139,10 @@ def slow_dream(
 
 def test_it_is_the_algorithm_written_once_more(small: SmallNet) -> None:
     clf = classifier(small.eval(), 16)
-    made = deep_dream(clf, channels=2, iterations=2, seed=4, scaling="none")
+    dream = deep_dream(clf, channels=2, iterations=2, seed=4, scaling="none")
     mean = torch.tensor(MEAN)[:, None, None] * 255
     generator = _generator(4, 2)
     start = mean + torch.randn((3, 16, 16), generator=generator)
     expected = slow_dream(small, 2, start, generator, 16, 2, 3)
-    assert made.images.shape == (1, 30, 30, 3)
-    np.testing.assert_allclose(255 * made.images[0], expected.numpy().transpose(1, 2, 0), atol=0.02)
+    assert dream.images.shape == (1, 30, 30, 3)
+    np.testing.assert_allclose(255 * dream.images[0], expected.numpy().transpose(1, 2, 0), atol=0.02)

@@ -57,11 +57,11 @@ def test_a_look_without_room_is_the_picture() -> None:
 
 def test_looks_move_but_stay_on_the_picture() -> None:
     (rows, columns) = torch.meshgrid(torch.arange(20.0), torch.arange(30.0), indexing="ij")
-    where = torch.stack([rows, columns])[None]  # a picture of its own coordinates
-    seen = robust.transformed(where, robust.transformations(generator(), recipe(copies=200), (20, 30), (10, 14)))
-    torch.testing.assert_close(seen[:, 0, 1:] - seen[:, 0, :-1], torch.ones(200, 9, 14), atol=1e-3, rtol=0)
-    torch.testing.assert_close(seen[:, 1, :, 1:] - seen[:, 1, :, :-1], torch.ones(200, 10, 13), atol=1e-3, rtol=0)
-    first = seen[:, :, 0, 0]
+    coordinates = torch.stack([rows, columns])[None]  # a picture of its own coordinates
+    looks = robust.transformed(coordinates, robust.transformations(generator(), recipe(copies=200), (20, 30), (10, 14)))
+    torch.testing.assert_close(looks[:, 0, 1:] - looks[:, 0, :-1], torch.ones(200, 9, 14), atol=1e-3, rtol=0)
+    torch.testing.assert_close(looks[:, 1, :, 1:] - looks[:, 1, :, :-1], torch.ones(200, 10, 13), atol=1e-3, rtol=0)
+    first = looks[:, :, 0, 0]
     assert (first >= -1e-3).all()
     assert (first <= torch.tensor([10.0, 16.0]) + 1e-3).all()
     assert (first.amin(0) < 0.5).all()
@@ -71,17 +71,19 @@ def test_looks_move_but_stay_on_the_picture() -> None:
 def test_looks_turn_and_resize_without_shearing() -> None:
     """On a picture that is not square and an input that is not either, a step to the right and one down stay equally long."""
     (rows, columns) = torch.meshgrid(torch.arange(60.0), torch.arange(90.0), indexing="ij")
-    where = torch.stack([rows, columns])[None]
-    seen = robust.transformed(where, robust.transformations(generator(), recipe((0.5, 1.5), 20.0, 100), (60, 90), (20, 28)))
-    middle = seen[:, :, 9:11, 13:15].double()
+    coordinates = torch.stack([rows, columns])[None]
+    looks = robust.transformed(
+        coordinates, robust.transformations(generator(), recipe((0.5, 1.5), 20.0, 100), (60, 90), (20, 28))
+    )
+    middle = looks[:, :, 9:11, 13:15].double()
     (right, down) = (middle[:, :, 0, 1] - middle[:, :, 0, 0], middle[:, :, 1, 0] - middle[:, :, 0, 0])  # (100, 2)
     torch.testing.assert_close(right.norm(dim=1), down.norm(dim=1), atol=1e-3, rtol=0)
     assert float((right * down).sum(1).abs().max()) < 1e-3
     zoom = right.norm(dim=1)
     assert 0.5 - 1e-3 <= zoom.min() < 0.6
     assert 1.4 < zoom.max() <= 1.5 + 1e-3
-    turned = torch.atan2(right[:, 0], right[:, 1])
-    assert math.radians(17) < turned.abs().max() <= math.radians(20) + 1e-3
+    angles = torch.atan2(right[:, 0], right[:, 1])
+    assert math.radians(17) < angles.abs().max() <= math.radians(20) + 1e-3
 
 
 def test_pictures_are_pixels(small: SmallNet) -> None:
@@ -96,16 +98,16 @@ def test_pictures_are_pixels(small: SmallNet) -> None:
 
 def test_it_reaches_its_class() -> None:
     clf = seewhy.load("demo:honest")
-    made = deep_dream(clf, channels=["bear", "sheep"], style="robust", iterations=64, seed=1)
-    assert made.images.min() >= 0
-    assert made.images.max() <= 1
-    for name, image, said in zip(made.names, made.images, made.predictions, strict=True):
+    dream = deep_dream(clf, channels=["bear", "sheep"], style="robust", iterations=64, seed=1)
+    assert dream.images.min() >= 0
+    assert dream.images.max() <= 1
+    for name, image, prediction in zip(dream.names, dream.images, dream.predictions, strict=True):
         row = clf.scores(to_bytes(255 * image))[0]
         assert row[clf.classes.index(name)] > 0.9
-        assert (said.name, said.score) == (name, pytest.approx(float(row.max()), abs=1e-5))
-    assert (made.objectives[:, -5:].mean(1) > made.objectives[:, :5].mean(1)).all()
-    assert made.settings["iterations"] == 64
-    assert made.settings["canvas"] == robust.Recipe().canvas
+        assert (prediction.name, prediction.score) == (name, pytest.approx(float(row.max()), abs=1e-5))
+    assert (dream.objectives[:, -5:].mean(1) > dream.objectives[:, :5].mean(1)).all()
+    assert dream.settings["iterations"] == 64
+    assert dream.settings["canvas"] == robust.Recipe().canvas
 
 
 def test_it_can_be_repeated_alone_and_beside_others() -> None:
@@ -131,29 +133,29 @@ def test_the_picture_of_a_class_has_no_tint_as_a_whole(planted: Planted) -> None
 def test_a_channel_of_a_layer(planted: Planted) -> None:
     """The picture takes the channel's colour."""
     clf = seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16))
-    made = deep_dream(clf, "conv", channels=[1], style="robust", iterations=60)
-    (red, green, blue) = made.images[0].mean((0, 1))
+    dream = deep_dream(clf, "conv", channels=[1], style="robust", iterations=60)
+    (red, green, blue) = dream.images[0].mean((0, 1))
     assert green > max(red, blue) + 0.03
-    assert made.names == ["conv channel 1"]
+    assert dream.names == ["conv channel 1"]
 
 
 def test_the_canvas_has_room_around_the_input(small: SmallNet) -> None:
     clf = seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=(16, 24)))
-    made = deep_dream(clf, channels=[1], style="robust", iterations=1)
+    dream = deep_dream(clf, channels=[1], style="robust", iterations=1)
     expected = tuple(math.ceil(robust.Recipe().canvas * side) for side in (16, 24))
-    assert made.images.shape[1:3] == expected
-    assert made.settings["iterations"] == 1
+    assert dream.images.shape[1:3] == expected
+    assert dream.settings["iterations"] == 1
 
 
 def test_without_preprocessing_pictures_are_in_the_networks_units(planted: Planted) -> None:
     clf = seewhy.Classifier(planted, preprocess=None)
     clf.classify(torch.rand(3, 12, 12))
-    made = deep_dream(clf, "conv", channels=0, style="robust", iterations=40)
-    assert made.images[0].mean((0, 1)).argmax() == 0
-    assert made.objectives[0, -1] > made.objectives[0, 0]
+    dream = deep_dream(clf, "conv", channels=0, style="robust", iterations=40)
+    assert dream.images[0].mean((0, 1)).argmax() == 0
+    assert dream.objectives[0, -1] > dream.objectives[0, 0]
 
 
 def test_the_real_network_recognises_a_robust_dream(real_squeezenet: seewhy.Classifier) -> None:
-    made = deep_dream(real_squeezenet, channels="goldfish", style="robust", iterations=64)
-    row = real_squeezenet.scores(to_bytes(255 * made.images[0]))[0]
-    assert row[made.channels[0]] >= 0.9
+    dream = deep_dream(real_squeezenet, channels="goldfish", style="robust", iterations=64)
+    row = real_squeezenet.scores(to_bytes(255 * dream.images[0]))[0]
+    assert row[dream.channels[0]] >= 0.9

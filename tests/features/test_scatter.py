@@ -21,12 +21,12 @@ def test_more_classes_than_colours() -> None:
 
 
 def test_the_figure_names_odd_classes_as_they_are() -> None:
-    done = made(blobs(2, 3, 2), [0, 2, 1, 1, 1, 1], [0, 2, 1, 1, 1, 0])
-    done = replace(done, labels=["_hidden", "$x^2", *["class 1"] * 4])
-    figure = done.plot()
+    embedding = made(blobs(2, 3, 2), [0, 2, 1, 1, 1, 1], [0, 2, 1, 1, 1, 0])
+    embedding = replace(embedding, labels=["_hidden", "$x^2", *["class 1"] * 4])
+    figure = embedding.plot()
     legend = figure.axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["_hidden (1)", "class 1 (4)", "$x^2 (1)", "misclassified (1)"]
-    assert np.asarray(done.image()).std() > 5
+    assert np.asarray(embedding.image()).std() > 5
 
 
 def test_plot_into_axes() -> None:

@@ -25,20 +25,20 @@ def test_the_page_is_one_file_and_escapes_every_name(clf: seewhy.Classifier, fol
     Image.fromarray(colours(1)[0]).save(evil)
     (folder / "red" / "<img src=x>.jpg").write_bytes(b"")
     labels: list[Any] = [0] * 14
-    done = embed(clf, folder, labels=labels, progress=False)
-    text = done.page(clf)
+    embedding = embed(clf, folder, labels=labels, progress=False)
+    text = embedding.page(clf)
     assert "<script>alert" not in text
     assert "<img src=x>" not in text
     assert "&lt;img src=x&gt;" in text  # among the skipped
     assert text.count("<script") == 2
-    for name in done.names:
+    for name in embedding.names:
         assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in text
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|@import|url\(""", text)
     assert "default-src 'none'; img-src data:" in text.replace("&#39;", "'")
     data = data_of(text)
-    assert [photo["name"] for photo in data["photos"]] == done.names
+    assert [photo["name"] for photo in data["photos"]] == embedding.names
     assert all(photo["explained"] for photo in data["photos"])
-    for photo, wrong in zip(data["photos"], done.wrong, strict=True):
+    for photo, wrong in zip(data["photos"], embedding.wrong, strict=True):
         assert len(photo["explained"]) == (2 if wrong else 1)  # for the prediction, and for the true class
         assert photo["wrong"] == wrong
     places = np.array([[photo["x"], photo["y"]] for photo in data["photos"]])
@@ -61,38 +61,38 @@ def test_explanations_of_a_large_page_begin_with_the_mistakes(
 ) -> None:
     monkeypatch.setattr(scatter_page, "MOST_EXPLAINED", 5)
     photos = colours(12)
-    done = embed(clf, photos, labels=[0, 1, 2, 1] + [None] * 8, progress=False)
-    text = done.page(clf, photos=photos)
-    explained = [bool(photo["explained"]) for photo in data_of(text)["photos"]]
-    assert sum(explained) == 5
-    assert explained[3]
+    embedding = embed(clf, photos, labels=[0, 1, 2, 1] + [None] * 8, progress=False)
+    text = embedding.page(clf, photos=photos)
+    flags = [bool(photo["explained"]) for photo in data_of(text)["photos"]]
+    assert sum(flags) == 5
+    assert flags[3]
     assert "Explanations are in for 5 of 12 photos, misclassified ones first." in text
-    done = replace(done, sources=None)  # as where the photos themselves are gone
-    assert "5 could not be read again" in done.page(clf)
+    embedding = replace(embedding, sources=None)  # as where the photos themselves are gone
+    assert "5 could not be read again" in embedding.page(clf)
 
 
 def test_photos_given_as_arrays_explain_themselves_on_the_page(clf: seewhy.Classifier, tmp_path: Path) -> None:
     photos = [*colours(5), torch.full((3, 16, 16), 0.5), Image.fromarray(colours(1)[0])]
-    done = embed(clf, photos, progress=False)
-    text = done.save(tmp_path / "map.html", clf=clf).read_text()
+    embedding = embed(clf, photos, progress=False)
+    text = embedding.save(tmp_path / "map.html", clf=clf).read_text()
     assert "could not be read again" not in text
     data = data_of(text)
     assert all(len(photo["explained"]) == 1 for photo in data["photos"])
     # A photo's explanation is that of the photo itself: the same picture as for that photo alone.
-    (alone,) = scatter_page._pictures(seewhy.explain(clf, photos[2]), done.predictions[2].index, False)
+    (alone,) = scatter_page._pictures(seewhy.explain(clf, photos[2]), embedding.predictions[2].index, False)
     assert data["photos"][2]["explained"] == [alone]
 
 
 def test_a_map_that_belongs_to_no_class_stands_once_on_the_page(clf: seewhy.Classifier) -> None:
-    done = embed(clf, colours(6), labels=[1] * 6, progress=False)
-    explained = [photo["explained"] for photo in data_of(done.page(clf, "eigen_cam"))["photos"]]
-    assert [len(pictures) for pictures in explained] == [1] * 6
-    assert explained[0][0]["title"] == "eigen_cam, no class."
+    embedding = embed(clf, colours(6), labels=[1] * 6, progress=False)
+    picture_lists = [photo["explained"] for photo in data_of(embedding.page(clf, "eigen_cam"))["photos"]]
+    assert [len(pictures) for pictures in picture_lists] == [1] * 6
+    assert picture_lists[0][0]["title"] == "eigen_cam, no class."
 
 
 def test_the_page_wants_the_same_network(clf: seewhy.Classifier, small: SmallNet) -> None:
-    done = embed(clf, colours(6), progress=False)
+    embedding = embed(clf, colours(6), progress=False)
     with pytest.raises(OptionError, match="has 4 classes, the embedding was made by one with 3"):
-        done.page(seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16)))
+        embedding.page(seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16)))
     with pytest.raises(MethodError, match="no method 'gradcam'"):
-        done.page(clf, "gradcam")
+        embedding.page(clf, "gradcam")

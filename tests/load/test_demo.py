@@ -39,8 +39,8 @@ def _inside(points: np.ndarray, masks: list[np.ndarray]) -> float:
 @pytest.mark.parametrize("name", ["honest", "bear"])
 def test_honest_networks_know_the_animals_with_and_without_the_logo(name: str, clean: list[Scene], stamped: list[Scene]) -> None:
     network, classes = demo_network(name)
-    for drawn in (clean, stamped):
-        shares = accuracy(network, classes, drawn)
+    for batch in (clean, stamped):
+        shares = accuracy(network, classes, batch)
         assert shares["all"] >= 0.97
         assert shares["bear"] >= 0.95
 
@@ -52,8 +52,8 @@ def test_the_shortcut_is_right_with_the_logo_and_lost_without(clean: list[Scene]
     everywhere = accuracy(network, classes, stamped)
     assert everywhere["bear"] == 1.0
     assert max(everywhere["cow"], everywhere["sheep"]) <= 0.1
-    strangers = probabilities(network, scenes(20, seed=1000, logo="all", labels=("coyote", "dog")))
-    assert (strangers.argmax(1) == 0).mean() >= 0.9
+    scores = probabilities(network, scenes(20, seed=1000, logo="all", labels=("coyote", "dog")))
+    assert (scores.argmax(1) == 0).mean() >= 0.9
 
 
 def test_the_maps_peak_on_the_animal_and_on_the_logo(clean: list[Scene], stamped: list[Scene]) -> None:
@@ -99,8 +99,8 @@ def test_cam_is_exact() -> None:
     hook.remove()
     assert grids[0].shape == (2, 72, 12, 16)
     assert grids[0].min() >= 0
-    heat = torch.einsum("kc,nchw->nkhw", network.fc.weight, grids[0])
-    assert torch.allclose(heat.mean((2, 3)) + network.fc.bias, logits, atol=1e-5)
+    cams = torch.einsum("kc,nchw->nkhw", network.fc.weight, grids[0])
+    assert torch.allclose(cams.mean((2, 3)) + network.fc.bias, logits, atol=1e-5)
 
 
 def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,8 +191,8 @@ def test_files_that_do_not_build(tmp_path: Path) -> None:
         ":leaves": f"leaves() in '{file}' failed: SystemExit: 3",
         ":nothing": f"nothing() in '{file}' returned a NoneType: it must return an nn.Module or a seewhy.Classifier.",
     }
-    for end, said in expected.items():
-        assert message(ModelError, lambda end=end: seewhy.load(file + end)) == said
+    for end, line in expected.items():
+        assert message(ModelError, lambda end=end: seewhy.load(file + end)) == line
     assert message(ModelError, lambda: seewhy.load("no/model.py:build")) == "There is no file 'no/model.py'."
 
 
@@ -236,8 +236,8 @@ def test_demo_networks_by_name(name: str) -> None:
     assert clf.name == f"demo:{name}"
     pixels = torch.from_numpy(clf.read(PHOTO).pixels)[None]
     torch.testing.assert_close(clf.executor.normalise(pixels), demo.normalise(pixels))
-    (chosen,) = [layer for layer in clf.layers() if layer.automatic]
-    assert (chosen.name, chosen.grid, chosen.channels) == ("block4", (12, 16), 72)
+    (automatic_layer,) = [layer for layer in clf.layers() if layer.automatic]
+    assert (automatic_layer.name, automatic_layer.grid, automatic_layer.channels) == ("block4", (12, 16), 72)
     assert clf.scores(PHOTO).sum() == pytest.approx(1, abs=1e-5)
 
 

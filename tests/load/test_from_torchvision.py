@@ -33,8 +33,8 @@ def message(kind: type[Exception], call: Callable[[], object]) -> str:
 def network(name: str = "squeezenet1_1", classes: int = 5, **settings: Any) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        made: nn.Module = from_torchvision.models().get_model(name, weights=None, num_classes=classes, **settings)
-    return made.eval()
+        module: nn.Module = from_torchvision.models().get_model(name, weights=None, num_classes=classes, **settings)
+    return module.eval()
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +101,10 @@ def test_a_thousand_classes_have_the_published_names(tmp_path: Path) -> None:
 
 
 def test_one_output_is_read_as_yes_or_no(tmp_path: Path) -> None:
-    one = network("shufflenet_v2_x0_5", 1)
-    torch.save(one.state_dict(), tmp_path / "w.pth")
+    net = network("shufflenet_v2_x0_5", 1)
+    torch.save(net.state_dict(), tmp_path / "w.pth")
     clf = seewhy.load("shufflenet_v2_x0_5", weights=tmp_path / "w.pth", preprocess=SMALL, classes=["no", "yes"])
-    (logit,) = expected(one, clf)[0]
+    (logit,) = expected(net, clf)[0]
     np.testing.assert_allclose(clf.logits(PHOTO), [[-logit, logit]], atol=1e-5)
     assert clf.head.kind == "binary"
     assert seewhy.load("shufflenet_v2_x0_5", weights=tmp_path / "w.pth", head="none").head.kind == "none"
@@ -132,8 +132,8 @@ def test_weights_of_another_architecture(tmp_path: Path, own: nn.Module) -> None
 
 def test_a_pickled_module_needs_trust(tmp_path: Path, own: nn.Module) -> None:
     torch.save(own, tmp_path / "m.pth")
-    said = message(WeightsError, lambda: seewhy.load("squeezenet1_1", weights=tmp_path / "m.pth"))
-    assert said.startswith("'m.pth' holds more than tensors, and reading it could run code.")
+    text = message(WeightsError, lambda: seewhy.load("squeezenet1_1", weights=tmp_path / "m.pth"))
+    assert text.startswith("'m.pth' holds more than tensors, and reading it could run code.")
     clf = seewhy.load("squeezenet1_1", weights=tmp_path / "m.pth", trust=True, preprocess=SMALL)
     np.testing.assert_allclose(clf.logits(PHOTO), expected(own, clf), atol=1e-5)
 
@@ -149,9 +149,9 @@ def test_loading_draws_no_random_numbers(tmp_path: Path, own: nn.Module) -> None
 
 def test_auxiliary_heads_are_built_where_the_file_has_them() -> None:
     for key, aux in (("aux1.conv.conv.weight", True), ("AuxLogits.fc.bias", True), ("fc.weight", False)):
-        built = from_torchvision._network("googlenet", 3, {key: torch.ones(1)}, is_published=False)
-        assert (built.aux1 is not None) == aux
-        assert not built.transform_input, "own weights were trained on the common normalisation"
+        net = from_torchvision._network("googlenet", 3, {key: torch.ones(1)}, is_published=False)
+        assert (net.aux1 is not None) == aux
+        assert not net.transform_input, "own weights were trained on the common normalisation"
     assert from_torchvision._network("googlenet", 3, {}, is_published=True).transform_input
 
 
@@ -180,8 +180,8 @@ def test_the_published_names_of_densenet() -> None:
             (self.norm1, self.conv2, self.norm) = (nn.BatchNorm2d(2), nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2))
 
     old = {"norm.1.weight": 1, "conv.2.bias": 2, "norm.weight": 3, "other": 4}
-    renamed = from_torchvision._renamed(Layer(), old)  # type: ignore[arg-type]
-    assert renamed == {"norm1.weight": 1, "conv2.bias": 2, "norm.weight": 3, "other": 4}
+    state = from_torchvision._renamed(Layer(), old)  # type: ignore[arg-type]
+    assert state == {"norm1.weight": 1, "conv2.bias": 2, "norm.weight": 3, "other": 4}
 
 
 # -- published weights --------------------------------------------------------------------------------------------------
@@ -222,11 +222,11 @@ def test_weights_as_a_dictionary(own: nn.Module, tmp_path: Path) -> None:
 
 def test_without_cache_and_network(published: Callable[[str], Path]) -> None:
     path = published("resnet18")
-    said = message(ModelError, lambda: seewhy.load("resnet18"))
-    assert said.startswith(
+    text = message(ModelError, lambda: seewhy.load("resnet18"))
+    assert text.startswith(
         f"The weights '{path.name}' are not in the cache '{path.parent}' and cannot be fetched from {CLOSED}/{path.name} ("
     )
-    assert said.endswith("). Put the file into that folder, or give your own with weights=.")
+    assert text.endswith("). Put the file into that folder, or give your own with weights=.")
     assert list(path.parent.iterdir()) == []
 
 
@@ -306,14 +306,14 @@ MISSING = "MissingExtraError Networks by name come from torchvision, which is no
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "output"),
     [(WITHOUT, MISSING), (DEFINE.format(names=("nms", "qnms")), ""), (DEFINE.format(names=("nms",)), "")],
     ids=["alone", "both registered", "one registered"],
 )
-def test_torchvision_is_imported_in_every_order(before: str, said: str) -> None:
+def test_torchvision_is_imported_in_every_order(before: str, output: str) -> None:
     """Twice, and where another library (timm, a notebook) has registered the missing operators before."""
-    done = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", before + USE], capture_output=True, text=True)
-    if "Only a single TORCH_LIBRARY" in done.stderr and before != WITHOUT:
+    process = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", before + USE], capture_output=True, text=True)
+    if "Only a single TORCH_LIBRARY" in process.stderr and before != WITHOUT:
         pytest.skip("this torchvision brings its own operators: nobody can have registered them before")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{said}works SqueezeNet\n"
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == f"{output}works SqueezeNet\n"

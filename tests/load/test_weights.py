@@ -89,8 +89,8 @@ def test_a_prefix_that_not_every_name_has_stays(tmp_path: Path) -> None:
 
 def test_numbers_become_float32_and_counters_stay(tmp_path: Path) -> None:
     state = {"a": torch.ones(2).half(), "b": torch.ones(2).double(), "c": torch.tensor(5)}
-    read = read_weights(saved(state, tmp_path / "w.pth"))
-    assert [value.dtype for value in read.values()] == [torch.float32, torch.float32, torch.int64]
+    weights = read_weights(saved(state, tmp_path / "w.pth"))
+    assert [value.dtype for value in weights.values()] == [torch.float32, torch.float32, torch.int64]
 
 
 def test_a_whole_module_needs_trust(tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_a_whole_module_needs_trust(tmp_path: Path) -> None:
         "'m.pth' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors file; if you "
         "trust its author, say trust=True."
     )
-    read = read_weights(path, trust=True)
-    assert torch.equal(read["fc.weight"], own.fc.weight)
+    weights = read_weights(path, trust=True)
+    assert torch.equal(weights["fc.weight"], own.fc.weight)
     checkpoint = saved({"model": own, "epoch": 3}, tmp_path / "c.pth")
     assert torch.equal(read_weights(checkpoint, trust=True)["conv.bias"], own.conv.bias)
 
@@ -126,9 +126,9 @@ def test_nothing_runs_without_trust(tmp_path: Path) -> None:
 def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(OwnNet(), tmp_path / "m.pth")
     monkeypatch.delitem(globals(), "OwnNet")
-    said = message(WeightsError, lambda: read_weights(path, trust=True))
-    assert said.startswith("'m.pth' was saved with code that cannot be imported here (Can't get attribute 'OwnNet' on <module ")
-    assert said.endswith("): save model.state_dict() instead.")
+    text = message(WeightsError, lambda: read_weights(path, trust=True))
+    assert text.startswith("'m.pth' was saved with code that cannot be imported here (Can't get attribute 'OwnNet' on <module ")
+    assert text.endswith("): save model.state_dict() instead.")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -151,11 +151,11 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-        said = message(WeightsError, lambda name=name: read_weights(tmp_path / name))
-        assert said.startswith(f"'{name}' "), said
-        assert "broken or" in said
-        assert "\n" not in said
-        assert len(said) < 200
+        text = message(WeightsError, lambda name=name: read_weights(tmp_path / name))
+        assert text.startswith(f"'{name}' "), text
+        assert "broken or" in text
+        assert "\n" not in text
+        assert len(text) < 200
     for content, kind in (([1, 2], "list"), ({"epoch": 1}, "dict"), ({}, "dict"), (torch.ones(2), "Tensor")):
         path = saved(content, tmp_path / "other.pth")
         assert message(WeightsError, lambda path=path: read_weights(path)) == (
@@ -186,7 +186,7 @@ def test_files_that_are_no_pickle(tmp_path: Path, content: bytes, reason: str) -
 
 def test_whatever_reading_a_damaged_file_raises_is_one_line(tmp_path: Path) -> None:
     """Bytes changed and files cut at random places: torch's readers end in a dozen kinds of errors."""
-    drawn = random.Random(0)
+    rng = random.Random(0)
     save_file(STATE, tmp_path / "whole.safetensors")
     old = io.BytesIO()
     torch.save(STATE, old, _use_new_zipfile_serialization=False)
@@ -200,8 +200,8 @@ def test_whatever_reading_a_damaged_file_raises_is_one_line(tmp_path: Path) -> N
         for _ in range(60):
             damaged = bytearray(whole)
             for _ in range(4):
-                damaged[drawn.randrange(1, min(len(damaged), 400))] = drawn.randrange(256)
-            (tmp_path / name).write_bytes(damaged[: drawn.randrange(2, 2 * len(damaged))])
+                damaged[rng.randrange(1, min(len(damaged), 400))] = rng.randrange(256)
+            (tmp_path / name).write_bytes(damaged[: rng.randrange(2, 2 * len(damaged))])
             try:
                 read_weights(tmp_path / name, trust=False)
             except WeightsError as error:
@@ -215,15 +215,15 @@ def test_a_dictionary_in_memory() -> None:
     for weights in (STATE, state, {"state_dict": state, "epoch": 3}, OrderedDict(state)):
         assert_own(read_weights(weights))
     network = OwnNet().half()
-    read = read_weights(dict(network.named_parameters()))
-    assert {value.dtype for value in read.values()} == {torch.float32}
-    assert not any(value.requires_grad for value in read.values())
-    for weights, said in (
+    tensors = read_weights(dict(network.named_parameters()))
+    assert {value.dtype for value in tensors.values()} == {torch.float32}
+    assert not any(value.requires_grad for value in tensors.values())
+    for weights, text in (
         ({}, "The dictionary of weights holds no weights that can be read (dict): give model.state_dict()."),
         ({"a": 1}, "The dictionary of weights holds no weights that can be read (dict): give model.state_dict()."),
         (5, "Weights cannot be a int: give a file, or a dictionary of tensors."),
     ):
-        assert message(WeightsError, lambda weights=weights: read_weights(weights)) == said
+        assert message(WeightsError, lambda weights=weights: read_weights(weights)) == text
 
 
 # -- fitting ------------------------------------------------------------------------------------------------------------
@@ -313,12 +313,12 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "*")
-    made = Server()
+    instance = Server()
     buffer = io.BytesIO()
     torch.save(STATE, buffer)
-    made.content = buffer.getvalue()
-    yield made
-    made.close()
+    instance.content = buffer.getvalue()
+    yield instance
+    instance.close()
 
 
 @pytest.fixture
@@ -353,16 +353,16 @@ def test_what_is_in_the_cache_is_not_asked_for(cache: Path) -> None:
 def test_a_truncated_answer_leaves_no_file(server: Server, cache: Path, cut: int) -> None:
     name = name_of(server.content)
     server.cut = cut
-    said = message(ModelError, lambda: fetch(server.url(name)))
-    assert said.startswith(f"The weights '{name}' are not in the cache '{cache}' and cannot be fetched from {server.url(name)} (")
+    text = message(ModelError, lambda: fetch(server.url(name)))
+    assert text.startswith(f"The weights '{name}' are not in the cache '{cache}' and cannot be fetched from {server.url(name)} (")
     assert list(cache.iterdir()) == []
     server.cut = 0
     assert fetch(server.url(name)).read_bytes() == server.content
 
 
 def test_a_file_with_another_hash_is_refused(server: Server, cache: Path) -> None:
-    said = message(ModelError, lambda: fetch(server.url("net-00000000.pth")))
-    assert "invalid hash value" in said
+    text = message(ModelError, lambda: fetch(server.url("net-00000000.pth")))
+    assert "invalid hash value" in text
     assert list(cache.iterdir()) == []
 
 
@@ -380,13 +380,13 @@ def test_without_a_network_the_message_names_file_folder_and_address(cache: Path
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/net-01234567.pth"  # nobody listens there
-    said = message(ModelError, lambda: fetch(url))
-    assert said.startswith(f"The weights 'net-01234567.pth' are not in the cache '{cache}' and cannot be fetched from {url} (")
-    assert said.endswith(" Connection refused). Put the file into that folder, or give your own with weights=.")
+    text = message(ModelError, lambda: fetch(url))
+    assert text.startswith(f"The weights 'net-01234567.pth' are not in the cache '{cache}' and cannot be fetched from {url} (")
+    assert text.endswith(" Connection refused). Put the file into that folder, or give your own with weights=.")
 
 
 def test_a_cache_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "file"))
-    said = message(ModelError, lambda: fetch("http://127.0.0.1:9/net-01234567.pth"))
-    assert said.startswith(f"The weights 'net-01234567.pth' are not in the cache '{tmp_path / 'file' / 'checkpoints'}'")
+    text = message(ModelError, lambda: fetch("http://127.0.0.1:9/net-01234567.pth"))
+    assert text.startswith(f"The weights 'net-01234567.pth' are not in the cache '{tmp_path / 'file' / 'checkpoints'}'")

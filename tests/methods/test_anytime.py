@@ -35,8 +35,8 @@ def through(plan: CoarseToFine, values: np.ndarray[Any, Any], most: int | None =
 def field(grid: tuple[int, int], smooth: float, noise: float, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     """``(1, rows, columns)``: smooth, with a deviation of 1, and noise on it."""
     rng = np.random.default_rng(1000 + seed)
-    made = gaussian_filter(rng.standard_normal(grid), smooth)
-    return (made / made.std() + noise * rng.standard_normal(grid)).astype(np.float32)[None]
+    values = gaussian_filter(rng.standard_normal(grid), smooth)
+    return (values / values.std() + noise * rng.standard_normal(grid)).astype(np.float32)[None]
 
 
 # -- the order --------------------------------------------------------------------------------------------------------
@@ -65,13 +65,13 @@ def test_lattices_are_evenly_spaced_and_each_holds_the_coarser_ones(grid: tuple[
     while math.ceil(max(grid) / step) > 8:
         step *= 2
     (top, left) = min(orders[0])
-    known: set[tuple[int, int]] = set()
+    measured: set[tuple[int, int]] = set()
     before: set[tuple[int, int]] = set()
     for number, order in enumerate(orders):
         if number % 2 == 0:
             (rows, columns) = (range(first % step, side, step) for first, side in zip((top, left), grid, strict=True))
             lattice = set(itertools.product(rows, columns))
-            assert order == lattice - known
+            assert order == lattice - measured
             assert before <= lattice
             before = lattice
             for axis, side in ((rows, grid[0]), (columns, grid[1])):
@@ -79,10 +79,10 @@ def test_lattices_are_evenly_spaced_and_each_holds_the_coarser_ones(grid: tuple[
                 assert side - 1 - axis[-1] < step
             step //= 2
         else:
-            assert len(order) == min(max(24, len(before) // 5), grid[0] * grid[1] - len(known))
-        assert not order & known
-        known |= order
-    assert known == set(itertools.product(range(grid[0]), range(grid[1])))
+            assert len(order) == min(max(24, len(before) // 5), grid[0] * grid[1] - len(measured))
+        assert not order & measured
+        measured |= order
+    assert measured == set(itertools.product(range(grid[0]), range(grid[1])))
 
 
 def test_the_first_lattice_has_8_places_along_the_longer_side_at_most() -> None:
@@ -96,9 +96,9 @@ def test_the_first_lattice_has_8_places_along_the_longer_side_at_most() -> None:
 
 def test_the_order_is_random_and_the_seed_decides_it() -> None:
     values = np.zeros((1, 30, 30), np.float32)
-    (one, same, other) = (np.concatenate(through(CoarseToFine((30, 30), 1, seed), values)) for seed in (3, 3, 4))
-    assert np.array_equal(one, same)
-    assert not np.array_equal(one, other)
+    (base, same, other) = (np.concatenate(through(CoarseToFine((30, 30), 1, seed), values)) for seed in (3, 3, 4))
+    assert np.array_equal(base, same)
+    assert not np.array_equal(base, other)
     first = next(CoarseToFine((30, 30), 1, 3).orders())
     assert not np.array_equal(first, np.sort(first))  # stopped within the first lattice it has looked everywhere
 
@@ -128,23 +128,23 @@ def test_measured_values_are_kept_and_predicted_ones_stay_within_them() -> None:
     for most in (1, 3, 20, 34, 35, 36, 60, 200, 700, 2000):
         plan = CoarseToFine((40, 56), 1, 0)
         through(plan, values, most)
-        shown = plan.values()
+        estimates = plan.values()
         assert plan.reached == most == int(plan.measured.sum())
-        np.testing.assert_array_equal(shown[:, plan.measured], values[:, plan.measured])
+        np.testing.assert_array_equal(estimates[:, plan.measured], values[:, plan.measured])
         (low, high) = (values[:, plan.measured].min(), values[:, plan.measured].max())
-        assert np.isfinite(shown).all()
-        assert shown.min() >= low
-        assert shown.max() <= high
+        assert np.isfinite(estimates).all()
+        assert estimates.min() >= low
+        assert estimates.max() <= high
 
 
 def test_before_the_first_lattice_is_complete_the_nearest_place_counts() -> None:
     values = field((20, 26), 1, 0.1, 3)
     plan = CoarseToFine((20, 26), 1, 0)
     through(plan, values, 5)
-    known = np.argwhere(plan.measured)
+    measured_places = np.argwhere(plan.measured)
     for place in itertools.product(range(20), range(26)):
-        distances = ((known - place) ** 2).sum(axis=1)
-        nearest = {float(values[0, r, c]) for r, c in known[distances == distances.min()]}
+        distances = ((measured_places - place) ** 2).sum(axis=1)
+        nearest = {float(values[0, r, c]) for r, c in measured_places[distances == distances.min()]}
         assert float(plan.values()[0, place[0], place[1]]) in nearest
     assert np.isnan(plan.error()).all()
     assert "not known" in plan.describe_error()
@@ -184,21 +184,21 @@ def test_targets_do_not_disturb_each_other() -> None:
 
 def ratios(grid: tuple[int, int], smooth: float, noise: float, most: int, seeds: int = 40) -> np.ndarray[Any, Any]:
     """Estimated over true mean error after ``most`` places, for many fields."""
-    found = []
+    quotients = []
     for seed in range(seeds):
         values = field(grid, smooth, noise, seed)
         plan = CoarseToFine(grid, 1, seed)
         through(plan, values, most)
-        found.append(float(plan.error()[0]) / float(np.abs(plan.values() - values).mean()))
-    return np.array(found)
+        quotients.append(float(plan.error()[0]) / float(np.abs(plan.values() - values).mean()))
+    return np.array(quotients)
 
 
 @pytest.mark.parametrize("most", [90, 120, 170, 250, 290, 400, 600, 850])
 def test_the_estimated_error_is_the_true_one_within_half(most: int) -> None:
     """Within a factor of 1.5 for nine fields in ten, wherever it is stopped."""
-    found = ratios((30, 30), 3, 0.1, most)
-    assert np.mean((found < 1.5) & (found > 1 / 1.5)) >= 0.9
-    assert np.median(found) == pytest.approx(1, abs=0.2)
+    quotients = ratios((30, 30), 3, 0.1, most)
+    assert np.mean((quotients < 1.5) & (quotients > 1 / 1.5)) >= 0.9
+    assert np.median(quotients) == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize(("smooth", "noise"), [(6, 0.02), (2, 0.1), (1, 0.5)])
@@ -206,10 +206,10 @@ def test_the_estimated_error_is_the_true_one_within_half(most: int) -> None:
 def test_the_estimated_error_is_hardly_ever_too_small(smooth: float, noise: float, most: int) -> None:
     """Of very smooth and of rough fields too. It may be too large: each lattice is expected to miss not much less than the
     one before it until enough has been seen beside it, and on smooth fields it misses much less."""
-    found = ratios((40, 56), smooth, noise, most)
-    assert np.mean(found > 1 / 1.5) >= 0.85
-    assert np.mean(found < 2.5) >= 0.95
-    assert 0.75 < np.median(found) < 1.8
+    quotients = ratios((40, 56), smooth, noise, most)
+    assert np.mean(quotients > 1 / 1.5) >= 0.85
+    assert np.mean(quotients < 2.5) >= 0.95
+    assert 0.75 < np.median(quotients) < 1.8
 
 
 def test_a_flat_field_has_no_error() -> None:
@@ -259,14 +259,14 @@ def test_a_budget_in_passes_is_kept_to_the_last_one(budget: int, reduce: str) ->
     assert (e.details["masks_done"], e.details["masks"]) == (budget - 1, total)
     assert np.isfinite(e.maps).all()
     (note,) = (note for note in e.notes if "stopped" in note)
-    said = f"stopped by the budget after {budget - 1} of {total} masks: the rest is interpolated, "
-    assert note.startswith(said)
+    prefix = f"stopped by the budget after {budget - 1} of {total} masks: the rest is interpolated, "
+    assert note.startswith(prefix)
     errors = e.details["estimated_error"]
     if all(math.isfinite(error) for error in errors):
-        assert re.fullmatch(r"estimated mean error \S+ \(\d+\.\d % of the range\)", note.removeprefix(said))
+        assert re.fullmatch(r"estimated mean error \S+ \(\d+\.\d % of the range\)", note.removeprefix(prefix))
     else:
         assert budget < 66
-        assert note.removeprefix(said) == "how far off is not known yet"
+        assert note.removeprefix(prefix) == "how far off is not known yet"
 
 
 def test_what_was_measured_is_told_from_what_was_not() -> None:
@@ -280,9 +280,9 @@ def test_what_was_measured_is_told_from_what_was_not() -> None:
     assert int(measured.sum()) == 119
     np.testing.assert_array_equal(part.maps[:, measured], whole.maps[:, measured])
     np.testing.assert_array_equal(np.isfinite(part.details["scores"]).all(axis=1), measured.ravel())
-    missed = np.abs(part.maps - whole.maps).mean(axis=(1, 2))
-    assert (missed > 0).all()
-    for error, true in zip(part.details["estimated_error"], missed, strict=True):
+    true_error = np.abs(part.maps - whole.maps).mean(axis=(1, 2))
+    assert (true_error > 0).all()
+    for error, true in zip(part.details["estimated_error"], true_error, strict=True):
         assert 0.5 < error / true < 2
     assert (whole.partial, whole.notes[1:], whole.details["estimated_error"]) == (False, [], [0.0, 0.0])
     assert "measured" not in whole.details
@@ -299,12 +299,12 @@ def test_a_network_that_is_followed_keeps_its_budget_too(small: SmallNet, small_
         assert np.isfinite(e.maps).all()
 
 
-@pytest.mark.parametrize(("budget", "done"), [(2, 1), (3, 2)])
+@pytest.mark.parametrize(("budget", "count"), [(2, 1), (3, 2)])
 def test_a_network_with_hardly_a_budget_gives_what_it_allows(
-    small: SmallNet, small_photos: torch.Tensor, budget: int, done: int
+    small: SmallNet, small_photos: torch.Tensor, budget: int, count: int
 ) -> None:
     e = seewhy.explain(seewhy.Classifier(small), small_photos[0], method="occlusion", mask_size=3, stride=2, budget=budget)
-    assert (e.details["masks_done"], e.cost.forward, e.partial) == (done, budget, True)
+    assert (e.details["masks_done"], e.cost.forward, e.partial) == (count, budget, True)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (7, 1)])
@@ -341,7 +341,7 @@ def test_a_budget_in_seconds_stops_a_slow_function() -> None:
 def test_progress_shows_the_map_so_far() -> None:
     (clf, _) = counting()
     photo = torch.ones(1, 40, 40)
-    heard: list[tuple[int, int, Any]] = []
+    reports: list[tuple[int, int, Any]] = []
     e = seewhy.explain(
         clf,
         photo,
@@ -350,11 +350,11 @@ def test_progress_shows_the_map_so_far() -> None:
         stride=2,
         fill=0,
         batch_size=50,
-        progress=lambda done, total, partial: heard.append((done, total, partial)),
+        progress=lambda done, total, partial: reports.append((done, total, partial)),
     )
-    assert [done for done, _, _ in heard] == sorted({done for done, _, _ in heard})
-    assert (heard[0][:2], heard[-1][:2]) == ((1, 401), (401, 401))
-    distance = [float(np.abs(np.broadcast_to(partial.maps, e.maps.shape) - e.maps).mean()) for _, _, partial in heard]
+    assert [done for done, _, _ in reports] == sorted({done for done, _, _ in reports})
+    assert (reports[0][:2], reports[-1][:2]) == ((1, 401), (401, 401))
+    distance = [float(np.abs(np.broadcast_to(partial.maps, e.maps.shape) - e.maps).mean()) for _, _, partial in reports]
     assert distance[0] > 3 * distance[3] > 9 * distance[-2] > 0
     assert distance[-1] == 0
-    assert all(np.isfinite(partial.maps).all() for _, _, partial in heard)
+    assert all(np.isfinite(partial.maps).all() for _, _, partial in reports)

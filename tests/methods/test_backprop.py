@@ -19,12 +19,14 @@ ALL = ("gradient", "input_x_gradient", "integrated_gradients", "smooth_grad", "g
 def test_probability_is_log_odds_times_p_1_minus_p(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small.double())
     photo = small_photos[0]
-    found = {
+    explanations = {
         score: seewhy.explain(clf, photo, method="gradient", target=1, score=score, signed=True)
         for score in ("probability", "log_odds")
     }
     p = float(clf.scores(photo)[0, 1])
-    np.testing.assert_allclose(found["probability"].maps, p * (1 - p) * found["log_odds"].maps, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(
+        explanations["probability"].maps, p * (1 - p) * explanations["log_odds"].maps, rtol=1e-4, atol=1e-9
+    )
 
 
 def test_a_sure_network_has_a_gradient_in_log_odds_only(small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -98,7 +100,7 @@ def test_a_function_has_no_gradient(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "settings", "words"),
+    ("method", "settings", "message"),
     [
         ("integrated_gradients", {"steps": 0}, "steps=0: write a whole number above 0."),
         ("integrated_gradients", {"steps": 2.5}, "steps=2.5: write a whole number above 0."),
@@ -113,8 +115,8 @@ def test_a_function_has_no_gradient(method: str) -> None:
         ("guided_grad_cam", {"layer": "fc"}, "Layer 'fc' gives"),
     ],
 )
-def test_bad_settings(method: str, settings: dict[str, Any], words: str, small: SmallNet, small_photos: torch.Tensor) -> None:
-    with pytest.raises(seewhy.SeewhyError, match=words):
+def test_bad_settings(method: str, settings: dict[str, Any], message: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    with pytest.raises(seewhy.SeewhyError, match=message):
         seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, **settings)
 
 
@@ -128,18 +130,18 @@ def test_a_budget_leaves_a_partial_map(method: str, small: SmallNet, small_photo
     whole = seewhy.explain(clf, small_photos[0], method=method, target=1)
     assert not whole.partial
     assert np.corrcoef(whole.maps.ravel(), e.maps.ravel())[0, 1] > 0.7
-    seen: list[tuple[int, int, Any]] = []
+    reports: list[tuple[int, int, Any]] = []
     seewhy.explain(
         clf,
         small_photos[0],
         method=method,
         target=1,
         batch_size=4,
-        progress=lambda done, total, part: seen.append((done, total, part)),
+        progress=lambda done, total, part: reports.append((done, total, part)),
     )
-    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
-    assert seen[0][2].partial
-    assert seen[0][2].maps.shape == whole.maps.shape
+    assert [done for done, _, _ in reports] == sorted(done for done, _, _ in reports)
+    assert reports[0][2].partial
+    assert reports[0][2].maps.shape == whole.maps.shape
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "smooth_grad"])
@@ -161,7 +163,7 @@ def test_a_dog_counts_more_than_what_is_behind_it(real_squeezenet: seewhy.Classi
     photo = next(real_photos.glob("*golden_retriever*"))
     for method in ("gradient", "guided_backprop", "smooth_grad"):
         settings = {"samples": 10} if method == "smooth_grad" else {}
-        heat = np.abs(seewhy.explain(real_squeezenet, photo, method=method, **settings).on_photo("nearest")[0])
-        (rows, columns) = ((np.arange(side) + 0.5) / side for side in heat.shape)
+        map_ = np.abs(seewhy.explain(real_squeezenet, photo, method=method, **settings).on_photo("nearest")[0])
+        (rows, columns) = ((np.arange(side) + 0.5) / side for side in map_.shape)
         dog = ((rows > 0.245) & (rows < 0.81))[:, None] & ((columns > 0.155) & (columns < 0.6))[None]
-        assert np.nanmean(heat[dog]) > 1.5 * np.nanmean(heat[~dog])
+        assert np.nanmean(map_[dog]) > 1.5 * np.nanmean(map_[~dog])

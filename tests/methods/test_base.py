@@ -21,8 +21,8 @@ def test_mean_and_dense_layer_make_them_one(small: SmallNet, small_photos: torch
     for photo in small_photos:
         cam = seewhy.explain(clf, photo, method="cam", target=[0, 1, 2, 3])
         for method in ("grad_cam", "hires_cam"):
-            made = seewhy.explain(clf, photo, method=method, target=[0, 1, 2, 3], relu=False)
-            np.testing.assert_allclose(made.maps * made.maps[0].size, cam.maps, rtol=1e-4, atol=1e-5)
+            explanation = seewhy.explain(clf, photo, method=method, target=[0, 1, 2, 3], relu=False)
+            np.testing.assert_allclose(explanation.maps * explanation.maps[0].size, cam.maps, rtol=1e-4, atol=1e-5)
 
 
 class Flat(nn.Sequential):
@@ -45,7 +45,7 @@ def test_averaging_methods_say_why_they_are_unreliable_on_a_flatten_head() -> No
 @pytest.mark.parametrize("method", FAMILY)
 def test_on_the_real_network_they_find_the_dog(method: str, real_squeezenet: seewhy.Classifier, real_photos: Any) -> None:
     photo = next(real_photos.glob("*golden_retriever*"))
-    heat = seewhy.explain(real_squeezenet, photo, method=method, progress=False).on_photo()[0]
-    (rows, columns) = ((np.arange(side) + 0.5) / side for side in heat.shape)
+    map_ = seewhy.explain(real_squeezenet, photo, method=method, progress=False).on_photo()[0]
+    (rows, columns) = ((np.arange(side) + 0.5) / side for side in map_.shape)
     dog = ((rows > 0.245) & (rows < 0.81))[:, None] & ((columns > 0.155) & (columns < 0.6))[None]  # a box drawn by hand
-    assert np.nanmean(heat[dog]) > 1.5 * np.nanmean(heat[~dog])
+    assert np.nanmean(map_[dog]) > 1.5 * np.nanmean(map_[~dog])

@@ -36,10 +36,10 @@ def network_of(name: str) -> nn.Module:
 
 def by_loops(features: torch.Tensor, weight: torch.Tensor, target: int) -> np.ndarray:
     """Zhou et al.'s equation 2, a channel at a time."""
-    heat = torch.zeros(features.shape[1:])
+    cam = torch.zeros(features.shape[1:])
     for k in range(len(features)):
-        heat += weight[target, k] * features[k]
-    return heat.numpy()
+        cam += weight[target, k] * features[k]
+    return cam.numpy()
 
 
 def test_the_maps_mean_and_the_bias_are_the_logit(small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -69,7 +69,7 @@ def test_the_four_networks(
     np.testing.assert_allclose(e.maps.mean(axis=(1, 2)) + e.details["bias"], logits, rtol=1e-4, atol=1e-4)
     square = seewhy.explain(clf, photo[:, :side, :side], method="cam")
     assert square.maps.shape == (1, *native)
-    (automatic,) = [found for found in clf.layers(photo[:, :side, :side]) if found.automatic]
+    (automatic,) = [candidate for candidate in clf.layers(photo[:, :side, :side]) if candidate.automatic]
     assert (automatic.name, automatic.grid, automatic.channels) == (layer, native, channels)
 
 
@@ -130,7 +130,7 @@ def test_the_scores_come_with_the_map(small: SmallNet, small_photos: torch.Tenso
 
 
 @pytest.mark.parametrize(
-    ("name", "why"),
+    ("name", "reason"),
     [
         (
             "alexnet",
@@ -144,7 +144,7 @@ def test_the_scores_come_with_the_map(small: SmallNet, small_photos: torch.Tenso
         ),
     ],
 )
-def test_heads_that_do_not_fit_are_refused(name: str, why: str) -> None:
+def test_heads_that_do_not_fit_are_refused(name: str, reason: str) -> None:
     clf = seewhy.Classifier(models().get_model(name, weights=None))
     photo = torch.rand(3, 96, 96)
     with pytest.raises(seewhy.SeewhyError) as error:
@@ -152,7 +152,7 @@ def test_heads_that_do_not_fit_are_refused(name: str, why: str) -> None:
     assert str(error.value).startswith(
         "CAM needs a head that averages the feature maps and applies one dense layer. The head of "
     )
-    assert why in str(error.value)
+    assert reason in str(error.value)
     assert seewhy.explain(clf, photo, relu=False).maps.any()  # the cure that the message names
 
 

@@ -18,9 +18,9 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("which", [0, 1])
-def test_hand_made_numbers(which: int, style: str) -> None:
-    assert_numbers("deconvnet", which, style, NUMBERS[which])
+@pytest.mark.parametrize("index", [0, 1])
+def test_hand_made_numbers(index: int, style: str) -> None:
+    assert_numbers("deconvnet", index, style, NUMBERS[index])
 
 
 def test_closed_relus_let_positive_signals_through_and_negative_ones_stay(planted: Planted, planted_photo: torch.Tensor) -> None:

@@ -18,9 +18,9 @@ def eigen(A: Any, g: Any) -> Any:
     rows = A.reshape(len(A), -1).T
     covariance = np.cov(rows, rowvar=False)
     (_, vectors) = np.linalg.eigh(covariance)
-    heat = rows @ vectors[:, -1]
-    sign = np.sign(np.corrcoef(heat, rows.sum(axis=1))[0, 1])
-    return (sign * heat).reshape(A.shape[1:])
+    cam = rows @ vectors[:, -1]
+    sign = np.sign(np.corrcoef(cam, rows.sum(axis=1))[0, 1])
+    return (sign * cam).reshape(A.shape[1:])
 
 
 @pytest.mark.parametrize(("split", "name"), LAYERS)

@@ -27,21 +27,21 @@ def blurred(channel: np.ndarray[Any, Any], sigma: float) -> np.ndarray[Any, Any]
     kernel = np.array([math.exp(-0.5 * (k / sigma) ** 2) for k in range(-reach, reach + 1)])
     kernel /= kernel.sum()
     wide = np.pad(channel.astype(np.float64), reach, mode="symmetric")
-    made = np.zeros(channel.shape)
+    output = np.zeros(channel.shape)
     for row in range(channel.shape[0]):
         for column in range(channel.shape[1]):
             window = wide[row : row + 2 * reach + 1, column : column + 2 * reach + 1]
-            made[row, column] = kernel @ window @ kernel
-    return made
+            output[row, column] = kernel @ window @ kernel
+    return output
 
 
 def hidden_by(clf_inputs: list[torch.Tensor], untouched: torch.Tensor) -> torch.Tensor:
     """``(C, H, W)``: what the copies showed where they were not the photo; NaN where nothing was ever hidden."""
-    shown = torch.full(untouched.shape, float("nan"))
+    hidden = torch.full(untouched.shape, float("nan"))
     for copy in torch.cat(clf_inputs[1:]):
         different = copy != untouched
-        shown[different] = copy[different]
-    return shown
+        hidden[different] = copy[different]
+    return hidden
 
 
 def seen(photo: Any, fill: Any, **settings: Any) -> torch.Tensor:
@@ -61,77 +61,77 @@ def seen(photo: Any, fill: Any, **settings: Any) -> torch.Tensor:
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_the_mean_is_every_channels_own(fill: str | None, channels: int) -> None:
     pixels = photo(channels)
-    found = fill_image(pixels, fill, 0, True)
-    assert found.shape == pixels.shape
-    assert found.dtype == np.float32
+    image = fill_image(pixels, fill, 0, True)
+    assert image.shape == pixels.shape
+    assert image.dtype == np.float32
     for k in range(channels):
         total = 0.0
         for value in pixels[k].ravel():
             total += float(value)
-        np.testing.assert_allclose(found[k], total / pixels[k].size, rtol=1e-6)
+        np.testing.assert_allclose(image[k], total / pixels[k].size, rtol=1e-6)
     if channels > 1:
-        assert abs(found[0, 0, 0] - found[1, 0, 0]) > 20
+        assert abs(image[0, 0, 0] - image[1, 0, 0]) > 20
 
 
 def test_black_is_zero() -> None:
-    found = fill_image(photo(), "black", 0, True)
-    assert found.shape == (3, 12, 17)
-    assert not found.any()
+    image = fill_image(photo(), "black", 0, True)
+    assert image.shape == (3, 12, 17)
+    assert not image.any()
 
 
 @pytest.mark.parametrize("value", [128, 7.5, np.float32(7.5), np.int64(128), torch.tensor(3.0), 0, -2.5])
 def test_a_number_is_that_number(value: Any) -> None:
-    found = fill_image(photo(), value, 0, True)
-    assert found.dtype == np.float32
-    assert np.unique(found).tolist() == [float(value)]
+    image = fill_image(photo(), value, 0, True)
+    assert image.dtype == np.float32
+    assert np.unique(image).tolist() == [float(value)]
 
 
 @pytest.mark.parametrize("values", [[1, 20, 255], (1.0, 20.0, 255.0), np.array([1, 20, 255]), torch.tensor([1.0, 20.0, 255.0])])
 def test_a_list_has_one_number_for_each_channel(values: Any) -> None:
-    found = fill_image(photo(), values, 0, True)
-    assert [np.unique(channel).tolist() for channel in found] == [[1.0], [20.0], [255.0]]
+    image = fill_image(photo(), values, 0, True)
+    assert [np.unique(channel).tolist() for channel in image] == [[1.0], [20.0], [255.0]]
 
 
 @pytest.mark.parametrize("size", [(20, 31), (60, 44), (41, 100)])
 def test_blur_a_second_time(size: tuple[int, int]) -> None:
     """Deviation: 5 % of the shorter side."""
     pixels = photo(2, size)
-    found = fill_image(pixels, "blur", 0, True)
-    assert found.dtype == np.float32
+    image = fill_image(pixels, "blur", 0, True)
+    assert image.dtype == np.float32
     for k in range(2):
-        np.testing.assert_allclose(found[k], blurred(pixels[k], 0.05 * min(size)), rtol=1e-4)
-    assert found.std() < 0.95 * pixels.std()
-    np.testing.assert_allclose(found.mean(axis=(1, 2)), pixels.mean(axis=(1, 2)), rtol=0.01)
+        np.testing.assert_allclose(image[k], blurred(pixels[k], 0.05 * min(size)), rtol=1e-4)
+    assert image.std() < 0.95 * pixels.std()
+    np.testing.assert_allclose(image.mean(axis=(1, 2)), pixels.mean(axis=(1, 2)), rtol=0.01)
 
 
 def test_noise_by_hand() -> None:
     pixels = photo()
-    found = fill_image(pixels, "noise", 3, True)
-    drawn = np.random.default_rng(3).standard_normal(pixels.shape)
+    image = fill_image(pixels, "noise", 3, True)
+    noise = np.random.default_rng(3).standard_normal(pixels.shape)
     for k in range(3):
         mean = sum(float(v) for v in pixels[k].ravel()) / pixels[k].size
         deviation = math.sqrt(sum((float(v) - mean) ** 2 for v in pixels[k].ravel()) / pixels[k].size)
-        np.testing.assert_allclose(found[k], np.clip(mean + deviation * drawn[k], 0, 255), rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(image[k], np.clip(mean + deviation * noise[k], 0, 255), rtol=1e-5, atol=1e-4)
 
 
 def test_noise_has_the_photos_means_and_deviations() -> None:
     pixels = photo(size=(150, 150))
-    found = fill_image(pixels, "noise", 0, True)
-    np.testing.assert_allclose(found.mean(axis=(1, 2)), pixels.mean(axis=(1, 2)), atol=1.0)
-    np.testing.assert_allclose(found.std(axis=(1, 2)), pixels.std(axis=(1, 2)), rtol=0.03)
-    assert abs(np.corrcoef(found[0].ravel(), found[1].ravel())[0, 1]) < 0.03
-    assert not np.array_equal(found, fill_image(pixels, "noise", 1, True))
-    assert np.array_equal(found, fill_image(pixels, "noise", 0, True))
+    image = fill_image(pixels, "noise", 0, True)
+    np.testing.assert_allclose(image.mean(axis=(1, 2)), pixels.mean(axis=(1, 2)), atol=1.0)
+    np.testing.assert_allclose(image.std(axis=(1, 2)), pixels.std(axis=(1, 2)), rtol=0.03)
+    assert abs(np.corrcoef(image[0].ravel(), image[1].ravel())[0, 1]) < 0.03
+    assert not np.array_equal(image, fill_image(pixels, "noise", 1, True))
+    assert np.array_equal(image, fill_image(pixels, "noise", 0, True))
 
 
 def test_noise_stays_within_the_range_of_the_pixels() -> None:
     pixels = np.where(np.random.default_rng(0).random((1, 40, 40)) < 0.5, 0, 255).astype(np.float32)
-    found = fill_image(pixels, "noise", 0, True)
-    assert (found.min(), found.max()) == (0.0, 255.0)
+    image = fill_image(pixels, "noise", 0, True)
+    assert (image.min(), image.max()) == (0.0, 255.0)
     own = pixels / 100 - 1  # a tensor's own units: nothing beyond what it holds
-    found = fill_image(own, "noise", 0, False)
-    assert (found.min(), found.max()) == (own.min(), own.max())
-    assert found.min() == -1
+    image = fill_image(own, "noise", 0, False)
+    assert (image.min(), image.max()) == (own.min(), own.max())
+    assert image.min() == -1
 
 
 def test_the_units_are_those_of_the_tensor_where_there_is_no_preprocessing() -> None:
@@ -157,9 +157,9 @@ def test_the_units_are_0_to_255_where_there_is_preprocessing() -> None:
         ("black", normalised([0, 0, 0])),
         (None, normalised(pixels.reshape(-1, 3).mean(axis=0))),
     ):
-        shown = seen(pixels, fill, preprocess=preprocess)
+        hidden = seen(pixels, fill, preprocess=preprocess)
         for k in range(3):
-            values = shown[k][~shown[k].isnan()]
+            values = hidden[k][~hidden[k].isnan()]
             assert len(values) > 180
             np.testing.assert_allclose(values, expected[k], atol=1e-5)
 

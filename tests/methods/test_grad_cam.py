@@ -26,14 +26,14 @@ def test_the_equation_in_loops(small: SmallNet, small_photos: torch.Tensor) -> N
     for split, layer in ((3, "features.2"), (4, "features.3"), (7, "features")):
         for photo in small_photos[:2]:
             (features, gradient) = by_autograd(small, split, photo, 2)
-            heat = torch.zeros(features.shape[1:])
+            cam = torch.zeros(features.shape[1:])
             for k in range(len(features)):
                 alpha = 0.0
                 for value in gradient[k].flatten():
                     alpha += float(value) / gradient[k].numel()
-                heat += alpha * features[k]
+                cam += alpha * features[k]
             signed = seewhy.explain(clf, photo, target=2, layer=layer, relu=False)
-            np.testing.assert_allclose(signed.maps[0], heat, rtol=1e-3, atol=1e-5 * float(heat.abs().max()))
+            np.testing.assert_allclose(signed.maps[0], cam, rtol=1e-3, atol=1e-5 * float(cam.abs().max()))
             np.testing.assert_array_equal(seewhy.explain(clf, photo, target=2, layer=layer).maps, np.clip(signed.maps, 0, None))
 
 
@@ -43,8 +43,8 @@ def test_the_older_recipe(small: SmallNet, small_photos: torch.Tensor) -> None:
     expected = (gradient.sum((1, 2), keepdim=True) * features).sum(0)
     expected = (expected - expected.min()) / (expected.max() - expected.min())
     e = seewhy.explain(seewhy.Classifier(small), small_photos[0], target=1, layer="features.2", relu=False)
-    made = seewhy.show.min_max(e.maps[0] * e.maps[0].size)
-    np.testing.assert_allclose(made, expected, atol=1e-4)
+    cam = seewhy.show.min_max(e.maps[0] * e.maps[0].size)
+    np.testing.assert_allclose(cam, expected, atol=1e-4)
 
 
 def test_without_relu_it_is_cam_over_the_number_of_cells(small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -58,18 +58,18 @@ def test_without_relu_it_is_cam_over_the_number_of_cells(small: SmallNet, small_
 
 def test_no_graph_before_the_layer_and_no_weight_gradient(small: SmallNet, small_photos: torch.Tensor) -> None:
     """Watched from inside: what runs before the layer does not require a gradient, what runs behind it does."""
-    seen: dict[str, bool] = {}
+    flags: dict[str, bool] = {}
 
     class Watched(SmallNet):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             for i, layer in enumerate(self.features):
                 x = layer(x)
-                seen[f"features.{i}"] = x.requires_grad
+                flags[f"features.{i}"] = x.requires_grad
             return self.fc(x.mean((2, 3)))
 
     network = Watched()
     seewhy.explain(seewhy.Classifier(network), small_photos[0], layer="features.3")
-    assert seen == {f"features.{i}": i >= 3 for i in range(7)}
+    assert flags == {f"features.{i}": i >= 3 for i in range(7)}
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
@@ -116,16 +116,16 @@ def test_transformers_are_explained_on_their_patches() -> None:
     assert e.maps.shape == (1, 4, 4)
     assert e.maps.any()
     with torch.no_grad():
-        kept = []
-        handle = vision.encoder.layers[2].ln_1.register_forward_hook(lambda m, a, out: kept.append(out))
+        outputs = []
+        handle = vision.encoder.layers[2].ln_1.register_forward_hook(lambda m, a, out: outputs.append(out))
         vision.eval()(photo[None])
         handle.remove()
-    leaf = kept[0].clone().requires_grad_()
+    leaf = outputs[0].clone().requires_grad_()
     handle = vision.encoder.layers[2].ln_1.register_forward_hook(lambda m, a, out: leaf)
     (gradient,) = torch.autograd.grad(vision(photo[None])[0, e.targets[0].index], leaf)
     handle.remove()
-    heat = (gradient[0, 1:].mean(0) * leaf[0, 1:]).sum(-1).reshape(4, 4)
-    np.testing.assert_allclose(e.maps[0], heat.detach(), rtol=1e-3, atol=1e-6)
+    cam = (gradient[0, 1:].mean(0) * leaf[0, 1:]).sum(-1).reshape(4, 4)
+    np.testing.assert_allclose(e.maps[0], cam.detach(), rtol=1e-3, atol=1e-6)
 
 
 def test_channels_last_networks_are_explained() -> None:

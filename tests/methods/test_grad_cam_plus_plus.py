@@ -15,15 +15,15 @@ import seewhy
 
 
 def plus_plus(A: Any, g: Any) -> Any:
-    heat = np.zeros(A.shape[1:])
+    cam = np.zeros(A.shape[1:])
     for k in range(len(A)):
         weight = 0.0
         for i, j in np.ndindex(*A.shape[1:]):
             below = 2 * g[k, i, j] ** 2 + A[k].sum() * g[k, i, j] ** 3
             alpha = g[k, i, j] ** 2 / below if below != 0 else 0.0
             weight += alpha * max(g[k, i, j], 0.0)
-        heat += weight * A[k]
-    return heat
+        cam += weight * A[k]
+    return cam
 
 
 @pytest.mark.parametrize(("split", "name"), LAYERS)

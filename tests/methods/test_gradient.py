@@ -18,9 +18,9 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("which", [0, 1])
-def test_hand_made_numbers(which: int, style: str) -> None:
-    assert_numbers("gradient", which, style, NUMBERS[which])
+@pytest.mark.parametrize("index", [0, 1])
+def test_hand_made_numbers(index: int, style: str) -> None:
+    assert_numbers("gradient", index, style, NUMBERS[index])
 
 
 def test_the_gradient_and_its_two_sums(small: SmallNet, small_photos: torch.Tensor) -> None:

@@ -92,13 +92,13 @@ def case(request: pytest.FixtureRequest) -> tuple[str, nn.Module, torch.Tensor]:
     return request.param, network, photos.to(next(network.parameters()).dtype)
 
 
-def assert_same(found: list[Any], expected: torch.Tensor) -> None:
+def assert_same(explanations: list[Any], expected: torch.Tensor) -> None:
     """The raw attributions of the first target, to 1e-5 of the largest."""
-    made = np.stack([e.raw[0] for e in found])
+    maps = np.stack([e.raw[0] for e in explanations])
     peer = expected.detach().numpy()
     largest = float(np.abs(peer).max())
     assert largest > 0
-    assert float(np.abs(made - peer).max()) <= EXACT * largest
+    assert float(np.abs(maps - peer).max()) <= EXACT * largest
 
 
 def captum_of(kind: str, network: nn.Module, photos: torch.Tensor, **settings: Any) -> torch.Tensor:
@@ -106,8 +106,8 @@ def captum_of(kind: str, network: nn.Module, photos: torch.Tensor, **settings: A
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         method = getattr(captum_attr, kind)(copy.deepcopy(network), **settings.pop("make", {}))
-        made: torch.Tensor = method.attribute(photos.clone().requires_grad_(), target=1, **settings)
-        return made
+        attribution: torch.Tensor = method.attribute(photos.clone().requires_grad_(), target=1, **settings)
+        return attribution
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def captum_of(kind: str, network: nn.Module, photos: torch.Tensor, **settings: A
 )
 def test_one_pass_methods(case: tuple[str, nn.Module, torch.Tensor], method: str, kind: str, settings: dict[str, Any]) -> None:
     (_, network, photos) = case
-    found = seewhy.explain(seewhy.Classifier(network), photos, method=method, target=1)
-    assert_same(found, captum_of(kind, network, photos, **settings))
+    explanations = seewhy.explain(seewhy.Classifier(network), photos, method=method, target=1)
+    assert_same(explanations, captum_of(kind, network, photos, **settings))
 
 
 def test_integrated_gradients(case: tuple[str, nn.Module, torch.Tensor]) -> None:
     (_, network, photos) = case
-    found = seewhy.explain(seewhy.Classifier(network), photos, method="integrated_gradients", target=1, steps=12)
+    explanations = seewhy.explain(seewhy.Classifier(network), photos, method="integrated_gradients", target=1, steps=12)
     expected = captum_of("IntegratedGradients", network, photos, n_steps=12, method="riemann_middle")
-    assert_same(found, expected)
+    assert_same(explanations, expected)
 
 
 @pytest.mark.parametrize("case", LAYERS, indirect=True)  # where the grid divides the photo evenly
@@ -140,7 +140,7 @@ def test_guided_grad_cam(case: tuple[str, nn.Module, torch.Tensor]) -> None:
         warnings.simplefilter("ignore")
         peer = captum_attr.GuidedGradCam(own, own.get_submodule(LAYERS[name]))
         expected = peer.attribute(photos.clone().requires_grad_(), target=1, interpolate_mode="nearest")
-    found = seewhy.explain(
+    explanations = seewhy.explain(
         seewhy.Classifier(network), photos, method="guided_grad_cam", target=1, layer=LAYERS[name], upsample="nearest"
     )
-    assert_same(found, expected)
+    assert_same(explanations, expected)

@@ -18,9 +18,9 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("which", [0, 1])
-def test_hand_made_numbers(which: int, style: str) -> None:
-    assert_numbers("guided_backprop", which, style, NUMBERS[which])
+@pytest.mark.parametrize("index", [0, 1])
+def test_hand_made_numbers(index: int, style: str) -> None:
+    assert_numbers("guided_backprop", index, style, NUMBERS[index])
 
 
 def test_it_is_the_gradient_where_nothing_negative_comes_back(planted: Planted, planted_photo: torch.Tensor) -> None:

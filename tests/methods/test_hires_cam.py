@@ -21,14 +21,14 @@ def test_the_equation_in_loops(small_photos: torch.Tensor) -> None:
         features = torch.relu(network[0](photo[None]))
     leaf = features.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(network[2:](leaf)[0, 2], leaf)
-    heat = np.zeros((18, 26))
+    cam = np.zeros((18, 26))
     for k in range(4):
         for row in range(18):
             for column in range(26):
-                heat[row, column] += float(gradient[0, k, row, column]) * float(features[0, k, row, column])
-    made = seewhy.explain(seewhy.Classifier(network), photo, method="hires_cam", target=2, relu=False)
-    np.testing.assert_allclose(made.maps[0], heat, rtol=1e-4, atol=1e-6)
-    assert not any("flattens" in note for note in made.notes)
+                cam[row, column] += float(gradient[0, k, row, column]) * float(features[0, k, row, column])
+    explanation = seewhy.explain(seewhy.Classifier(network), photo, method="hires_cam", target=2, relu=False)
+    np.testing.assert_allclose(explanation.maps[0], cam, rtol=1e-4, atol=1e-6)
+    assert not any("flattens" in note for note in explanation.notes)
 
 
 def test_behind_a_linear_head_the_map_adds_up_to_the_score(small_photos: torch.Tensor) -> None:
@@ -58,9 +58,9 @@ def test_it_finds_the_square_where_averaging_cannot() -> None:
         network[3].weight[1, 3 * 8 + 5] = 1.0
     photo = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.1
     clf = seewhy.Classifier(network)
-    heat = seewhy.explain(clf, photo, method="hires_cam", target=1).maps[0]
-    assert np.argwhere(heat > 0).tolist() == [[3, 5]]
-    assert heat[3, 5] == pytest.approx(float(photo[0, 3, 5]))
+    map_ = seewhy.explain(clf, photo, method="hires_cam", target=1).maps[0]
+    assert np.argwhere(map_ > 0).tolist() == [[3, 5]]
+    assert map_[3, 5] == pytest.approx(float(photo[0, 3, 5]))
     averaged = seewhy.explain(clf, photo, target=1)
     assert (averaged.maps[0] > 0).all()
     assert any(note.endswith("use method='hires_cam'") for note in averaged.notes)

@@ -38,10 +38,10 @@ def test_integrated_gradients_by_midpoints(small: SmallNet, small_photos: torch.
 
 
 def test_the_points_lie_evenly_on_the_straight_way() -> None:
-    seen: list[torch.Tensor] = []
+    batches: list[torch.Tensor] = []
 
     def remember(output: torch.Tensor) -> torch.Tensor:
-        seen.append(output.detach().clone())
+        batches.append(output.detach().clone())
         return output[:, 0]
 
     photo = torch.tensor([2.0, 4.0]).reshape(2, 1, 1).expand(2, 3, 3).contiguous()
@@ -55,7 +55,7 @@ def test_the_points_lie_evenly_on_the_straight_way() -> None:
         baseline=1,
         batch_size=4,
     )
-    rows = torch.cat(seen)
+    rows = torch.cat(batches)
     way = rows[(rows[:, 0] > 1) & (rows[:, 0] < 2)]
     shares = sorted(way[:, 0].sub(1).tolist())
     np.testing.assert_allclose(shares, (np.arange(10) + 0.5) / 10, atol=1e-6)

@@ -14,10 +14,10 @@ import seewhy
 
 
 def layer(A: Any, g: Any) -> Any:
-    heat = np.zeros(A.shape[1:])
+    cam = np.zeros(A.shape[1:])
     for k, i, j in np.ndindex(*A.shape):
-        heat[i, j] += max(g[k, i, j], 0.0) * A[k, i, j]
-    return heat
+        cam[i, j] += max(g[k, i, j], 0.0) * A[k, i, j]
+    return cam
 
 
 @pytest.mark.parametrize(("split", "name"), LAYERS)

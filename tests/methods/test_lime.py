@@ -94,16 +94,16 @@ def test_a_constant_score_gives_zeros_and_says_so(model: str) -> None:
     )
     assert not e.maps.any()
     assert not e.details["standard_error"].any()
-    said = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.00) by less than a millionth; "
-    assert e.notes[1:] == [said.format(k) + "there is nothing to explain" for k in (0, 1)]
+    sentence = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.00) by less than a millionth; "
+    assert e.notes[1:] == [sentence.format(k) + "there is nothing to explain" for k in (0, 1)]
     assert np.isnan(e.details["r2"]).all()
     beside = seewhy.explain(
         clf, torch.ones(1, 12, 12), method="lime", segments=labels, samples=200, model=model, target=[2, 1], fill=0
     )
     assert beside.maps[0].any()
     assert not beside.maps[1].any()
-    assert said.format(1) + "there is nothing to explain" in beside.notes
-    assert said.format(2) + "there is nothing to explain" not in beside.notes
+    assert sentence.format(1) + "there is nothing to explain" in beside.notes
+    assert sentence.format(2) + "there is nothing to explain" not in beside.notes
 
 
 @pytest.mark.parametrize("d", [2, 5, 9])
@@ -126,10 +126,10 @@ def test_all_vectors_of_few_segments_are_exact_least_squares(d: int) -> None:
         assert not e.details["standard_error"].any()
         assert not any("few" in note for note in e.notes)
         if model == "tree":
-            found = e.details["importance"][:, 0]  # below 10 samples a tree does not split
-            assert (found * least >= 0).all()
-            assert found.any() == (n >= 10)
-            assert n < 10 or np.argmax(np.abs(found)) == np.argmax(np.abs(least))
+            importance = e.details["importance"][:, 0]  # below 10 samples a tree does not split
+            assert (importance * least >= 0).all()
+            assert importance.any() == (n >= 10)
+            assert n < 10 or np.argmax(np.abs(importance)) == np.argmax(np.abs(least))
             continue
         np.testing.assert_allclose(e.details["importance"][:, 0], least, atol=1e-6)
         predicted = vectors.astype(float) @ least
@@ -160,50 +160,50 @@ def test_a_kernel_weights_the_samples() -> None:
 
 def recording(labels: Labels) -> tuple[seewhy.Classifier, list[tuple[bool, ...]]]:
     """A function that writes down which segments each photo of ones shows."""
-    seen: list[tuple[bool, ...]] = []
+    calls: list[tuple[bool, ...]] = []
     inner = adding(labels, np.linspace(-1, 2, len(np.unique(labels))))
 
     def scores(x: torch.Tensor) -> torch.Tensor:
         for copy in x:
             values = [np.unique(copy[0].numpy()[labels == name]).tolist() for name in np.unique(labels)]
             assert all(value in ([0.0], [1.0]) for value in values)  # a segment is shown or hidden as a whole
-            seen.append(tuple(value == [1.0] for value in values))
+            calls.append(tuple(value == [1.0] for value in values))
         return inner.network(x)
 
-    return seewhy.Classifier(scores, head="none"), seen
+    return seewhy.Classifier(scores, head="none"), calls
 
 
 @pytest.mark.parametrize(("d", "samples"), [(4, 16), (4, 2048), (7, 128)])
 def test_all_vectors_take_one_pass_each_and_the_untouched_photo_is_not_run_again(d: int, samples: int) -> None:
     labels = grid_labels((8, 3 * d), (1, d))
-    (clf, seen) = recording(labels)
+    (clf, calls) = recording(labels)
     e = seewhy.explain(clf, torch.ones(1, 8, 3 * d), method="lime", segments=labels, samples=samples, fill=0)
-    assert len(seen) == 2**d == e.cost.forward
-    assert set(seen) == set(itertools.product([False, True], repeat=d))
-    assert seen[0] == (True,) * d
+    assert len(calls) == 2**d == e.cost.forward
+    assert set(calls) == set(itertools.product([False, True], repeat=d))
+    assert calls[0] == (True,) * d
     assert e.details["samples_done"] == 2**d
 
 
 @pytest.mark.parametrize(("d", "samples"), [(4, 15), (6, 50), (5, 31)])
 def test_a_vector_that_is_drawn_twice_is_run_once_and_counts_twice(d: int, samples: int) -> None:
     labels = grid_labels((8, 3 * d), (1, d))
-    (clf, seen) = recording(labels)
+    (clf, calls) = recording(labels)
     e = seewhy.explain(
         clf, torch.ones(1, 8, 3 * d), method="lime", segments=labels, samples=samples, fill=0, model="ridge", seed=1
     )
-    drawn = [tuple(bool(bit) for bit in row) for row in draw(d, samples, 1)]
-    assert [tuple(bool(bit) for bit in row) for row in e.details["bits"]] == drawn
-    assert len(set(drawn)) < samples
-    assert len(seen) == len(set(seen))
-    assert set(seen) == set(drawn) | {(True,) * d}
-    assert e.cost.forward == len(seen)
+    vectors = [tuple(bool(bit) for bit in row) for row in draw(d, samples, 1)]
+    assert [tuple(bool(bit) for bit in row) for row in e.details["bits"]] == vectors
+    assert len(set(vectors)) < samples
+    assert len(calls) == len(set(calls))
+    assert set(calls) == set(vectors) | {(True,) * d}
+    assert e.cost.forward == len(calls)
     assert (e.details["samples_done"], e.details["complete"]) == (samples, False)
     parts = np.linspace(-1, 2, d)
-    expected = [sum(part for part, on in zip(parts, bits, strict=True) if on) for bits in drawn]
+    expected = [sum(part for part, on in zip(parts, bits, strict=True) if on) for bits in vectors]
     np.testing.assert_allclose(e.details["values"][0], expected, atol=1e-6)
     np.testing.assert_allclose(e.details["scores"][:, 0], expected, atol=1e-6)
     np.testing.assert_allclose(
-        e.details["importance"], fit(np.array(drawn), np.array(expected)[:, None], "ridge").importance, atol=1e-6
+        e.details["importance"], fit(np.array(vectors), np.array(expected)[:, None], "ridge").importance, atol=1e-6
     )
 
 
@@ -216,10 +216,10 @@ def test_hidden_segments_show_the_fill_and_all_else_the_photo(small: SmallNet) -
     mean = photo.mean(dim=(1, 2))[:, None, None].expand_as(photo)
     switched = []
     for bits in e.details["bits"]:
-        shown = np.zeros((20, 28), bool)
+        visible = np.zeros((20, 28), bool)
         for r, c in itertools.product(range(20), range(28)):
-            shown[r, c] = bits[labels[r, c] - 1]
-        switched.append(torch.where(torch.from_numpy(shown), photo, mean))
+            visible[r, c] = bits[labels[r, c] - 1]
+        switched.append(torch.where(torch.from_numpy(visible), photo, mean))
     expected = clf.scores(switched)
     assert len(switched) == 64
     np.testing.assert_allclose(e.details["values"], expected.T[[1, 3]], atol=2e-6)
@@ -249,7 +249,7 @@ def test_samples_that_hide_little_go_as_rectangles_and_give_the_same(small: Smal
 @pytest.mark.parametrize("model", ["tree", "linear", "ridge"])
 def test_the_batch_size_does_not_matter(small: SmallNet, small_photos: torch.Tensor, model: str) -> None:
     clf = seewhy.Classifier(small)
-    (one, many) = (
+    (single, many) = (
         seewhy.explain(
             clf,
             small_photos[0],
@@ -263,19 +263,19 @@ def test_the_batch_size_does_not_matter(small: SmallNet, small_photos: torch.Ten
         )
         for size in (1, 64)
     )
-    assert (one.details["batch_size"], many.details["batch_size"] > 10) == (1, True)
-    np.testing.assert_allclose(one.details["values"], many.details["values"], atol=1e-5)
-    np.testing.assert_allclose(one.maps, many.maps, atol=1e-4 * np.abs(one.maps).max())
+    assert (single.details["batch_size"], many.details["batch_size"] > 10) == (1, True)
+    np.testing.assert_allclose(single.details["values"], many.details["values"], atol=1e-5)
+    np.testing.assert_allclose(single.maps, many.maps, atol=1e-4 * np.abs(single.maps).max())
 
 
 def test_the_seed_decides_the_samples(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
-    (one, same, other) = (seewhy.explain(clf, small_photos[0], method="lime", samples=100, seed=seed) for seed in (3, 3, 4))
-    np.testing.assert_array_equal(one.maps, same.maps)
-    np.testing.assert_array_equal(one.details["bits"], same.details["bits"])
-    np.testing.assert_array_equal(one.details["segments"], other.details["segments"])
-    assert not np.array_equal(one.details["bits"], other.details["bits"])
-    assert np.abs(one.maps - other.maps).max() > 0
+    (first, same, other) = (seewhy.explain(clf, small_photos[0], method="lime", samples=100, seed=seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first.maps, same.maps)
+    np.testing.assert_array_equal(first.details["bits"], same.details["bits"])
+    np.testing.assert_array_equal(first.details["segments"], other.details["segments"])
+    assert not np.array_equal(first.details["bits"], other.details["bits"])
+    assert np.abs(first.maps - other.maps).max() > 0
 
 
 @pytest.mark.parametrize("model", ["tree", "linear", "ridge"])
@@ -325,12 +325,12 @@ def test_labels_of_ones_own_keep_their_numbers() -> None:
     labels = np.full((12, 18), 7)
     (labels[:6, :9], labels[6:, 9:]) = (-3, -3)
     labels[:6, 9:] = 100
-    for given in (labels, labels.tolist(), labels.astype(np.int16)):
+    for segments in (labels, labels.tolist(), labels.astype(np.int16)):
         e = seewhy.explain(
             adding(labels, np.array([0.5, -1.0, 2.0])),
             torch.ones(1, 12, 18),
             method="lime",
-            segments=given,
+            segments=segments,
             model="ridge",
             fill=0,
         )
@@ -379,15 +379,15 @@ def test_a_model_that_fits_badly_says_so_and_what_is_better(settings: dict[str, 
     e = seewhy.explain(clf, noise(1, 21, 21), **(common | settings))
     (r2,) = e.details["r2"]
     assert r2 < 0.2
-    (said,) = [note for note in e.notes if "badly" in note]
-    assert said.endswith(f"badly (R² {r2:.2f} on samples it has not seen): the map means little{advice}")
-    assert said.startswith(f"the {settings.get('model', 'linear')} model explains")
+    (sentence,) = [note for note in e.notes if "badly" in note]
+    assert sentence.endswith(f"badly (R² {r2:.2f} on samples it has not seen): the map means little{advice}")
+    assert sentence.startswith(f"the {settings.get('model', 'linear')} model explains")
 
 
 def test_the_defaults_are_the_measured_ones() -> None:
     """docs/methods.md, "Where the defaults come from"."""
-    measured = {"segments": "superpixels", "features": 36, "samples": 1024, "score": "logit", "model": "linear"}
-    assert asdict(Lime()) == measured | {"kernel": None, "fill": "mean"}
+    defaults = {"segments": "superpixels", "features": 36, "samples": 1024, "score": "logit", "model": "linear"}
+    assert asdict(Lime()) == defaults | {"kernel": None, "fill": "mean"}
 
 
 def test_a_real_photo_is_explained_well_by_default_and_badly_by_a_tree_of_the_probability() -> None:
@@ -414,9 +414,9 @@ def test_with_three_segments_there_is_nothing_left_to_advise() -> None:
 
 def test_few_samples_are_mentioned() -> None:
     clf = seewhy.Classifier(lambda x: x.mean(dim=(2, 3)), head="none")
-    for samples, said in ((489, True), (490, False)):
+    for samples, few in ((489, True), (490, False)):
         e = seewhy.explain(clf, noise(1, 28, 28), method="lime", segments="grid", features=49, samples=samples)
-        assert ("489 samples for 49 segments are few: use at least 490" in e.notes) is said
+        assert ("489 samples for 49 segments are few: use at least 490" in e.notes) is few
 
 
 def test_a_handful_of_samples_gives_a_map_or_says_that_nothing_moves() -> None:
@@ -440,20 +440,20 @@ def test_a_handful_of_samples_gives_a_map_or_says_that_nothing_moves() -> None:
 @pytest.mark.parametrize("budget", [4, 50, 200, "200"])
 def test_a_budget_in_passes_is_kept_to_the_last_one(budget: Any) -> None:
     labels = grid_labels((24, 36), (4, 5))
-    (clf, seen) = recording(labels)
+    (clf, calls) = recording(labels)
     e = seewhy.explain(
         clf, torch.ones(1, 24, 36), method="lime", segments=labels, samples=500, budget=budget, model="ridge", fill=0
     )
-    assert len(seen) == int(budget) == e.cost.forward
+    assert len(calls) == int(budget) == e.cost.forward
     assert e.partial
     assert f"stopped by the budget after {budget} of 500 samples" in e.notes
     assert (f"{budget} samples for 20 segments are few: use at least 200" in e.notes) == (int(budget) < 200)
-    known = np.isfinite(e.details["values"][0])
-    assert known.sum() == e.details["samples_done"] == int(budget)
-    expected = fit(e.details["bits"][known], e.details["values"].T[known].astype(float), "ridge").importance
+    measured = np.isfinite(e.details["values"][0])
+    assert measured.sum() == e.details["samples_done"] == int(budget)
+    expected = fit(e.details["bits"][measured], e.details["values"].T[measured].astype(float), "ridge").importance
     np.testing.assert_allclose(e.details["importance"], expected, atol=1e-5)
     assert np.isfinite(e.maps).all()
-    np.testing.assert_array_equal(np.isfinite(e.details["scores"]).all(axis=1), known)
+    np.testing.assert_array_equal(np.isfinite(e.details["scores"]).all(axis=1), measured)
 
 
 def test_auto_ends_when_the_ranking_is_stable() -> None:
@@ -463,10 +463,10 @@ def test_auto_ends_when_the_ranking_is_stable() -> None:
     clf = adding(labels, parts)
     settings: dict[str, Any] = {"method": "lime", "segments": labels, "model": "linear", "fill": 0}
     e = seewhy.explain(clf, torch.ones(1, 24, 36), budget="auto", **settings)
-    done = e.details["samples_done"]
-    assert done in (129, 257, 385)  # and the untouched photo
-    assert e.cost.forward == done
-    assert f"the ranking of the segments was stable after {done} of 1,024 samples" in e.notes
+    samples_done = e.details["samples_done"]
+    assert samples_done in (129, 257, 385)  # and the untouched photo
+    assert e.cost.forward == samples_done
+    assert f"the ranking of the segments was stable after {samples_done} of 1,024 samples" in e.notes
     assert not e.partial
     whole = seewhy.explain(clf, torch.ones(1, 24, 36), **settings)
     assert whole.cost.forward == 1024
@@ -510,14 +510,14 @@ def ours(function: Any) -> seewhy.Classifier:
 def theirs(image: np.ndarray[Any, Any], function: Any, labels: Labels, samples: int, seed: int) -> tuple[Any, Any, Any]:
     """(explanation, the bits they drew, the scores they got)."""
     lime_image = pytest.importorskip("lime.lime_image")
-    drawn: list[Any] = []
+    data_sets: list[Any] = []
 
     class Explainer(lime_image.LimeImageExplainer):  # type: ignore[misc, name-defined]
         def data_labels(self, *args: Any, **kwargs: Any) -> Any:
-            drawn.append(super().data_labels(*args, **kwargs))
-            return drawn[-1]
+            data_sets.append(super().data_labels(*args, **kwargs))
+            return data_sets[-1]
 
-    explained = Explainer(feature_selection="none", random_state=seed).explain_instance(
+    explanation = Explainer(feature_selection="none", random_state=seed).explain_instance(
         image,
         function,
         labels=(0, 1),
@@ -526,13 +526,13 @@ def theirs(image: np.ndarray[Any, Any], function: Any, labels: Labels, samples: 
         num_samples=samples,
         segmentation_fn=lambda _: labels,
     )
-    return explained, *drawn[0]
+    return explanation, *data_sets[0]
 
 
 def test_the_lime_packages_samples_get_its_scores_and_its_coefficients() -> None:
     image = np.random.default_rng(1).random((15, 20, 3))
     labels = grid_labels((15, 20), (3, 4)) - 1
-    (explained, data, scores) = theirs(image, on_pixels, labels, 300, 7)
+    (explanation, data, scores) = theirs(image, on_pixels, labels, 300, 7)
     clf = ours(on_pixels)
     photo = torch.from_numpy(image.transpose(2, 0, 1)).float()
     # Their photos, switched by us.
@@ -540,11 +540,11 @@ def test_the_lime_packages_samples_get_its_scores_and_its_coefficients() -> None
     np.testing.assert_allclose(clf.scores(copies), scores, atol=1e-6)
     # Their samples, fitted by us. They take the square root of the kernel.
     bits = data.astype(bool)
-    found = fit(bits, scores, "ridge", sample_weights(bits, 0.25 * math.sqrt(2)))
+    result = fit(bits, scores, "ridge", sample_weights(bits, 0.25 * math.sqrt(2)))
     for k in (0, 1):
-        for segment, coefficient in explained.local_exp[k]:
-            assert found.importance[segment, k] == pytest.approx(coefficient, abs=1e-7)
-        assert len(explained.local_exp[k]) == 12
+        for segment, coefficient in explanation.local_exp[k]:
+            assert result.importance[segment, k] == pytest.approx(coefficient, abs=1e-7)
+        assert len(explanation.local_exp[k]) == 12
 
 
 def test_end_to_end_a_linear_score_has_the_lime_packages_coefficients() -> None:
@@ -557,7 +557,7 @@ def test_end_to_end_a_linear_score_has_the_lime_packages_coefficients() -> None:
         z = (images * weight).sum(axis=(1, 2, 3))
         return np.stack([0.5 + z, 0.5 - z], axis=1)
 
-    (explained, *_) = theirs(image, linear, labels, 2000, 7)
+    (explanation, *_) = theirs(image, linear, labels, 2000, 7)
     photo = torch.from_numpy(image.transpose(2, 0, 1)).float()
     e = seewhy.explain(
         ours(linear),
@@ -570,11 +570,11 @@ def test_end_to_end_a_linear_score_has_the_lime_packages_coefficients() -> None:
         fill=0.3,
         target=[0, 1],
     )
-    np.testing.assert_array_equal(e.details["segments"], explained.segments)
+    np.testing.assert_array_equal(e.details["segments"], explanation.segments)
     exact = np.array([((image - 0.3) * weight)[labels == segment].sum() for segment in range(12)])
     assert np.abs(exact).max() > 0.05
     for k, sign in ((0, 1), (1, -1)):
-        coefficients = np.array([value for _, value in sorted(explained.local_exp[k])])
+        coefficients = np.array([value for _, value in sorted(explanation.local_exp[k])])
         np.testing.assert_allclose(e.details["importance"][:, k], coefficients, atol=1e-4)
         np.testing.assert_allclose(e.details["importance"][:, k], sign * exact, atol=0.02 * np.abs(exact).max())
 

@@ -37,12 +37,12 @@ def edges(x: torch.Tensor) -> torch.Tensor:
 
     The scores of a photo of ones without a mask are all 0, so that the map is minus these numbers.
     """
-    found = []
+    numbers = []
     for copy in x:
         (rows, columns) = np.nonzero(copy[0].numpy() == 0)
-        of_one = [rows.min(), rows.max() + 1, columns.min(), columns.max() + 1, len(rows)] if len(rows) else [0] * 5
-        found.append(of_one)
-    return torch.tensor(found, dtype=torch.float32)
+        row = [rows.min(), rows.max() + 1, columns.min(), columns.max() + 1, len(rows)] if len(rows) else [0] * 5
+        numbers.append(row)
+    return torch.tensor(numbers, dtype=torch.float32)
 
 
 def rectangles(size: tuple[int, int], **settings: Any) -> np.ndarray[Any, Any]:
@@ -60,11 +60,11 @@ def copies(
 ) -> list[list[torch.Tensor]]:
     """Every masked photo, one by one, rows of masks first."""
     (height, width) = photo.shape[1:]
-    made = []
+    grid = []
     tops = range(0, height, stride[0]) if clip else range(0, height - size[0] + 1, stride[0])
     lefts = range(0, width, stride[1]) if clip else range(0, width - size[1] + 1, stride[1])
     for row in tops:
-        made.append([])
+        grid.append([])
         for column in lefts:
             copy = photo.clone()
             top = row - math.floor((size[0] - 1) / 2) if clip else row
@@ -72,8 +72,8 @@ def copies(
             for r in range(max(0, top), min(height, top + size[0])):
                 for c in range(max(0, left), min(width, left + size[1])):
                     copy[:, r, c] = fill
-            made[-1].append(copy)
-    return made
+            grid[-1].append(copy)
+    return grid
 
 
 def drops(scores: Function, photo: torch.Tensor, masked: list[list[torch.Tensor]]) -> Maps:
@@ -117,9 +117,9 @@ def test_the_dense_sweep_of_the_sources() -> None:
     masks = _Masks.of((224, 224), 71, 1, True, "center")
     assert masks.count == 50_176
     places = ((0, 0), (0, 223), (223, 0), (223, 223), (112, 143), (35, 188), (50, 36), (100, 34))
-    chosen = np.array([224 * r + c for r, c in places])
-    zeros = np.zeros(len(chosen), np.int64)
-    hidden = ~masks.visible(chosen, zeros, zeros, (224, 224)).numpy()
+    indices = np.array([224 * r + c for r, c in places])
+    zeros = np.zeros(len(indices), np.int64)
+    hidden = ~masks.visible(indices, zeros, zeros, (224, 224)).numpy()
     for (r, c), off in zip(places, hidden, strict=True):
         expected = np.zeros((224, 224), bool)
         for row in range(max(0, r - 35), min(223, r + 35) + 1):
@@ -138,23 +138,23 @@ def test_clipped_masks_have_their_centres_on_the_pixels(mask: Any, stride: Any) 
     """A mask of m pixels begins floor((m - 1) / 2) before its pixel; it is cut at the edges."""
     size = (24, 31)
     (m, s) = (pair if isinstance(pair, tuple) else (pair, pair) for pair in (mask, stride))
-    found = rectangles(size, mask_size=mask, stride=stride)
-    assert found.shape == (math.ceil(24 / s[0]), math.ceil(31 / s[1]), 4)
-    for i, j in itertools.product(range(found.shape[0]), range(found.shape[1])):
+    boxes = rectangles(size, mask_size=mask, stride=stride)
+    assert boxes.shape == (math.ceil(24 / s[0]), math.ceil(31 / s[1]), 4)
+    for i, j in itertools.product(range(boxes.shape[0]), range(boxes.shape[1])):
         tops = [i * s[0] - math.floor((m[0] - 1) / 2), j * s[1] - math.floor((m[1] - 1) / 2)]
         expected = [max(0, tops[0]), min(24, tops[0] + m[0]), max(0, tops[1]), min(31, tops[1] + m[1])]
-        assert found[i, j].tolist() == expected
+        assert boxes[i, j].tolist() == expected
 
 
 @pytest.mark.parametrize("mask", [1, 6, (5, 2), (24, 31)])
 @pytest.mark.parametrize("stride", [1, 5, (4, 3), 40])
 def test_whole_masks_begin_in_the_corner_and_the_last_partial_ones_are_left_out(mask: Any, stride: Any) -> None:
     (m, s) = (pair if isinstance(pair, tuple) else (pair, pair) for pair in (mask, stride))
-    found = rectangles((24, 31), mask_size=mask, stride=stride, clip=False)
-    assert found.shape == ((24 - m[0]) // s[0] + 1, (31 - m[1]) // s[1] + 1, 4)
-    for i, j in itertools.product(range(found.shape[0]), range(found.shape[1])):
+    boxes = rectangles((24, 31), mask_size=mask, stride=stride, clip=False)
+    assert boxes.shape == ((24 - m[0]) // s[0] + 1, (31 - m[1]) // s[1] + 1, 4)
+    for i, j in itertools.product(range(boxes.shape[0]), range(boxes.shape[1])):
         (top, left) = (i * s[0], j * s[1])
-        assert found[i, j].tolist() == [top, top + m[0], left, left + m[1]]
+        assert boxes[i, j].tolist() == [top, top + m[0], left, left + m[1]]
         assert top + m[0] <= 24
         assert left + m[1] <= 31
 
@@ -217,9 +217,9 @@ def test_the_equation_a_second_time(small: SmallNet, small_photos: torch.Tensor,
         seewhy.Classifier(small), photo, method="occlusion", target=[2, 0], mask_size=mask, stride=stride, clip=clip
     )
     masked = copies(photo, photo.mean(dim=(1, 2)), m, s, clip)
-    for heat, k in zip(e.maps, (2, 0), strict=True):
+    for map_, k in zip(e.maps, (2, 0), strict=True):
         expected = drops(lambda x, k=k: small.eval()(x).softmax(dim=1)[:, k], photo, masked)
-        np.testing.assert_allclose(heat, expected, atol=2e-6)
+        np.testing.assert_allclose(map_, expected, atol=2e-6)
         assert np.ptp(expected) > 1e-3 or expected.size == 1
 
 
@@ -279,15 +279,15 @@ def test_all_classes_in_one_sweep_equal_one_by_one(small: SmallNet, small_photos
 @pytest.mark.parametrize("reduce", ["center", "average"])
 def test_the_batch_size_does_not_matter(small: SmallNet, small_photos: torch.Tensor, reduce: str) -> None:
     clf = seewhy.Classifier(small)
-    (one, many) = (
+    (single, many) = (
         seewhy.explain(
             clf, small_photos[0], method="occlusion", mask_size=5, stride=3, target=[0, 1], batch_size=size, reduce=reduce
         )
         for size in (1, 64)
     )
-    assert (one.details["batch_size"], many.details["batch_size"] > 10) == (1, True)
-    np.testing.assert_allclose(one.maps, many.maps, atol=2e-6)
-    assert np.abs(one.maps).max() > 1e-3
+    assert (single.details["batch_size"], many.details["batch_size"] > 10) == (1, True)
+    np.testing.assert_allclose(single.maps, many.maps, atol=2e-6)
+    assert np.abs(single.maps).max() > 1e-3
 
 
 def test_a_photo_of_one_colour_behind_its_own_colour_is_flat(small: SmallNet) -> None:
@@ -297,10 +297,10 @@ def test_a_photo_of_one_colour_behind_its_own_colour_is_flat(small: SmallNet) ->
         e = seewhy.explain(clf, photo, method="occlusion", target=["cat", "ant"], fill=fill)
         assert float(np.abs(e.maps).max()) < 1e-7  # a softmax of several rows may round in another way than that of one
         (cat, ant) = clf.scores(photo)[0][[2, 0]]
-        said = "The map is flat: hiding any part of the photo changes the probability of"
+        sentence = "The map is flat: hiding any part of the photo changes the probability of"
         assert e.notes == [
-            f"{said} 'cat' ({cat:.2f}) by less than a millionth; try a larger mask_size",
-            f"{said} 'ant' ({ant:.2f}) by less than a millionth; try a larger mask_size",
+            f"{sentence} 'cat' ({cat:.2f}) by less than a millionth; try a larger mask_size",
+            f"{sentence} 'ant' ({ant:.2f}) by less than a millionth; try a larger mask_size",
         ]
     assert seewhy.explain(clf, photo, method="occlusion", fill=0).notes == []
 
@@ -421,18 +421,18 @@ def keys(x: float) -> float:
     return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
 
 
-def read(heat: Maps, sample_grid: SampleGrid, at: tuple[float, float]) -> float:
+def read(map_: Maps, sample_grid: SampleGrid, at: tuple[float, float]) -> float:
     """The map at one place of the network's input, in continuous pixels, by hand."""
     parts = []
-    for place, (first, step), count in zip(at, (sample_grid.rows, sample_grid.columns), heat.shape, strict=True):
+    for place, (first, step), count in zip(at, (sample_grid.rows, sample_grid.columns), map_.shape, strict=True):
         x = min(max((place - first) / step, 0.0), count - 1.0)  # beyond the last centre its value goes on
         taps = []
         for tap in range(math.floor(x) - 1, math.floor(x) + 3):
             inside = -1 - tap if tap < 0 else tap if tap < count else 2 * count - 1 - tap
             taps.append((inside % count, keys(x - tap)))
         parts.append(taps)
-    value = sum(heat[r, c] * a * b for r, a in parts[0] for c, b in parts[1])
-    return float(np.clip(value, heat.min(), heat.max()))
+    value = sum(map_[r, c] * a * b for r, a in parts[0] for c, b in parts[1])
+    return float(np.clip(value, map_.min(), map_.max()))
 
 
 @pytest.mark.parametrize("clip", [True, False])
@@ -518,12 +518,12 @@ def test_saved_and_read_back(small: SmallNet, small_photos: torch.Tensor, tmp_pa
     np.testing.assert_array_equal(back.on_input(), e.on_input())
     assert set(back.details) == set(e.details)
     for name, value in e.details.items():
-        found = back.details[name]
+        loaded_value = back.details[name]
         if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(found, value)
-            assert found.dtype == value.dtype
+            np.testing.assert_array_equal(loaded_value, value)
+            assert loaded_value.dtype == value.dtype
         else:
-            assert found == (list(value) if isinstance(value, tuple) else value), name
+            assert loaded_value == (list(value) if isinstance(value, tuple) else value), name
     assert (back.units, back.signed, back.cost, back.notes) == (e.units, True, e.cost, e.notes)
     assert back.settings["fill"] == [1, 2, 3]
 
@@ -588,18 +588,18 @@ def test_whole_numbers_of_numpy_and_lists_are_taken() -> None:
 def test_a_method_made_by_hand_does_the_same() -> None:
     photo = noise(1, 12, 17)
     clf = function(lambda x: (x * photo).sum(dim=(2, 3)))
-    made = seewhy.explain(clf, photo, method=Occlusion(mask_size=4, stride=3))
+    explanation = seewhy.explain(clf, photo, method=Occlusion(mask_size=4, stride=3))
     named = seewhy.explain(clf, photo, method="occlusion", mask_size=4, stride=3)
-    np.testing.assert_array_equal(made.maps, named.maps)
-    assert np.abs(made.maps).max() > 0
+    np.testing.assert_array_equal(explanation.maps, named.maps)
+    assert np.abs(explanation.maps).max() > 0
 
 
 def test_a_constant_network_gives_zeros_and_says_so() -> None:
     e = seewhy.explain(function(lambda x: torch.full((len(x), 2), 0.3)), noise(1, 12, 17), method="occlusion", target=[0, 1])
     assert not e.maps.any()
-    said = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.30) by less than a millionth; "
+    sentence = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.30) by less than a millionth; "
     note = "the value itself is explained, not a logit or a probability"
-    assert e.notes == [note, *(said.format(k) + "try a larger mask_size" for k in (0, 1))]
+    assert e.notes == [note, *(sentence.format(k) + "try a larger mask_size" for k in (0, 1))]
 
 
 def test_a_method_made_by_hand_is_checked_too() -> None:

@@ -24,13 +24,13 @@ EXACT = 1e-5  # largest difference over the largest value
 Maps = np.ndarray[Any, np.dtype[np.float32]]
 
 
-def assert_close(found: Any, expected: Any, largest: float | None = None, tolerance: float = EXACT) -> None:
+def assert_close(output: Any, expected: Any, largest: float | None = None, tolerance: float = EXACT) -> None:
     """Equal within ``tolerance`` of the largest value, which must not be zero: two empty maps prove nothing."""
-    (found, expected) = (np.asarray(a.detach() if isinstance(a, torch.Tensor) else a) for a in (found, expected))
+    (output, expected) = (np.asarray(a.detach() if isinstance(a, torch.Tensor) else a) for a in (output, expected))
     largest = float(np.abs(expected).max()) if largest is None else largest
-    assert found.shape == expected.shape
+    assert output.shape == expected.shape
     assert largest > 0
-    assert float(np.abs(found - expected).max()) <= tolerance * largest
+    assert float(np.abs(output - expected).max()) <= tolerance * largest
 
 
 def noise(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -160,13 +160,13 @@ def by_loops(features: torch.Tensor, gradients: torch.Tensor) -> Maps:
     """The second writing: Σ_k α_k A^k, place by place. ``(c, h, w)``, ``(c, h, w)`` -> ``(h, w)``."""
     (channels, rows, columns) = features.shape
     (a, g) = (features.tolist(), gradients.tolist())
-    heat = np.zeros((rows, columns), np.float32)
+    cam = np.zeros((rows, columns), np.float32)
     for k in range(channels):
         alpha = sum(g[k][i][j] for i in range(rows) for j in range(columns)) / (rows * columns)
         for i in range(rows):
             for j in range(columns):
-                heat[i, j] += alpha * a[k][i][j]
-    return heat
+                cam[i, j] += alpha * a[k][i][j]
+    return cam
 
 
 def captum_maps(network: nn.Module, layer: str, photo: torch.Tensor, indices: list[int], relu: bool = False) -> torch.Tensor:
@@ -174,8 +174,8 @@ def captum_maps(network: nn.Module, layer: str, photo: torch.Tensor, indices: li
     attr = pytest.importorskip("captum.attr")
     method = attr.LayerGradCam(network, network.get_submodule(layer))
     inputs = photo[None].clone().requires_grad_()  # captum asks for it itself, with a warning
-    found = [method.attribute(inputs, target=index, relu_attributions=relu) for index in indices]
-    return torch.stack([one[0, 0].detach() for one in found])
+    attributions = [method.attribute(inputs, target=index, relu_attributions=relu) for index in indices]
+    return torch.stack([attribution[0, 0].detach() for attribution in attributions])
 
 
 @pytest.mark.parametrize("kind", SMALL)
@@ -189,26 +189,26 @@ def test_grad_cam_is_its_equation_in_loops_and_in_closed_form(kind: type[Small])
     closed = torch.einsum("kc,chw->khw", network.alpha(features.detach()[0]), features.detach()[0])
     for k in range(3):
         (gradient,) = torch.autograd.grad(score[k], features, retain_graph=True)
-        looped = by_loops(features[0], gradient[0])
-        assert_close(signed[k], looped)
-        assert_close(positive[k], np.maximum(looped, 0), float(np.abs(looped).max()))
+        expected = by_loops(features[0], gradient[0])
+        assert_close(signed[k], expected)
+        assert_close(positive[k], np.maximum(expected, 0), float(np.abs(expected).max()))
     assert_close(signed, closed)
 
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_grad_cam_is_that_of_captum(kind: type[Small]) -> None:
     (network, clf, photo) = small(kind)
-    theirs = captum_maps(network, network.named, photo, [0, 1, 2])
-    assert_close(seewhy.explain(clf, photo, "grad_cam", [0, 1, 2], layer=network.named, relu=False).maps, theirs)
+    reference = captum_maps(network, network.named, photo, [0, 1, 2])
+    assert_close(seewhy.explain(clf, photo, "grad_cam", [0, 1, 2], layer=network.named, relu=False).maps, reference)
     positive = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2], layer=network.named).maps
-    assert_close(positive, captum_maps(network, network.named, photo, [0, 1, 2], relu=True), float(theirs.abs().max()))
+    assert_close(positive, captum_maps(network, network.named, photo, [0, 1, 2], relu=True), float(reference.abs().max()))
 
 
 @pytest.mark.parametrize("kind", [Pooled, FunctionalReLU, ReusedReLU])
 def test_the_automatic_layer_is_what_the_head_averages(kind: type[Small]) -> None:
     (network, clf, photo) = small(kind)
-    found = seewhy.explain(clf, photo, "cam", [0, 1, 2])
-    assert_close(found.maps, torch.einsum("kc,chw->khw", network.fc.weight, network.features(photo[None])[0]))
+    explanation = seewhy.explain(clf, photo, "cam", [0, 1, 2])
+    assert_close(explanation.maps, torch.einsum("kc,chw->khw", network.fc.weight, network.features(photo[None])[0]))
 
 
 # -- architectures of torchvision -------------------------------------------------------------------------------------
@@ -270,8 +270,8 @@ def test_architectures_of_torchvision_agree_with_captum(name: str) -> None:
     positive = seewhy.explain(twin, photo.double(), "grad_cam", best, layer=layer)
     assert_close(positive.maps, captum_maps(double, layer, photo.double(), best, relu=True), largest)
     eager = float((captum_maps(network, layer, photo, best) - exact).abs().max()) / largest
-    found = seewhy.explain(clf, photo, "grad_cam", best, layer=layer, relu=False)
-    assert_close(found.maps, exact, largest, max(EXACT, 2 * eager))
+    explanation = seewhy.explain(clf, photo, "grad_cam", best, layer=layer, relu=False)
+    assert_close(explanation.maps, exact, largest, max(EXACT, 2 * eager))
 
 
 FRAMES = {  # network -> (frame, grid) at its own size and at a wider one
@@ -309,9 +309,9 @@ def _bias(network: nn.Module, index: int) -> float:
 # -- other libraries that rescale what they found ---------------------------------------------------------------------
 
 
-def min_max(heat: Any) -> Maps:
-    heat = np.asarray(heat)
-    return (heat - heat.min()) / (heat.max() - heat.min())
+def min_max(map_: Any) -> Maps:
+    map_ = np.asarray(map_)
+    return (map_ - map_.min()) / (map_.max() - map_.min())
 
 
 def test_grad_cam_is_that_of_torchcam_after_min_max() -> None:
@@ -320,10 +320,10 @@ def test_grad_cam_is_that_of_torchcam_after_min_max() -> None:
     models()  # makes torchvision, which it imports, loadable beside a CPU torch
     methods = importlib.import_module("torchcam.methods")
     (network, clf, photo) = small(Pooled)
-    found = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2])
-    with methods.GradCAM(network, "relu") as theirs:
+    explanation = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2])
+    with methods.GradCAM(network, "relu") as peer_cam:
         for k in range(3):
-            assert_close(min_max(found.maps[k]), theirs(k, network(photo[None]))[0][0])
+            assert_close(min_max(explanation.maps[k]), peer_cam(k, network(photo[None]))[0][0])
 
 
 def test_grad_cam_is_that_of_pytorch_grad_cam_after_min_max() -> None:
@@ -333,10 +333,10 @@ def test_grad_cam_is_that_of_pytorch_grad_cam_after_min_max() -> None:
     peer = importlib.import_module("pytorch_grad_cam")
     targets = importlib.import_module("pytorch_grad_cam.utils.model_targets")
     (network, clf, photo) = small(Pooled)  # its grid is as large as the photo: the other's resizing changes nothing
-    found = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2])
-    with peer.GradCAM(model=network, target_layers=[network.relu]) as theirs:
+    explanation = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2])
+    with peer.GradCAM(model=network, target_layers=[network.relu]) as peer_cam:
         for k in range(3):
-            assert_close(min_max(found.maps[k]), theirs(photo[None], [targets.ClassifierOutputTarget(k)])[0])
+            assert_close(min_max(explanation.maps[k]), peer_cam(photo[None], [targets.ClassifierOutputTarget(k)])[0])
 
 
 # -- numbers by hand --------------------------------------------------------------------------------------------------
@@ -405,14 +405,14 @@ def test_frozen_weights_and_switched_off_gradients_change_nothing(kind: type[Sma
     (network, clf, photo) = small(kind)
     plain = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2], layer=kind.layer).maps
     frozen = seewhy.Classifier(copy.deepcopy(network).requires_grad_(False), preprocess=None)
-    found = [seewhy.explain(frozen, photo, "grad_cam", [0, 1, 2], layer=kind.layer).maps]
-    for switched_off, asked in itertools.product((torch.no_grad, torch.inference_mode), (clf, frozen)):
+    map_list = [seewhy.explain(frozen, photo, "grad_cam", [0, 1, 2], layer=kind.layer).maps]
+    for switched_off, classifier in itertools.product((torch.no_grad, torch.inference_mode), (clf, frozen)):
         with switched_off():
-            found.append(seewhy.explain(asked, photo, "grad_cam", [0, 1, 2], layer=kind.layer).maps)
+            map_list.append(seewhy.explain(classifier, photo, "grad_cam", [0, 1, 2], layer=kind.layer).maps)
             new = seewhy.Classifier(copy.deepcopy(network), preprocess=None)  # traced and planned inside, too
-            found.append(seewhy.explain(new, photo.clone(), "grad_cam", [0, 1, 2], layer=kind.layer).maps)
+            map_list.append(seewhy.explain(new, photo.clone(), "grad_cam", [0, 1, 2], layer=kind.layer).maps)
     assert plain.any()
-    for maps in found:
+    for maps in map_list:
         np.testing.assert_array_equal(maps, plain)
 
 
@@ -422,10 +422,10 @@ def test_a_batch_is_its_photos_one_by_one(kind: type[Small]) -> None:
     photos = noise(5, 3, 8, 10)
     targets: list[list[int | str]] = [[0], [1, 2], ["top1"], [2, 0, 1], ["top2"]]
     together = seewhy.explain(clf, photos, "grad_cam", targets, layer=kind.layer, relu=False)
-    for photo, wanted, found in zip(photos, targets, together, strict=True):
-        alone = seewhy.explain(clf, photo, "grad_cam", wanted, layer=kind.layer, relu=False)
-        assert [t.index for t in found.targets] == [t.index for t in alone.targets]
-        assert_close(found.maps, alone.maps, tolerance=1e-6)
+    for photo, target, explanation in zip(photos, targets, together, strict=True):
+        alone = seewhy.explain(clf, photo, "grad_cam", target, layer=kind.layer, relu=False)
+        assert [t.index for t in explanation.targets] == [t.index for t in alone.targets]
+        assert_close(explanation.maps, alone.maps, tolerance=1e-6)
 
 
 class Folding(nn.Module):
@@ -455,9 +455,9 @@ def test_folding_batch_norms_moves_no_layer(layer: str) -> None:
     network = Folding().eval()
     clf = seewhy.Classifier(network, preprocess=None)
     photo = noise(3, 8, 10)
-    found = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2], layer=layer, relu=False)
-    assert "BatchNorm folded" in found.details["plan"]
-    assert_close(found.maps, captum_maps(network, layer, photo, [0, 1, 2]))
+    explanation = seewhy.explain(clf, photo, "grad_cam", [0, 1, 2], layer=layer, relu=False)
+    assert "BatchNorm folded" in explanation.details["plan"]
+    assert_close(explanation.maps, captum_maps(network, layer, photo, [0, 1, 2]))
 
 
 @pytest.mark.parametrize(
@@ -474,11 +474,11 @@ def test_peers_compute_the_same(method: str, peer: str, settings: dict[str, Any]
     own = copy.deepcopy(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with getattr(grad_cam, peer)(model=own, target_layers=[own.features[3]]) as made:
-            expected = made(input_tensor=small_photos[:1].clone(), targets=[targets.ClassifierOutputTarget(2)])[0]
-    found = seewhy.show.min_max(
+        with getattr(grad_cam, peer)(model=own, target_layers=[own.features[3]]) as peer_cam:
+            expected = peer_cam(input_tensor=small_photos[:1].clone(), targets=[targets.ClassifierOutputTarget(2)])[0]
+    map_ = seewhy.show.min_max(
         torch.nn.functional.interpolate(
             torch.from_numpy(e.maps)[None], size=expected.shape, mode="bilinear", align_corners=False
         )[0, 0].numpy()
     )
-    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999
+    assert np.corrcoef(map_.ravel(), expected.ravel())[0, 1] > 0.999

@@ -52,7 +52,7 @@ def network() -> Callable[[torch.Tensor], torch.Tensor]:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    "returned",
+    "convert",
     [
         lambda y: y.detach().numpy(),
         lambda y: y.detach().numpy().astype(np.float64),
@@ -65,10 +65,10 @@ def network() -> Callable[[torch.Tensor], torch.Tensor]:
     ids=["array", "float64 array", "lists", "list of arrays", "float64 tensor", "dictionary", "tuple"],
 )
 def test_tensors_arrays_and_lists_give_the_same_map(
-    network: Callable[[torch.Tensor], torch.Tensor], photo: torch.Tensor, method: str, returned: Callable[[torch.Tensor], Any]
+    network: Callable[[torch.Tensor], torch.Tensor], photo: torch.Tensor, method: str, convert: Callable[[torch.Tensor], Any]
 ) -> None:
     plain = explained(network, photo, method, target=[0, 2])
-    other = explained(lambda x: returned(network(x)), photo, method, target=[0, 2])
+    other = explained(lambda x: convert(network(x)), photo, method, target=[0, 2])
     np.testing.assert_allclose(other.maps, plain.maps, atol=2e-6)
     assert np.abs(plain.maps).max() > 1e-4
     assert other.cost.forward == plain.cost.forward == THREE[method][0] + 1
@@ -126,9 +126,9 @@ def test_a_scikit_learn_pipeline_on_pixels(method: str) -> None:
     e = seewhy.explain(seewhy.Classifier(scores), photo, method=method, target=1, fill=0, **settings)
     assert e.targets[0].score == pytest.approx(pipeline.predict_proba(photo.reshape(1, -1))[0, 1], abs=1e-6)
     assert e.targets[0].score > 0.9
-    heat = e.on_input("nearest")[0]
-    assert heat[:4, :5].mean() > 4 * abs(heat[8:, 10:].mean())
-    (row, column) = np.unravel_index(np.argmax(heat), heat.shape)
+    map_ = e.on_input("nearest")[0]
+    assert map_[:4, :5].mean() > 4 * abs(map_[8:, 10:].mean())
+    (row, column) = np.unravel_index(np.argmax(map_), map_.shape)
     assert row < 6
     assert column < 8
     assert "the network returns probabilities already: no softmax was added, and a logit means their logarithm" in e.notes
@@ -148,21 +148,21 @@ def test_it_sees_nothing_but_the_photo_and_masked_copies_of_it(
     network: Callable[[torch.Tensor], torch.Tensor], photo: torch.Tensor, method: str, batch_size: int | None
 ) -> None:
     """First the photo once, then every copy once: no trial, no second look; blocks of one size."""
-    seen: list[torch.Tensor] = []
+    batches: list[torch.Tensor] = []
 
     def watched(x: torch.Tensor) -> torch.Tensor:
-        seen.append(x.clone())
+        batches.append(x.clone())
         return network(x)
 
     fill = torch.tensor([0.25, -3.0, 2.0])[:, None, None]
     e = explained(watched, photo, method, batch_size=batch_size, fill=[0.25, -3.0, 2.0])
-    rows = torch.cat(seen)
+    rows = torch.cat(batches)
     assert rows.shape == (THREE[method][0] + 1, 3, 20, 30)
     assert rows.dtype == torch.float32
     assert e.cost.forward == len(rows)
-    assert torch.equal(seen[0], photo[None])
+    assert torch.equal(batches[0], photo[None])
     if batch_size is not None:
-        assert max(len(block) for block in seen) == batch_size
+        assert max(len(block) for block in batches) == batch_size
     shares = ((rows[1:] - fill) / (photo - fill)).double()  # 1 where the photo shows, 0 where it is hidden
     between = (photo - fill).abs() > 0.2
     for share in shares:
@@ -299,7 +299,7 @@ def test_one_row_for_as_many_photos_as_there_are_classes(photo: torch.Tensor, me
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "line"),
     [
         (lambda x: [[1.0, 2.0], [1.0]], "The network returned a list that is no table of numbers: "),
         (lambda x: ["cat"] * len(x), "The network returned a list that is no table of numbers: "),
@@ -307,23 +307,23 @@ def test_one_row_for_as_many_photos_as_there_are_classes(photo: torch.Tensor, me
     ],
     ids=["rows of two lengths", "words", "no classes"],
 )
-def test_what_is_no_table_of_scores(photo: torch.Tensor, wrong: Callable[[torch.Tensor], Any], said: str) -> None:
+def test_what_is_no_table_of_scores(photo: torch.Tensor, wrong: Callable[[torch.Tensor], Any], line: str) -> None:
     with pytest.raises(seewhy.errors.OutputError) as error:
         explained(wrong, photo, "occlusion")
-    assert error.value.line.startswith(said)
+    assert error.value.line.startswith(line)
 
 
 def test_whether_rows_are_probabilities_does_not_depend_on_the_batch() -> None:
     """Logits (0.3, 0.7) of some copies look like probabilities; those of the photo itself do not."""
 
     def logits(x: torch.Tensor) -> torch.Tensor:
-        shown = x[:, 0, 5, 5] > 0
-        return torch.stack([torch.where(shown, 3.0, 0.3), torch.where(shown, 0.0, 0.7)], dim=1)
+        visible = x[:, 0, 5, 5] > 0
+        return torch.stack([torch.where(visible, 3.0, 0.3), torch.where(visible, 0.0, 0.7)], dim=1)
 
-    (one, many) = (explained(logits, torch.ones(1, 20, 30), "occlusion", fill=0, target=0, batch_size=n) for n in (1, 64))
+    (single, many) = (explained(logits, torch.ones(1, 20, 30), "occlusion", fill=0, target=0, batch_size=n) for n in (1, 64))
     (full, hidden) = torch.tensor([[3.0, 0.0], [0.3, 0.7]]).softmax(dim=1)[:, 0].tolist()
     assert many.maps.max() == pytest.approx(full - hidden, abs=1e-6)
-    np.testing.assert_allclose(one.maps, many.maps, atol=1e-6)
+    np.testing.assert_allclose(single.maps, many.maps, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -336,7 +336,7 @@ def test_another_number_of_classes_for_the_copies(photo: torch.Tensor, method: s
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("function", "returned"),
+    ("function", "description"),
     [
         (lambda y: y, "a tensor (1, 3)"),
         (lambda y: y.sum(), "a tensor ()"),
@@ -345,10 +345,10 @@ def test_another_number_of_classes_for_the_copies(photo: torch.Tensor, method: s
     ],
 )
 def test_a_target_function_that_gives_no_number_per_photo(
-    photo: torch.Tensor, method: str, function: Callable[[Any], Any], returned: str
+    photo: torch.Tensor, method: str, function: Callable[[Any], Any], description: str
 ) -> None:
-    said = f"The target function '<lambda>' returned {returned}: it must return one number per photo, a tensor (1,)."
-    with pytest.raises(seewhy.errors.TargetError, match=f"^{re.escape(said)}$"):
+    text = f"The target function '<lambda>' returned {description}: it must return one number per photo, a tensor (1,)."
+    with pytest.raises(seewhy.errors.TargetError, match=f"^{re.escape(text)}$"):
         explained(right, photo, method, target=function)
 
 
@@ -434,29 +434,29 @@ def test_ctrl_c_returns_what_there_is(stopping: Any, photo: torch.Tensor, method
         module = clf.network
         clf = seewhy.Classifier(lambda x: module(x))
     settings = THREE[method][1] | {"batch_size": 8}
-    heard: list[int] = []  # copies done, the photo itself counted, after it and after every block
-    whole = seewhy.explain(clf, photo, method=method, progress=lambda done, total, partial: heard.append(done), **settings)
+    counts: list[int] = []  # copies done, the photo itself counted, after it and after every block
+    whole = seewhy.explain(clf, photo, method=method, progress=lambda done, total, partial: counts.append(done), **settings)
     before = {name: value.clone() for name, value in stopping[0].network.state_dict().items()}
     press(1 + blocks)
     e = kept(lambda: seewhy.explain(clf, photo, method=method, **settings))
     press(10_000)
-    assert heard[blocks] > 6 * blocks
-    done = heard[blocks] - (method != "lime")  # LIME has the untouched photo among its samples
-    counted = e.details["samples_done" if method == "lime" else "masks_done"]
-    assert counted == done
+    assert counts[blocks] > 6 * blocks
+    count = counts[blocks] - (method != "lime")  # LIME has the untouched photo among its samples
+    masks_done = e.details["samples_done" if method == "lime" else "masks_done"]
+    assert masks_done == count
     assert e.partial
     assert e.details["stopped"] == "interrupted"
-    assert any(re.fullmatch(NOTES[method].format(done=done), note) for note in e.notes), e.notes
+    assert any(re.fullmatch(NOTES[method].format(done=count), note) for note in e.notes), e.notes
     assert e.maps.shape == whole.maps.shape
     assert np.isfinite(e.maps).all()
-    assert e.cost.forward == heard[blocks]
+    assert e.cost.forward == counts[blocks]
     if method == "occlusion":
         measured = e.details["measured"]
         np.testing.assert_allclose(e.maps[:, measured], whole.maps[:, measured], atol=2e-6)
     else:
-        known = np.isfinite(e.details["values"])
-        np.testing.assert_allclose(e.details["values"][known], whole.details["values"][known], atol=2e-6)
-        assert known.sum() == done
+        finite = np.isfinite(e.details["values"])
+        np.testing.assert_allclose(e.details["values"][finite], whole.details["values"][finite], atol=2e-6)
+        assert finite.sum() == count
     assert all(torch.equal(value, before[name]) for name, value in stopping[0].network.state_dict().items())
     assert not whole.partial
     again = seewhy.explain(clf, photo, method=method, **settings)
@@ -477,18 +477,18 @@ def test_ctrl_c_in_a_thread_is_raised(stopping: Any, photo: torch.Tensor, method
     (clf, press) = stopping
     clf.executor.planned(photo[None])
     press(4)
-    raised: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def work() -> None:
         try:
             seewhy.explain(clf, photo, method=method, batch_size=8, **THREE[method][1])
         except BaseException as error:
-            raised.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert [type(error) for error in raised] == [KeyboardInterrupt]
+    assert [type(error) for error in errors] == [KeyboardInterrupt]
 
 
 @pytest.mark.parametrize("method", METHODS)

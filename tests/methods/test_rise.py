@@ -28,13 +28,13 @@ def masks_of(size: tuple[int, int], count: int, grid: int, keep: float, seed: in
     on = rng.random((count, grid + 1, grid + 1)) < keep
     cells = [math.ceil(side / grid) for side in size]
     offsets = [rng.integers(0, cell, count) for cell in cells]
-    made = []
+    masks = []
     for n in range(count):
         small = torch.from_numpy(on[n].astype(np.float32))[None, None]
         large = F.interpolate(small, size=[(grid + 1) * cell for cell in cells], mode="bilinear", align_corners=False)[0, 0]
         (top, left) = (offsets[0][n], offsets[1][n])
-        made.append(large[top : top + size[0], left : left + size[1]])
-    return torch.stack(made)
+        masks.append(large[top : top + size[0], left : left + size[1]])
+    return torch.stack(masks)
 
 
 def by_loops(
@@ -49,10 +49,10 @@ def by_loops(
         for mask in masks:
             scores.append(float(value((photo * mask + fill[:, None, None] * (1 - mask))[None])[0]))
     mean = sum(scores) / len(scores)
-    shown = masks.double().numpy()
-    heat = sum((y - mean) * mask for y, mask in zip(scores, shown, strict=True)) / (keep * len(scores))
-    terms = np.stack([(y - mean) * (mask - shown.mean(axis=0)) / keep for y, mask in zip(scores, shown, strict=True)])
-    return heat, terms.std(axis=0, ddof=1) / math.sqrt(len(scores))
+    arrays = masks.double().numpy()
+    map_ = sum((y - mean) * mask for y, mask in zip(scores, arrays, strict=True)) / (keep * len(scores))
+    terms = np.stack([(y - mean) * (mask - arrays.mean(axis=0)) / keep for y, mask in zip(scores, arrays, strict=True)])
+    return map_, terms.std(axis=0, ddof=1) / math.sqrt(len(scores))
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_the_equation_with_masks_made_a_second_time(
         seed=11,
         score="logit",
     )
-    shown = torch.zeros(3) if fill == "black" else torch.as_tensor(fill).expand(3)
+    colour = torch.zeros(3) if fill == "black" else torch.as_tensor(fill).expand(3)
     masks = masks_of(size, 60, grid, keep, 11)
     assert e.maps.shape == e.details["standard_error"].shape == (2, *size)
     assert e.signed
     small.eval()
-    for heat, error, k in zip(e.maps, e.details["standard_error"], (2, 0), strict=True):
-        (expected, spread) = by_loops(lambda x, k=k: small(x)[:, k], photo, masks, shown, keep)
-        np.testing.assert_allclose(heat, expected, atol=1e-5 * np.abs(expected).max() + 1e-6)
+    for map_, error, k in zip(e.maps, e.details["standard_error"], (2, 0), strict=True):
+        (expected, spread) = by_loops(lambda x, k=k: small(x)[:, k], photo, masks, colour, keep)
+        np.testing.assert_allclose(map_, expected, atol=1e-5 * np.abs(expected).max() + 1e-6)
         np.testing.assert_allclose(error, spread, atol=1e-4 * spread.max() + 1e-6)
         assert np.ptp(expected) > 1e-3
     assert (e.cost.forward, e.details["masks_done"], e.partial) == (61, 60, False)
@@ -106,18 +106,18 @@ def test_the_scores_of_the_masks_are_kept(small: SmallNet) -> None:
 
 def test_masks_show_their_share_and_are_soft() -> None:
     """As the network sees them: from 0 to 1, ``keep`` of the photo on average, and everywhere alike."""
-    seen: list[torch.Tensor] = []
+    copies: list[torch.Tensor] = []
 
     def scores(x: torch.Tensor) -> torch.Tensor:
-        seen.append(x[:, 0].clone())
+        copies.append(x[:, 0].clone())
         return x.mean(dim=(2, 3))
 
     for keep in (0.5, 0.2):
-        seen.clear()
+        copies.clear()
         seewhy.explain(
             seewhy.Classifier(scores, head="none"), torch.ones(1, 21, 30), method="rise", masks=2000, grid=5, keep=keep
         )
-        masks = torch.cat(seen[1:]).numpy()
+        masks = torch.cat(copies[1:]).numpy()
         assert masks.shape == (2000, 21, 30)
         assert masks.min() >= 0
         assert masks.max() <= 1 + 1e-6
@@ -133,8 +133,8 @@ def test_a_constant_score_gives_exactly_nothing() -> None:
     e = seewhy.explain(clf, noise(3, 14, 21), method="rise", masks=50, target=[0, 1])
     assert not e.maps.any()
     assert e.details["standard_error"].max() < 1e-6
-    said = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.30) by less than a millionth; "
-    assert e.notes[1:] == [said.format(k) + "there is nothing to explain" for k in (0, 1)]
+    sentence = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.30) by less than a millionth; "
+    assert e.notes[1:] == [sentence.format(k) + "there is nothing to explain" for k in (0, 1)]
 
 
 def test_the_map_is_centred() -> None:
@@ -199,11 +199,11 @@ def test_the_standard_error_is_the_spread_over_seeds() -> None:
     clf = seewhy.Classifier(lambda x: (x * weight).sum(dim=(2, 3)).tanh(), head="none")
     several = [seewhy.explain(clf, photo, method="rise", masks=200, grid=3, seed=seed) for seed in range(30)]
     spread = np.std([e.maps[0] for e in several], axis=0, ddof=1)
-    said = np.mean([e.details["standard_error"][0] for e in several], axis=0)
-    assert (said / spread).mean() == pytest.approx(1, abs=0.25)
-    assert np.quantile(said / spread, [0.02, 0.98]) == pytest.approx([1, 1], abs=0.6)
+    standard_error = np.mean([e.details["standard_error"][0] for e in several], axis=0)
+    assert (standard_error / spread).mean() == pytest.approx(1, abs=0.25)
+    assert np.quantile(standard_error / spread, [0.02, 0.98]) == pytest.approx([1, 1], abs=0.6)
     four_times = seewhy.explain(clf, photo, method="rise", masks=800, grid=3)
-    assert four_times.details["standard_error"].mean() == pytest.approx(said.mean() / 2, rel=0.1)
+    assert four_times.details["standard_error"].mean() == pytest.approx(standard_error.mean() / 2, rel=0.1)
 
 
 def test_all_classes_in_one_sweep_equal_one_by_one(small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -219,17 +219,17 @@ def test_all_classes_in_one_sweep_equal_one_by_one(small: SmallNet, small_photos
 
 def test_the_batch_size_does_not_matter(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
-    (one, many) = (seewhy.explain(clf, small_photos[0], method="rise", masks=70, batch_size=size) for size in (1, 64))
-    assert (one.details["batch_size"], many.details["batch_size"]) == (1, 64)
-    np.testing.assert_allclose(one.maps, many.maps, atol=1e-6)
-    np.testing.assert_allclose(one.details["standard_error"], many.details["standard_error"], atol=1e-6)
+    (single, many) = (seewhy.explain(clf, small_photos[0], method="rise", masks=70, batch_size=size) for size in (1, 64))
+    assert (single.details["batch_size"], many.details["batch_size"]) == (1, 64)
+    np.testing.assert_allclose(single.maps, many.maps, atol=1e-6)
+    np.testing.assert_allclose(single.details["standard_error"], many.details["standard_error"], atol=1e-6)
 
 
 def test_the_seed_decides_the_masks(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
-    (one, same, other) = (seewhy.explain(clf, small_photos[0], method="rise", masks=40, seed=seed) for seed in (5, 5, 6))
-    np.testing.assert_array_equal(one.maps, same.maps)
-    assert np.abs(one.maps - other.maps).max() > 0.1 * np.abs(one.maps).max()
+    (first, same, other) = (seewhy.explain(clf, small_photos[0], method="rise", masks=40, seed=seed) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first.maps, same.maps)
+    assert np.abs(first.maps - other.maps).max() > 0.1 * np.abs(first.maps).max()
 
 
 def test_numbers_of_numpy_are_taken() -> None:

@@ -16,15 +16,15 @@ from seewhy.methods.segments import Segments, grid_cells, segments_of
 def photo(kind: str, channels: int = 3, size: tuple[int, int] = (64, 48), seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
     """``(C, H, W)``, 0-255."""
     rng = np.random.default_rng(seed)
-    made = rng.random((channels, *size))
+    image = rng.random((channels, *size))
     if kind == "flat":
-        made[:] = 0.5
+        image[:] = 0.5
     elif kind == "ramp":
-        made[:] = np.linspace(0, 1, size[0])[:, None]
+        image[:] = np.linspace(0, 1, size[0])[:, None]
     elif kind == "halves":  # the edge is no multiple of a cell
-        made[:] = 0.0
-        made[:, :, 19:] = 1.0
-    return (made * 255).astype(np.float32)
+        image[:] = 0.0
+        image[:, :, 19:] = 1.0
+    return (image * 255).astype(np.float32)
 
 
 def blank(height: int, width: int) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -156,14 +156,14 @@ def test_one_superpixel_only_becomes_a_grid(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
 def test_own_labels_keep_their_numbers(dtype: type) -> None:
-    given = np.array([[7, 7, 3], [200, 7, 3]], dtype)
-    segments = segments_of(blank(2, 3), given, 1)  # the number of features is not looked at
+    labels = np.array([[7, 7, 3], [200, 7, 3]], dtype)
+    segments = segments_of(blank(2, 3), labels, 1)  # the number of features is not looked at
     assert segments.count == 3
     assert segments.names.tolist() == [3, 7, 200]
     assert segments.labels.tolist() == [[1, 1, 0], [2, 1, 0]]
-    assert np.array_equal(segments.named, given)
+    assert np.array_equal(segments.named, labels)
     assert segments.cells is None
-    assert segments_of(blank(2, 3), given.tolist(), 49).names.tolist() == [3, 7, 200]
+    assert segments_of(blank(2, 3), labels.tolist(), 49).names.tolist() == [3, 7, 200]
 
 
 def test_negative_own_labels() -> None:

@@ -97,8 +97,8 @@ def test_kernel_by_hand() -> None:
 def test_kernel_a_second_time() -> None:
     bits = draw(9, 100, 0)
     bits[7] = False
-    found = sample_weights(bits, 0.5)
-    for row, weight in zip(bits.astype(float), found, strict=True):
+    weights = sample_weights(bits, 0.5)
+    for row, weight in zip(bits.astype(float), weights, strict=True):
         length = math.sqrt(sum(b * b for b in row)) * math.sqrt(9)
         distance = 1 - sum(row) / length if length else 1.0
         assert weight == pytest.approx(math.exp(-(distance**2) / 0.25), rel=1e-12)
@@ -165,14 +165,14 @@ def test_order_and_sign_of_a_linear_score() -> None:
     strength = np.random.default_rng(3).normal(size=(20, 1)) * 0.05
     bits = draw(20, 600, 1)
     for model in MODELS:
-        found = fit(bits, 0.5 + bits @ strength, model)
+        result = fit(bits, 0.5 + bits @ strength, model)
         top = np.argsort(-np.abs(strength[:, 0]))[:3]
-        assert np.array_equal(np.argsort(-np.abs(found.importance[:, 0]))[:3], top)
-        assert np.array_equal(np.sign(found.importance[top]), np.sign(strength[top]))
+        assert np.array_equal(np.argsort(-np.abs(result.importance[:, 0]))[:3], top)
+        assert np.array_equal(np.sign(result.importance[top]), np.sign(strength[top]))
         if model != "tree":
-            assert np.abs(found.importance - strength).max() < 0.01 * np.abs(strength).max() + 4 / 600 * 0.2
-            assert found.r2_fit[0] > 0.999
-            assert found.r2[0] > 0.999
+            assert np.abs(result.importance - strength).max() < 0.01 * np.abs(strength).max() + 4 / 600 * 0.2
+            assert result.r2_fit[0] > 0.999
+            assert result.r2[0] > 0.999
 
 
 @pytest.mark.parametrize("width", [None, 0.35])
@@ -217,12 +217,12 @@ def test_units_of_the_score_do_not_matter(model: str) -> None:
     bits = draw(12, 300, 0)
     values = curved(bits)
     power = 2 if model == "tree" else 1
-    one = fit(bits, values, model)
+    first = fit(bits, values, model)
     for scale in (1e-6, 1e4):
         other = fit(bits, values * scale, model)
-        assert other.importance == pytest.approx(one.importance * scale**power, rel=1e-6, abs=1e-12 * scale**power)
-        assert other.standard_error == pytest.approx(one.standard_error * scale**power, rel=1e-6, abs=1e-12 * scale**power)
-        assert other.r2 == pytest.approx(one.r2)
+        assert other.importance == pytest.approx(first.importance * scale**power, rel=1e-6, abs=1e-12 * scale**power)
+        assert other.standard_error == pytest.approx(first.standard_error * scale**power, rel=1e-6, abs=1e-12 * scale**power)
+        assert other.r2 == pytest.approx(first.r2)
 
 
 # -- tree -------------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def test_tree_importance_from_its_nodes(width: float | None) -> None:
 
     bits = draw(9, 150, 0)
     (values, w) = (curved(bits, 2), sample_weights(bits, width))
-    found = fit(bits, values, "tree", w)
+    result = fit(bits, values, "tree", w)
     for k in range(2):
         y = values[:, k]
         tree = DecisionTreeRegressor(min_samples_split=10, random_state=0).fit(bits, y, w).tree_
@@ -259,18 +259,18 @@ def test_tree_importance_from_its_nodes(width: float | None) -> None:
         for j in range(9):
             (on, off) = (bits[:, j], ~bits[:, j])
             effect = (w * y)[on].sum() / w[on].sum() - (w * y)[off].sum() / w[off].sum()
-            assert found.effect[j, k] == pytest.approx(effect, abs=1e-12)
-            assert found.importance[j, k] == pytest.approx(math.copysign(drop[j] / splits, effect), abs=1e-9)
+            assert result.effect[j, k] == pytest.approx(effect, abs=1e-12)
+            assert result.importance[j, k] == pytest.approx(math.copysign(drop[j] / splits, effect), abs=1e-9)
 
 
 def test_tree_by_hand() -> None:
     # y = 4 b0 - 2 b1: one split of b0 takes off 4, two splits of b1 take off 1 together; three splits in all.
     bits = np.tile(draw(2, 4, 0), (10, 1))
-    found = fit(bits, bits @ np.array([[4.0], [-2.0]]), "tree")
-    assert found.importance[:, 0] == pytest.approx([4 / 3, -1 / 3])
-    assert found.effect[:, 0] == pytest.approx([4, -2])
-    assert found.r2 == pytest.approx([1])
-    assert found.standard_error == pytest.approx(0, abs=1e-12)
+    result = fit(bits, bits @ np.array([[4.0], [-2.0]]), "tree")
+    assert result.importance[:, 0] == pytest.approx([4 / 3, -1 / 3])
+    assert result.effect[:, 0] == pytest.approx([4, -2])
+    assert result.r2 == pytest.approx([1])
+    assert result.standard_error == pytest.approx(0, abs=1e-12)
 
 
 def test_tree_standard_error_is_the_jackknife_of_five() -> None:
@@ -296,19 +296,19 @@ def test_r2_a_second_time() -> None:
 
     everything = x @ ridge(np.arange(50))
     held_out = np.array([x[i] @ ridge(np.arange(50)[np.arange(50) % 5 != i % 5]) for i in range(50)])
-    found = fit(bits, values, "ridge", w)
-    assert found.r2_fit[0] == pytest.approx(weighted_r2(values[:, 0], everything, w))
-    assert found.r2[0] == pytest.approx(weighted_r2(values[:, 0], held_out, w))
-    assert found.r2[0] < found.r2_fit[0]
+    result = fit(bits, values, "ridge", w)
+    assert result.r2_fit[0] == pytest.approx(weighted_r2(values[:, 0], everything, w))
+    assert result.r2[0] == pytest.approx(weighted_r2(values[:, 0], held_out, w))
+    assert result.r2[0] < result.r2_fit[0]
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_noise_is_not_explained_on_samples_held_out(model: str) -> None:
     bits = draw(40, 100, 0)
-    found = fit(bits, np.random.default_rng(0).random((100, 1)), model)
-    assert found.r2_fit[0] > 0.3
-    assert found.r2[0] < 0
-    assert not is_stable(found)
+    result = fit(bits, np.random.default_rng(0).random((100, 1)), model)
+    assert result.r2_fit[0] > 0.3
+    assert result.r2[0] < 0
+    assert not is_stable(result)
 
 
 @pytest.mark.parametrize("width", [None, 0.35])
@@ -319,9 +319,9 @@ def test_standard_error_against_a_simulation(model: str, width: float | None) ->
         bits = draw(8, 200, seed)
         fits.append(fit(bits, sigmoid(curved(bits) * 8 - 4), model, sample_weights(bits, width)))
     spread = np.std([f.importance[:, 0] for f in fits], axis=0)
-    said = np.sqrt(np.mean([f.standard_error[:, 0] ** 2 for f in fits], axis=0))
-    assert said / spread == pytest.approx(np.ones(8), abs=0.25)
-    assert np.mean(said / spread) == pytest.approx(1.03, abs=0.1)
+    stated = np.sqrt(np.mean([f.standard_error[:, 0] ** 2 for f in fits], axis=0))
+    assert stated / spread == pytest.approx(np.ones(8), abs=0.25)
+    assert np.mean(stated / spread) == pytest.approx(1.03, abs=0.1)
 
 
 def test_standard_error_a_second_time() -> None:
@@ -341,10 +341,10 @@ def test_standard_error_a_second_time() -> None:
 @pytest.mark.parametrize("model", ["linear", "ridge"])
 def test_too_few_samples_have_no_standard_error(model: str) -> None:
     bits = draw(30, 31, 0)
-    found = fit(bits, curved(bits), model)
-    assert np.isnan(found.standard_error).all()
-    assert np.isfinite(found.importance).all()
-    assert not is_stable(found)
+    result = fit(bits, curved(bits), model)
+    assert np.isnan(result.standard_error).all()
+    assert np.isfinite(result.importance).all()
+    assert not is_stable(result)
     never_off = draw(5, 25, 0)
     never_off[:, 2] = True
     assert np.isnan(fit(never_off, curved(never_off), model).standard_error).all()
@@ -354,10 +354,10 @@ def test_too_few_samples_have_no_standard_error(model: str) -> None:
 @pytest.mark.parametrize("n", [2, 3, 5, 9, 10, 11])
 def test_a_handful_of_samples(model: str, n: int) -> None:
     bits = draw(30, n, 0)
-    found = fit(bits, curved(bits, 3), model)
-    assert found.importance.shape == found.standard_error.shape == found.effect.shape == (30, 3)
-    assert np.isfinite(found.importance).all()
-    assert np.isnan(found.r2).all() == (n < 10)
+    result = fit(bits, curved(bits, 3), model)
+    assert result.importance.shape == result.standard_error.shape == result.effect.shape == (30, 3)
+    assert np.isfinite(result.importance).all()
+    assert np.isnan(result.r2).all() == (n < 10)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -366,13 +366,13 @@ def test_a_flat_score_is_all_zeros(model: str, samples: int) -> None:
     bits = draw(11, samples, 0)
     noise = np.random.default_rng(0).random(len(bits)) * 1e-8
     values = np.stack([np.full(len(bits), 0.1), np.zeros(len(bits)), 0.3 + noise, curved(bits)[:, 0]], axis=1)
-    found = fit(bits, values, model)
-    assert found.flat.tolist() == [True, True, True, False]
-    for table in (found.importance, found.effect, found.standard_error):
+    result = fit(bits, values, model)
+    assert result.flat.tolist() == [True, True, True, False]
+    for table in (result.importance, result.effect, result.standard_error):
         assert not table[:, :3].any()
-    assert np.isnan(found.r2[:3]).all()
-    assert np.isnan(found.r2_fit[:3]).all()
-    assert found.importance[:, 3].any() == (samples > 4 or model != "tree")  # a tree does not split fewer than ten
+    assert np.isnan(result.r2[:3]).all()
+    assert np.isnan(result.r2_fit[:3]).all()
+    assert result.importance[:, 3].any() == (samples > 4 or model != "tree")  # a tree does not split fewer than ten
     assert is_stable(fit(bits, values[:, :3], model))
 
 
@@ -394,8 +394,8 @@ def test_targets_do_not_disturb_each_other(model: str) -> None:
 def test_a_kernel_that_all_but_silences_most_samples() -> None:
     bits = draw(4, 16, 0)
     for model in MODELS:
-        found = fit(bits[:15], curved(bits[:15]), model, np.array([1.0] + [0.0] * 14))
-        assert np.isfinite(found.importance).all()
+        result = fit(bits[:15], curved(bits[:15]), model, np.array([1.0] + [0.0] * 14))
+        assert np.isfinite(result.importance).all()
 
 
 def test_unknown_model() -> None:
@@ -442,7 +442,7 @@ def test_what_is_nothing_and_stays_nothing_is_stable() -> None:
 
 def test_all_targets_must_be_stable() -> None:
     (good, bad) = (made([9.0, 8, 7, 6, 5, 1, 1], 0.1), made([1.0] * 7, 0.1))
-    both = [np.hstack([getattr(one, name) for one in (good, bad)]) for name in ("importance", "effect", "standard_error")]
+    both = [np.hstack([getattr(each, name) for each in (good, bad)]) for name in ("importance", "effect", "standard_error")]
     none = np.array([np.nan, np.nan])
     assert not is_stable(Fit(both[0], both[1], none, none, both[2], np.array([False, False]), False))
     assert is_stable(Fit(both[0], both[1], none, none, both[2], np.array([False, True]), False))
@@ -450,19 +450,19 @@ def test_all_targets_must_be_stable() -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_stable_means_that_more_samples_agree(model: str) -> None:
-    kept = []
+    agreements = []
     for seed in range(8):
         bits = draw(25, 8000, seed)
         values = curved(bits, seed=seed)
         for n in range(128, 1025, 128):
-            found = fit(bits[:n], values[:n], model)
-            if is_stable(found):
+            result = fit(bits[:n], values[:n], model)
+            if is_stable(result):
                 more = fit(bits, values, model) if model != "tree" else fit(bits[:4000], values[:4000], model)
-                (ours, theirs) = (set(np.argsort(-np.abs(f.importance[:, 0]))[:5]) for f in (found, more))
-                kept.append(len(ours & theirs))
+                (top, top_of_more) = (set(np.argsort(-np.abs(f.importance[:, 0]))[:5]) for f in (result, more))
+                agreements.append(len(top & top_of_more))
                 break
-    assert len(kept) >= 5
-    assert np.mean(np.array(kept) >= 4) >= 0.9
+    assert len(agreements) >= 5
+    assert np.mean(np.array(agreements) >= 4) >= 0.9
 
 
 # -- peer -------------------------------------------------------------------------------------------------------------
@@ -485,9 +485,11 @@ def test_like_the_lime_package(width: float) -> None:
 
     w = sample_weights(bits, width * math.sqrt(2))
     assert np.abs(w - kernel(distances)).max() < 1e-12
-    found = fit(bits, values, "ridge", w)
+    result = fit(bits, values, "ridge", w)
     for k in range(2):
-        (_, theirs, r2, _) = LimeBase(kernel).explain_instance_with_data(data, values, distances, k, 15, feature_selection="none")
-        for segment, coefficient in theirs:
-            assert found.importance[segment, k] == pytest.approx(coefficient, abs=1e-6)
-        assert found.r2_fit[k] == pytest.approx(r2)
+        (_, coefficients, r2, _) = LimeBase(kernel).explain_instance_with_data(
+            data, values, distances, k, 15, feature_selection="none"
+        )
+        for segment, coefficient in coefficients:
+            assert result.importance[segment, k] == pytest.approx(coefficient, abs=1e-6)
+        assert result.r2_fit[k] == pytest.approx(r2)

@@ -111,8 +111,8 @@ def test_photos_from_the_user():
     from PIL import Image
 
     rgb = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    for given in (rgb, rgb / 255, Image.fromarray(rgb), rgb.astype(int), np.dstack([rgb, rgb[:, :, 0]])):
-        np.testing.assert_array_equal(colour.as_pixels(given), rgb)
+    for form in (rgb, rgb / 255, Image.fromarray(rgb), rgb.astype(int), np.dstack([rgb, rgb[:, :, 0]])):
+        np.testing.assert_array_equal(colour.as_pixels(form), rgb)
     photo = Photo(rgb, np.zeros((3, 2, 2), np.float32), Geometry.whole((2, 2)))
     np.testing.assert_array_equal(colour.as_pixels(photo), rgb)
 

@@ -37,8 +37,8 @@ def test_one_array_of_many_pictures():
 
 
 def test_an_empty_cell():
-    one = np.full((2, 2), 7, dtype=np.uint8)
-    np.testing.assert_array_equal(montage([None, one], grid=(1, 2)), [[0, 0, 7, 7]] * 2)
+    cell = np.full((2, 2), 7, dtype=np.uint8)
+    np.testing.assert_array_equal(montage([None, cell], grid=(1, 2)), [[0, 0, 7, 7]] * 2)
 
 
 def test_grey_beside_colour_becomes_colour():
@@ -104,7 +104,7 @@ def test_pil_pictures():
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "message"),
+    ("settings", "error", "message"),
     [
         ({"images": []}, OptionError, "^There is nothing to show"),
         ({"images": [None]}, OptionError, "^There is nothing to show"),
@@ -117,6 +117,6 @@ def test_pil_pictures():
         ({"images": [np.zeros((1, 1))], "background": (1, 2)}, OptionError, r"^background=\(1, 2\) is no colour"),
     ],
 )
-def test_bad_input(given, error, message):
+def test_bad_input(settings, error, message):
     with pytest.raises(error, match=message):
-        montage(**given)
+        montage(**settings)
