@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from seewhy.classifier import Classifier, is_many, photo_list
-from seewhy.engine import runner
+from seewhy.engine import memory, runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
 from seewhy.errors import MethodError, ModelError, OptionError, alternatives, did_you_mean, listed, setting, whole_number
@@ -97,7 +97,7 @@ def explain(
     explanations: list[Explanation] = []
     if read:
         executor = clf.executor
-        with random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
+        with memory.kept(), random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
             explain_batch = _ExplainBatch(clf, planned, configured, seed, batch_size, limit, bar, not is_many(photo))
             size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)

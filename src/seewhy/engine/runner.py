@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import torch
 
+from seewhy.engine.memory import free_memory
 from seewhy.errors import ModelError, OptionError, setting, whole_number
 
 Item = TypeVar("Item")
@@ -161,23 +160,6 @@ def batch_size(requested: int | None, bytes_each: int, device: torch.device, mos
         return whole_number("batch_size", requested)
     most = most_on_cpu if device.type == "cpu" else MOST_ON_GPU
     return max(1, min(most, int(_SHARE * free_memory(device) / max(1, bytes_each))))
-
-
-def free_memory(device: torch.device) -> float:
-    """Free bytes: of the GPU, else of the machine or of the container around us, whichever is less."""
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    free = []
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free.append(1024.0 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
-            free.append(float(int(Path(limit).read_text()) - int(Path(used).read_text())))
-    return max(0.0, min(free)) if free else 2.0**31
 
 
 def in_batches(

@@ -1,0 +1,147 @@
+"""Memory that is kept while seewhy works, so that the same pages are not asked for again with every layer.
+
+glibc gives every tensor above some megabytes back to the system as soon as it is freed, and the next one is asked for anew: the
+system clears it and maps it page by page, which takes as long as the convolution that fills it (SqueezeNet, 16 photos at once:
+6,600 pages a photo, half of the time). While seewhy works, glibc is told to keep what is freed.
+
+In a person's process that lasts for the work only (:func:`kept`): afterwards no more than ``KEPT`` bytes of free memory stay, and
+the thresholds are what glibc itself comes to in a process that has freed a tensor of 32 MB. What cannot be brought back is that
+glibc adapts them further by itself; a process that has done so already stands at these values. A process that is seewhy's own
+(command line, servers, workers) keeps its memory throughout (:func:`keep_always`).
+
+Nothing is done where the C library is not glibc, or where a person has set its thresholds in the environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+KEPT = 48_000_000  # bytes of free memory that may stay with a person's process
+# Numbers of malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_LARGEST = 2**31 - 1  # mallopt takes an int
+_WORKING = 2**30  # while seewhy works, tensors up to 1 GB come from the heap ...
+_PAGE = 4096 if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE")
+_SHARE = 0.25  # ... which keeps this share of the machine's free memory at most
+_USUAL = 32 << 20  # afterwards: what glibc adapts itself to, at most (DEFAULT_MMAP_THRESHOLD_MAX); it trims at twice that
+# Set by a person, they hold: glibc reads them when the process starts.
+_VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_", "MALLOC_ARENA_MAX")
+
+_lock = threading.Lock()
+_depth = 0  # how many pieces of work are going on, in all threads
+_always = False
+_resident = 0  # bytes, when memory was last given back
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """While this lasts, freed memory stays with the process; at the end of the outermost one all but ``KEPT`` is given back."""
+    global _depth
+    libc = _glibc()
+    if libc is None or _always:
+        yield
+        return
+    with _lock:
+        _depth += 1
+        if _depth == 1:
+            _set(libc, _WORKING, _share())
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0 and not _always:
+                _set(libc, _USUAL, 2 * _USUAL)
+                _give_back(libc)
+
+
+def keep_always() -> None:
+    """For a process that is seewhy's own, before its first tensor: freed memory stays until it ends, in one heap for all."""
+    global _always
+    libc = _glibc()
+    if libc is not None:
+        with _lock:
+            _always = True
+            libc.mallopt(_ARENA_MAX, 1)
+            _set(libc, _WORKING, _share())
+
+
+def is_active() -> bool:
+    """True where freed memory is kept during the work."""
+    return _glibc() is not None
+
+
+def _share() -> int:
+    return int(min(_LARGEST, _SHARE * free_memory(torch.device("cpu"))))
+
+
+def _give_back(libc: Any) -> None:
+    """Free memory goes back to the system where more than ``KEPT`` of it may be resident.
+
+    Free chunks that have been given back once count as free, too; so what has become resident since then decides.
+    """
+    global _resident
+    if libc.mallinfo2().fordblks > KEPT and resident_memory() - _resident > KEPT:
+        libc.malloc_trim(0)
+        _resident = resident_memory()
+
+
+def resident_memory() -> int:
+    """Bytes of this process that are in memory (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+def _set(libc: Any, mmap_threshold: int, trim_threshold: int) -> None:
+    libc.mallopt(_MMAP_THRESHOLD, mmap_threshold)
+    libc.mallopt(_TRIM_THRESHOLD, trim_threshold)
+
+
+def free_memory(device: torch.device) -> float:
+    """Free bytes: of the GPU, else of the machine or of the container around us, whichever is less."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    free = []
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free.append(1024.0 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
+            free.append(float(int(Path(limit).read_text()) - int(Path(used).read_text())))
+    return max(0.0, min(free)) if free else 2.0**31
+
+
+class _MallocInfo(ctypes.Structure):
+    """struct mallinfo2; fordblks: bytes of free chunks."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t) for name in ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
+    ]
+
+
+@cache
+def _glibc() -> Any:
+    """The C library with its allocator's functions; None where there is none of these, or a person has set it up."""
+    if any(name in os.environ for name in _VARIABLES) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return None
+    try:
+        libc = ctypes.CDLL(None)
+        libc.gnu_get_libc_version  # noqa: B018  another library may have functions of these names
+        libc.mallinfo2.restype = _MallocInfo
+        libc.mallopt.argtypes = [ctypes.c_int, ctypes.c_int]
+        libc.malloc_trim.argtypes = [ctypes.c_size_t]
+    except (OSError, AttributeError, TypeError):
+        return None
+    return libc
