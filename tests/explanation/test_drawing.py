@@ -67,7 +67,7 @@ def test_captions_carry_rank_and_reason(explained):
 
 def test_a_single_target_carries_all_notes(explained):
     e = explained(notes=["One of a kind."], partial=True)
-    assert panels(e)[1].caption == "One of a kind. Not complete: what was reached."
+    assert panels(e)[1].caption == "One of a kind. Not complete."
 
 
 def test_a_target_without_rank(explained):
@@ -102,6 +102,18 @@ def test_an_empty_map_has_an_empty_scale(explained):
     assert panel.bar.marks == [(0.0, "0")]
     assert np.ptp(panel.pixels.astype(int), axis=2).max() == 0
     assert Bar(panel.bar.table, 0, 0, signed=True).marks == [(0.5, "0")]
+
+
+@pytest.mark.parametrize(("units", "coloured"), [("probability", False), ("logit per cell", True)])
+def test_less_than_a_millionth_of_a_score_gets_no_colour(explained, units, coloured):
+    e = explained([1e-7 * np.array(BLOB), BLOB], units=units)
+    (_, tiny, _) = panels(e, shared=False, upsample="nearest")
+    assert bool(np.ptp(tiny.pixels.astype(int), axis=2).max() > 50) is coloured
+    assert tiny.bar.high == (pytest.approx(4e-7) if coloured else 0)
+    flat = "Flat map: below a millionth everywhere, so it points nowhere."
+    assert tiny.caption == ("" if coloured else flat)
+    (_, tiny, strong) = panels(e, upsample="nearest")
+    assert (flat in tiny.caption, strong.bar.high) == (not coloured, 4)
 
 
 def test_single_spikes_of_a_pixel_map_open_the_scale(explained):

@@ -305,6 +305,24 @@ def test_a_photo_of_one_colour_behind_its_own_colour_is_flat(small: SmallNet) ->
     assert seewhy.explain(clf, photo, method="occlusion", fill=0).notes == []
 
 
+def test_the_flat_map_of_an_improbable_class_names_the_score_that_is_not_flat(
+    small: SmallNet, small_photos: torch.Tensor
+) -> None:
+    with torch.no_grad():
+        small.fc.bias[2] = -25.0
+    clf = seewhy.Classifier(small)
+    (flat, log_odds) = (
+        seewhy.explain(clf, small_photos[0], method="occlusion", target=2, score=score) for score in ("probability", "log_odds")
+    )
+    assert 0 < float(flat.targets[0].score) < 1e-9
+    assert flat.notes[0].endswith("by less than a millionth; score='log_odds' does not vanish where the network is sure")
+    (_, panel) = flat.panels()
+    assert (panel.bar.low, panel.bar.high) == (0, 0)
+    assert flat.maps.any()  # the numbers stay as they were measured
+    assert log_odds.notes == []
+    assert np.abs(log_odds.maps).max() > 0.005
+
+
 @pytest.mark.parametrize("reduce", ["center", "average"])
 def test_a_mask_over_everything_gives_one_constant(small: SmallNet, small_photos: torch.Tensor, reduce: str) -> None:
     photo = small_photos[0]

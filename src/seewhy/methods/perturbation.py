@@ -14,6 +14,7 @@ from torch import nn
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
 from seewhy.errors import OptionError, OutputError, setting
+from seewhy.explanation import LEAST, LOG_ODDS, is_saturated
 from seewhy.formatting import format_score
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
@@ -235,15 +236,16 @@ class PerturbedPhoto:
         )
 
     def flat_notes(self, maps: Array, cure: str) -> list[Note]:
-        """For every target whose score nothing moves, a sentence."""
+        """For every target whose score nothing moves, a sentence. cure : what to do where the network is not simply sure."""
+        unit = self._head.unit(self._method.score)
         return [
             Note(
-                f"The map is flat: hiding any part of the photo changes the {self._head.unit(self._method.score)} of "
-                f"'{target.name}' ({format_score(target.score)}) by less than a millionth; {cure}",
+                f"The map is flat: hiding any part of the photo changes the {unit} of '{target.name}' "
+                f"({format_score(target.score)}) by less than a millionth; {LOG_ODDS if is_saturated(target, unit) else cure}",
                 number,
             )
             for number, (map, target) in enumerate(zip(maps, self.targets, strict=True))
-            if float(np.abs(map).max(initial=0.0)) < 1e-6
+            if float(np.abs(map).max(initial=0.0)) < LEAST
         ]
 
     def _read(self, output: Any, copies: int) -> tuple[Array, Array | None]:
