@@ -285,7 +285,7 @@ def test_a_note_of_the_photo_is_told_once(explained):
 def test_a_map_that_belongs_to_no_class_is_drawn_once(explained):
     e = explained([BLOB, BLOB, BLOB], by_class=False, notes=["For the photo."])
     shown = panels(e)
-    assert [panel.title for panel in shown[1:]] == ["no class"]
+    assert [panel.title for panel in shown[1:]] == ["no class: what the layer reacts to"]
     assert shown[1].caption == "For the photo."
 
 
@@ -294,7 +294,7 @@ def test_eigen_cam_of_three_targets_is_one_panel():
 
     e = seewhy.explain(seewhy.load("demo:honest"), seewhy.demo.scenes(1, seed=3)[0].photo, "eigen_cam", "top3")
     assert (e.maps.shape[0], e.by_class) == (3, False)
-    assert [panel.title for panel in e.panels()][1:] == ["no class"]
+    assert [panel.title for panel in e.panels()][1:] == ["no class: what the layer reacts to"]
     assert seewhy.explain(seewhy.load("demo:honest"), seewhy.demo.scenes(1, seed=3)[0].photo).by_class
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LONGEST = 1000  # a screen shows no more, and a page with ten photos stays small
 SHORTEST = 400  # of the longer side: smaller photos are enlarged
 BLOCKY = 64  # photos up to this size keep their square pixels when enlarged
+NO_CLASS = "no class: what the layer reacts to"  # the title of a map that belongs to the photo
 WEAK = 0.1  # of the strongest map: below it the opacity stays under 14 %, which is hard to see
 
 
@@ -49,7 +50,7 @@ def panels(
     photo = _for_display(explanation.photo)
     count = len(explanation.maps) if explanation.by_class else 1
     on_photo = list(replace(explanation, photo=photo).on_photo(upsample)[:count])  # K of (H, W)
-    maps = [_drawn(values, explanation.units) for values in on_photo]
+    maps = [drawable(values, explanation.units) for values in on_photo]
     signed = explanation.signed
     (grid, input) = (explanation.maps.shape[-2:], photo.geometry.input)
     fine = 2 * grid[0] >= input[0] and 2 * grid[1] >= input[1]
@@ -77,7 +78,7 @@ def panels(
         if explanation.by_class and target.rank not in (None, 1):
             captions.append(f"The network's choice number {target.rank}.")
         captions += (notes_of_map or emptiness) + weakness + ["Not complete."] * explanation.partial
-        drawn.append(Panel(str(target) if explanation.by_class else "no class", pixels, as_sentences(captions), bar))
+        drawn.append(Panel(str(target) if explanation.by_class else NO_CLASS, pixels, as_sentences(captions), bar))
     return drawn
 
 
@@ -136,7 +137,7 @@ def _weakness(maps: list[Array]) -> list[list[str]]:
     ]
 
 
-def _drawn(values: Array, units: str) -> Array:
+def drawable(values: Array, units: str) -> Array:
     """The map as it is drawn: zero where a map in units of a score stays below ``LEAST`` everywhere."""
     if units not in SCORES.values() or np.nanmax(np.abs(values), initial=0.0) >= LEAST:
         return values

@@ -13,7 +13,7 @@ from torch import nn
 
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
-from seewhy.errors import OptionError, OutputError, setting
+from seewhy.errors import OptionError, OutputError
 from seewhy.explanation import LEAST, LOG_ODDS, is_saturated
 from seewhy.formatting import format_score
 from seewhy.geometry import Array, SampleGrid
@@ -43,11 +43,6 @@ class PerturbationMethod(Method):
 
     def attribute(self, request: Request) -> Attribution:
         """The maps of one photo: runs the copies until they are done, the budget is spent, or a person presses Ctrl-C."""
-        if request.budget.auto and not self.knows_when_stable:
-            raise OptionError(
-                f"{setting('budget', 'auto')}: {self.name} does not know when it has seen enough; write forward passes (200) or "
-                "seconds ('20s')."
-            )
         photo = PerturbedPhoto(request, self)
         estimator = self.estimator(photo)
         photo.announce(estimator.copies, estimator.passes)
