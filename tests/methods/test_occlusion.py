@@ -612,6 +612,28 @@ def test_a_method_made_by_hand_does_the_same() -> None:
     assert np.abs(made.maps).max() > 0
 
 
+@pytest.mark.parametrize(("score", "unit", "step"), [("logit", "logit", 0.25), ("probability", "probability", 0.062)])
+def test_a_map_of_few_steps_of_a_bfloat16_score_says_so(score: str, unit: str, step: float) -> None:
+    """bfloat16 has 8 binary digits: around 2.4 it goes in steps of 1/64, around 62 of 1/4, and p at 0.5 in a quarter of that."""
+    (clf, photo) = (seewhy.load("demo:honest"), seewhy.demo.scenes(1, seed=3)[0].photo)
+    dense = [module for module in clf.network.modules() if isinstance(module, nn.Linear)][-1]
+    for shift, precision, is_coarse in ((0, "fast", False), (60, "exact", False), (60, "fast", True)):
+        with torch.no_grad():
+            dense.bias += shift
+        shifted = seewhy.Classifier(clf.network, preprocess=clf.preprocess, classes=clf.classes, precision=precision)
+        e = seewhy.explain(shifted, photo, method="occlusion", score=score)
+        with torch.no_grad():
+            dense.bias -= shift
+        coarse = [note for note in e.notes if "coarse" in note]
+        expected = (
+            f"the map of 'bear' is coarse: it spans {np.ptp(e.maps):.2g}, and at precision='fast' the {unit} moves in steps of "
+            f"about {step:.2g}: use precision='exact'"
+        )
+        assert coarse == [expected] * is_coarse
+        if is_coarse and score == "logit":
+            np.testing.assert_array_equal(e.maps / step, np.round(e.maps / step))
+
+
 def test_a_constant_network_gives_zeros_and_says_so() -> None:
     e = seewhy.explain(function(lambda x: torch.full((len(x), 2), 0.3)), noise(1, 12, 17), method="occlusion", target=[0, 1])
     assert not e.maps.any()
