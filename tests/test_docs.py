@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -98,6 +99,35 @@ def test_every_method_stands_in_the_docs() -> None:
         for name, method in seewhy.METHODS.items():
             assert name in page.read_text(), f"{page.name} leaves out {name}"
             assert method.title in (ROOT / "docs" / "methods.md").read_text()
+
+
+def literals() -> list[str]:
+    """The texts in the code; in place of each value that is filled in, "{}"."""
+    texts = []
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                texts.append("".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return texts
+
+
+def test_every_message_that_is_quoted_is_one_of_ours() -> None:
+    """Word by word, but for examples of names, numbers and settings."""
+    texts = literals()
+    quoted = re.findall(r"^\| `(.*?)` \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
+    assert len(quoted) > 30
+    example = r"\.\.\.|…|'[^']*'|\w+=\w*|\bdict: .*?\)\.|(?<![A-Za-z])\d[\d.,×%]*|\bresnet18\b|[()]"
+    for message in quoted:
+        for fragment in re.split(example, message):
+            text = fragment.strip(" ,:;.")
+            splits = [(text[: at.start()], text[at.end() :]) for at in re.finditer(" ", text)]
+            assert any(text in known for known in texts) or any(  # or a value is a text of its own: "stopped by the budget"
+                (any(f"{start} {{}}" in known for known in texts) and any(known.startswith(end) for known in texts))
+                or (start in texts and any(f"{{}} {end}" in known for known in texts))
+                for start, end in splits
+            ), f"{message}: {text}"
 
 
 def test_the_package_s_own_example_runs() -> None:

@@ -225,6 +225,34 @@ def test_methods_and_settings_that_do_not_exist(clf: seewhy.Classifier, small_ph
         seewhy.explain(SmallNet(), photo)
 
 
+def test_a_target_or_a_budget_without_effect_is_named(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
+    photo = small_photos[0]
+    unused = "target= changes nothing: the map of eigen_cam belongs to the photo, not to a class"
+    for target in (2, "top3", ["top1", 0]):
+        assert seewhy.explain(clf, photo, "eigen_cam", target).notes == [unused]
+        assert unused not in seewhy.explain(clf, photo, "grad_cam", target).notes
+    assert seewhy.explain(clf, photo, "eigen_cam").notes == []
+    for method, cost in (
+        ("eigen_cam", "1 forward pass"),
+        ("gradient", "1 forward pass and 1 backward pass per class"),
+    ):
+        for budget in (5, "20s", "auto"):
+            notes = seewhy.explain(clf, photo, method, budget=budget).notes
+            assert notes == [f"budget={budget!r} limits nothing: {method} takes {cost}"]
+    assert not any("limits nothing" in note for note in seewhy.explain(clf, photo, "smooth_grad", budget=5).notes)
+
+
+@pytest.mark.parametrize("method", ["occlusion", "integrated_gradients", "smooth_grad"])
+def test_a_method_that_cannot_tell_when_it_is_stable_says_so(
+    method: str, clf: seewhy.Classifier, small_photos: torch.Tensor
+) -> None:
+    with pytest.raises(seewhy.SeewhyError) as error:
+        seewhy.explain(clf, small_photos[0], method, budget="auto")
+    assert str(error.value) == (
+        f"budget='auto': {method} does not know when it has seen enough; write forward passes (200) or seconds ('20s')."
+    )
+
+
 def test_a_layer_by_name_by_module_and_automatic(clf: seewhy.Classifier, small: SmallNet, small_photos: torch.Tensor) -> None:
     explanations = [
         seewhy.explain(clf, small_photos[0], layer=layer) for layer in (None, "features", small.features[6], "features.6")

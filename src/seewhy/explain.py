@@ -84,6 +84,11 @@ def explain(
     limit = runner.Budget.of(budget)
     if limit.passes is not None and limit.passes < 1:
         raise OptionError(f"{setting('budget', budget)}: one photo takes at least 1 forward pass.")
+    if limit.auto and configured.sweeps and not configured.knows_when_stable:
+        raise OptionError(
+            f"{setting('budget', 'auto')}: {configured.name} does not know when it has seen enough; write forward passes (200) "
+            "or seconds ('20s')."
+        )
     whole_number("seed", seed, 0)
     if not isinstance(clf, Classifier):
         raise ModelError(
@@ -93,13 +98,14 @@ def explain(
     _check_needs(clf, configured)
     photos = photo_list(photo)
     targets = requested_targets(target, len(photos))
+    unused = _unused_notes(configured, budget, targets)
     read = [clf.read(item) for item in photos]
     explanations: list[Explanation] = []
     if read:
         executor = clf.executor
         with memory.kept(), random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
-            explain_batch = _ExplainBatch(clf, planned, configured, seed, batch_size, limit, bar, not is_many(photo))
+            explain_batch = _ExplainBatch(clf, planned, configured, seed, batch_size, limit, bar, not is_many(photo), unused)
             size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)
             pairs = list(zip(read, targets, strict=True))
             for count, batch in runner.in_batches(pairs, size, lambda pair: pair[0].pixels.shape, explain_batch):
@@ -123,6 +129,7 @@ class _ExplainBatch:
     budget: runner.Budget
     bar: runner.Progress
     alone: bool
+    notes: list[Note]  # of the call
 
     def __call__(self, batch: Sequence[tuple[Photo, list[RequestedTarget]]]) -> list[Explanation]:
         start = time.perf_counter()
@@ -169,7 +176,7 @@ class _ExplainBatch:
             sample_grid=attribution.sample_grid,
             raw=None if attribution.raw is None else attribution.raw[n],
             cost=Cost(attribution.forward, attribution.backward, seconds),
-            notes=[*map(Note, photo.notes), *_output_notes(clf, attribution, n, requested), *attribution.notes[n]],
+            notes=[*map(Note, photo.notes), *self.notes, *_output_notes(clf, attribution, n, requested), *attribution.notes[n]],
             details=attribution.details[n],
             predictions=[] if attribution.scores is None else clf.predictions(attribution.scores[n], 5),
             model=clf.name,
@@ -195,6 +202,16 @@ def _check_needs(clf: Classifier, method: Method) -> None:
             f"{alternatives(working)}. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are "
             "unwrapped)."
         )
+
+
+def _unused_notes(method: Method, budget: Any, targets: Sequence[Sequence[RequestedTarget]]) -> list[Note]:
+    """What was asked for, and has no effect with this method."""
+    notes = []
+    if not method.by_class and any(target != "top1" for row in targets for target in row):
+        notes.append(f"{setting('target')} changes nothing: the map of {method.name} belongs to the photo, not to a class")
+    if budget is not None and not method.sweeps:
+        notes.append(f"{setting('budget', budget)} limits nothing: {method.name} takes {method.cost}")
+    return [Note(note) for note in notes]
 
 
 def _output_notes(clf: Classifier, attribution: Attribution, n: int, requested: Iterable[RequestedTarget]) -> list[Note]:

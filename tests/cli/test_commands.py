@@ -184,6 +184,11 @@ def test_a_table_of_answers(run, photos: Path) -> None:
         (("explain", "photos/a.png", "-t", "#3"), "This network has no class 3: its 3 classes are numbered 0 to 2."),
         (("explain", "photos/a.png", "-o", "photos/a.png/x"), "-o photos/a.png/x: 'photos/a.png' is a file, not a folder."),
         (("explain", "photos/a.png", "-o", "photos/a.png/x.png"), "-o photos/a.png/x.png: 'photos/a.png' is a file, not a"),
+        (
+            ("explain", "photos/a.png", "-o", "-"),
+            "-o -: results are files, not a stream: write a file or a folder.",
+        ),
+        (("classify", "photos/a.png", "-o", "-"), "-o -: results are files, not a stream"),
         (("dream", "bear", "-o", "photos"), "-o photos: '' is not one of .png, .jpg, .jpeg, .pdf, .svg, .npz."),
         (
             ("activations", "photos", "--channel", "3", "-o", "x.npz"),
@@ -226,7 +231,7 @@ def test_every_mistake_is_one_line_and_exit_code_2(run, photos: Path, arguments:
     assert len(lines) == 1, err
     assert lines[0].startswith(f"Error: {message}"), lines[0]
     assert "Traceback" not in out + err
-    assert not list(Path().glob("x.*"))
+    assert not [*Path().glob("x.*"), *Path().glob("-*")]
 
 
 def test_ctrl_c_is_no_traceback(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,6 +415,13 @@ def test_json_lists_what_was_skipped(run, photos: Path) -> None:
 
 def test_the_version(run) -> None:
     assert run("--version") == (0, f"seewhy {seewhy.__version__}\n", "")
+
+
+def test_without_a_command_the_help_is_printed(run) -> None:
+    (code, out, err) = run()
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: seewhy [OPTIONS] COMMAND [ARGS]...")
+    assert run("--help")[1].split() == err.split()
 
 
 def test_three_spellings_of_the_output(run, photos: Path) -> None:

@@ -59,6 +59,12 @@ def test_the_help_of_one_method_has_its_flags_and_no_others(run, arguments: tupl
     assert plain(lime.summary) in plain(text)
 
 
+def test_the_help_says_what_the_command_line_takes_and_what_only_python_does(run) -> None:
+    text = plain(run("explain", "--method", "lime", "--help")[1])
+    taken = '"superpixels" (SLIC with an adaptive compactness) or "grid"; in Python also labels (H, W) on the network\'s input'
+    assert f"--segments <str> {taken}" in text
+
+
 def test_booleans_and_choices_in_the_help(run) -> None:
     text = plain(section(run("explain", "-m", "smooth_grad", "--help")[1], "Settings of smooth_grad"))
     assert "--signed / --no-signed" in text

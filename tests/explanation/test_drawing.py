@@ -67,7 +67,7 @@ def test_captions_carry_rank_and_reason(explained):
 
 def test_a_single_target_carries_all_notes(explained):
     e = explained(notes=["One of a kind."], partial=True)
-    assert panels(e)[1].caption == "One of a kind. Not complete: what was reached."
+    assert panels(e)[1].caption == "One of a kind. Not complete."
 
 
 def test_a_target_without_rank(explained):
@@ -102,6 +102,18 @@ def test_an_empty_map_has_an_empty_scale(explained):
     assert panel.bar.marks == [(0.0, "0")]
     assert np.ptp(panel.pixels.astype(int), axis=2).max() == 0
     assert Bar(panel.bar.table, 0, 0, signed=True).marks == [(0.5, "0")]
+
+
+@pytest.mark.parametrize(("units", "coloured"), [("probability", False), ("logit per cell", True)])
+def test_less_than_a_millionth_of_a_score_gets_no_colour(explained, units, coloured):
+    e = explained([1e-7 * np.array(BLOB), BLOB], units=units)
+    (_, tiny, _) = panels(e, shared=False, upsample="nearest")
+    assert bool(np.ptp(tiny.pixels.astype(int), axis=2).max() > 50) is coloured
+    assert tiny.bar.high == (pytest.approx(4e-7) if coloured else 0)
+    flat = "Flat map: below a millionth everywhere, so it points nowhere."
+    assert tiny.caption == ("" if coloured else flat)
+    (_, tiny, strong) = panels(e, upsample="nearest")
+    assert (flat in tiny.caption, strong.bar.high) == (not coloured, 4)
 
 
 def test_single_spikes_of_a_pixel_map_open_the_scale(explained):
@@ -273,7 +285,7 @@ def test_a_note_of_the_photo_is_told_once(explained):
 def test_a_map_that_belongs_to_no_class_is_drawn_once(explained):
     e = explained([BLOB, BLOB, BLOB], by_class=False, notes=["For the photo."])
     all_panels = panels(e)
-    assert [panel.title for panel in all_panels[1:]] == ["no class"]
+    assert [panel.title for panel in all_panels[1:]] == ["no class: what the layer reacts to"]
     assert all_panels[1].caption == "For the photo."
 
 
@@ -282,7 +294,7 @@ def test_eigen_cam_of_three_targets_is_one_panel():
 
     e = seewhy.explain(seewhy.load("demo:honest"), seewhy.demo.scenes(1, seed=3)[0].photo, "eigen_cam", "top3")
     assert (e.maps.shape[0], e.by_class) == (3, False)
-    assert [panel.title for panel in e.panels()][1:] == ["no class"]
+    assert [panel.title for panel in e.panels()][1:] == ["no class: what the layer reacts to"]
     assert seewhy.explain(seewhy.load("demo:honest"), seewhy.demo.scenes(1, seed=3)[0].photo).by_class
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from full_explanation import explanation
 
-from seewhy.explanation.notes import empty_notes, notes_by_map
+from seewhy.explanation.notes import LOG_ODDS, empty_notes, is_saturated, notes_by_map
 from seewhy.records import Note, Target
 
 
@@ -24,6 +24,27 @@ def test_a_map_that_shows_nothing(map: np.ndarray, expected: list[str]) -> None:
     notes = empty_notes(maps, [Target("cow", 1, 0.9, 1), Target("bear", 0, 0.0041, 3)], "relu")
     assert notes == expected
     assert [note.target for note in notes] == [1] * len(expected)
+
+
+def test_the_cure_of_an_empty_map_stands_under_it() -> None:
+    targets = [Target("cow", 1, 0.5, 1), Target("bear", 0, 1e-10, 3), Target("function", None, 1e-10, None)]
+    notes = empty_notes(np.zeros((3, 2, 2), np.float32), targets, None, "try this", "probability")
+    assert [(note, note.target) for note in notes[1::2]] == [("try this", 0), (Note(LOG_ODDS), 1), ("try this", 2)]
+    assert len(empty_notes(np.ones((3, 2, 2), np.float32), targets, None, "try this", "probability")) == 3  # flat
+
+
+@pytest.mark.parametrize(
+    ("score", "unit", "expected"),
+    [
+        (1e-10, "probability", True),
+        (1 - 1e-6, "probability", True),
+        (0.01, "probability", False),
+        (1e-10, "logit", False),
+        (1e-10, "score", False),
+    ],
+)
+def test_a_probability_is_saturated_near_0_and_1(score: float, unit: str, expected: bool) -> None:
+    assert is_saturated(Target("bear", 0, score, 1), unit) is expected
 
 
 def test_notes_by_their_map() -> None:

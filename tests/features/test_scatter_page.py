@@ -90,6 +90,15 @@ def test_a_map_that_belongs_to_no_class_stands_once_on_the_page(clf: seewhy.Clas
     assert picture_lists[0][0]["title"] == "eigen_cam, no class."
 
 
+def test_a_probability_that_nothing_moves_gets_no_colour_on_the_page(clf: seewhy.Classifier) -> None:
+    e = seewhy.explain(clf, colours(1)[0], method="occlusion")
+    faint = replace(e, maps=e.maps / np.abs(e.maps).max() * np.float32(9e-7), notes=[])
+    empty = replace(e, maps=0 * e.maps, notes=[])
+    assert scatter_page._pictures(faint, 0, False) == scatter_page._pictures(empty, 0, False)
+    strong = replace(faint, maps=10 * faint.maps)
+    assert scatter_page._pictures(strong, 0, False) != scatter_page._pictures(empty, 0, False)
+
+
 def test_the_page_wants_the_same_network(clf: seewhy.Classifier, small: SmallNet) -> None:
     embedding = embed(clf, colours(6), progress=False)
     with pytest.raises(OptionError, match="has 4 classes, the embedding was made by one with 3"):

@@ -14,11 +14,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
+import seewhy
 from seewhy.errors import ModelError, WeightsError
 from seewhy.load.weights import fetch, fit, read_weights
 
@@ -129,6 +131,18 @@ def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     text = message(WeightsError, lambda: read_weights(path, trust=True))
     assert text.startswith("'m.pth' was saved with code that cannot be imported here (Can't get attribute 'OwnNet' on <module ")
     assert text.endswith("): save model.state_dict() instead.")
+
+
+def test_a_saved_explanation_is_no_weights(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", maps=np.zeros(3))
+    assert message(WeightsError, lambda: read_weights(tmp_path / "x.npz")) == (
+        "'x.npz' holds no PyTorch weights: save model.state_dict(). An explanation saved as .npz is read with "
+        "seewhy.Explanation.load('x.npz')."
+    )
+    assert message(ModelError, lambda: seewhy.load(tmp_path / "x.npz")) == (
+        f"'{tmp_path / 'x.npz'}' is no network: an explanation saved as .npz is read with "
+        f"seewhy.Explanation.load('{tmp_path / 'x.npz'}')."
+    )
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

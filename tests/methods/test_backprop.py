@@ -37,7 +37,12 @@ def test_a_sure_network_has_a_gradient_in_log_odds_only(small: SmallNet, small_p
     alive = seewhy.explain(clf, small_photos[0], method="gradient", score="log_odds")
     assert not dead.maps.any()
     assert "The map is empty: no pixel moves the probability of" in dead.notes[0]
-    assert "score='log_odds'" in dead.notes[0]
+    assert dead.notes[0].endswith(": score='log_odds' does not vanish where the network is sure")
+    cam = seewhy.explain(clf, small_photos[0], method="grad_cam", score="probability")
+    assert cam.notes[1] == "score='log_odds' does not vanish where the network is sure"
+    small.features[0].weight.data.zero_()
+    unmoved = seewhy.explain(clf, small_photos[0], method="gradient")
+    assert unmoved.notes[0].endswith(": method='occlusion' hides the photo's parts and looks at the score alone")
     assert alive.maps.any()
     assert np.isfinite(alive.maps).all()
 

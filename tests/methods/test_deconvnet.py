@@ -30,7 +30,12 @@ def test_closed_relus_let_positive_signals_through_and_negative_ones_stay(plante
     np.testing.assert_allclose(everywhere.maps[0], np.full((16, 24), 1 / (16 * 24)), rtol=1e-5)
     with torch.no_grad():
         planted.fc.weight[1, 1] = -1
-    assert not seewhy.explain(clf, planted_photo, method="deconvnet", target=1, signed=True).maps.any()
+    empty = seewhy.explain(clf, planted_photo, method="deconvnet", target=1, signed=True)
+    assert not empty.maps.any()
+    assert empty.notes[1:] == [  # how to read a map is not said of one that is empty
+        f"The map is empty: under this rule nothing gets through to the pixels from the score of 'class 1' "
+        f"({empty.targets[0].score:.2f}): method='gradient' does without that rule"
+    ]
 
 
 def test_it_says_that_it_is_no_proof(planted: Planted, planted_photo: torch.Tensor) -> None:

@@ -39,3 +39,4 @@ def test_eigen_cam_has_no_class(small: SmallNet, small_photos: torch.Tensor) -> 
     flat = seewhy.explain(clf, small_photos[0], method="eigen_cam", layer="features.0")
     assert not flat.maps.any()
     assert flat.notes[0].startswith("The map is empty")
+    assert flat.notes[1] == "another layer= may show more"

@@ -594,9 +594,9 @@ def test_end_to_end_a_linear_score_has_the_lime_packages_coefficients() -> None:
         ({"score": "p"}, "score='p': write one of 'logit', 'probability', 'log_odds'."),
         (
             {"segments": "superpixel"},
-            "segments='superpixel': write 'superpixels', 'grid', or an (H, W) array of integers. Did you mean 'superpixels'?",
+            "segments='superpixel': write 'superpixels' or 'grid', in Python also (H, W) integers. Did you mean 'superpixels'?",
         ),
-        ({"segments": 12}, "segments=12: write 'superpixels', 'grid', or an (H, W) array of integers."),
+        ({"segments": 12}, "segments=12: write 'superpixels' or 'grid', in Python also (H, W) integers."),
         (
             {"segments": np.zeros((28, 27), int)},
             "The label array is 28×27 and the network's input 28×28 (rows × columns): "

@@ -305,6 +305,24 @@ def test_a_photo_of_one_colour_behind_its_own_colour_is_flat(small: SmallNet) ->
     assert seewhy.explain(clf, photo, method="occlusion", fill=0).notes == []
 
 
+def test_the_flat_map_of_an_improbable_class_names_the_score_that_is_not_flat(
+    small: SmallNet, small_photos: torch.Tensor
+) -> None:
+    with torch.no_grad():
+        small.fc.bias[2] = -25.0
+    clf = seewhy.Classifier(small)
+    (flat, log_odds) = (
+        seewhy.explain(clf, small_photos[0], method="occlusion", target=2, score=score) for score in ("probability", "log_odds")
+    )
+    assert 0 < float(flat.targets[0].score) < 1e-9
+    assert flat.notes[0].endswith("by less than a millionth; score='log_odds' does not vanish where the network is sure")
+    (_, panel) = flat.panels()
+    assert (panel.bar.low, panel.bar.high) == (0, 0)
+    assert flat.maps.any()  # the numbers stay as they were measured
+    assert log_odds.notes == []
+    assert np.abs(log_odds.maps).max() > 0.005
+
+
 @pytest.mark.parametrize("reduce", ["center", "average"])
 def test_a_mask_over_everything_gives_one_constant(small: SmallNet, small_photos: torch.Tensor, reduce: str) -> None:
     photo = small_photos[0]
@@ -592,6 +610,28 @@ def test_a_method_made_by_hand_does_the_same() -> None:
     named = seewhy.explain(clf, photo, method="occlusion", mask_size=4, stride=3)
     np.testing.assert_array_equal(explanation.maps, named.maps)
     assert np.abs(explanation.maps).max() > 0
+
+
+@pytest.mark.parametrize(("score", "unit", "step"), [("logit", "logit", 0.25), ("probability", "probability", 0.062)])
+def test_a_map_of_few_steps_of_a_bfloat16_score_says_so(score: str, unit: str, step: float) -> None:
+    """bfloat16 has 8 binary digits: around 2.4 it goes in steps of 1/64, around 62 of 1/4, and p at 0.5 in a quarter of that."""
+    (clf, photo) = (seewhy.load("demo:honest"), seewhy.demo.scenes(1, seed=3)[0].photo)
+    dense = [module for module in clf.network.modules() if isinstance(module, nn.Linear)][-1]
+    for shift, precision, is_coarse in ((0, "fast", False), (60, "exact", False), (60, "fast", True)):
+        with torch.no_grad():
+            dense.bias += shift
+        shifted = seewhy.Classifier(clf.network, preprocess=clf.preprocess, classes=clf.classes, precision=precision)
+        e = seewhy.explain(shifted, photo, method="occlusion", score=score)
+        with torch.no_grad():
+            dense.bias -= shift
+        coarse = [note for note in e.notes if "coarse" in note]
+        expected = (
+            f"the map of 'bear' is coarse: it spans {np.ptp(e.maps):.2g}, and at precision='fast' the {unit} moves in steps of "
+            f"about {step:.2g}: use precision='exact'"
+        )
+        assert coarse == [expected] * is_coarse
+        if is_coarse and score == "logit":
+            np.testing.assert_array_equal(e.maps / step, np.round(e.maps / step))
 
 
 def test_a_constant_network_gives_zeros_and_says_so() -> None:

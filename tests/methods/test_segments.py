@@ -174,9 +174,13 @@ def test_negative_own_labels() -> None:
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 ERRORS: list[tuple[Any, Any, str]] = [
-    ("grids", 4, "segments='grids': write 'superpixels', 'grid', or an (H, W) array of integers. Did you mean 'grid'?"),
-    (None, 4, "segments=None: write 'superpixels', 'grid', or an (H, W) array of integers."),
-    (7, 4, "segments=7: write 'superpixels', 'grid', or an (H, W) array of integers."),
+    (
+        "grids",
+        4,
+        "segments='grids': write 'superpixels' or 'grid', in Python also (H, W) integers. Did you mean 'grid'?",
+    ),
+    (None, 4, "segments=None: write 'superpixels' or 'grid', in Python also (H, W) integers."),
+    (7, 4, "segments=7: write 'superpixels' or 'grid', in Python also (H, W) integers."),
     ("grid", 1, "features=1: write an integer of at least 2. One segment has nothing to be compared with."),
     ("superpixels", -3, "features=-3: write an integer of at least 2. One segment has nothing to be compared with."),
     ("grid", True, "features=True: write an integer of at least 2. One segment has nothing to be compared with."),

@@ -107,6 +107,22 @@ def test_displayable():
     np.testing.assert_array_equal(flat, np.zeros((2, 2, 3)))
 
 
+def test_photos_by_their_name(tmp_path):
+    from PIL import Image
+
+    from seewhy.show import cam_show, plot_maps
+
+    rgb = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    path = tmp_path / "photo.png"
+    Image.fromarray(rgb).save(path)
+    for photo in (path, str(path), path.read_bytes()):
+        np.testing.assert_array_equal(colour.as_pixels(photo), rgb)
+    np.testing.assert_array_equal(cam_show(path, np.eye(3)), cam_show(rgb, np.eye(3)))
+    assert plot_maps(str(path), [np.eye(3)], ["a map"]).axes
+    with pytest.raises(PhotoError, match=r"^There is no file 'none\.jpg'\.$"):
+        colour.as_pixels("none.jpg")
+
+
 def test_photos_from_the_user():
     from PIL import Image
 

@@ -37,7 +37,6 @@ _KNOW_WHEN_STABLE = ", ".join(name for name, method in seewhy.METHODS.items() if
 
 app = typer.Typer(
     help="Shows why an image classifier decided what it did.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -76,11 +75,15 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def seewhy_command(
+    context: typer.Context,
     version: Annotated[bool, Option("--version", is_eager=True, callback=_print_version, help="Print it and end.")] = False,
 ) -> None:
     """Shows why an image classifier decided what it did."""
+    if context.invoked_subcommand is None:  # the parser's own way turns the help into an error's message
+        err.print(Text(context.get_help()))
+        raise typer.Exit(2)
 
 
 @app.command()

@@ -146,6 +146,7 @@ class Names:
     """
 
     def __init__(self, files: dict[Path, Path], output: str | None, suffixes: Sequence[str]) -> None:
+        _refuse_stream(output)
         (self._files, self._output) = (files, output)
         place = Path("." if output is None else output)
         self._folder = place
@@ -183,8 +184,14 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "_", text).strip("_.-")[:_LONGEST_NAME] or "_"
 
 
+def _refuse_stream(output: str | None) -> None:
+    if output == "-":
+        raise OptionError("-o -: results are files, not a stream: write a file or a folder. --json prints the record.")
+
+
 def check_output(path: Path, suffixes: Sequence[str]) -> Path:
     """The path, if a result can be written there. Raises OptionError for an unknown suffix or a folder that takes no files."""
+    _refuse_stream(str(path))
     if path.suffix.lower() not in suffixes:
         raise OptionError(f"-o {path}: '{path.suffix}' is not one of {', '.join(suffixes)}.")
     if path.is_dir():

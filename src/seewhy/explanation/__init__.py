@@ -2,8 +2,21 @@
 
 from seewhy.explanation.drawing import figure, image, panels
 from seewhy.explanation.explanation import Explanation, Explanations
-from seewhy.explanation.notes import empty_notes
+from seewhy.explanation.notes import LEAST, LOG_ODDS, empty_notes, is_saturated
 from seewhy.explanation.pages import page, snippet
 from seewhy.explanation.record import versions
 
-__all__ = ["Explanation", "Explanations", "empty_notes", "figure", "image", "page", "panels", "snippet", "versions"]
+__all__ = [
+    "LEAST",
+    "LOG_ODDS",
+    "Explanation",
+    "Explanations",
+    "empty_notes",
+    "figure",
+    "image",
+    "is_saturated",
+    "page",
+    "panels",
+    "snippet",
+    "versions",
+]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seewhy.explanation.notes import notes_by_map
+from seewhy.explanation.notes import LEAST, notes_by_map
 from seewhy.explanation.record import ExplanationRecord
 from seewhy.formatting import as_sentences, format_number, format_share
 from seewhy.geometry import Array
+from seewhy.head import SCORES
 from seewhy.records import Photo
 from seewhy.show import Bar, Panel, colour, frame, layout, overlay
 from seewhy.show.figures import render, rows_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LONGEST = 1000  # a screen shows no more, and a page with ten photos stays small
 SHORTEST = 400  # of the longer side: smaller photos are enlarged
 BLOCKY = 64  # photos up to this size keep their square pixels when enlarged
+NO_CLASS = "no class: what the layer reacts to"  # the title of a map that belongs to the photo
 WEAK = 0.1  # of the strongest map: below it the opacity stays under 14 %, which is hard to see
 
 
@@ -47,7 +49,8 @@ def panels(
     """
     photo = _for_display(explanation.photo)
     count = len(explanation.maps) if explanation.by_class else 1
-    maps = list(replace(explanation, photo=photo).on_photo(upsample)[:count])  # K of (H, W)
+    on_photo = list(replace(explanation, photo=photo).on_photo(upsample)[:count])  # K of (H, W)
+    maps = [drawable(values, explanation.units) for values in on_photo]
     signed = explanation.signed
     (grid, input) = (explanation.maps.shape[-2:], photo.geometry.input)
     fine = 2 * grid[0] >= input[0] and 2 * grid[1] >= input[1]
@@ -66,13 +69,16 @@ def panels(
     general = ["The network saw what is framed."] * photo.geometry.cropped + general
     drawn = [Panel(first, frame(photo.original, photo.geometry), as_sentences(general))]
     weak = _weakness(maps) if shared else [[]] * count
-    for target, values, bar, of_map, weakness in zip(explanation.targets, maps, bars, own, weak, strict=False):
+    empty = [_emptiness(values, drawn_values) for values, drawn_values in zip(on_photo, maps, strict=True)]
+    for target, values, bar, notes_of_map, weakness, emptiness in zip(
+        explanation.targets, maps, bars, own, weak, empty, strict=False
+    ):
         pixels = overlay(photo.original, values, cmap, alpha, (bar.low, bar.high), signed)
         captions = []
         if explanation.by_class and target.rank not in (None, 1):
             captions.append(f"The network's choice number {target.rank}.")
-        captions += (of_map or _emptiness(values)) + weakness + ["Not complete: what was reached."] * explanation.partial
-        drawn.append(Panel(str(target) if explanation.by_class else "no class", pixels, as_sentences(captions), bar))
+        captions += (notes_of_map or emptiness) + weakness + ["Not complete."] * explanation.partial
+        drawn.append(Panel(str(target) if explanation.by_class else NO_CLASS, pixels, as_sentences(captions), bar))
     return drawn
 
 
@@ -131,13 +137,22 @@ def _weakness(maps: list[Array]) -> list[list[str]]:
     ]
 
 
-def _emptiness(values: Array) -> list[str]:
-    """A sentence about a map that points nowhere, or nothing."""
-    if not colour.is_flat(values):
+def drawable(values: Array, units: str) -> Array:
+    """The map as it is drawn: zero where a map in units of a score stays below ``LEAST`` everywhere."""
+    if units not in SCORES.values() or np.nanmax(np.abs(values), initial=0.0) >= LEAST:
+        return values
+    return np.where(np.isfinite(values), 0.0, values)
+
+
+def _emptiness(values: Array, drawn: Array) -> list[str]:
+    """A sentence about a map that points nowhere, or nothing. drawn : as it is drawn."""
+    if not colour.is_flat(drawn):
         return []
     finite = values[np.isfinite(values)]
     if not finite.size:
         return ["No map: it holds no finite number."]
     if not finite.any():
         return ["Empty map: zero everywhere."]
+    if not colour.is_flat(values):
+        return ["Flat map: below a millionth everywhere, so it points nowhere."]
     return [f"Flat map: {format_number(float(finite.mean()))} everywhere, so it points nowhere."]

@@ -6,14 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seewhy.errors import setting
 from seewhy.explanation.record import ExplanationRecord
 from seewhy.formatting import format_score
 from seewhy.geometry import Array
 from seewhy.records import Note, Target
 
+LEAST = 1e-6  # of a score: a map that stays below is called flat, and drawn without colour
+_SURE = 1e-3  # p (1 - p), how much of a logit's movement reaches the probability
+LOG_ODDS = f"{setting('score', 'log_odds')} does not vanish where the network is sure"
 
-def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None) -> list[Note]:
-    """The diagnosis of every map ``(K, h, w)`` that shows nothing, or nothing that differs. layer : where they were computed."""
+
+def is_saturated(target: Target, unit: str) -> bool:
+    """True where a probability is explained that hardly moves, because the network is sure. unit : of what is explained."""
+    return unit == "probability" and target.index is not None and target.score * (1 - target.score) < _SURE
+
+
+def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None, cure: str = "", unit: str = "") -> list[Note]:
+    """The diagnosis of every map ``(K, h, w)`` that shows nothing, or nothing that differs.
+
+    layer : where they were computed. cure : what to do about an empty map. unit : of the score that is explained.
+    """
     notes = []
     where = f"at '{layer}' " if layer else ""
     for number, (map, target) in enumerate(zip(maps, targets, strict=True)):
@@ -21,6 +34,8 @@ def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None) -> li
         score = f"'{target.name}' (score {format_score(target.score)}{rank})"
         if not map.any():
             notes.append(Note(f"The map is empty: {where}nothing speaks for {score}", number))
+            if cure_of_map := LOG_ODDS if is_saturated(target, unit) else cure:
+                notes.append(Note(cure_of_map, number))
         elif map.size > 1 and float(np.ptp(map)) <= 1e-6 * float(np.abs(map).max()):
             notes.append(Note(f"The map is flat: {where}every place counts the same for {score}", number))
     return notes

@@ -146,7 +146,8 @@ def deep_dream(
     progress : None (a bar after a second, in a terminal), False, or ``callback(done, total, dream_so_far)``.
     preview : a .png file for the pictures so far, written anew every few seconds.
 
-    The same seed gives the same pictures, whichever others are dreamed beside them.
+    The same seed gives the same pictures on one machine with the same number of threads, whichever others are dreamed beside
+    them; elsewhere a long ascent makes the last digit of a gradient visible.
 
     Raises OptionError, TargetError, LayerError for what does not exist; MethodError for a callable; GradientError ("No gradient")
     where nothing in the start picture wakes the channels; ModelError for values that are not finite.

@@ -14,6 +14,7 @@ from seewhy.classifier import Classifier
 from seewhy.errors import OptionError, SeewhyError
 from seewhy.explain import explain, make_method
 from seewhy.explanation import Explanation
+from seewhy.explanation.drawing import drawable
 from seewhy.explanation.notes import notes_by_map
 from seewhy.features.embedding import EmbeddingRecord
 from seewhy.features.folder import listing, reduced
@@ -157,7 +158,7 @@ def _explained(
     embedding: EmbeddingRecord, clf: Classifier, method: str, photos: Any, settings: dict[str, Any]
 ) -> tuple[dict[int, list[dict[str, str]]], int]:
     """The explanations' pictures by photo, and how many photos could not be read again."""
-    make_method(method, settings)  # a wrong name is said before the work
+    by_class = make_method(method, settings).by_class  # a wrong name is said before the work
     if len(clf.class_names()) != embedding.scores.shape[1]:
         raise OptionError(
             f"This network has {len(clf.class_names())} classes, the embedding was made by one with {embedding.scores.shape[1]}: "
@@ -181,7 +182,8 @@ def _explained(
             except (SeewhyError, IndexError):
                 unread += 1
         targets = [[embedding.predictions[i].index, *([embedding.label_indices[i]] if wrong[i] else [])] for i, _ in chunk]
-        explanations = explain(clf, [photo for _, photo in chunk], method, targets, progress=False, **settings) if chunk else []
+        target = targets if by_class else "top1"
+        explanations = explain(clf, [photo for _, photo in chunk], method, target, progress=False, **settings) if chunk else []
         for (i, _), explanation in zip(chunk, explanations, strict=True):
             pictures[i] = _pictures(explanation, embedding.predictions[i].index, bool(wrong[i]))
     return pictures, unread
@@ -197,7 +199,8 @@ def _pictures(explanation: Explanation, predicted: int, wrong: bool) -> list[dic
     """One overlay for each target, all on one colour scale; a single one where the map does not depend on the target."""
     photo = reduced(explanation.photo, LONGEST)
     count = len(explanation.maps) if explanation.by_class else 1
-    maps = list(map_on_photo(explanation.maps[:count], photo.geometry, sample_grid=explanation.sample_grid))
+    on_photo = map_on_photo(explanation.maps[:count], photo.geometry, sample_grid=explanation.sample_grid)
+    maps = [drawable(values, explanation.units) for values in on_photo]
     ranges = limits(maps, signed=explanation.signed)
     (own, general) = notes_by_map(explanation)
     pictures = []

@@ -12,7 +12,7 @@ from seewhy.classifier import Classifier
 from seewhy.errors import ModelError, setting
 from seewhy.load import demo, from_file, from_torchvision
 from seewhy.load.parts import Parts
-from seewhy.load.weights import Weights
+from seewhy.load.weights import READ_SAVED, Weights
 from seewhy.preprocess import Preprocess
 
 SPECS = "'resnet50' (any classification network of torchvision), 'path/model.py:build', 'demo:honest'"
@@ -47,6 +47,8 @@ def load(
     if not isinstance(spec, (str, os.PathLike)):
         raise ModelError(f"A model cannot be loaded from a {type(spec).__name__}: write {SPECS}, or seewhy.Classifier(network).")
     text = os.fspath(spec)
+    if text.lower().endswith(".npz"):
+        raise ModelError(f"'{text}' is no network: an explanation saved as .npz is read with {READ_SAVED.format(text)}.")
     (source, _, name) = text.partition(":")
     if source == "demo":
         parts = _demo(name, weights)

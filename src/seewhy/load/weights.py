@@ -21,6 +21,7 @@ from seewhy.errors import ModelError, WeightsError, listed, setting
 State = dict[str, torch.Tensor]
 Weights = str | os.PathLike[str] | Mapping[str, Any]  # a file, or a state dict
 WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+READ_SAVED = "seewhy.Explanation.load('{}')"
 _STARTS = (b"PK", b"\x80")  # how torch.save's archives and its older pickles begin
 _INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "ema", "params")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
@@ -55,6 +56,11 @@ def _content(path: Path, trust: bool) -> Any:
         raise WeightsError(f"There is no weights file '{path}'.")
     if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
+    if path.suffix.lower() == ".npz":
+        raise WeightsError(
+            f"'{path.name}' holds no PyTorch weights: save model.state_dict(). An explanation saved as .npz is read with "
+            f"{READ_SAVED.format(path.name)}."
+        )
     try:
         with path.open("rb") as file:
             start = file.read(16)

@@ -17,10 +17,11 @@ from seewhy.engine.relu_rules import ReluRule
 from seewhy.engine.runner import Spending
 from seewhy.engine.steps import Step
 from seewhy.errors import GradientError, MethodError, ModelError, setting
+from seewhy.explanation import LOG_ODDS, is_saturated
 from seewhy.formatting import format_score
 from seewhy.geometry import Array
 from seewhy.head import Head
-from seewhy.methods.base import Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
+from seewhy.methods.base import OTHER_METHOD, Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
 from seewhy.records import Ending, Note, Target
 from seewhy.targets import ResolvedTarget
 
@@ -34,7 +35,7 @@ class BackpropMethod(Method):
 
     needs: ClassVar[Needs] = Needs.GRADIENTS
     relu_rule: ClassVar[str] = "plain"
-    caveat: ClassVar[str] = ""  # stands under every map
+    caveat: ClassVar[str] = ""  # how to read a map; not under one that is empty
     backward: ClassVar[bool] = True
 
     signed: bool = True
@@ -47,8 +48,7 @@ class BackpropMethod(Method):
 
     def pixel_values(self, gradients: PixelGradients) -> Attribution:
         """The method's equation; here what arrives at the photos under the method's rule."""
-        notes = [Note(self.caveat)] if self.caveat else []
-        return gradients.attribution(gradients.at_photos(), notes=[notes] * len(gradients.pixels))
+        return gradients.attribution(gradients.at_photos())
 
     def unit(self, score: str, of_bytes: bool) -> str:
         """What the map's numbers are: score is the value's own unit, of_bytes says that pixels are 0 to 255."""
@@ -165,7 +165,11 @@ class PixelGradients:
             units=method.unit(unit, clf.executor.pixels_are_bytes),
             layer=layer,
             notes=[
-                [*self._empty_notes(own_maps, targets), *own_notes]
+                [
+                    *self._empty_notes(own_maps, targets),
+                    *own_notes,
+                    *[Note(method.caveat)] * bool(method.caveat and own_maps.any()),
+                ]
                 for own_maps, targets, own_notes in zip(maps_of_photos, self.targets, notes or [[]] * photos, strict=True)
             ],
             details=[plan_details(self._network) | own_details for own_details in details or [{}] * photos],
@@ -181,16 +185,20 @@ class PixelGradients:
         return self.attribution(raw, partial=True)
 
     def _empty_notes(self, maps: Array, targets: list[Target]) -> list[Note]:
-        """Why a map shows nothing."""
+        """Why a map shows nothing, and what to do."""
         method = self._method
-        cure = (
-            "" if method.score != "probability" else f": {setting('score', 'log_odds')} does not vanish where the network is sure"
-        )
+        unit = "" if self._head is None else self._head.unit(method.score)
         why = f"no pixel moves the {method.score.replace('_', ' ')}"
+        cure = OTHER_METHOD
         if method.relu_rule != "plain":
             why = "under this rule nothing gets through to the pixels from the score"
+            cure = f"{setting('method', 'gradient')} does without that rule"
         return [
-            Note(f"The map is empty: {why} of '{target.name}' ({format_score(target.score)}){cure}", number)
+            Note(
+                f"The map is empty: {why} of '{target.name}' ({format_score(target.score)}): "
+                f"{LOG_ODDS if is_saturated(target, unit) else cure}",
+                number,
+            )
             for number, (map, target) in enumerate(zip(maps, targets, strict=True))
             if not map.any()
         ]

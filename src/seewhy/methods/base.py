@@ -29,6 +29,10 @@ from seewhy.head import Head, describe
 from seewhy.records import Note, Target
 from seewhy.targets import RequestedTarget, ResolvedTarget, resolve
 
+# What to do about an empty map.
+OTHER_METHOD = f"{setting('method', 'occlusion')} hides the photo's parts and looks at the score alone"
+OTHER_LAYER = f"another {setting('layer')} may show more"
+
 
 class Needs(Enum):
     """What a method has to see of a network."""
@@ -221,7 +225,7 @@ class FeatureMethod(Method):
             signed=not self.relu and self.by_class,
             units=self._units(head),
             layer=layer,
-            notes=self._notes(planned, step, arrays, targets),
+            notes=self._notes(planned, step, arrays, targets, head.unit(self.score)),
             details=[plan_details(planned) for _ in counts],
             forward=1.0,
             backward=float(max(counts)) if dense_head is None and self.by_class else 0.0,
@@ -232,8 +236,10 @@ class FeatureMethod(Method):
         """The sum of the map over the layer's cells has the unit of the score, where no ReLU cuts it: each cell holds a share."""
         return f"{head.unit(self.score)} per cell" if self.by_class else "activation"
 
-    def _notes(self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[list[Target]]) -> list[list[Note]]:
-        """For each photo: why a map shows nothing, and what makes it unreliable."""
+    def _notes(
+        self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[list[Target]], unit: str
+    ) -> list[list[Note]]:
+        """For each photo: why a map shows nothing, and what makes it unreliable. unit : of the score."""
         layer = planned.trace.name(step)
         caveat = []
         if self.averages and _flattens_grid(planned, step):
@@ -243,12 +249,13 @@ class FeatureMethod(Method):
                     f"a gradient of its own, and averaging mixes them up: use {setting('method', 'hires_cam')}"
                 )
             )
-        notes = []
-        for maps_of_photo, row in zip(maps, targets, strict=True):
-            empty = empty_notes(maps_of_photo[: len(row)], row, layer)
+        cure = OTHER_LAYER
+        if self.relu and self.by_class:
             cure = f"{setting('method', self.name)}, {setting('relu', False)} shows what speaks against the class"
-            notes.append([*empty, *[Note(cure, note.target) for note in empty[:1] if self.relu], *caveat])
-        return notes
+        return [
+            [*empty_notes(maps_of_photo[: len(row)], row, layer, cure, unit), *caveat]
+            for maps_of_photo, row in zip(maps, targets, strict=True)
+        ]
 
 
 def plan_details(planned: PlannedNetwork | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import MethodError, setting
 from seewhy.explanation import empty_notes
-from seewhy.methods.base import Attribution, Method, Request, dense_weights, plan_details
+from seewhy.methods.base import OTHER_METHOD, Attribution, Method, Request, dense_weights, plan_details
 
 TOLERANCE = 1e-4  # of the identity mean(M) + b = z, over 1 + |z|
 
@@ -84,7 +84,7 @@ class Cam(Method):
             signed=True,
             units="logit",
             layer=layer,
-            notes=[empty_notes(own_maps, row, layer) for own_maps, row in zip(maps, targets, strict=True)],
+            notes=[empty_notes(own_maps, row, layer, OTHER_METHOD) for own_maps, row in zip(maps, targets, strict=True)],
             details=[{"bias": bias_of_photo} | plan_details(planned) for bias_of_photo in biases],
             forward=1.0,
             backward=0.0,

@@ -14,7 +14,6 @@ from seewhy.methods.backprop import BackpropMethod, PixelGradients
 from seewhy.methods.base import Attribution, Needs
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.guided_backprop import CAVEAT
-from seewhy.records import Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,6 @@ class GuidedGradCam(BackpropMethod):
         large = np.zeros((*raw.shape[:2], *size), np.float32)  # (K, N, H, W)
         for n, maps in enumerate(cam.maps):
             large[: len(maps), n] = resize_map(maps, size, self.upsample)
-        notes = [[*cam_notes, Note(self.caveat)] for cam_notes in cam.notes]
         details = [{"grad_cam": maps} for maps in cam.maps]
         weights = torch.from_numpy(large).to(raw)[:, :, None]
-        return gradients.attribution(raw * weights, notes, details, layer=cam.layer)
+        return gradients.attribution(raw * weights, cam.notes, details, layer=cam.layer)

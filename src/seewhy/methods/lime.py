@@ -32,7 +32,8 @@ class Lime(PerturbationMethod):
     """A simple model ``g`` of the score on switched photos, ``f(X_b) ≈ g(b)``, b one bit for each segment (Ribeiro, Singh and
     Guestrin 2016, arXiv:1602.04938). The map shows every segment's importance in ``g``.
 
-    segments : "superpixels" (SLIC with an adaptive compactness), "grid", or labels ``(H, W)`` on the network's input.
+    segments : "superpixels" (SLIC with an adaptive compactness) or "grid"; in Python also labels ``(H, W)`` on the network's
+        input.
     features : how many segments. samples : how many switched photos; where there are no more than so many, all of them.
     model : "linear" (lasso), "ridge" or "tree". score : "logit", "probability" or "log_odds".
     kernel : None, or the width of ``exp(-D² / width²)``, D the cosine distance to the untouched photo; it weights the samples.

@@ -101,6 +101,7 @@ class _OcclusionMap(Estimator):
         maps = values if method.reduce == "center" else masks.averaged(values)
         partial = plan.reached < masks.count
         notes = photo.flat_notes(maps, "try a larger mask_size") if not partial or plan.reached > 8 else []
+        notes += photo.coarse_notes(maps)
         if partial:
             progress = f"{ending.text} after {plan.reached:,} of {masks.count:,} masks"
             notes.append(Note(f"{progress}: the rest is interpolated, {plan.describe_error()}"))

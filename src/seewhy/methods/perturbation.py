@@ -14,6 +14,7 @@ from torch import nn
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
 from seewhy.errors import OptionError, OutputError, setting
+from seewhy.explanation import LEAST, LOG_ODDS, is_saturated
 from seewhy.formatting import format_score
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
@@ -21,6 +22,7 @@ from seewhy.methods.fills import fill_image
 from seewhy.records import Ending, Note, Target
 from seewhy.targets import ResolvedTarget
 
+COARSE = 20  # steps of the score: a map that spans fewer shows them
 LARGEST_TABLE = 16_000_000  # numbers: a table of all copies × all classes is kept up to this size (64 MB)
 
 
@@ -42,11 +44,6 @@ class PerturbationMethod(Method):
 
     def attribute(self, request: Request) -> Attribution:
         """The maps of one photo: runs the copies until they are done, the budget is spent, or a person presses Ctrl-C."""
-        if request.budget.auto and not self.knows_when_stable:
-            raise OptionError(
-                f"{setting('budget', 'auto')}: {self.name} does not know when it has seen enough; write forward passes (200) or "
-                "seconds ('20s')."
-            )
         photo = PerturbedPhoto(request, self)
         estimator = self.estimator(photo)
         photo.announce(estimator.copies, estimator.passes)
@@ -139,6 +136,7 @@ class PerturbedPhoto:
         self._resolved: list[ResolvedTarget] = request.resolve(self.scores)[0]
         self._has_class = any(target.function is None for target in self._resolved)
         self.values = self._read(output, 1)[0][0].astype(np.float64)  # (K,)
+        self._output = output
         self.targets: list[Target] = with_values([self._resolved], torch.from_numpy(self.values)[:, None])[0]
         self._estimate: dict[str, float] = {}
 
@@ -235,16 +233,49 @@ class PerturbedPhoto:
         )
 
     def flat_notes(self, maps: Array, cure: str) -> list[Note]:
-        """For every target whose score nothing moves, a sentence."""
+        """For every target whose score nothing moves, a sentence. cure : what to do where the network is not simply sure."""
+        unit = self._head.unit(self._method.score)
         return [
             Note(
-                f"The map is flat: hiding any part of the photo changes the {self._head.unit(self._method.score)} of "
-                f"'{target.name}' ({format_score(target.score)}) by less than a millionth; {cure}",
+                f"The map is flat: hiding any part of the photo changes the {unit} of '{target.name}' "
+                f"({format_score(target.score)}) by less than a millionth; {LOG_ODDS if is_saturated(target, unit) else cure}",
                 number,
             )
             for number, (map, target) in enumerate(zip(maps, self.targets, strict=True))
-            if float(np.abs(map).max(initial=0.0)) < 1e-6
+            if float(np.abs(map).max(initial=0.0)) < LEAST
         ]
+
+    def coarse_notes(self, maps: Array) -> list[Note]:
+        """For every map of differences that spans only a few of the steps in which a bfloat16 network's score moves."""
+        notes = []
+        for number, (map, resolved, base) in enumerate(zip(maps, self._resolved, self.values, strict=True)):
+            (low, high) = (float(base - map.max()), float(base - map.min()))  # of the masked copies' values
+            step = self._step(resolved, low, high)
+            if 0 < high - low < COARSE * step:
+                notes.append(
+                    Note(
+                        f"the map of '{resolved.target.name}' is coarse: it spans {high - low:.2g}, and at "
+                        f"{setting('precision', 'fast')} the {self.unit} moves in steps of about {step:.2g}: use "
+                        f"{setting('precision', 'exact')}",
+                        number,
+                    )
+                )
+        return notes
+
+    def _step(self, resolved: ResolvedTarget, low: float, high: float) -> float:
+        """How far a target's value, between low and high, moves when a bfloat16 output goes to its next number; else 0."""
+        rows = self._request.clf.class_scores(self._output, 1) if self._has_class else None
+        if resolved.function is not None or rows is None or rows.dtype != torch.bfloat16:
+            return 0.0
+        is_probability = self.unit == "probability"
+        index = torch.tensor([resolved.target.index or 0], device=rows.device)
+        column = min(int(index), rows.shape[1] - 1)  # one logit stands for two classes
+        moved = rows.clone()
+        moved[:, column] = torch.nextafter(rows[:, column], torch.full_like(rows[:, column], torch.inf))
+        score = "log_odds" if is_probability else self._method.score
+        (before, after) = (self._head.value(output.float(), index, score) for output in (rows, moved))
+        steepest = min(max(0.5, low), high)  # where a probability moves most: as near to 0.5 as it came
+        return float((after - before).abs()) * (steepest * (1 - steepest) if is_probability else 1)
 
     def _read(self, output: Any, copies: int) -> tuple[Array, Array | None]:
         """A block's output: the targets' values ``(n, K)``, and the scores ``(n, classes)`` where there are any."""

@@ -14,7 +14,7 @@ from seewhy.engine.patched import Positions, Size
 from seewhy.engine.sweep import Copies, Indices
 from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, resize_map
-from seewhy.methods.base import Attribution, Needs
+from seewhy.methods.base import OTHER_LAYER, Attribution, Needs
 from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
 from seewhy.records import Ending, Note
 
@@ -89,7 +89,7 @@ class _ScoreCamMap(Estimator):
         (weights, maps) = _combine(self._values, known, self._features[self._used])
         maps = np.maximum(maps, 0) if method.relu else maps
         partial = len(known) < self.count
-        notes = empty_notes(maps, photo.targets, self._layer)
+        notes = empty_notes(maps, photo.targets, self._layer, OTHER_LAYER)
         if partial:
             notes.append(Note(f"{ending.text} after {len(known)} of {self.count} channels"))
         all_weights = np.zeros((len(photo.targets), len(self._features)), np.float32)

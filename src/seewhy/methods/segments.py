@@ -63,8 +63,8 @@ def segments_of(pixels: Array, kind: str | npt.ArrayLike, features: int) -> Segm
         return _own(kind, size)
     if kind not in KINDS:
         raise OptionError(
-            f"{setting('segments', kind)}: write 'superpixels', 'grid', or an (H, "
-            f"W) array of integers.{did_you_mean(kind, KINDS)}"
+            f"{setting('segments', kind)}: write 'superpixels' or 'grid', in Python also (H, W) "
+            f"integers.{did_you_mean(kind, KINDS)}"
         )
     _check_features(features, size)
     if kind == "grid":
@@ -140,7 +140,7 @@ def _own(kind: npt.ArrayLike, size: Size) -> Segments:
     except ValueError:  # rows of different lengths
         raise OptionError("The label array has rows of different lengths: give (H, W) integers.") from None
     if array.ndim == 0:
-        raise OptionError(f"{setting('segments', kind)}: write 'superpixels', 'grid', or an (H, W) array of integers.")
+        raise OptionError(f"{setting('segments', kind)}: write 'superpixels' or 'grid', in Python also (H, W) integers.")
     if array.ndim != 2:
         raise OptionError(f"The label array has the shape {array.shape}: give (H, W), one label for each pixel.")
     if array.dtype.kind not in "iu":

@@ -7,6 +7,7 @@ evidence.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.errors import PhotoError
+from seewhy.photo import open_picture
 from seewhy.show.tables import table
 
 Pixels = npt.NDArray[np.uint8]
@@ -153,9 +155,11 @@ def displayable(original: npt.ArrayLike) -> Pixels:
 def as_pixels(photo: Any) -> Pixels:
     """A photo handed over by the user as uint8 ``(H, W, 3)``.
 
-    photo : a PIL image, a ``seewhy`` Photo, or an array ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)``
-        (transparency is left out): bytes, or floats in [0, 1].
+    photo : a file's name or its bytes, a PIL image, a ``seewhy`` Photo, or an array ``(H, W)``, ``(H, W, 1)``,
+        ``(H, W, 3)`` or ``(H, W, 4)`` (transparency is left out): bytes, or floats in [0, 1].
     """
+    if isinstance(photo, (str, os.PathLike, bytes)):
+        photo = open_picture(photo).image()
     if hasattr(photo, "original"):
         return displayable(photo.original)
     if hasattr(photo, "convert"):

@@ -44,7 +44,7 @@ def plot_maps(
 ) -> Figure:
     """One figure of 1 x (1 + n): the photo, then the photo under each map. The classical way to compare two maps.
 
-    photo : uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
+    photo : a file's name, uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
     maps : n maps ``(h, w)`` of any size. titles : one for each; may hold line breaks.
     alpha : 0 shows the photo alone, 1 the colours alone; None lets the opacity grow with the values.
     signed : True puts zero in the middle of the colours. spikes : True for maps of single pixels (gradients): the colours end

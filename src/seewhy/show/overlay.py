@@ -49,7 +49,7 @@ def overlay(
 ) -> Pixels:
     """The photo with the evidence on it, uint8 ``(H, W, 3)``.
 
-    photo : uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
+    photo : a file's name, uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
     map : ``(h, w)``, raw numbers; enlarged to the photo if it is smaller. NaN (not seen by the network) is shown dark.
     cmap : None for our own colours, or a name. See ``seewhy.show.colour.table``.
     alpha : None: opacity grows with the evidence, over a paler photo, so that no evidence shows no colour. A number
@@ -127,7 +127,7 @@ def cam_show(photo: Any, map: npt.ArrayLike) -> Pixels:
     Every map is stretched, so two of these pictures cannot be compared, and the very peak is a darker red than its
     surroundings. ``overlay`` does neither. A flat map shows the darkened photo alone.
 
-    photo : uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
+    photo : a file's name, uint8 ``(H, W)`` or ``(H, W, 3)``, floats in [0, 1], a PIL image or a seewhy Photo.
     map : ``(h, w)``, any numbers.
     """
     pixels = colour.as_pixels(photo)
