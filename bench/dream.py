@@ -7,7 +7,6 @@ pictures agree is a test. Networks have random weights; ratios are made within a
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import seewhy
+from bench.fresh import Contender, Work, in_fresh_processes
 from bench.gradcam import random_network
 from bench.timing import Figure, console, in_turns, options, ratios, save, table
 from seewhy.features import pyramid
@@ -56,19 +56,26 @@ def measure(networks: Sequence[str] = NETWORKS, repeats: int = 3, iterations: in
         console.print(f"[dim]dream, {name} ...[/dim]", highlight=False)
         network = random_network(name).to(device)
         clf = classifier(network)
-        own = copy.deepcopy(network)
-        seconds = in_turns(
-            {
-                "plain": lambda own=own: plain_dream(own, CLASS, iterations),
-                "seewhy": lambda clf=clf: seewhy_dream(clf, None, [CLASS], iterations),
-            },
-            repeats,
-            device,
-        )
+        contenders = {
+            kind: Contender(
+                "bench.dream:contender", {"name": kind, "network": name, "iterations": iterations, "device": device}, calls=1
+            )
+            for kind in ("plain", "seewhy")
+        }
+        seconds = {kind: measured.seconds for kind, measured in in_fresh_processes(contenders, repeats).items()}
         few = max(1, iterations // 5)
         five = {kind: _five(clf, layer, few, repeats, device) for kind, layer in (("classes", None), (LAYERS[name],) * 2)}
         rows.append(Row(name, seconds, five))
     return rows
+
+
+def contender(name: str, network: str, iterations: int, device: str) -> Work:
+    """The work of one contender; runs in a process of its own."""
+    model = random_network(network).to(device)
+    if name == "plain":
+        return lambda: plain_dream(model, CLASS, iterations)
+    clf = classifier(model)
+    return lambda: seewhy_dream(clf, None, [CLASS], iterations)
 
 
 def _five(clf: seewhy.Classifier, layer: str | None, iterations: int, repeats: int, device: str) -> list[float]:

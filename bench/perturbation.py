@@ -1,8 +1,8 @@
-"""Occlusion, LIME and RISE beside their peers, the bare passes and the work that is really needed, in one run.
+"""Occlusion, LIME and RISE beside their peers, the bare passes and the work that is really needed, each in a process of its own.
 
-Random weights, one photo of 224×224, fp32. All contenders of a network take turns; ratios are made within a round, and the
-median is printed with its quartiles. The floor of occlusion is counted (``bench/work.py``) and put into time at the rate that
-the planned copy reaches on whole photos, 32 at once.
+Random weights, one photo of 224×224, fp32. A round runs every contender once; ratios are made within a round, and the median is
+printed with its quartiles. The floor of occlusion is counted (``bench/work.py``) and put into time at the rate that the planned
+copy reaches on whole photos, 16 at once, with memory kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import io
 import itertools
 import json
 import math
-import random
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,44 +31,51 @@ import torch
 from torch import nn
 
 import seewhy
+from bench.fresh import Contender, Measured, in_fresh_processes
 from bench.gradcam import random_network
 from bench.timing import ROOT, Figure, console, options, ratios, save, seconds_of, table
 from bench.work import count, occlusion_masks
+from seewhy.engine.memory import kept
 from seewhy.methods.segments import segments_of
 
 PARTS = ("occlusion", "lime", "dense", "rise")
 SIZE = (224, 224)
 MASK, STRIDES, FILL = 45, (22, 4), 0.3
-OCCLUSION_GOALS = {"squeezenet1_0": 6.0, "mobilenet_v2": 5.0, "resnet18": 2.5, "resnet50": 2.2}
-OCCLUSION_FAST = {"resnet50": 4.0}
+# Over captum as it comes: one mask a pass.
+OCCLUSION_GOALS = {"squeezenet1_0": 8.0, "mobilenet_v2": 6.0, "resnet18": 4.0, "resnet50": 3.0}
+OCCLUSION_FAST = {"resnet50": 5.0}
+# Over the floors that were recorded while page faults were part of them, ms a mask at stride 22.
+OLD_FLOORS = {"squeezenet1_0": 2.41, "mobilenet_v2": 3.13, "resnet18": 6.92, "resnet50": 22.3}
+FLOOR_GOALS = {"squeezenet1_0": 1.3, "mobilenet_v2": 1.15, "resnet18": 1.15, "resnet50": 1.15}
 GOAL_FIVE = 1.05
 GOAL_VALUES = 1e-4  # of the largest value of the map
-PASSES = (1, 16, 64)  # perturbations_per_eval of captum
-BATCH = 32
+PASSES = (1, 16)  # perturbations_per_eval of captum; as it comes: 1
+BATCH = 16
 
 LIME_GOALS = {"squeezenet1_0": 2.0, "resnet50": 1.3}
-LIME_FAST = {"resnet50": 2.0}
+LIME_FAST = {"resnet50": 2.5}
 GOAL_BARE = 1.1
 SEGMENTS, FEATURES, SAMPLES = ("grid", "superpixels"), 49, 1000
 WIDTH = 0.25  # of lime's kernel, which is the square root of the paper's and of seewhy's
-LIME_BATCHES, BARE_BATCHES = (10, 32, 64), (16, 32, 64)
+LIME_BATCHES = (10, 32)  # its default, and what it gains by more
 
 DENSE_MASK, DENSE_MASKS, DENSE_NETWORK, GOAL_MEMORY = 71, 224 * 224, "squeezenet1_0", 1.2
 DENSE_PASSES = 2000
 RISE_NETWORKS, RISE_MASKS = ("squeezenet1_0",), 2000
 
-PHOTOS = 128  # of which the bare passes are timed
+AS_IT_COMES = "captum, 1 a pass"
+KEPT_BY_ALL = ", memory kept by all"
+PHOTOS = 64  # of which the bare passes are timed
 # Few of everything, to see that it runs.
 QUICK: dict[str, Any] = {
     "networks": ("squeezenet1_0",),
-    "repeats": 1,
+    "rounds": 1,
     "strides": STRIDES[:1],
     "samples": 100,
     "masks": 100,
     "dense_passes": 300,
 }
 
-Timings = Mapping[str, Sequence[float]]
 Job = Callable[[], object]
 
 
@@ -158,84 +164,103 @@ def _channels_last(network: nn.Module, inputs: torch.Tensor) -> tuple[nn.Module,
     return own, inputs.contiguous(memory_format=torch.channels_last)
 
 
-def few_turns(contenders: Mapping[str, Job], repeats: int) -> dict[str, list[float]]:
-    """Seconds, as ``bench.timing.in_turns`` takes them, but the contenders are warm already: a round takes up to two minutes."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    order = list(contenders)
-    shuffle = random.Random(0).shuffle
-    for _ in range(repeats):
-        shuffle(order)
-        for name in order:
-            seconds[name].append(seconds_of(contenders[name]))
-    return seconds
-
-
 def measure(
     parts: Sequence[str] = PARTS,
     networks: Sequence[str] = tuple(OCCLUSION_GOALS),
-    repeats: int = 3,
-    strides: Sequence[int] = STRIDES,
+    rounds: int = 2,
+    strides: Sequence[int] = STRIDES[:1],
     samples: int = SAMPLES,
     masks: int = RISE_MASKS,
     dense_passes: int | None = DENSE_PASSES,
+    keep: bool = False,
 ) -> list[Row]:
     """The rows of all parts.
 
     strides : largest first; the peers are timed at the first. samples, masks : of LIME and RISE. dense_passes : where the
-    50,176 masks are stopped (None: not at all).
+    50,176 masks are stopped (None: not at all). keep : the peers keep their memory, too.
     """
     rows: list[Row] = []
-    for name in networks:
-        subject = Subject(name)
+    for network in networks:
         if "occlusion" in parts:
-            console.print(f"[dim]occlusion, {name} ...[/dim]", highlight=False)
-            rows += occlusion(subject, strides, repeats)
-        if "lime" in parts and name in LIME_GOALS:
+            console.print(f"[dim]occlusion, {network} ...[/dim]", highlight=False)
+            rows += occlusion(network, strides, rounds, keep)
+        if "lime" in parts and network in LIME_GOALS:
             for segments in SEGMENTS:
-                console.print(f"[dim]lime, {name}, {segments} ...[/dim]", highlight=False)
-                rows.append(lime(subject, segments, samples, repeats))
-        if "rise" in parts and name in RISE_NETWORKS:
-            console.print(f"[dim]rise, {name} ...[/dim]", highlight=False)
-            rows.append(rise(subject, masks, repeats))
-        if "dense" in parts and name == DENSE_NETWORK:
-            console.print(f"[dim]dense, {name} ...[/dim]", highlight=False)
-            rows.append(dense(subject, dense_passes, repeats))
+                console.print(f"[dim]lime, {network}, {segments} ...[/dim]", highlight=False)
+                rows.append(lime(network, segments, samples, rounds, keep))
+        if "rise" in parts and network in RISE_NETWORKS:
+            console.print(f"[dim]rise, {network} ...[/dim]", highlight=False)
+            rows.append(rise(network, masks, rounds, keep))
+        if "dense" in parts and network == DENSE_NETWORK and not keep:
+            console.print(f"[dim]dense, {network} ...[/dim]", highlight=False)
+            rows.append(dense(network, dense_passes))
     return rows
 
 
 # Occlusion
 
 
-def occlusion(subject: Subject, strides: Sequence[int], repeats: int) -> list[Row]:
+def contender(part: str, name: str, network: str, arguments: dict[str, Any]) -> Job:
+    """The work of one contender; runs in a process of its own."""
+    subject = Subject(network)
+    return {"occlusion": _occlusion_job, "lime": _lime_job, "rise": _rise_job}[part](subject, name, **arguments)
+
+
+def fresh(part: str, network: str, names: Mapping[str, dict[str, Any]], rounds: int, keep: bool) -> dict[str, Measured]:
+    """Every contender of a part in a process of its own. names : with the arguments of each."""
+    contenders = {
+        label: Contender(
+            "bench.perturbation:contender",
+            {"part": part, "name": label.partition(";")[0], "network": network, "arguments": arguments},
+            calls=1,
+        )
+        for label, arguments in names.items()
+    }
+    return in_fresh_processes(contenders, rounds, keep)
+
+
+def _bare_job(subject: Subject) -> Job:
+    job = subject.bare(BATCH)
+
+    def kept_job() -> None:
+        with kept():
+            job()
+
+    return kept_job
+
+
+def _occlusion_job(subject: Subject, name: str, stride: int = STRIDES[0], passes: int = 1) -> Job:
+    if name == "bare":
+        return _bare_job(subject)
+    if name.startswith("captum"):
+        (network, photo) = (subject.network, subject.photo[None])
+        if "channels_last" in name:
+            (network, photo) = _channels_last(network, photo)
+        return functools.partial(captum_map, network, photo, subject.index, MASK, stride, passes)
+    settings = {"mask_size": MASK, "stride": stride, "clip": False, "fill": FILL}
+    return lambda: subject.explain("occlusion", "top5" if name == "five" else None, name == "fast", **settings)
+
+
+def occlusion(network: str, strides: Sequence[int], rounds: int, keep: bool) -> list[Row]:
     """One row per stride.
 
     captum is timed at the first stride only. Its cost does not depend on where a window lies: what one of its passes takes
     there, times the passes needed, is its time at the others.
     """
     first = strides[0]
-    check = compare_values(subject, first)  # before anything is timed: other values would be other work
-    fast = subject.name in OCCLUSION_FAST
-
-    def ours(stride: int, target: Any = None, fast: bool = False) -> Job:
-        settings = {"mask_size": MASK, "stride": stride, "clip": False, "fill": FILL}
-        return lambda: subject.explain("occlusion", target, fast, **settings)
-
-    contenders = {
-        "whole": subject.eager(BATCH),
-        "bare": subject.bare(BATCH),
-        "five": ours(first, "top5"),
-        "same": lambda: same_masks(subject, MASK, first),
-        **{f"one {stride}": ours(stride) for stride in strides},
-        **({f"fast {stride}": ours(stride, fast=True) for stride in strides} if fast else {}),
-        **captum_settings(subject, MASK, first),
-    }
-    few = 2 * MASK  # four masks: enough to make every plan
-    for work in (contenders["whole"], contenders["bare"], ours(few), ours(few, "top5"), *[ours(few, fast=True)] * fast):
-        work()
-    seconds = few_turns(contenders, repeats)
-    rows = [_occlusion_row(subject, stride, first, seconds) for stride in strides]
+    check = compare_values(Subject(network), first)  # before anything is timed: other values would be other work
+    names: dict[str, dict[str, Any]] = {"bare": {}, "five": {"stride": first}}
+    for stride in strides:
+        names[f"one;{stride}"] = {"stride": stride}
+        if network in OCCLUSION_FAST:
+            names[f"fast;{stride}"] = {"stride": stride}
+    for passes, suffix in itertools.product(PASSES, ("", ", channels_last")):
+        names[f"captum, {passes} a pass{suffix}"] = {"stride": first, "passes": passes}
+    measured = fresh("occlusion", network, names, rounds, keep)
+    subject = Subject(network)
+    rows = [_occlusion_row(subject, stride, first, measured, keep) for stride in strides]
     (difference, largest) = check
-    name = f"occlusion/{subject.name}/stride {first}/difference to captum"
+    name = f"occlusion/{network}/stride {first}/difference to captum"
     rows[0].figures.append(Figure.of(name, [1e6 * difference / largest], "1e-6 of the largest", 1e6 * GOAL_VALUES))
     rows[0].remarks.append(
         f"Same masks, same values to {GOAL_VALUES:g} of the largest: the maps (reduce='average') differ by at most "
@@ -244,51 +269,56 @@ def occlusion(subject: Subject, strides: Sequence[int], repeats: int) -> list[Ro
     return rows
 
 
-def _occlusion_row(subject: Subject, stride: int, first: int, seconds: Timings) -> Row:
+def _occlusion_row(subject: Subject, stride: int, first: int, measured: Mapping[str, Measured], keep: bool) -> Row:
     grid = occlusion_masks(SIZE, MASK, stride, "whole")
     masks = len(grid)
     needed = count(subject.network, SIZE, grid)
     windows = captum_windows(MASK, first)
     # Seconds of captum's call to ms a mask of ours; both pay one pass without a mask.
     scale = 1000 * (masks + 1) / (windows + 1) / masks
-    captum = {key: [scale * s for s in values] for key, values in seconds.items() if key.startswith("captum")}
-    (plain, best) = fastest(captum)
-    seewhy_ms = [1000 * s / masks for s in seconds[f"one {stride}"]]
-    bare = [1000 * s / PHOTOS for s in seconds["bare"]]
+    captum = {key: [scale * s for s in value.seconds] for key, value in measured.items() if key.startswith("captum")}
+    best = min(captum, key=lambda key: statistics.median(captum[key]))
+    one = measured[f"one;{stride}"]
+    seewhy_ms = [1000 * s / masks for s in one.seconds]
+    bare = [1000 * s / PHOTOS for s in measured["bare"].seconds]
     floor = [ms * needed.masked / needed.whole for ms in bare]
-    goal = OCCLUSION_GOALS.get(subject.name)
-    of = naming(f"occlusion/{subject.name}/stride {stride}")
+    goal = None if keep else OCCLUSION_GOALS.get(subject.name)
+    of = naming(f"occlusion/{subject.name}/stride {stride}" + KEPT_BY_ALL * keep)
+    old_floor = OLD_FLOORS.get(subject.name, math.nan) * needed.masked / count_first(subject)
     figures = [
         of("seewhy", seewhy_ms, "ms a mask"),
-        of("best captum as it comes", captum[plain], "ms a mask"),
-        of("best captum", captum[best], "ms a mask"),
-        of("over captum as it comes", ratios(captum[plain], seewhy_ms), "×", goal, True),
-        of("over captum", ratios(captum[best], seewhy_ms), "×", goal, True),
-        of("whole batch, channels_last", [1000 * s / PHOTOS for s in seconds["whole"]], "ms a mask"),
+        of("seewhy, page faults", [f / masks for f in one.faults], "a mask"),
+        *(of(key, values, "ms a mask") for key, values in captum.items()),
+        of("captum, page faults", [f / (windows + 1) for f in measured[AS_IT_COMES].faults], "a mask"),
+        of("over captum as it comes", ratios(captum[AS_IT_COMES], seewhy_ms), "×", goal, True),
+        of("over captum at best", ratios(captum[best], seewhy_ms), "×"),
         of("whole batch, planned", bare, "ms a mask"),
         of("rate of the planned batch", [needed.whole / 1e6 / ms for ms in bare], "GFLOP/s"),
         of("work of a pass", [needed.whole / 1e9], "GFLOP"),
         of("work of a mask", [needed.masked / 1e9], "GFLOP"),
         of("floor", floor, "ms a mask"),
         of("over the floor", ratios(seewhy_ms, floor), "×"),
+        of("over the old floor", [ms / old_floor for ms in seewhy_ms], "×", None if keep else FLOOR_GOALS.get(subject.name)),
     ]
-    remarks = [f"Stride {stride}: fastest captum as it comes: {plain}; of all: {best}."]
-    if f"fast {stride}" in seconds:
-        fast = [1000 * s / masks for s in seconds[f"fast {stride}"]]
+    remarks = [f"Stride {stride}: fastest captum: {best}."]
+    if f"fast;{stride}" in measured:
+        fast = [1000 * s / masks for s in measured[f"fast;{stride}"].seconds]
+        fast_goal = None if keep else OCCLUSION_FAST[subject.name]
         figures += [
             of("fast", fast, "ms a mask"),
-            of("fast over captum", ratios(captum[best], fast), "×", OCCLUSION_FAST[subject.name], True),
+            of("fast over captum as it comes", ratios(captum[AS_IT_COMES], fast), "×", fast_goal, True),
             of("fast, deviation", [100 * subject.deviation("occlusion", mask_size=MASK, stride=2 * MASK)], "% of the largest"),
         ]
     if stride == first:
-        figures += [
-            of("5 classes over 1", ratios(seconds["five"], seconds[f"one {stride}"]), "×", GOAL_FIVE),
-            of("over captum, same masks", ratios(seconds[best], seconds["same"]), "×"),
-            *(of(key, values, "ms a mask") for key, values in captum.items()),
-        ]
+        figures.append(of("5 classes over 1", ratios(measured["five"].seconds, one.seconds), "×", None if keep else GOAL_FIVE))
     else:
         remarks.append(f"Stride {stride}: captum's time is extrapolated from its {windows + 1} passes at stride {first}.")
     return Row("occlusion", subject.name, f"stride {stride}, {masks} masks", figures, remarks)
+
+
+def count_first(subject: Subject) -> float:
+    """The work of a mask at the stride of the old floors."""
+    return count(subject.network, SIZE, occlusion_masks(SIZE, MASK, STRIDES[0], "whole")).masked
 
 
 def same_masks(subject: Subject, mask: int, stride: int) -> seewhy.Explanation:
@@ -310,7 +340,7 @@ def captum_windows(mask: int, stride: int) -> int:
 
 
 def captum_settings(subject: Subject, mask: int, stride: int) -> dict[str, Job]:
-    """captum at every setting that a person could choose."""
+    """captum one mask a pass, and at more; as it comes and with our memory format."""
     photo = subject.photo[None]
     formats = {"": (subject.network, photo), ", channels_last": _channels_last(subject.network, photo)}
     jobs: dict[str, Job] = {}
@@ -340,67 +370,70 @@ def captum_map(
     return map_
 
 
-def fastest(captum: Timings) -> tuple[str, str]:
-    """Its fastest setting as it comes, and of all."""
-
-    def median(key: str) -> float:
-        return statistics.median(captum[key])
-
-    return min((key for key in captum if "channels_last" not in key), key=median), min(captum, key=median)
-
-
 # LIME
 
 
-def lime(subject: Subject, segments: str, samples: int, repeats: int) -> Row:
+def _lime_settings(segments: str) -> dict[str, Any]:
+    return {"segments": segments, "features": FEATURES, "model": "ridge", "kernel": math.sqrt(2) * WIDTH}
+
+
+def _lime_job(subject: Subject, name: str, segments: str = "grid", samples: int = SAMPLES, batch: int = 10) -> Job:
+    if name == "bare":
+        return _bare_job(subject)
+    if name == "lime":
+        labels = segments_of(subject.photo.numpy(), segments, FEATURES).labels
+
+        class Lime:
+            results: ClassVar[dict[str, float]] = {}
+
+            def __call__(self) -> None:
+                self.results["r2"] = lime_score(subject, labels, samples, batch)
+
+        return Lime()
+
+    class Seewhy:
+        results: ClassVar[dict[str, float]] = {}
+
+        def __call__(self) -> None:
+            explanation = subject.explain("lime", None, name == "fast", samples=samples, **_lime_settings(segments))
+            self.results["r2"] = float(np.ravel(explanation.details["r2_fit"])[0])
+
+    return Seewhy()
+
+
+def lime(network: str, segments: str, samples: int, rounds: int, keep: bool) -> Row:
     """seewhy beside the lime package on the same segments, and beside the bare passes."""
-    fast = subject.name in LIME_FAST
-    labels = segments_of(subject.photo.numpy(), segments, FEATURES).labels
-    settings = {"segments": segments, "features": FEATURES, "model": "ridge", "kernel": math.sqrt(2) * WIDTH}
-
-    def ours(count: int, fast: bool = False) -> seewhy.Explanation:
-        return subject.explain("lime", None, fast, samples=count, **settings)
-
-    few = min(samples, 2 * max(LIME_BATCHES))
-    trials = {batch: functools.partial(lime_score, subject, labels, few, batch) for batch in LIME_BATCHES}
-    batch = quickest(trials)
-    (bare_batch, bare_job) = quickest_bare(subject)
-    score = 0.0
-
-    def theirs() -> None:
-        nonlocal score
-        score = lime_score(subject, labels, samples, batch)
-
-    contenders: dict[str, Job] = {"one": lambda: ours(samples), "lime": theirs, "bare": bare_job}
-    if fast:
-        contenders["fast"] = lambda: ours(samples, True)
-        ours(few, True)
-    ours(few)
-    seconds = few_turns(contenders, repeats)
-    each = {key: [1000 * s / samples for s in values] for key, values in seconds.items()}
-    each["bare"] = [1000 * s / PHOTOS for s in seconds["bare"]]
-    of = naming(f"lime/{subject.name}/{segments}")
+    settings = {"segments": segments, "samples": samples}
+    names: dict[str, dict[str, Any]] = {"bare": {}, "one": settings}
+    names |= {f"lime;{batch}": settings | {"batch": batch} for batch in LIME_BATCHES}
+    if network in LIME_FAST:
+        names["fast"] = settings
+    measured = fresh("lime", network, names, rounds, keep)
+    each = {key: [1000 * s / samples for s in value.seconds] for key, value in measured.items()}
+    bare = [1000 * s / PHOTOS for s in measured["bare"].seconds]
+    (as_it_comes, more) = (f"lime;{batch}" for batch in LIME_BATCHES)
+    of = naming(f"lime/{network}/{segments}" + KEPT_BY_ALL * keep)
     figures = [
         of("seewhy", each["one"], "ms a sample"),
-        of("lime", each["lime"], "ms a sample"),
-        of("bare passes", each["bare"], "ms a sample"),
-        of("over lime", ratios(each["lime"], each["one"]), "×", LIME_GOALS[subject.name], True),
-        of("over the bare passes", ratios(each["one"], each["bare"]), "×", GOAL_BARE),
-        of("R2 on the samples learnt from", [float(np.ravel(ours(samples).details["r2_fit"])[0])], "weighted"),
-        of("R2 of lime", [score], "weighted"),
+        of("seewhy, page faults", [f / samples for f in measured["one"].faults], "a sample"),
+        of("lime", each[as_it_comes], "ms a sample"),
+        of(f"lime, {LIME_BATCHES[1]} at once", each[more], "ms a sample"),
+        of("lime, page faults", [f / samples for f in measured[as_it_comes].faults], "a sample"),
+        of("bare passes", bare, "ms a sample"),
+        of("over lime", ratios(each[as_it_comes], each["one"]), "×", None if keep else LIME_GOALS[network], True),
+        of("over the bare passes", ratios(each["one"], bare), "×", None if keep else GOAL_BARE),
+        of("R2 on the samples learnt from", [measured["one"].results["r2"]], "weighted"),
+        of("R2 of lime", [measured[as_it_comes].results["r2"]], "weighted"),
     ]
-    if fast:
+    if "fast" in measured:
+        few = _lime_settings(segments) | {"samples": 2 * FEATURES}
         figures += [
             of("fast", each["fast"], "ms a sample"),
-            of("fast over lime", ratios(each["lime"], each["fast"]), "×", LIME_FAST[subject.name], True),
-            of("fast, deviation", [100 * subject.deviation("lime", samples=few, **settings)], "% of the largest"),
+            of("fast over lime", ratios(each[as_it_comes], each["fast"]), "×", None if keep else LIME_FAST[network], True),
+            of("fast, deviation", [100 * Subject(network).deviation("lime", **few)], "% of the largest"),
         ]
-    case = f"{segments}, {labels.max() + 1} segments, {samples} samples"
-    remarks = [
-        f"{segments}: lime's fastest batch is {batch} of {LIME_BATCHES}; the bare passes' {bare_batch} of {BARE_BATCHES} (timed "
-        f"on {PHOTOS} photos, extrapolated)."
-    ]
-    return Row("lime", subject.name, case, figures, remarks)
+    remark = f"{segments}: the bare passes are timed on {PHOTOS} photos, extrapolated; lime at {LIME_BATCHES} at once."
+    return Row("lime", network, f"{segments}, {samples} samples", figures, [remark])
 
 
 def lime_score(subject: Subject, labels: npt.NDArray[np.int64], samples: int, batch: int) -> float:
@@ -430,64 +463,54 @@ def lime_score(subject: Subject, labels: npt.NDArray[np.int64], samples: int, ba
     return float(explanation.score)
 
 
-def quickest_bare(subject: Subject) -> tuple[int, Job]:
-    """The batch size at which the planned copy is fastest, and its passes."""
-    jobs = {batch: subject.bare(batch) for batch in BARE_BATCHES}
-    batch = quickest(jobs)
-    return batch, jobs[batch]
-
-
-def quickest(jobs: Mapping[int, Job]) -> int:
-    """By the better of two rounds."""
-    seconds = {key: min(seconds_of(work) for _ in range(2)) for key, work in jobs.items()}
-    return min(seconds, key=lambda key: seconds[key])
-
-
 # RISE
 
 
-def rise(subject: Subject, masks: int, repeats: int) -> Row:
+def _rise_job(subject: Subject, name: str, masks: int = RISE_MASKS) -> Job:
+    return _bare_job(subject) if name == "bare" else lambda: subject.explain("rise", masks=masks)
+
+
+def rise(network: str, masks: int, rounds: int, keep: bool) -> Row:
     """Time of a mask over the bare pass; every mask reaches everything, so there is nothing to save."""
-    (batch, bare_job) = quickest_bare(subject)
-    subject.explain("rise", masks=min(masks, 64))
-    seconds = few_turns({"one": lambda: subject.explain("rise", masks=masks), "bare": bare_job}, repeats)
-    seewhy_ms = [1000 * s / masks for s in seconds["one"]]
-    bare = [1000 * s / PHOTOS for s in seconds["bare"]]
-    of = naming(f"rise/{subject.name}")
+    measured = fresh("rise", network, {"one": {"masks": masks}, "bare": {}}, rounds, keep)
+    seewhy_ms = [1000 * s / masks for s in measured["one"].seconds]
+    bare = [1000 * s / PHOTOS for s in measured["bare"].seconds]
+    of = naming(f"rise/{network}" + KEPT_BY_ALL * keep)
     figures = [of("seewhy", seewhy_ms, "ms a mask"), of("bare passes", bare, "ms a mask")]
     figures.append(of("over the bare passes", ratios(seewhy_ms, bare), "×"))
-    return Row("rise", subject.name, f"{masks} masks", figures, [f"Bare passes: {batch} at once."])
+    return Row("rise", network, f"{masks} masks", figures, [])
 
 
 # Dense occlusion
 
 
-def dense(subject: Subject, passes: int | None, repeats: int) -> Row:
+def dense(network: str, passes: int | None) -> Row:
     """A mask around every pixel, in a process of its own; stopped after so many ``passes``, and extrapolated."""
     command = f"from bench.perturbation import dense_alone; dense_alone({passes})"
     process = subprocess.run([sys.executable, "-c", command], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     record = json.loads(process.stdout)
     whole = DENSE_MASKS / record["passes"] * record["seconds"] / 60 if passes else record["seconds"] / 60
+    subject = Subject(network)
     stride = DENSE_MASK * 3 // 4  # captum: 16 windows are enough to know a pass
     jobs = captum_settings(subject, DENSE_MASK, stride)
     scale = DENSE_MASKS / (captum_windows(DENSE_MASK, stride) + 1) / 60
-    durations = {key: [scale * s for s in values] for key, values in few_turns(jobs, repeats).items()}
-    (plain, best) = fastest(durations)
+    durations = {key: scale * seconds_of(job) for key, job in jobs.items()}
+    best = min(durations, key=lambda key: durations[key])
     work = count(subject.network, SIZE, occlusion_masks(SIZE, DENSE_MASK, 1, "centred"))
     bare = subject.bare(BATCH)
     bare()
-    floor = [seconds_of(bare) / PHOTOS * DENSE_MASKS / 60 * work.masked / work.whole for _ in range(max(2, repeats))]
+    floor = [seconds_of(bare) / PHOTOS * DENSE_MASKS / 60 * work.masked / work.whole for _ in range(2)]
     of = naming(f"dense/{subject.name}")
     figures = [
         of("seewhy", [whole], "min"),
-        of("best captum as it comes, extrapolated", durations[plain], "min"),
-        of("best captum, extrapolated", durations[best], "min"),
-        of("over captum", [minutes / whole for minutes in durations[best]], "×"),
+        of("captum as it comes, extrapolated", [durations[AS_IT_COMES]], "min"),
+        of("best captum, extrapolated", [durations[best]], "min"),
+        of("over captum as it comes", [durations[AS_IT_COMES] / whole], "×"),
         of("floor", floor, "min"),
         of("work of a mask", [work.masked / 1e9], "GFLOP"),
         of("peak memory", [record["peak"] / 1e9], "GB", GOAL_MEMORY),
     ]
-    remarks = [f"Fastest captum as it comes: {plain}; of all: {best}."]
+    remarks = [f"Fastest captum: {best}."]
     if passes:
         remarks.append(
             f"NOT the whole run: stopped after {record['passes']:.0f} passes ({record['seconds']:.0f} s), the time extrapolated; "
@@ -555,19 +578,20 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--networks", nargs="+", metavar="NAME", help="networks of torchvision")
-    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--keep", action="store_true", help="the peers keep their memory, too")
     parser.add_argument("--strides", nargs="+", type=int, metavar="PIXELS", help="of the occlusion, largest first")
     parser.add_argument("--samples", type=int, help="of LIME")
     parser.add_argument("--masks", type=int, help="of RISE")
     parser.add_argument("--dense", action="store_true", help="run all 50,176 masks of the dense occlusion")
     args = parser.parse_args()
     settings = dict(QUICK) if args.quick else {}
-    for name in ("networks", "repeats", "strides", "samples", "masks"):
+    for name in ("networks", "rounds", "strides", "samples", "masks"):
         if getattr(args, name) is not None:
             settings[name] = getattr(args, name)
     if args.dense:
         settings["dense_passes"] = None
-    rows = measure(args.parts, **settings)
+    rows = measure(args.parts, keep=args.keep, **settings)
     show(rows)
     if args.json:
         save(args.json, [figure for row in rows for figure in row.figures])

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.engine import runner
+from seewhy.engine import memory, runner
 from seewhy.engine.executor import Executor
 from seewhy.engine.output import OutputPicker
 from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
@@ -243,7 +243,8 @@ class Classifier:
             return rows
 
         size = executor.batch_size(batch_size, planned, len(read))
-        return np.concatenate([rows for _, rows in runner.in_batches(read, size, lambda p: p.pixels.shape, rows_of)])
+        with memory.kept():
+            return np.concatenate([rows for _, rows in runner.in_batches(read, size, lambda p: p.pixels.shape, rows_of)])
 
     @overload
     def classify(self, photo: list[Any] | tuple[Any, ...], k: int = 3) -> list[list[Prediction]]: ...

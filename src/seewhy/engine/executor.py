@@ -211,7 +211,8 @@ class Executor:
         if needs_backward:
             most = min(runner.MOST_BACKWARD, max(1, int(runner.MAPS_BACKWARD / (bytes_each / 4 + 1))))
             return runner.batch_size(batch_size, 3 * bytes_each, self.device, most_on_cpu=most)
-        return runner.batch_size(batch_size, bytes_each, self.device)
+        most = min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, bytes_each))))
+        return runner.batch_size(batch_size, bytes_each, self.device, most_on_cpu=most)
 
     def named_tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Parameters and buffers; none for a callable."""

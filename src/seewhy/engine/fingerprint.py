@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -30,8 +31,12 @@ class Fingerprint:
         self._network = network
         self._modules = [_Module(module) for module in network.modules()]
         self._tensors = [*network.parameters(), *network.buffers()]
-        self._versions = [_version(tensor) for tensor in self._tensors]
-        self._views = [_spread(tensor.detach()) for tensor in self._tensors]
+        self._counted = [tensor for tensor in self._tensors if not tensor.is_inference()]  # the others have no version
+        self._known_versions = self._versions()
+        views: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
+        for tensor in self._tensors:
+            views.setdefault((tensor.device, tensor.dtype), []).append(_spread(tensor.detach()))
+        self._views = list(views.values())
         self._values = self._sample()
 
     def holds(self, network: nn.Module) -> bool:
@@ -39,17 +44,17 @@ class Fingerprint:
         return (
             network is self._network
             # The modules known then, each with the children it has now: a replaced one shows in its parent.
-            and all(module.state() == module.known for module in self._modules)
-            and [_version(tensor) for tensor in self._tensors] == self._versions
+            and all(module.is_unchanged() for module in self._modules)
+            and self._versions() == self._known_versions
             and all(torch.equal(a, b) for a, b in zip(self._sample(), self._values, strict=True))
         )
 
+    def _versions(self) -> tuple[list[int], list[int]]:
+        return [tensor.data_ptr() for tensor in self._tensors], [tensor._version for tensor in self._counted]
+
     def _sample(self) -> list[torch.Tensor]:
-        groups: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
-        for view in self._views:
-            groups.setdefault((view.device, view.dtype), []).append(view)
         with torch.inference_mode(False), torch.no_grad():
-            joined = [torch.cat(views) for views in groups.values()]
+            joined = [torch.cat(views) for views in self._views]
         # Compared as bits, so that a NaN equals itself.
         return [t.view(torch.int32) if t.dtype == torch.float32 else t.nan_to_num() for t in joined]
 
@@ -63,15 +68,22 @@ class _Module:
     def __init__(self, module: nn.Module) -> None:
         self._own = vars(module)
         self._parts = [self._own[name] for name in _PARTS if name in self._own]  # TorchScript keeps them elsewhere
-        self._settings = [
+        settings = [
             name for name, value in self._own.items() if name[0] != "_" and name != "training" and isinstance(value, _SETTINGS)
         ]
-        self.known = self.state()
+        self._read_settings = itemgetter(*settings, *settings) if settings else lambda own: ()  # of one name it gives no tuple
+        self._known = self._state()
 
-    def state(self) -> list[Any]:
-        """What it is now. A setting that is new shows in the count of attributes."""
-        parts = [id(part) for kind in self._parts if kind for part in kind.values()]
-        return [len(self._own), parts, *[self._own.get(name) for name in self._settings]]
+    def is_unchanged(self) -> bool:
+        """True where it is what it was. A setting that is new shows in the count of attributes."""
+        try:
+            return self._state() == self._known
+        except KeyError:  # a setting is gone
+            return False
+
+    def _state(self) -> tuple[Any, ...]:
+        # Most parts are empty; the loops run in C, for a network has hundreds of modules.
+        return len(self._own), [[*map(id, part.values())] for part in self._parts if part], self._read_settings(self._own)
 
 
 _SETTINGS = (int, float, str, tuple, FunctionType, BuiltinFunctionType)
@@ -79,10 +91,6 @@ _PARTS = (
     *("_modules", "_parameters", "_buffers"),
     *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
 )
-
-
-def _version(tensor: torch.Tensor) -> tuple[int, int]:
-    return (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)
 
 
 def _spread(tensor: torch.Tensor) -> torch.Tensor:

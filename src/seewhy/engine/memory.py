@@ -5,9 +5,10 @@ system clears it and maps it page by page, which takes as long as the convolutio
 6,600 pages a photo, half of the time). While seewhy works, glibc is told to keep what is freed.
 
 In a person's process that lasts for the work only (:func:`kept`): afterwards no more than ``KEPT`` bytes of free memory stay, and
-the thresholds are what glibc itself comes to in a process that has freed a tensor of 32 MB. What cannot be brought back is that
-glibc adapts them further by itself; a process that has done so already stands at these values. A process that is seewhy's own
-(command line, servers, workers) keeps its memory throughout (:func:`keep_always`).
+the thresholds are what glibc itself comes to in a process that has freed a tensor of 32 MB. Two things cannot be brought back: glibc
+adapts its thresholds no further by itself; and where the heap has a hole, a tensor of the person's own may be put there, and what
+it leaves when it is freed stays until the next explanation. A process that is seewhy's own (command line, servers, workers) keeps
+its memory throughout (:func:`keep_always`).
 
 Nothing is done where the C library is not glibc, or where a person has set its thresholds in the environment.
 """
@@ -19,14 +20,18 @@ import ctypes
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-KEPT = 48_000_000  # bytes of free memory that may stay with a person's process
+from seewhy.startup import is_command
+
+KEPT = 48_000_000  # bytes of free memory that may stay with a person's process ...
+_GROWTH = 16_000_000  # ... and how much of that it may have grown before all but the rest is given back
 # Numbers of malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST = 2**31 - 1  # mallopt takes an int
@@ -82,17 +87,24 @@ def is_active() -> bool:
 
 
 def _share() -> int:
+    """Bytes; asked for anew every second, because reading it takes a tenth of a millisecond."""
+    return _share_of(int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _share_of(second: int) -> int:
     return int(min(_LARGEST, _SHARE * free_memory(torch.device("cpu"))))
 
 
 def _give_back(libc: Any) -> None:
     """Free memory goes back to the system where more than ``KEPT`` of it may be resident.
 
-    Free chunks that have been given back once count as free, too; so what has become resident since then decides.
+    Holes that were given back once are still counted as free chunks; so what has become resident since then decides. What stays
+    lies at the heap's end, where the next work begins.
     """
     global _resident
-    if libc.mallinfo2().fordblks > KEPT and resident_memory() - _resident > KEPT:
-        libc.malloc_trim(0)
+    if libc.mallinfo2().fordblks > KEPT and resident_memory() - _resident > _GROWTH:
+        libc.malloc_trim(KEPT - _GROWTH)
         _resident = resident_memory()
 
 
@@ -127,7 +139,8 @@ class _MallocInfo(ctypes.Structure):
     """struct mallinfo2; fordblks: bytes of free chunks."""
 
     _fields_ = [
-        (name, ctypes.c_size_t) for name in ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
+        (name, ctypes.c_size_t)
+        for name in ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
     ]
 
 
@@ -145,3 +158,7 @@ def _glibc() -> Any:
     except (OSError, AttributeError, TypeError):
         return None
     return libc
+
+
+if is_command():  # before the first tensor
+    keep_always()

@@ -21,14 +21,20 @@ class Address(NamedTuple):
 
 
 class OperationMode(TorchFunctionMode, ABC):
-    """Hands every torch operation inside the with-block to :meth:`operation`, which runs it."""
+    """Hands every torch operation inside the with-block to :meth:`operation`, which runs it.
 
-    def __init__(self) -> None:
+    names : those that are handed over; the others run as they are. None: all.
+    """
+
+    def __init__(self, names: frozenset[str] | None = None) -> None:
         super().__init__()
+        self._names = names
         self._counts: Counter[str] = Counter()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
+        if self._names is not None and name not in self._names:
+            return func(*args, **kwargs) if kwargs else func(*args)
         address = Address(name, self._counts[name])
         self._counts[name] += 1
         return self.operation(address, func, args, kwargs or {})

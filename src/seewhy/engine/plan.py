@@ -145,14 +145,15 @@ def _faster(
     dtype = torch.bfloat16 if precision == "fast" and inputs.dtype == torch.float32 else inputs.dtype
     network = network.to(dtype=dtype, memory_format=torch.channels_last)
     try:
-        packed = packing and pack(network, plain.trace, inputs)
+        rectified = pack(network, plain.trace, inputs) if packing else None
+        packed = rectified is not None
         recounted = frozenset(["batch_norm"] * bool(folded) + ["conv2d"] * packed)
         changes = ["BatchNorm folded"] * bool(folded) + ["weights packed"] * packed + ["channels_last"]
         changes += ["bfloat16"] * (dtype == torch.bfloat16)
         faster = replace(
             plain,
             network=network,
-            folded=folded,
+            folded=folded | (rectified or frozenset()),
             recounted=recounted,
             memory_format=torch.channels_last,
             dtype=dtype,

@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 ProgressCallback = Callable[[int, int, Any], None]
 
 MOST_ON_CPU = 16  # photos at once; more is no faster on few cores, and one waits longer for the first
+# Of all photos at once, counted generously: more would be given back to the system after each call, and be asked for again.
+WORKING_SET = 80e6
 # On a CPU, where a gradient goes all the way back: 8, or as many as have their largest maps together in so many bytes. SqueezeNet
 # takes 30 ms a photo 4 at once and 34 ms 8 at once, ResNet-50 103 and 97 ms.
 MOST_BACKWARD, MAPS_BACKWARD = 8, 26e6

@@ -137,6 +137,15 @@ class Trace:
                 needed.update(step.inputs)
         return [step for step in self.steps if step.number in needed]
 
+    @cached_property
+    def modules(self) -> dict[int, str]:
+        """Of the steps that a module returned: the outermost such module."""
+        outermost: dict[int, str] = {}
+        for module in sorted(filter(None, self.calls), key=lambda name: (name.count("."), len(name))):
+            for number in self.calls[module]:
+                outermost.setdefault(number, module)
+        return outermost
+
     def feature_steps(self) -> list[Step]:
         """Where a map can be made, best first.
 
@@ -152,9 +161,8 @@ class Trace:
 
     def name(self, step: Step) -> str:
         """What a person calls the step: the outermost module that returned it, else the function and where it was called."""
-        names = [module for module, numbers in self.calls.items() if step.number in numbers and module]
-        if names:
-            name = min(names, key=lambda n: (n.count("."), len(n)))
+        name = self.modules.get(step.number)
+        if name is not None:
             numbers = self.calls[name]
             return name if len(numbers) == 1 else f"{name}:{numbers.index(step.number) + 1}"
         same = [s.number for s in self.steps if s.module == step.module and s.op == step.op]

@@ -14,6 +14,7 @@ from torch import nn
 
 from seewhy import show
 from seewhy.classifier import Classifier, is_many, photo_list
+from seewhy.engine import memory
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
 from seewhy.errors import LayerError, ModelError, OptionError, is_whole_number, setting
@@ -170,7 +171,7 @@ def activations(clf: Classifier, photo: Any, layer: str | nn.Module | None = Non
 
     Raises LayerError: unknown, not reached, several tensors, no channels; ModelError: values that are not finite.
     """
-    with random_state(0):
+    with memory.kept(), random_state(0):
         results = [_of_photo(clf, single, layer, size) for single in photo_list(photo)]
     return results if is_many(photo) else results[0]
 

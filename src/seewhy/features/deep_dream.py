@@ -18,7 +18,7 @@ from torch import nn
 
 from seewhy import show
 from seewhy.classifier import Classifier
-from seewhy.engine import runner
+from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import ModelError, OptionError, is_number, setting, whole_number
 from seewhy.features import pyramid, robust
@@ -156,7 +156,7 @@ def deep_dream(
     options.check(start)
     if not isinstance(clf, Classifier):
         raise ModelError(f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, ...).")
-    with random_state(seed), torch.inference_mode(False), torch.no_grad():
+    with memory.kept(), random_state(seed), torch.inference_mode(False), torch.no_grad():
         pixels = None if start is None else clf.executor.pixels([clf.read(start)])
         objective = Objective.of(clf, layer, pixels)
         run = options.begin(objective, objective.indices(channels), pixels)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from seewhy.classifier import Classifier
-from seewhy.engine import runner
+from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, listed, whole_number
 from seewhy.features import scatter, scatter_page
@@ -120,7 +120,7 @@ def embed(
     (seed, most) = (whole_number("seed", seed, 0), whole_number("most", most))
     listed_photos = listing(photos)
     total = len(listed_photos)
-    with random_state(seed), runner.Progress(progress, min(total, most), "Embedding") as bar:
+    with memory.kept(), random_state(seed), runner.Progress(progress, min(total, most), "Embedding") as bar:
         watch = Watch(clf, layer, listed_photos)
         known = None if labels is None else read_labels(clf.class_names(), labels, listed_photos)
         sources = listed_photos

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seewhy.classifier import Classifier
-from seewhy.engine import runner
+from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, is_whole_number, whole_number
 from seewhy.features.channels import channel_numbers
@@ -172,7 +172,7 @@ def extremes(
     k = whole_number("k", k)
     sources = listing(photos)
     skipped: list[tuple[str, str]] = []
-    with random_state(0), runner.Progress(progress, len(sources), "Extremes") as bar:
+    with memory.kept(), random_state(0), runner.Progress(progress, len(sources), "Extremes") as bar:
         watch = Watch(clf, layer if target is None else SCORES, sources)
         names = clf.class_names()
         which = names.index(target) if target is not None else int(channel or 0)
