@@ -5,7 +5,20 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from bench import anytime, dream, embed, gradcam, gradients, imports, lime_defaults, memory, perturbation, pointing, sanity
+from bench import (
+    anytime,
+    dream,
+    embed,
+    folder,
+    gradcam,
+    gradients,
+    imports,
+    lime_defaults,
+    memory,
+    perturbation,
+    pointing,
+    sanity,
+)
 from bench.timing import ROOT, Figure, console, machine, options, read, save, show_figures, table
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -36,6 +49,8 @@ def measure(quick: bool) -> list[Figure]:
     dream.show(dream_rows)
     embed_figures = embed.measure(2, 20) if quick else embed.measure()
     embed.show(embed_figures)
+    folder_figures = folder.measure(folder.NETWORKS[:1], 2, 40) if quick else folder.measure()
+    folder.show(folder_figures)
     map_figures = [
         *(figure for row in gradcam_rows for figure in row.figures()),
         *(figure for row in perturbation_rows for figure in row.figures),
@@ -53,6 +68,7 @@ def measure(quick: bool) -> list[Figure]:
         *lime_defaults.figures_of(lime_grades),
         *inner_figures,
         *embed_figures,
+        *folder_figures,
     ]
 
 

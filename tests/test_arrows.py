@@ -11,7 +11,7 @@ ROOT = Path(seewhy.__file__).parent
 # Left is lower: a room may import from rooms to its left, and from its own. Rooms that share a place do not import each other.
 ORDER = [
     ["errors", "formatting", "startup"],
-    ["geometry", "files"],
+    ["geometry", "files", "pipeline"],
     ["records"],
     ["classes", "head", "photo"],
     ["show", "engine"],
@@ -69,6 +69,7 @@ OPEN_TO_DOORS = {
     "seewhy.startup": None,
     "seewhy.photo": {"PHOTO_SUFFIXES", "photos_below"},
     "seewhy.files": {"write_whole"},
+    "seewhy.pipeline": {"FOR_ALL", "in_stages"},
     "seewhy.records": {"Ending"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
 }

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+import zipfile
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-def save_as(path: str | os.PathLike[str], writers: Mapping[str, Callable[[], bytes]]) -> Path:
+Content = bytes | Callable[[IO[bytes]], object]  # of a file: as bytes, or a function that writes it into the opened file
+_asking = threading.Lock()
+
+
+def save_as(path: str | os.PathLike[str], writers: Mapping[str, Callable[[], Content]]) -> Path:
     """Write what the writer of the path's suffix gives (suffixes in lower case, with their dot); returns the path.
 
     Raises RecordError: a suffix without a writer, a place that cannot be written.
@@ -30,13 +36,16 @@ def save_as(path: str | os.PathLike[str], writers: Mapping[str, Callable[[], byt
     return write_whole(path, writer())
 
 
-def write_whole(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: Content) -> Path:
     """Write a file so that it appears whole or not at all. Raises RecordError where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
-                file.write(content)
+                if isinstance(content, bytes):
+                    file.write(content)
+                else:
+                    content(file)
                 file.close()
                 os.chmod(file.name, 0o666 & ~_umask())
                 os.replace(file.name, path)
@@ -56,11 +65,26 @@ def png_bytes(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def npz_bytes(record: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
-    """Arrays as a compressed .npz file, with the record as JSON text in the array "record"."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, record=np.array(json.dumps(record, ensure_ascii=False)), **arrays)
-    return buffer.getvalue()
+def npz_content(record: Mapping[str, Any], arrays: Mapping[str, Any], plain: Collection[str] = ()) -> Content:
+    """Arrays as a compressed .npz file, with the record as JSON text in the array "record".
+
+    plain : arrays that are kept as they are: photos, which hardly shrink, and take longer to compress than to explain.
+    """
+
+    def write(file: IO[bytes]) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, values in {"record": np.array(json.dumps(record, ensure_ascii=False)), **arrays}.items():
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                entry.compress_type = zipfile.ZIP_STORED if name in plain else zipfile.ZIP_DEFLATED
+                with archive.open(entry, "w", force_zip64=True) as member:
+                    if name in plain:  # as numpy writes them, without its copies
+                        array = np.ascontiguousarray(values)
+                        np.lib.format.write_array_header_1_0(member, np.lib.format.header_data_from_array_1_0(array))
+                        member.write(array.data)
+                    else:
+                        np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
+
+    return write
 
 
 def json_bytes(record: Mapping[str, Any]) -> bytes:
@@ -70,6 +94,7 @@ def json_bytes(record: Mapping[str, Any]) -> bytes:
 
 def _umask() -> int:
     """The process's file mode mask (a temporary file is private, the result should be an ordinary file)."""
-    mask = os.umask(0o022)
-    os.umask(mask)
+    with _asking:  # it can only be read by setting it: a second thread would take what the first one has set for the mask
+        mask = os.umask(0o022)
+        os.umask(mask)
     return mask

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from seewhy.errors import PhotoError
 from seewhy.records import Photo
@@ -117,7 +117,8 @@ def _from_pil(image: Image.Image, what: str) -> Picture:
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":  # there, previews and depth maps follow, as phones write them
             notes.append(f"the file holds {frames} frames (an animation, or pages): the first one is explained")
-        upright: Image.Image = ImageOps.exif_transpose(image)
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        upright: Image.Image = ImageOps.exif_transpose(image) if turned else image
         upright.load()
     except Exception as error:  # see _decode
         raise PhotoError(_broken(what, error)) from error
@@ -139,7 +140,7 @@ def _from_pil(image: Image.Image, what: str) -> Picture:
         upright = Image.alpha_composite(white, rgba).convert("L" if mode in ("LA", "La") else "RGB")
     elif mode in ("1", "L"):
         upright = upright.convert("L")
-    else:
+    elif mode != "RGB":
         upright = upright.convert("RGB")
     return Picture(np.array(upright), notes=tuple(notes))
 

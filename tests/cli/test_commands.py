@@ -61,6 +61,45 @@ def test_a_batch_skips_the_bad_file_and_says_so(run, photos: Path) -> None:
     assert [line.split("→ ")[1] for line in out.splitlines() if "→" in line] == ["maps/a.png", "maps/deeper/a.png"]
 
 
+def test_a_folder_of_numbers_is_what_its_photos_are_one_by_one(run, photos: Path) -> None:
+    code, out, err = run("explain", photos, "--model", "demo:honest", "-o", "maps", "--format", "npz", "-t", "top2")
+    assert code == 2
+    assert err.endswith("1 of 3 photos were skipped, all others are done.\n")
+    assert [line.split("→ ")[1] for line in out.splitlines() if "→" in line] == ["maps/a.npz", "maps/deeper/a.npz"]
+    assert sorted(path.as_posix() for path in Path("maps").rglob("*.*")) == ["maps/a.npz", "maps/deeper/a.npz"]
+    clf = seewhy.load("demo:honest")
+    for name in ("a", "deeper/a"):
+        alone = seewhy.explain(clf, photos / f"{name}.png", target="top2")
+        saved = seewhy.Explanation.load(f"maps/{name}.npz")
+        np.testing.assert_allclose(saved.maps, alone.maps, rtol=1e-5, atol=1e-6)
+        assert [target.name for target in saved.targets] == [target.name for target in alone.targets]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_ctrl_c_in_a_folder_leaves_whole_files(photos: Path, tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import time
+
+    for i in range(3000):
+        (photos / f"{i:04}.png").hardlink_to(photos / "a.png")
+    command = [sys.executable, "-m", "seewhy", "explain", str(photos), "--model", "demo:honest", "-o", "maps", "--format", "npz"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    maps = tmp_path / "maps"
+    limit = time.monotonic() + 60  # it does not get far meanwhile: nobody reads the lines that it prints
+    while process.poll() is None and not list(maps.glob("0*.npz")) and time.monotonic() < limit:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    (_, err) = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in err
+    files = [path for path in maps.rglob("*") if path.is_file()]
+    assert 1 <= len(files) < 3000
+    assert {path.suffix for path in files} == {".npz"}
+    assert all(seewhy.Explanation.load(path).maps.shape == (1, 12, 16) for path in files)
+
+
 def test_globs_and_several_targets(run, photos: Path) -> None:
     code, out, _ = run(
         "explain", str(photos / "**" / "a.png"), "--model", "demo:honest", "-t", "cow", "-t", "0", "--json", "-o", "out"

@@ -60,6 +60,22 @@ def test_names_of_results() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_the_form_of_results() -> None:
+    files = {Path("x/a.jpg"): Path(), Path("y/b.jpg"): Path("y")}
+    folder = Names(files, "out", SUFFIXES, "html")
+    assert ([folder.of(photo, "lime") for photo in files], folder.suffix) == ([Path("out/a.html"), Path("out/y/b.html")], ".html")
+    assert Names(files, None, SUFFIXES, "HTML").of(Path("x/a.jpg"), "lime", "cow") == Path("a-lime-cow.html")
+    assert Names({Path("a.jpg"): Path()}, "why.html", SUFFIXES, "html").of(Path("a.jpg")) == Path("why.html")
+    for output, form, message in (
+        ("out", "gif", "--format gif: write one of png, html."),
+        ("x.png", "html", "-o x.png: that file is no html; leave --format out, or write a folder."),
+    ):
+        with pytest.raises(OptionError) as error:
+            Names({Path("a.jpg"): Path()}, output, SUFFIXES, form)
+        assert str(error.value) == message
+
+
+@pytest.mark.usefixtures("here")
 def test_results_that_cannot_be_written() -> None:
     photos = {Path("a.jpg"): Path()}
     for files, output, message in (

@@ -64,6 +64,25 @@ def test_float_originals_come_back(tmp_path: Path) -> None:
     assert_same(Explanation.load(explanation(photo=own).save(tmp_path / "e.npz")).photo, own)
 
 
+@pytest.mark.parametrize(
+    ("values", "kept_as"),
+    [
+        ([0, 255, 3], np.uint8),
+        ([0, 254.5, 3], np.float32),
+        ([-1, 255, 3], np.float32),
+        ([0, 256, 3], np.float32),
+        ([0, np.inf, 3], np.float32),
+    ],
+)
+def test_pixels_that_are_whole_take_a_quarter_of_the_space(tmp_path: Path, values: list[float], kept_as: type) -> None:
+    pixels = np.array(values, np.float32)[:, None, None] * np.ones((1, 8, 8), np.float32)
+    before = explanation(photo=dataclasses.replace(photo(), pixels=pixels))
+    path = before.save(tmp_path / "e.npz")
+    with np.load(path) as file:
+        assert file["pixels"].dtype == kept_as
+    assert_same(Explanation.load(path), before)
+
+
 def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
     """By hand, as it was written before the field "lattice" was called "sample_grid", and before notes knew their map."""
     geometry = {"photo": [8, 8], "input": [8, 8], "rows": [1.0, 0.0], "columns": [1.0, 0.0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from rich.text import Text
 from typer import Option
 
 import seewhy
-from seewhy.cli.files import TABLES, Batch, Names, check_output, expand, read_labels, safe_name, write_table
+from seewhy.cli.files import NUMBERS, TABLES, Batch, Names, check_output, expand, read_labels, safe_name, write_table
 from seewhy.cli.options import (
     AsJson,
     InterruptedCommandError,
@@ -126,24 +127,29 @@ def explain(
     ] = None,
     cmap: Annotated[str | None, Option(help="A colormap, such as jet.")] = None,
     alpha: Annotated[float | None, Option(help="Opacity of the map, 0 to 1.")] = None,
+    form: Annotated[
+        str | None, Option("--format", help="Of the files in a folder: png (default), npz, json, html, jpg, pdf, svg.")
+    ] = None,
     json_: AsJson = False,
     output: Output = None,
 ) -> None:
     """Why? A picture per photo: the original beside a map for each target."""
     method_settings = settings_of(method, settings)
     files = expand(photos)
-    names = Names(files, output, seewhy.Explanation.suffixes)
+    names = Names(files, output, seewhy.Explanation.suffixes, form)
     style = {name: value for name, value in (("cmap", cmap), ("alpha", alpha)) if value is not None}
-    style = {} if names.suffix in (".npz", ".json") else style
+    style = {} if names.suffix in NUMBERS else style
     clf = options.load()
     targets = targets_of(clf, target) if target else "top1"
     with Report(clf, json_, len(files)) as report:
         explanations = report.record["explanations"] = []
         batch = Batch(clf, list(files), report)
-        for path, explanation in batch.explain(method, target=targets, seed=seed, budget=budget, **method_settings):
-            place = explanation.save(names.of(path, explanation.method, explanation.targets[0].name), **style)
-            explanations.append(explanation.record() | {"photo": str(path), "output": str(place)})
-            print_explanation(report, path, explanation, place)
+        explained = batch.explain(names, style, method, target=targets, seed=seed, budget=budget, **method_settings)
+        with contextlib.closing(explained):
+            for path, explanation, place in explained:
+                if json_:  # else nobody reads them, however many photos there are
+                    explanations.append(explanation.record() | {"photo": str(path), "output": str(place)})
+                print_explanation(report, path, explanation, place)
 
 
 @app.command()

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import functools
 import glob
 import io
 import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import seewhy
 from seewhy.cli.options import err
 from seewhy.cli.report import Report
-from seewhy.errors import LayerError, MethodError, OptionError, PhotoError, SeewhyError, TargetError, listed
+from seewhy.errors import OptionError, PhotoError, SeewhyError, listed
 from seewhy.files import write_whole
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
+from seewhy.pipeline import FOR_ALL, in_stages
 from seewhy.records import Ending
 
 _TOGETHER = 16  # photos explained in one go
-_FOR_ALL = (OptionError, TargetError, LayerError, MethodError)  # mistakes that every photo of a batch would repeat
 _LONGEST_NAME = 40  # characters of a class's name in a file's name
 TABLES = (".csv", ".json")
+NUMBERS = (".npz", ".json")  # nothing is drawn in them
+
+Explained = tuple[Path, seewhy.Explanation, Path]  # the photo, why, and where that was saved
 
 
 def expand(patterns: Sequence[str]) -> dict[Path, Path]:
@@ -83,49 +88,46 @@ class Batch:
         for path in self.files:
             try:
                 result = work(path)
-            except _FOR_ALL:
+            except FOR_ALL:
                 raise
             except SeewhyError as error:
                 self._skip(path, error)
             else:
                 yield path, result
 
-    def explain(self, method: str, **settings: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
-        """Every photo that can be explained: several at once, or one by one where each takes many passes."""
-        if method in seewhy.METHODS and seewhy.METHODS[method].sweeps:
-            yield from self._explain_one_by_one(method=method, **settings)
-            return
-        waiting: list[tuple[Path, Any]] = []
-        for photo in self.each(self.clf.read):
-            waiting.append(photo)
-            if len(waiting) == _TOGETHER:
-                yield from self._explain_some(waiting, method=method, **settings)
-                waiting = []
-        yield from self._explain_some(waiting, method=method, **settings)
+    def explain(self, names: Names, style: dict[str, Any], method: str, **settings: Any) -> Generator[Explained, None, None]:
+        """Every photo that can be explained, saved under its name: several at once, or one by one where each takes many passes.
 
-    def _explain_one_by_one(self, **settings: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
-        """Ctrl-C ends with what the photo at work has so far."""
-        explained = self.each(lambda path: seewhy.explain(self.clf, path, progress=self._progress(), **settings))
-        for whole, (path, explanation) in enumerate(explained):
-            yield path, explanation
-            if explanation.details.get("stopped") == Ending.INTERRUPTED:
-                raise KeyboardInterrupt(f": the map of {path} is what was reached; {whole} of {len(self.files)} photos are whole")
+        To be closed. Ctrl-C ends a method of many passes with what the photo at work has so far.
+        """
+        sweeps = method in seewhy.METHODS and seewhy.METHODS[method].sweeps
 
-    def _explain_some(self, some: list[tuple[Path, Any]], **settings: Any) -> Iterator[tuple[Path, seewhy.Explanation]]:
-        if not some:
-            return
-        try:
-            explanations = seewhy.explain(self.clf, [photo for _, photo in some], progress=self._progress(), **settings)
-        except _FOR_ALL:
-            raise
-        except SeewhyError as error:
-            if len(some) == 1:
-                self._skip(some[0][0], error)
-                return
-            for item in some:  # one of them is at fault: find out which
-                yield from self._explain_some([item], **settings)
-            return
-        yield from zip((path for path, _ in some), explanations, strict=True)
+        def work(photos: list[Any]) -> list[seewhy.Explanation]:
+            explain: Callable[[Any], Any] = functools.partial(
+                seewhy.explain, self.clf, method=method, progress=self._progress(), **settings
+            )
+            return [explain(photos[0])] if sweeps else list(explain(photos))
+
+        def place(path: Path, explanation: seewhy.Explanation) -> Path:
+            return names.of(path, explanation.method, explanation.targets[0].name)
+
+        def save(explanation: seewhy.Explanation, path: Path) -> Path:
+            return explanation.save(path, **style)
+
+        (size, read) = (1, lambda path: path) if sweeps else (_TOGETHER, self.clf.read)
+        on_cpu = self.clf.device.type == "cpu"
+        outcomes = in_stages(*(self.files, size, read, work, place, save), shares_cores=on_cpu, draws=names.suffix not in NUMBERS)
+        with contextlib.closing(outcomes):
+            whole = 0
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    self._skip(outcome.item, outcome.error)
+                elif outcome.result is not None and outcome.path is not None:
+                    yield outcome.item, outcome.result, outcome.path
+                    if outcome.result.details.get("stopped") == Ending.INTERRUPTED:
+                        text = f": the map of {outcome.item} is what was reached; {whole} of {len(self.files)} photos are whole"
+                        raise KeyboardInterrupt(text)
+                    whole += 1
 
     def _progress(self) -> bool | None:
         """How long it takes is told once, not for every photo; in a terminal there is a bar for each."""
@@ -143,15 +145,19 @@ class Names:
 
     Below a folder every photo keeps its sub folder. Without ``output`` the name says what was computed
     (``photo-lime-golden_retriever.png``). Raises OptionError before the work where the results cannot be written so.
+
+    form : of the files, as their suffix without its dot; None takes the suffix of ``output`` where it is a file, else png.
     """
 
-    def __init__(self, files: dict[Path, Path], output: str | None, suffixes: Sequence[str]) -> None:
+    def __init__(self, files: dict[Path, Path], output: str | None, suffixes: Sequence[str], form: str | None = None) -> None:
         _refuse_stream(output)
         (self._files, self._output) = (files, output)
         place = Path("." if output is None else output)
         self._folder = place
         self._single = None
-        self.suffix = ".png"
+        self.suffix = f".{form or 'png'}".lower()
+        if self.suffix not in suffixes:
+            raise OptionError(f"--format {form}: write one of {', '.join(suffix[1:] for suffix in suffixes)}.")
         self._photos = {photo.resolve() for photo in files}
         self._taken: set[Path] = set()
         if output is not None and place.suffix and not place.is_dir() and not output.endswith(os.sep):
@@ -160,6 +166,8 @@ class Names:
             check_output(place, suffixes)
             if place.resolve() in self._photos:
                 raise OptionError(f"-o {output}: that is the photo itself, and it would be lost; write another name.")
+            if form is not None and place.suffix.lower() != self.suffix:
+                raise OptionError(f"-o {output}: that file is no {form}; leave --format out, or write a folder.")
             self._single = place
             self.suffix = place.suffix.lower()
         else:

@@ -14,15 +14,15 @@ from seewhy.errors import RecordError
 from seewhy.explanation.drawing import figure
 from seewhy.explanation.pages import page
 from seewhy.explanation.record import FORMAT, ExplanationRecord
-from seewhy.files import json_bytes, npz_bytes
-from seewhy.geometry import Geometry, SampleGrid
+from seewhy.files import Content, json_bytes, npz_content
+from seewhy.geometry import Array, Geometry, SampleGrid
 from seewhy.records import Cost, Note, Photo, Prediction, Target
 from seewhy.show.figures import picture_writers
 
 Record = TypeVar("Record", bound=ExplanationRecord)
 
 
-def writers(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, Callable[[], bytes]]:
+def writers(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, Callable[[], Content]]:
     """What can be written of an explanation, by suffix. style : of the pictures; see ``panels``."""
     return {
         **picture_writers(lambda: figure(explanation, **style)),
@@ -32,12 +32,20 @@ def writers(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, 
     }
 
 
-def _as_npz(explanation: ExplanationRecord) -> bytes:
-    arrays = {"maps": explanation.maps, "original": explanation.photo.original, "pixels": explanation.photo.pixels}
+def _as_npz(explanation: ExplanationRecord) -> Content:
+    photo = explanation.photo
+    arrays = {"maps": explanation.maps, "original": photo.original, "pixels": _as_bytes(photo.pixels)}
     if explanation.raw is not None:
         arrays["raw"] = explanation.raw
     arrays |= {f"details/{k}": v for k, v in explanation.details.items() if isinstance(v, np.ndarray)}
-    return npz_bytes(explanation.record(), arrays)
+    return npz_content(explanation.record(), arrays, plain=("original", "pixels"))
+
+
+def _as_bytes(pixels: Array) -> npt.NDArray[Any]:
+    """Pixels that are whole numbers of 0 to 255, as those of a resized photo are, in a quarter of the space."""
+    with np.errstate(invalid="ignore"):  # of what does not fit another number is made, which is not equal
+        whole = pixels.astype(np.uint8)
+    return whole if np.array_equal(whole, pixels) else pixels
 
 
 def _as_json(explanation: ExplanationRecord) -> bytes:
@@ -67,7 +75,7 @@ def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict
     about = record.pop("photo")
     photo = Photo(
         original=arrays["original"],
-        pixels=arrays["pixels"],
+        pixels=arrays["pixels"].astype(np.float32, copy=False),
         geometry=Geometry(**{name: tuple(value) for name, value in about.pop("geometry").items()}),
         notes=tuple(about.pop("notes")),
         **about,

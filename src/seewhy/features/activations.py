@@ -19,7 +19,7 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
 from seewhy.errors import LayerError, ModelError, OptionError, is_whole_number, setting
 from seewhy.features.channels import channel_numbers, channels_of
-from seewhy.files import npz_bytes, png_bytes, save_as
+from seewhy.files import npz_content, png_bytes, save_as
 from seewhy.formatting import format_number, format_share
 from seewhy.geometry import Array, map_on_photo
 from seewhy.photo import open_picture
@@ -102,7 +102,7 @@ class Activations:
         """Write the picture (.png, .jpg, .pdf, .svg) or the numbers (.npz). All or nothing."""
         record = {"layer": self.layer, "kind": self.kind, "model": self.model, "notes": self.notes}
         arrays = {"values": self.values, "layer": np.array(self.layer), "model": np.array(self.model)}
-        return save_as(path, {**picture_writers(self.plot), ".npz": lambda: npz_bytes(record, arrays)})
+        return save_as(path, {**picture_writers(self.plot), ".npz": lambda: npz_content(record, arrays)})
 
     def _repr_png_(self) -> bytes:
         return png_bytes(self.image())

@@ -23,7 +23,7 @@ from seewhy.engine.state import random_state
 from seewhy.errors import ModelError, OptionError, is_number, setting, whole_number
 from seewhy.features import pyramid, robust
 from seewhy.features.objective import Objective
-from seewhy.files import npz_bytes, png_bytes, save_as, write_whole
+from seewhy.files import npz_content, png_bytes, save_as, write_whole
 from seewhy.geometry import Array
 from seewhy.records import Prediction
 from seewhy.show.colour import to_bytes
@@ -84,7 +84,7 @@ class Dream:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a picture (.png, .jpg, .pdf, .svg: the figure of :meth:`plot`) or the numbers (.npz). All or nothing."""
         arrays = {"images": self.images, "objectives": self.objectives}
-        return save_as(path, {**picture_writers(self.plot), ".npz": lambda: npz_bytes(self.record(), arrays)})
+        return save_as(path, {**picture_writers(self.plot), ".npz": lambda: npz_content(self.record(), arrays)})
 
     def record(self) -> dict[str, Any]:
         """Everything but the arrays, as plain JSON values."""

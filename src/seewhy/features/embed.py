@@ -22,7 +22,7 @@ from seewhy.features.embedding import EmbeddingRecord
 from seewhy.features.folder import Source, Watch, listing, walk
 from seewhy.features.labels import read_labels, sample
 from seewhy.features.placing import COLUMNS, check_differ, check_number, check_options, place
-from seewhy.files import json_bytes, npz_bytes, png_bytes, save_as
+from seewhy.files import json_bytes, npz_content, png_bytes, save_as
 from seewhy.geometry import Array
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
 
@@ -73,7 +73,7 @@ class Embedding(EmbeddingRecord):
             path,
             {
                 **picture_writers(self.plot),
-                ".npz": lambda: npz_bytes(self.record(), {**numbers, "pixels": self.pixels, "wrong": self.wrong}),
+                ".npz": lambda: npz_content(self.record(), {**numbers, "pixels": self.pixels, "wrong": self.wrong}),
                 ".json": lambda: json_bytes(self.record() | {name: values.tolist() for name, values in numbers.items()}),
                 ".html": lambda: self.page(**settings).encode(),
             },
@@ -100,7 +100,7 @@ def embed(
     """Place photos in the plane so that those which a layer of the network finds alike lie near each other.
 
     photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), or a list of paths, arrays, PIL images, tensors.
-        They are read in the background while the network runs; what cannot be read is skipped and listed in ``.skipped``.
+        They are read by several threads; what cannot be read is skipped and listed in ``.skipped``.
     layer : a name, a module, None (the automatic feature layer) or "scores" (the class logits). Early layers group by colour
         and texture, late ones by class.
     labels : the true classes, names or indices, one per photo (None: not known); "folder" takes the name of each photo's folder.

@@ -1,12 +1,10 @@
-"""Many photos through a network, one after the other: read ahead in the background, and only what is needed is kept."""
+"""Many photos through a network, one after the other: read in threads, and only what is needed is kept."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +21,11 @@ from seewhy.errors import LayerError, MethodError, ModelError, OutputError, Phot
 from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
+from seewhy.pipeline import ReadAhead
 from seewhy.records import Photo
 from seewhy.show import displayable
 
 SCORES = "scores"  # the layer's name that stands for the class logits
-_MOST_READERS = 4  # decoding keeps up with a network on a few cores
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +165,7 @@ def walk(
     bar: runner.Progress,
     skipped: list[tuple[str, str]],
 ) -> Generator[Seen, None, None]:
-    """Every photo once through the network, read in the background meanwhile; in the order that was given. To be closed.
+    """Every photo once through the network, read by several threads; in the order that was given. To be closed.
 
     longest : of the thumbnails, in pixels. skipped : (path or name, reason) of what cannot be read is added here.
     Raises PhotoError where none can be read, ModelError for values that are not finite.
@@ -190,52 +188,24 @@ def walk(
         return Seen([source for source, _ in batch], [photo for _, photo in batch], pixels, values, output, scores, head)
 
     any_read = False
-    for chunk, tried in _read_ahead(clf, sources, longest, size, skipped):
-        unread = tried - len(chunk)
-        for count, seen in runner.in_batches(chunk, size, lambda item: item[1].pixels.shape, look):
-            any_read = True
-            yield seen
-            bar.advance(count)
-        if unread:
-            bar.advance(unread)
+    with ReadAhead(sources, size, lambda source: reduced(clf.read(source.photo), longest)) as reading:
+        while batch := reading.take():
+            if clf.device.type != "cpu":
+                reading.begin()  # meanwhile; a network on the CPU needs all cores for itself
+            chunk = []
+            for source, photo in batch:
+                if isinstance(photo, SeewhyError):
+                    skipped.append((source.name if source.path is None else _printable(str(source.path)), photo.line))
+                else:
+                    chunk.append((source, photo))
+            for count, seen in runner.in_batches(chunk, size, lambda item: item[1].pixels.shape, look):
+                any_read = True
+                yield seen
+                bar.advance(count)
+            if len(chunk) < len(batch):
+                bar.advance(len(batch) - len(chunk))
     if not any_read:
         raise PhotoError(f"None of the {len(sources)} photos can be read. The first: {skipped[0][1]}")
-
-
-def _read_ahead(
-    clf: Classifier, sources: Sequence[Source], longest: int, size: int, skipped: list[tuple[str, str]]
-) -> Iterator[tuple[list[tuple[Source, Photo]], int]]:
-    """Photos in chunks of ``size``, and how many were tried for each; the next two chunks are being read meanwhile."""
-    readers = max(1, min(_MOST_READERS, (os.cpu_count() or 1) // 2))
-    pool = ThreadPoolExecutor(readers, thread_name_prefix="seewhy-photos")
-    ahead: deque[tuple[Source, Future[Photo]]] = deque()
-    chunk: list[tuple[Source, Photo]] = []
-    (coming, tried) = (iter(sources), 0)
-    try:
-        while True:
-            for source in coming:
-                ahead.append((source, pool.submit(_read, clf, source, longest)))
-                if len(ahead) > 2 * size:
-                    break
-            if not ahead:
-                break
-            (source, future) = ahead.popleft()
-            tried += 1
-            try:
-                chunk.append((source, future.result()))
-            except SeewhyError as error:
-                skipped.append((source.name if source.path is None else _printable(str(source.path)), error.line))
-            if len(chunk) == size:
-                yield chunk, tried
-                (chunk, tried) = ([], 0)
-        if tried:
-            yield chunk, tried
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _read(clf: Classifier, source: Source, longest: int) -> Photo:
-    return reduced(clf.read(source.photo), longest)
 
 
 def _first_readable(clf: Classifier, sources: Sequence[Source]) -> Photo:
