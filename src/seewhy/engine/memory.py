@@ -5,10 +5,10 @@ system clears it and maps it page by page, which takes as long as the convolutio
 6,600 pages a photo, half of the time). While seewhy works, glibc is told to keep what is freed.
 
 In a person's process that lasts for the work only (:func:`kept`): afterwards no more than ``KEPT`` bytes of free memory stay, and
-the thresholds are what glibc itself comes to in a process that has freed a tensor of 32 MB. Two things cannot be brought back: glibc
-adapts its thresholds no further by itself; and where the heap has a hole, a tensor of the person's own may be put there, and what
-it leaves when it is freed stays until the next explanation. A process that is seewhy's own (command line, servers, workers) keeps
-its memory throughout (:func:`keep_always`).
+the thresholds are what glibc itself comes to in a process that has freed a tensor of 32 MB. Two things cannot be brought back:
+glibc adapts its thresholds no further by itself; and where the heap has a hole, a tensor of the person's own may be put there,
+and what it leaves when it is freed stays until the next explanation. A process that is seewhy's own (command line, servers,
+workers) keeps its memory throughout (:func:`keep_always`).
 
 Nothing is done where the C library is not glibc, or where a person has set its thresholds in the environment.
 """
