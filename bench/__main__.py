@@ -5,7 +5,20 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from bench import anytime, dream, embed, gradcam, gradients, imports, lime_defaults, memory, perturbation, pointing, sanity
+from bench import (
+    anytime,
+    command,
+    dream,
+    embed,
+    gradcam,
+    gradients,
+    imports,
+    lime_defaults,
+    memory,
+    perturbation,
+    pointing,
+    sanity,
+)
 from bench.timing import ROOT, Figure, console, machine, options, read, save, show_figures, table
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -16,6 +29,8 @@ def measure(quick: bool) -> list[Figure]:
     """Every bench, one after the other, each with its table."""
     import_figures = imports.measure(3) if quick else imports.measure()
     show_figures("Imports", import_figures)
+    command_figures = command.measure(3) if quick else command.measure()
+    show_figures("Command", command_figures)
     # Before the large networks: what they leave free in the process would hide a leak.
     memory_figures = memory.measure(100, 1_000) if quick else memory.measure()
     show_figures("Memory", memory_figures)
@@ -46,6 +61,7 @@ def measure(quick: bool) -> list[Figure]:
     ]
     return [
         *import_figures,
+        *command_figures,
         *memory_figures,
         *pointing_figures,
         *map_figures,
