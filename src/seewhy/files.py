@@ -52,7 +52,7 @@ def write_whole(path: Path, content: bytes) -> Path:
 def png_bytes(image: Image.Image) -> bytes:
     """A PIL image as a .png file."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=4)  # half the time of the usual 6, for a file that is 1 to 4 % larger
+    image.save(buffer, "PNG", compress_level=4)  # a quarter to half less time than the usual 6, for 1 to 4 % more bytes
     return buffer.getvalue()
 
 

@@ -41,7 +41,7 @@ class CtrlCEndsTheCommand:
 class NoCollection:
     """A context for the imports of a command, without garbage collection; a program that imports seewhy notices nothing.
 
-    The collector would walk through the half million objects of torch several times, find nothing, and do it once more at the
+    The collector would walk through the quarter million objects of torch several times, find nothing, and do it once more at the
     end of the process: a quarter of the time that ``import torch`` takes. What was imported is out of its reach from then on.
     """
 
