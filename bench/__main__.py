@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import (
     anytime,
+    command,
     dream,
     embed,
     folder,
@@ -29,6 +30,8 @@ def measure(quick: bool) -> list[Figure]:
     """Every bench, one after the other, each with its table."""
     import_figures = imports.measure(3) if quick else imports.measure()
     show_figures("Imports", import_figures)
+    command_figures = command.measure(3) if quick else command.measure()
+    show_figures("Command", command_figures)
     # Before the large networks: what they leave free in the process would hide a leak.
     memory_figures = memory.measure(100, 1_000) if quick else memory.measure()
     show_figures("Memory", memory_figures)
@@ -61,6 +64,7 @@ def measure(quick: bool) -> list[Figure]:
     ]
     return [
         *import_figures,
+        *command_figures,
         *memory_figures,
         *pointing_figures,
         *map_figures,

@@ -10,9 +10,9 @@
 
 from __future__ import annotations
 
-from seewhy.startup import CtrlCEndsTheCommand
+from seewhy.startup import CtrlCEndsTheCommand, NoCollection
 
-with CtrlCEndsTheCommand(keep=True):  # importing torch takes the first seconds of every command
+with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes the first seconds of every command
     from seewhy import demo, show
     from seewhy.classifier import Classifier
     from seewhy.errors import SeewhyError

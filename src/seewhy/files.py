@@ -61,7 +61,7 @@ def write_whole(path: Path, content: Content) -> Path:
 def png_bytes(image: Image.Image) -> bytes:
     """A PIL image as a .png file."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, "PNG", compress_level=4)  # a quarter to half less time than the usual 6, for 1 to 4 % more bytes
     return buffer.getvalue()
 
 

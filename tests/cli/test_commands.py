@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,6 +43,22 @@ def test_explain_alone_works_and_says_what_it_uses(run, photos: Path) -> None:
     with Image.open(f"a-grad_cam-{predicted}.png") as picture:
         assert picture.width > 600
         assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 1000
+
+
+UNUSED = ("torchvision", "torch._dynamo", "torch.onnx", "sympy", "scipy", "sklearn", "skimage", "openTSNE", "pandas", "jinja2")
+UNUSED_PARTS = ("matplotlib.pyplot", "seewhy.demo.story", "seewhy.demo.train", "rich.progress")
+
+
+def test_explain_imports_only_what_it_uses(photos: Path) -> None:
+    code = (
+        "import sys\nfrom seewhy import cli\ntry:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print([name for name in {UNUSED + UNUSED_PARTS} if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "explain", str(photos / "a.png"), "-o", str(photos / "why.png")]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines()[-1] == "[]"
+    assert (photos / "why.png").is_file()
 
 
 def test_classify_prints_the_top_classes(run, photos: Path) -> None:

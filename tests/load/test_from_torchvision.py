@@ -317,3 +317,62 @@ def test_torchvision_is_imported_in_every_order(before: str, output: str) -> Non
         pytest.skip("this torchvision brings its own operators: nobody can have registered them before")
     assert process.returncode == 0, process.stderr
     assert process.stdout == f"{output}works SqueezeNet\n"
+
+
+# -- the compiler of torch, which torchvision imports and classification does not use --------------------------------------
+
+COMPILER = """
+import sys
+import seewhy
+from seewhy.load import from_torchvision
+network = from_torchvision.models().get_model("{name}", weights=None)
+seewhy.load("{name}", weights=network.state_dict())
+print([name for name in ("torch._dynamo", "torch._dynamo.utils", "torch._inductor", "sympy") if name in sys.modules])
+from torchvision.ops import roi_align  # the function, whose module has its name
+is_supported = sys.modules["torchvision.ops.roi_align"].is_compile_supported
+print(is_supported("cpu") is sys.modules["torch._dynamo.utils"].is_compile_supported("cpu"), is_supported("meta"))
+import torch
+import torch._dynamo
+print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
+"""
+ANOTHER = """
+import sys
+from types import ModuleType
+from seewhy.load import from_torchvision
+with from_torchvision._compiler_later():
+    stand_in = sys.modules["torch._dynamo.utils"]
+    import torch._dynamo
+    from torch._dynamo.utils import counters
+module = sys.modules["torch._dynamo.utils"]
+print(type(module) is ModuleType, module is not stand_in, counters is module.counters, stand_in.counters is counters)
+with from_torchvision._compiler_later():
+    print(sys.modules["torch._dynamo.utils"] is module)
+print(sys.modules["torch._dynamo.utils"] is module)
+"""
+
+
+def printed(code: str) -> list[str]:
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_0", "resnet18", "vit_b_32"])
+def test_torchvision_comes_without_the_compiler_of_torch_which_still_works(name: str) -> None:
+    assert printed(COMPILER.format(name=name)) == ["[]", "True False", "2.0"]
+
+
+def test_who_needs_the_compiler_meanwhile_gets_the_real_one() -> None:
+    assert printed(ANOTHER) == ["True True True True", "True", "True"]
+
+
+def test_a_network_is_built_without_drawing_weights() -> None:
+    (weight, mode) = (torch.full((8, 4, 3, 3), 7.0), from_torchvision._NoInitialValues())
+    with mode:
+        for draw in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            assert draw(weight) is weight
+        nn.init.zeros_(bias := torch.ones(3))
+        drawn = nn.init.trunc_normal_(torch.full((100,), 7.0))
+    assert bool((weight == 7).all())
+    assert bias.tolist() == [0, 0, 0]
+    assert float(drawn.abs().max()) <= 2

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from seewhy.startup import INTERRUPTED, CtrlCEndsTheCommand
+from seewhy.startup import INTERRUPTED, CtrlCEndsTheCommand, NoCollection
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line: one line and exit code 2 for every mistake."""
-    with CtrlCEndsTheCommand():
+    with CtrlCEndsTheCommand(), NoCollection():
         from seewhy.cli.commands import run
     try:
         code = run(argv)

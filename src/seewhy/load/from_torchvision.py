@@ -6,9 +6,12 @@ This is the only file that imports torchvision.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,13 +56,48 @@ _kept_alive: list[Any] = []
 
 def _import() -> ModuleType:
     try:
-        import torchvision.models  # type: ignore[import-untyped]
+        with _compiler_later():
+            import torchvision.models  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             "Networks by name come from torchvision, which is not installed: pip install 'seewhy[torchvision]'."
         ) from error
     module: ModuleType = torchvision.models
     return module
+
+
+_COMPILER = "torch._dynamo.utils"
+
+
+class _LateCompiler(ModuleType):
+    """Stands for the module of torch's compiler that torchvision imports, and brings it when something of it is used."""
+
+    def __init__(self) -> None:
+        super().__init__(_COMPILER)
+
+    @staticmethod
+    def is_compile_supported(device_type: Any) -> bool:
+        """What torchvision takes from it: object detection calls it, no classification network does."""
+        return bool(importlib.import_module(_COMPILER).is_compile_supported(device_type))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # the import system asks for __path__
+            raise AttributeError(name)
+        if sys.modules.get(_COMPILER) is self:
+            del sys.modules[_COMPILER]
+        return getattr(importlib.import_module(_COMPILER), name)
+
+
+@contextmanager
+def _compiler_later() -> Iterator[None]:
+    """Import torchvision without the compiler of torch, which takes as long as torch itself (it brings sympy)."""
+    stand_in = _LateCompiler()
+    sys.modules.setdefault(_COMPILER, stand_in)
+    try:
+        yield
+    finally:
+        if sys.modules.get(_COMPILER) is stand_in:
+            del sys.modules[_COMPILER]
 
 
 def names() -> list[str]:
@@ -111,7 +149,8 @@ def _network(name: str, outputs: int, state: State, is_published: bool) -> nn.Mo
         settings["init_weights"] = False
     state_before = torch.get_rng_state()
     try:
-        network: nn.Module = models().get_model(name, weights=None, **settings)
+        with _NoInitialValues():
+            network: nn.Module = models().get_model(name, weights=None, **settings)
     finally:
         torch.set_rng_state(state_before)
     return network
@@ -136,12 +175,28 @@ def _outputs(name: str, state: State) -> int:
     return int(state[head].shape[0])
 
 
-class _NoMemory(TorchFunctionMode):
-    """Weights without memory; ``torch.device("meta")`` also takes the small tensors that RegNet computes its widths with."""
+class _NoInitialValues(TorchFunctionMode):
+    """Weights that a file will bring are not drawn before."""
+
+    drawing: tuple[Any, ...] = (nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
-        return func(*args, **(kwargs | {"device": "meta"} if func is torch.empty else kwargs))
+        kwargs = kwargs or {}
+        if func in self.drawing:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+class _NoMemory(_NoInitialValues):
+    """Weights without memory; ``torch.device("meta")`` also takes the small tensors that RegNet computes its widths with."""
+
+    # Drawing into such weights would bring the compiler of torch. Where there are values, trunc_normal_ waits for good ones.
+    drawing = (*_NoInitialValues.drawing, torch.Tensor.normal_, torch.Tensor.uniform_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.empty:
+            kwargs = (kwargs or {}) | {"device": "meta"}
+        return super().__torch_function__(func, types, args, kwargs)
 
 
 @functools.cache
