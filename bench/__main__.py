@@ -41,6 +41,7 @@ def measure(quick: bool) -> list[Figure]:
     gradcam.show(gradcam_rows)
     perturbation_rows = perturbation.measure(**perturbation.QUICK) if quick else perturbation.measure()
     perturbation.show(perturbation_rows)
+    kept_figures = [] if quick else _kept_by_all()
     anytime_figures = anytime.measure(1)
     anytime.show(anytime_figures)
     lime_grades = lime_defaults.measure(2, lime_defaults.QUICK)
@@ -68,11 +69,27 @@ def measure(quick: bool) -> list[Figure]:
         *memory_figures,
         *pointing_figures,
         *map_figures,
+        *kept_figures,
         *anytime_figures,
         *lime_defaults.figures_of(lime_grades),
         *inner_figures,
         *embed_figures,
         *folder_figures,
+    ]
+
+
+def _kept_by_all() -> list[Figure]:
+    """The second column: the peers keep the memory that they free, too."""
+    gradcam_rows = gradcam.measure(rounds=1, keep=True)
+    gradcam.show(gradcam_rows)
+    perturbation_rows = perturbation.measure(("occlusion", "lime"), rounds=1, samples=300, keep=True)
+    perturbation.show(perturbation_rows)
+    gradient_rows = gradients.measure(rounds=1, keep=True)
+    gradients.show(gradient_rows)
+    return [
+        *(figure for row in gradcam_rows for figure in row.figures()),
+        *(figure for row in perturbation_rows for figure in row.figures),
+        *(figure for row in gradient_rows for figure in row.figures),
     ]
 
 
