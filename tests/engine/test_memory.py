@@ -22,7 +22,7 @@ class FakeLibc:
     """Writes down what it is told. free : bytes of free chunks."""
 
     def __init__(self, free: int = 0) -> None:
-        self.free = free
+        (self.free, self.top) = (free, 10_000_000)
         self.options: list[tuple[int, int]] = []
         self.trims: list[int] = []
 
@@ -31,7 +31,7 @@ class FakeLibc:
         return 1
 
     def mallinfo2(self) -> Any:
-        return SimpleNamespace(fordblks=self.free)
+        return SimpleNamespace(fordblks=self.free, keepcost=self.top)
 
     def malloc_trim(self, pad: int) -> int:
         self.trims.append(pad)
@@ -45,6 +45,7 @@ def libc(monkeypatch: pytest.MonkeyPatch) -> FakeLibc:
     monkeypatch.setattr(memory, "_share", lambda: 1_000)
     monkeypatch.setattr(memory, "_always", False)
     monkeypatch.setattr(memory, "_resident", 0)
+    monkeypatch.setattr(memory, "_top", 0)
     return fake
 
 
@@ -83,8 +84,12 @@ def test_more_is_given_back_once_it_has_become_resident(libc: FakeLibc, monkeypa
     for _ in range(3):  # the second and the third time nothing has grown
         with memory.kept():
             pass
-    assert libc.trims == [memory.KEPT - memory._GROWTH]
-    resident[0] += memory._GROWTH + 1
+    assert libc.trims == [memory._TOP]
+    resident[0] += memory.KEPT - 10_000_000  # the heap's end holds the rest of what may stay
+    with memory.kept():
+        pass
+    assert len(libc.trims) == 1
+    resident[0] += 1
     with memory.kept():
         pass
     assert len(libc.trims) == 2

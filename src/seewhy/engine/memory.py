@@ -31,7 +31,7 @@ import torch
 from seewhy.startup import is_command
 
 KEPT = 48_000_000  # bytes of free memory that may stay with a person's process ...
-_GROWTH = 16_000_000  # ... and how much of that it may have grown before all but the rest is given back
+_TOP = 32_000_000  # ... of which so much lies at the heap's end, where the next work begins
 # Numbers of malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST = 2**31 - 1  # mallopt takes an int
@@ -45,7 +45,7 @@ _VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PA
 _lock = threading.Lock()
 _depth = 0  # how many pieces of work are going on, in all threads
 _always = False
-_resident = 0  # bytes, when memory was last given back
+_resident = _top = 0  # bytes, and of them free ones at the heap's end, when memory was last given back
 
 
 @contextlib.contextmanager
@@ -99,13 +99,12 @@ def _share_of(second: int) -> int:
 def _give_back(libc: Any) -> None:
     """Free memory goes back to the system where more than ``KEPT`` of it may be resident.
 
-    Holes that were given back once are still counted as free chunks; so what has become resident since then decides. What stays
-    lies at the heap's end, where the next work begins.
+    Holes that were given back once are still counted as free chunks; so what has become resident since then decides.
     """
-    global _resident
-    if libc.mallinfo2().fordblks > KEPT and resident_memory() - _resident > _GROWTH:
-        libc.malloc_trim(KEPT - _GROWTH)
-        _resident = resident_memory()
+    global _resident, _top
+    if libc.mallinfo2().fordblks > KEPT and resident_memory() - _resident > KEPT - _top:
+        libc.malloc_trim(_TOP)
+        (_resident, _top) = (resident_memory(), min(_TOP, libc.mallinfo2().keepcost))
 
 
 def resident_memory() -> int:
@@ -136,7 +135,7 @@ def free_memory(device: torch.device) -> float:
 
 
 class _MallocInfo(ctypes.Structure):
-    """struct mallinfo2; fordblks: bytes of free chunks."""
+    """struct mallinfo2; fordblks: bytes of free chunks, keepcost: of the one at the heap's end."""
 
     _fields_ = [
         (name, ctypes.c_size_t)
