@@ -5,7 +5,20 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from bench import anytime, dream, embed, gradcam, gradients, imports, lime_defaults, memory, perturbation, pointing, sanity
+from bench import (
+    anytime,
+    dream,
+    embed,
+    gradcam,
+    gradients,
+    imports,
+    integrated,
+    lime_defaults,
+    memory,
+    perturbation,
+    pointing,
+    sanity,
+)
 from bench.timing import ROOT, Figure, console, machine, options, read, save, show_figures, table
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -31,6 +44,8 @@ def measure(quick: bool) -> list[Figure]:
     lime_defaults.show(lime_grades)
     gradient_rows = gradients.measure(("squeezenet1_0",), 3) if quick else gradients.measure()
     gradients.show(gradient_rows)
+    integrated_figures = integrated.measure(3) if quick else integrated.measure()
+    integrated.show(integrated_figures)
     sanity.show(sanity.measure(*sanity.subjects(quick)))
     dream_rows = dream.measure(("resnet18",), 1, 2) if quick else dream.measure()
     dream.show(dream_rows)
@@ -42,6 +57,7 @@ def measure(quick: bool) -> list[Figure]:
     ]
     inner_figures = [
         *(figure for row in gradient_rows for figure in row.figures),
+        *integrated_figures,
         *(figure for row in dream_rows for figure in row.figures()),
     ]
     return [
