@@ -14,6 +14,7 @@ from bench import (
     gradcam,
     gradients,
     imports,
+    integrated,
     lime_defaults,
     memory,
     perturbation,
@@ -48,6 +49,8 @@ def measure(quick: bool) -> list[Figure]:
     lime_defaults.show(lime_grades)
     gradient_rows = gradients.measure(("squeezenet1_0",), 1) if quick else gradients.measure()
     gradients.show(gradient_rows)
+    integrated_figures = integrated.measure(3) if quick else integrated.measure()
+    integrated.show(integrated_figures)
     sanity.show(sanity.measure(*sanity.subjects(quick)))
     dream_rows = dream.measure(("resnet18",), 1, 2) if quick else dream.measure()
     dream.show(dream_rows)
@@ -61,6 +64,7 @@ def measure(quick: bool) -> list[Figure]:
     ]
     inner_figures = [
         *(figure for row in gradient_rows for figure in row.figures),
+        *integrated_figures,
         *(figure for row in dream_rows for figure in row.figures()),
     ]
     return [

@@ -16,6 +16,7 @@ from torch import nn
 
 import seewhy
 from bench.fresh import Contender, Work, in_fresh_processes
+from bench.integrated import GAP, LADDER
 from bench.perturbation import peak_memory
 from bench.sanity import subjects
 from bench.timing import ROOT, Figure, console, in_turns, options, ratios, save, table
@@ -29,8 +30,6 @@ GOAL_IG = 1.5  # times as fast as captum at an equal completeness gap, at least
 GOAL_MEMORY = 1.1  # of 512 steps over 64, at most
 ONE_PASS = {"gradient": "Saliency", "guided_backprop": "GuidedBackprop"}
 SETTINGS = ("as it comes", "weights frozen", "weights frozen, channels_last")
-LADDER = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)  # steps
-GAP = 0.01  # of the difference of the two scores
 
 
 @dataclass(frozen=True)
@@ -130,15 +129,11 @@ def _one_pass(network: str, method: str, batch: int, rounds: int, keep: bool) ->
 
 
 def _integrated(name: str, clf: seewhy.Classifier, photo: torch.Tensor, index: int, repeats: int) -> Row:
-    """Both with the fewest steps of a ladder that leave a gap under 1 %; captum with the better of its two rules."""
+    """seewhy as it comes; captum with the fewest steps of a ladder that leave a gap under 1 %, by the better of its two rules."""
     import captum.attr
 
-    gaps = {}
-    for steps in LADDER:
-        explanation = seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=steps, progress=False)
-        gaps["seewhy"] = (steps, explanation.details["completeness_gap"][0])
-        if gaps["seewhy"][1] < GAP:
-            break
+    explanation = seewhy.explain(clf, photo[0], "integrated_gradients", index, progress=False)
+    gaps = {"seewhy": (explanation.details["steps"], explanation.details["completeness_gap"][0])}
     difference = explanation.details["difference"][0]
     for rule in ("gausslegendre", "riemann_middle"):
         peer = captum.attr.IntegratedGradients(copy.deepcopy(clf.network))
@@ -149,7 +144,7 @@ def _integrated(name: str, clf: seewhy.Classifier, photo: torch.Tensor, index: i
                 break
     rule = min(("gausslegendre", "riemann_middle"), key=lambda rule: (gaps[rule][1] >= GAP, gaps[rule][0]))
     (own_steps, captum_steps) = (gaps["seewhy"][0], gaps[rule][0])
-    work = {"seewhy": lambda: seewhy.explain(clf, photo[0], "integrated_gradients", index, steps=own_steps, progress=False)}
+    work = {"seewhy": lambda: seewhy.explain(clf, photo[0], "integrated_gradients", index, progress=False)}
     for block in (None, 4, 8):
         for setting, call in _peers(
             "IntegratedGradients",
@@ -177,7 +172,7 @@ def _integrated(name: str, clf: seewhy.Classifier, photo: torch.Tensor, index: i
         Figure.of(f"{start}/gap", [100 * gaps["seewhy"][1]], "%"),
         Figure.of(f"{start}/captum's gap", [100 * gaps[rule][1]], "%"),
     ]
-    remark = f"{own_steps} midpoints against captum's {captum_steps} steps ({rule}); captum is fastest with {best}."
+    remark = f"{own_steps} points against captum's {captum_steps} steps ({rule}); captum is fastest with {best}."
     return Row("integrated_gradients", name, figures, f"integrated_gradients, {name}: {remark}")
 
 

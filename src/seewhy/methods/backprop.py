@@ -82,6 +82,14 @@ class PixelGradients:
         self.backward += len(gradients)
         return gradients
 
+    def at(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients ``(K, n, C, H, W)`` and values ``(K, n)`` of other pixels in the photo's place; of the photo itself first."""
+        (gradients, values) = self._gradients(pixels)
+        self.forward += len(pixels)
+        self.backward += gradients.shape[1] * len(gradients)
+        self._spending.passes += len(pixels)
+        return gradients, values
+
     def value_at(self, pixels: torch.Tensor) -> torch.Tensor:
         """The targets' values ``(K, N)`` of other pixels in the photos' place; of the photos themselves first."""
         with torch.no_grad():
@@ -96,39 +104,61 @@ class PixelGradients:
     ) -> tuple[torch.Tensor, int]:
         """The mean gradient over ``count`` points of the one photo, ``(K, 1, C, H, W)``, and how many were reached.
 
-        points : makes the points from a first to a last number, ``(n, C, H, W)``; only a running sum is kept, so memory does not
-        grow with ``count``. sketch : makes the attribution of the mean so far. progress : a text for the progress bar. Ends early
-        where the budget or a person ends it; see ``ending``.
+        points, progress : see ``in_blocks``; only a running sum is kept, so memory does not grow with ``count``.
+        sketch : makes the attribution of the mean so far.
+        """
+        total = torch.zeros((len(self.targets[0]), *self.pixels.shape), device=self.pixels.device)
+        reached = 0
+
+        def take(first: int, gradients: torch.Tensor, values: torch.Tensor) -> Callable[[], Attribution]:
+            nonlocal reached
+            total.add_(gradients.sum(dim=1, keepdim=True))
+            reached = first + gradients.shape[1]
+            return functools.partial(sketch, total / reached)
+
+        self.in_blocks(count, count, points, take, progress)
+        return total / max(1, reached), reached
+
+    def in_blocks(
+        self,
+        count: int,
+        expected: int,
+        points: Callable[[int, int], torch.Tensor],
+        take: Callable[[int, torch.Tensor, torch.Tensor], Callable[[], Attribution]],
+        progress: str,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Gradients at up to ``count`` points of the one photo, block by block, until there are ``enough``.
+
+        expected : how many it will probably take. points : makes the points from a first to a last number, ``(n, C, H, W)``, or
+        fewer, where it does not know all of them yet. take : is given the number of a block's first point, its gradients
+        ``(K, n, C, H, W)`` and its values ``(K, n)``; what it returns makes the attribution so far. progress : a text for the
+        progress bar. Ends early where the budget or a person ends it; see ``ending``.
         """
         request = self.request
         size = request.clf.executor.batch_size(request.batch_size, self._network, count, needs_backward=True)
-        total = torch.zeros((len(self.targets[0]), *self.pixels.shape), device=self.pixels.device)
         interruptible = request.interruptible and threading.current_thread() is threading.main_thread()
         (reached, blocks, seconds_each) = (0, 0, 0.0)
         try:
-            while reached < count:
+            while reached < count and not enough():
                 block = self._spending.allows(min(size, count - reached), seconds_each)
                 if block == 0 and reached:
                     self.ending = Ending.BUDGET
                     break
                 start = time.perf_counter()
-                (gradients, _) = self._gradients(points(reached, reached + max(1, block)))
-                total += gradients.sum(dim=1, keepdim=True)
+                (gradients, values) = self.at(points(reached, reached + max(1, block)))
+                sketch = take(reached, gradients, values)
                 block = gradients.shape[1]
                 reached += block
                 seconds_each = (time.perf_counter() - start) / block
-                self._spending.passes += block
-                self.forward += block
-                self.backward += block * len(gradients)
                 blocks += 1
                 if blocks <= 2:  # the first block warms up: how long the work takes shows in the second one
-                    request.expect(count, None if blocks == 1 else seconds_each * (count - reached))
-                request.report(block, functools.partial(sketch, total / reached), progress)
+                    request.expect(expected, None if blocks == 1 else seconds_each * (expected - reached))
+                request.report(block, sketch, progress)
         except KeyboardInterrupt:
             if not interruptible or not reached:
                 raise
-            self.ending = Ending.INTERRUPTED if reached < count else Ending.COMPLETE
-        return total / max(1, reached), reached
+            self.ending = Ending.INTERRUPTED if reached < count and not enough() else Ending.COMPLETE
 
     def attribution(
         self,
