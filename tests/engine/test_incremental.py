@@ -578,7 +578,7 @@ def random_network(name: str, classes: int = 10) -> nn.Module:
 # For a mask of 12 pixels on 96: how many of the cells are still given by convolutions, at most, and from where on maps are whole.
 NETWORKS = {
     "squeezenet1_0": (0.3, "_convolution_pointwise"),
-    "googlenet": (0.35, "max_pool2d"),
+    "googlenet": (0.35, "_convolution_pointwise"),
     "resnet18": (0.3, "_convolution_pointwise"),
     "resnet50": (0.3, "conv2d"),
     "mobilenet_v2": (0.15, "conv2d"),

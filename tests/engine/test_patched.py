@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from masked_photos import by_hand, patched
 
-from seewhy.engine.patched import cut, reach, window
+from seewhy.engine.patched import KeptMap, Patched, cut, reach, window
 
 
 def test_reach_finds_every_output_that_reads_the_rectangle_and_no_more_than_needed() -> None:
@@ -46,6 +46,14 @@ def test_reach_takes_the_fewest_outputs_that_any_position_needs() -> None:
         assert many == max(1, max(ends))
 
 
+def test_reach_grows_to_one_side_only_where_all_lie_at_an_edge() -> None:
+    for first, starts in (([0, 0], [0, 0]), ([36, 36], [35, 35]), ([0, 36], [0, 35])):
+        (start, many) = reach(np.array(first), 4, 40, 3, 1, 1, 1)
+        assert (start.tolist(), many) == (starts, 5)
+    (start, many) = reach(np.array([0, 20, 36]), 4, 40, 3, 1, 1, 1)  # one in the middle: all are as large as its
+    assert (start.tolist(), many) == ([0, 19, 34], 6)
+
+
 def test_put_together_puts_each_rectangle_in_its_own_place() -> None:
     for seed, size in enumerate([(1, 1), (3, 2), (7, 1), (1, 9), (7, 9)]):
         x = patched(seed, size=size)
@@ -56,7 +64,7 @@ def test_put_together_keeps_the_order_in_memory_of_the_kept_map() -> None:
     x = patched()
     assert x.put_together().is_contiguous()
     x = patched()
-    x.base = x.base.contiguous(memory_format=torch.channels_last)
+    x = Patched(x.patch, x.rows, x.columns, x.base.contiguous(memory_format=torch.channels_last))
     assert x.put_together().is_contiguous(memory_format=torch.channels_last)
 
 
@@ -78,6 +86,20 @@ def test_windows_over_the_edge_are_filled_outside() -> None:
 def test_the_window_of_the_rectangles_is_the_rectangles() -> None:
     x = patched()
     assert window(x, x.rows, x.columns, x.extent) is x.patch
+
+
+def test_windows_at_the_rectangles_own_places_need_no_copy() -> None:
+    x = patched()
+    assert window(x, x.rows.copy(), x.columns.copy(), x.extent) is x.patch
+
+
+def test_what_lies_outside_of_a_kept_map_is_the_last_row_of_its_table() -> None:
+    values = torch.rand(1, 4, 2, 3)
+    kept = KeptMap(values)
+    for outside in (0.0, float("-inf")):
+        assert torch.equal(kept.table(outside)[:-1].view(2, 3, 4), values[0].permute(1, 2, 0))
+        assert kept.table(outside)[-1].tolist() == [outside] * 4
+        assert kept.table(outside) is kept.table(outside)  # made once
 
 
 def test_cut_takes_a_window_for_each_place() -> None:

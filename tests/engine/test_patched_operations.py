@@ -282,6 +282,14 @@ def test_a_convolution_gives_only_the_cells_that_the_mask_reaches() -> None:
         *(nn.Dropout(), nn.Conv2d(4, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     ).eval()
     photo = torch.randn(1, 3, 40, 40)
+    kept = kept_of(network, photo)
+    whole = 3 * (1600 + 400 + 400)
+    # 4 -> 6 by the first kernel; 6 at even places -> 3 by the pooling; 3 -> 7 by the second kernel.
     x = masked(photo, [(0, 0), (11, 15), (36, 36)], (4, 4))
-    # 4 -> 6 by the first kernel; a 6 at an even or odd place -> 4 by the pooling; 4 -> 8 by the second kernel.
-    assert cells(network, x, kept_of(network, photo)) == (3 * (36 + 64 + 64), 3 * (1600 + 400 + 400))
+    assert cells(network, x, kept) == (3 * (36 + 49 + 49), whole)
+    # 6 at an odd place -> 4 by the pooling, for all of the block; 4 -> 8 by the second kernel.
+    x = masked(photo, [(0, 0), (12, 12), (36, 36)], (4, 4))
+    assert cells(network, x, kept) == (3 * (36 + 64 + 64), whole)
+    # At the edge it grows to one side only: 4 -> 5 -> 3 -> 5.
+    x = masked(photo, [(0, 0), (36, 0), (36, 36)], (4, 4))
+    assert cells(network, x, kept) == (3 * (25 + 25 + 25), whole)

@@ -17,6 +17,7 @@ from torch import nn
 
 import seewhy
 from seewhy.geometry import SampleGrid
+from seewhy.methods.anytime import CoarseToFine
 from seewhy.methods.occlusion import Occlusion, _Masks
 
 Maps = np.ndarray[Any, np.dtype[np.float32]]
@@ -646,3 +647,39 @@ def test_a_method_made_by_hand_is_checked_too() -> None:
     clf = function(lambda x: x.mean(dim=(2, 3)))
     with pytest.raises(seewhy.errors.OptionError, match=r"^reduce='avg': write one of 'center', 'average'\.$"):
         seewhy.explain(clf, noise(3, 20, 28), method=Occlusion(reduce="avg"))
+
+
+# -- the order of the masks ------------------------------------------------------------------------------------------------
+
+
+def blocks_of(monkeypatch: pytest.MonkeyPatch, side: int, **settings: Any) -> list[list[int]]:
+    """The numbers of the masks of every block, as they were run: masks of two pixels side by side."""
+    blocks: list[list[int]] = []
+    put = CoarseToFine.put
+
+    def noted(plan: CoarseToFine, indices: Any, values: Any) -> None:
+        blocks.append(indices.tolist())
+        put(plan, indices, values)
+
+    monkeypatch.setattr(CoarseToFine, "put", noted)
+    clf = function(lambda x: x.mean((2, 3)))
+    seewhy.explain(clf, noise(3, side, side), "occlusion", 0, mask_size=2, stride=2, clip=False, **settings)
+    return blocks
+
+
+def test_without_a_budget_masks_as_far_from_the_edge_share_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    (outer, inner) = blocks_of(monkeypatch, 16)  # 8 by 8
+    assert [number // 8 for number in outer] == [row for row in (0, 1, 6, 7) for _ in range(8)]
+    assert [number // 8 for number in inner] == [row for row in (2, 3, 4, 5) for _ in range(8)]
+
+
+@pytest.mark.parametrize(("side", "settings"), [(16, {"budget": 1000}), (16, {"budget": "1000s"}), (40, {})])
+def test_with_a_budget_or_many_masks_the_coarse_ones_come_first(
+    side: int, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = blocks_of(monkeypatch, side, **settings)
+    level = next(CoarseToFine((side // 2, side // 2), 1, 0).orders())
+    assert sorted(itertools.chain(*blocks)) == list(range((side // 2) ** 2))
+    order = list(itertools.chain(*blocks))
+    assert set(order[: len(level)]) == set(level.tolist())
+    assert (order[: len(level)] == level.tolist()) == bool(settings)  # with a budget in the order that was drawn

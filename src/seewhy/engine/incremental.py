@@ -20,7 +20,7 @@ import torch
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from seewhy.engine.operations import Address, OperationMode
-from seewhy.engine.patched import Patched, patched_in, put_together, shares_memory
+from seewhy.engine.patched import PLAIN, Patched, patched_in, put_together, shares_memory
 from seewhy.engine.patched_operations import (
     HANDLERS,
     MAY_HAND_ON,
@@ -84,7 +84,7 @@ class KeepResults(OperationMode):
             is_result = address is not None and version == _version(value)
             return ResultOf(address) if is_result else OtherTensor(value, _version(value))
         if isinstance(value, (tuple, list)):
-            return [self._with_origins(item) for item in value]
+            return tuple(value) if _is_plain(value) else [self._with_origins(item) for item in value]
         return {key: self._with_origins(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
@@ -128,7 +128,10 @@ class Incremental(OperationMode):
         if isinstance(now, torch.Tensor):
             return self._is_equal(now, then)
         if isinstance(now, (tuple, list)):
-            return isinstance(then, list) and len(now) == len(then) and all(map(self._is_same, now, then))
+            if isinstance(then, tuple):
+                return _is_plain(now) and tuple(now) == then
+            same_length = isinstance(then, list) and len(now) == len(then)
+            return same_length and all(a is b or self._is_same(a, b) for a, b in zip(now, then, strict=True))
         if isinstance(now, dict):
             return isinstance(then, dict) and now.keys() == then.keys() and all(self._is_same(now[k], then[k]) for k in now)
         return now is then or (not isinstance(then, (ResultOf, OtherTensor)) and (now == then) is True)
@@ -138,6 +141,11 @@ class Incremental(OperationMode):
             output = self.kept[then.address].output
             return output is not None and _equal(now, output)
         return isinstance(then, OtherTensor) and _version(then.tensor) == then.version and _equal(now, then.tensor)
+
+
+def _is_plain(values: Any) -> bool:
+    """True for settings like a stride: numbers, words and None only."""
+    return all(isinstance(value, PLAIN) for value in values)
 
 
 def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,31 @@ from seewhy.engine.operations import Address
 
 Positions = npt.NDArray[np.int64]  # (n,) first row, or first column, of each copy's rectangle
 Size = tuple[int, int]
+PLAIN = (int, float, str, type(None))  # quick to tell from what may hold a tensor
+
+
+class KeptMap:
+    """A map of the untouched photo, and the tables that windows of it are gathered from.
+
+    values : ``(1, C, H, W)``; nothing writes into it any more.
+    """
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values
+        self._tables: dict[float, torch.Tensor] = {}
+
+    def table(self, outside: float) -> torch.Tensor:
+        """``(H * W + 1, C)``: the channels of every cell, and a last row for what lies outside of the map."""
+        if outside not in self._tables:
+            cells = _cells(self.values)
+            self._tables[outside] = torch.cat([cells, cells.new_full((1, cells.shape[1]), outside)])
+        return self._tables[outside]
 
 
 class Patched(torch.Tensor):
     """n maps ``(C, H, W)`` that equal one kept map except in a rectangle each.
 
-    patch : ``(n, C, h, w)``, the rectangles. rows, columns : where they begin. base : ``(1, C, H, W)``, the kept map.
+    patch : ``(n, C, h, w)``, the rectangles. rows, columns : where they begin. kept : the kept map.
     last : True where the network sees the tensor as ``(n, H, W, C)``. address : the operation that gave it; None for the input.
     source : what it is a permuted view of. viewed : something is a permuted view of it.
     whole : the maps in full, once something has asked for them; from then on they count, and the rest is gone.
@@ -26,7 +46,7 @@ class Patched(torch.Tensor):
     patch: torch.Tensor
     rows: Positions
     columns: Positions
-    base: torch.Tensor
+    kept: KeptMap
     last: bool
     address: Address | None
     source: Patched | None
@@ -39,19 +59,20 @@ class Patched(torch.Tensor):
         patch: torch.Tensor,
         rows: Positions,
         columns: Positions,
-        base: torch.Tensor,
+        base: torch.Tensor | KeptMap,
         last: bool = False,
         address: Address | None = None,
     ) -> Patched:
-        (_, channels, height, width) = base.shape
+        kept = base if isinstance(base, KeptMap) else KeptMap(base)
+        (_, channels, height, width) = kept.values.shape
         shape = (len(patch), height, width, channels) if last else (len(patch), channels, height, width)
         make: Any = torch.Tensor._make_wrapper_subclass
         result: Patched = make(cls, shape, dtype=patch.dtype, device=patch.device)
-        (result.patch, result.rows, result.columns, result.base, result.last, result.address) = (
+        (result.patch, result.rows, result.columns, result.kept, result.last, result.address) = (
             patch,
             rows,
             columns,
-            base,
+            kept,
             last,
             address,
         )
@@ -65,6 +86,11 @@ class Patched(torch.Tensor):
         """Reached from inside what is no torch function (TorchScript, a function of autograd): whole maps."""
         with torch._C.DisableTorchFunction():
             return func(*put_together(args), **put_together(kwargs or {}))
+
+    @property
+    def base(self) -> torch.Tensor:
+        """``(1, C, H, W)``: the kept map."""
+        return self.kept.values
 
     @property
     def grid(self) -> Size:
@@ -98,7 +124,8 @@ class Patched(torch.Tensor):
         if self.whole is None:
             zeros = np.zeros(len(self.patch), np.int64)
             whole = window(self, zeros, zeros, self.grid)
-            whole = whole.contiguous() if self.base.is_contiguous() else whole  # the network may ask for a view of it
+            order = torch.contiguous_format if self.base.is_contiguous() else torch.channels_last
+            whole = whole.contiguous(memory_format=order)  # the network may ask for a view of it
             self.whole = whole.permute(0, 2, 3, 1) if self.last else whole
         return self.whole
 
@@ -106,25 +133,39 @@ class Patched(torch.Tensor):
 def window(of: Patched, rows: Positions, columns: Positions, size: Size, outside: float = 0.0) -> torch.Tensor:
     """``(n, C, h, w)``, channels last: what lies in n windows, which may reach over the edge, where it is ``outside``.
 
-    Gathered from one table of rows of channels: the kept map's cells, the rectangles' cells, and one for the outside.
+    All cells are gathered from the kept map, which is small and stays in the cache; the rectangles are then put over them.
     """
-    if size == of.extent and (rows is of.rows) and (columns is of.columns):
+    if size == of.extent and _are_equal(rows, of.rows) and _are_equal(columns, of.columns):
         return of.patch
-    (height, width) = of.base.shape[2:]
-    (n, channels, h, w) = of.patch.shape
+    (height, width) = of.grid
     down = rows[:, None] + np.arange(size[0])  # (n, size[0])
     across = columns[:, None] + np.arange(size[1])
-    cells = (down * width)[:, :, None] + across[:, None, :]  # in the kept map
-    # The same cells counted in the rectangles; those count where they lie in one.
-    (i, j) = (down - of.rows[:, None], across - of.columns[:, None])
-    changed = ((i >= 0) & (i < h))[:, :, None] & ((j >= 0) & (j < w))[:, None, :]
-    own = (np.arange(n) * h * w)[:, None, None] + (i * w)[:, :, None] + j[:, None, :] + height * width
-    cells = np.where(changed, own, cells)
-    beyond = ((down < 0) | (down >= height))[:, :, None] | ((across < 0) | (across >= width))[:, None, :]
-    if beyond.any():
-        cells[beyond] = height * width + n * h * w
-    table = torch.cat([_cells(of.base), _cells(of.patch), of.patch.new_full((1, channels), outside)])
-    return _gather(table, cells)
+    cells = (down * width)[:, :, None] + across[:, None, :]
+    if rows.min() < 0 or columns.min() < 0 or rows.max() + size[0] > height or columns.max() + size[1] > width:
+        (above, beside) = ((down < 0) | (down >= height), (across < 0) | (across >= width))
+        cells[above[:, :, None] | beside[:, None, :]] = height * width  # the table's last row
+    result = _gather(of.kept.table(outside), cells)
+    _put(of.patch, result, of.rows - rows, of.columns - columns)
+    return result
+
+
+def _are_equal(a: Positions, b: Positions) -> bool:
+    return a is b or bool((a == b).all())
+
+
+def _put(patch: torch.Tensor, into: torch.Tensor, rows: Positions, columns: Positions) -> None:
+    """Copy rectangles ``(n, C, h, w)`` into maps ``(n, C, H, W)`` at these places; what hangs over is cut off."""
+    (h, w) = patch.shape[2:]
+    (height, width) = into.shape[2:]
+    first = 0
+    # Neighbours at one place go in one copy.
+    for (row, column), alike in groupby(zip(rows.tolist(), columns.tolist(), strict=True)):
+        end = first + len(list(alike))
+        (top, bottom, left, right) = (max(row, 0), min(row + h, height), max(column, 0), min(column + w, width))
+        if top < bottom and left < right:
+            part = patch[first:end, :, top - row : bottom - row, left - column : right - column]
+            into[first:end, :, top:bottom, left:right].copy_(part)
+        first = end
 
 
 def cut(kept: torch.Tensor, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
@@ -156,21 +197,24 @@ def reach(
 ) -> tuple[Positions, int]:
     """The outputs of a sliding kernel that read any of the inputs ``first`` to ``first + length``: first one, how many.
 
-    count : outputs there are. All get the same number, so that some near the edge begin earlier than they would have to.
+    count : outputs there are. All get the number that the one with the most needs, so that some begin earlier than they would
+    have to, and none reaches over the edge.
     """
     spread = (kernel - 1) * dilation
-    many = min(count, (length - 1 + spread) // stride + 1)
-    start = -((-(first + padding - spread)) // stride)  # rounded up
-    return np.clip(start, 0, count - many), many
+    start = np.maximum(-((-(first + padding - spread)) // stride), 0)  # rounded up
+    end = np.minimum((first + length - 1 + padding) // stride + 1, count)
+    many = max(1, int((end - start).max()))
+    return np.minimum(start, count - many), many
 
 
 def patched_in(value: Any) -> list[Patched]:
     """The patched tensors among an operation's arguments."""
     if isinstance(value, Patched):
         return [value]
-    if isinstance(value, (tuple, list)):
-        return [patched for item in value for patched in patched_in(item)]
-    return [patched for item in value.values() for patched in patched_in(item)] if isinstance(value, dict) else []
+    items = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, (tuple, list, dict)) or not items:
+        return []
+    return [patched for item in items if not isinstance(item, PLAIN) for patched in patched_in(item)]
 
 
 def put_together(value: Any) -> Any:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from seewhy.engine.operations import Address
-from seewhy.engine.patched import Patched, Positions, Size, cut, reach, shares_memory, window
+from seewhy.engine.patched import KeptMap, Patched, Positions, Size, cut, reach, shares_memory, window
 
-MOST = 0.7  # a rectangle that covers more of its map than this is not worth carrying
+MOST = 0.85  # a rectangle that covers more of its map than this is not worth carrying
 
 
 class ResultOf(NamedTuple):
@@ -27,7 +28,8 @@ class OtherTensor(NamedTuple):
     version: int
 
 
-class KeptResult(NamedTuple):
+@dataclass
+class KeptResult:
     """What an operation gave for the untouched photo.
 
     output : a copy; None where it shows the numbers of its first argument (``same``). arguments : what it was given, with
@@ -37,6 +39,14 @@ class KeptResult(NamedTuple):
     output: torch.Tensor | None
     arguments: Any
     same: bool
+    _maps: dict[bool, KeptMap] = field(default_factory=dict)
+
+    def map(self, last: bool) -> KeptMap:
+        """The output as ``(1, C, H, W)``. last : the network saw ``(1, H, W, C)``."""
+        if last not in self._maps:
+            assert self.output is not None
+            self._maps[last] = KeptMap(self.output.permute(0, 3, 1, 2) if last else self.output)
+        return self._maps[last]
 
 
 class PatchedOperation:
@@ -56,11 +66,9 @@ class PatchedOperation:
         """True where the operation gave the untouched photo's pass the very numbers that it was given."""
         return self.kept[self.address].same
 
-    def base(self, last: bool = False) -> torch.Tensor:
-        """``(1, C, H, W)``: what the present operation gave for the untouched photo. last : the network saw ``(1, H, W, C)``."""
-        output = self.kept[self.address].output
-        assert output is not None
-        return output.permute(0, 3, 1, 2) if last else output
+    def base(self, last: bool = False) -> KeptMap:
+        """What the present operation gave for the untouched photo. last : the network saw ``(1, H, W, C)``."""
+        return self.kept[self.address].map(last)
 
     def moved(self, x: Patched, patch: torch.Tensor) -> Patched:
         """The operation's result: other values at the same places."""
@@ -70,7 +78,7 @@ class PatchedOperation:
 
     def written(self, x: Patched, patch: torch.Tensor, rows: Positions, columns: Positions) -> Patched:
         """The operation's result, where it was written into ``x``."""
-        (x.patch, x.rows, x.columns, x.base, x.address) = (patch, rows, columns, self.base(x.last), self.address)
+        (x.patch, x.rows, x.columns, x.kept, x.address) = (patch, rows, columns, self.base(x.last), self.address)
         return x
 
     def patched(self, patch: torch.Tensor, rows: Positions, columns: Positions, last: bool = False) -> torch.Tensor:
@@ -144,7 +152,7 @@ def _permute(operation: PatchedOperation, func: Any, x: Any, *args: Any, **kwarg
     expected = (0, 3, 1, 2) if x.last else (0, 2, 3, 1)
     if tuple(dim % 4 for dim in dims) != expected:
         return None
-    result = Patched(x.patch, x.rows, x.columns, x.base, not x.last, operation.address)
+    result = Patched(x.patch, x.rows, x.columns, x.kept, not x.last, operation.address)
     (result.source, x.viewed) = (x, True)
     return result
 
@@ -213,16 +221,16 @@ def _slide(
     operation: PatchedOperation, x: Patched, kernel: Size, stride: Size, padding: Size, dilation: Size, outside: float
 ) -> tuple[torch.Tensor, Positions, Positions]:
     """What a sliding kernel has to read for the outputs that see a rectangle; where those outputs begin."""
+    if kernel == stride == (1, 1) and padding == (0, 0):  # it reads nothing but the rectangle itself
+        return x.patch, x.rows, x.columns
     result = []
     for axis in (0, 1):
         settings = (kernel[axis], stride[axis], padding[axis], dilation[axis])
-        (first, many) = reach(x.starts[axis], x.extent[axis], operation.base().shape[2 + axis], *settings)
+        (first, many) = reach(x.starts[axis], x.extent[axis], operation.base().values.shape[2 + axis], *settings)
         result.append(
             (first, first * stride[axis] - padding[axis], (many - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1)
         )
     ((rows, top, height), (columns, left, width)) = result
-    if kernel == stride == (1, 1) and padding == (0, 0):  # it reads nothing but the rectangle itself
-        return x.patch, x.rows, x.columns
     return window(x, top, left, (height, width), outside), rows, columns
 
 
@@ -309,7 +317,8 @@ def _mean(
     if x.last or kwargs or not isinstance(dim, (tuple, list)) or sorted(d % 4 for d in dim) != [2, 3]:
         return None
     change = (x.patch - cut(x.base, x.rows, x.columns, x.extent)).sum((2, 3)) / (x.grid[0] * x.grid[1])
-    return operation.base() + (change[..., None, None] if keepdim else change)
+    output = operation.kept[operation.address].output
+    return None if output is None else output + (change[..., None, None] if keepdim else change)
 
 
 def _adaptive_avg_pool(operation: PatchedOperation, func: Any, x: Patched, output_size: Any) -> torch.Tensor | None:

@@ -20,7 +20,7 @@ from seewhy.engine import runner
 from seewhy.engine.incremental import Incremental, KeepResults, NotIncrementalError
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.operations import Address
-from seewhy.engine.patched import Patched, Positions, Size, cut
+from seewhy.engine.patched import KeptMap, Patched, Positions, Size, cut
 from seewhy.engine.plan import CLOSE, EXACT
 from seewhy.engine.runner import Spending
 from seewhy.engine.strategy import COMPILED, RECTANGLES, WHOLE, WORTH, Strategy, StrategyChoice, StrategyHistory
@@ -74,6 +74,7 @@ class Sweep:
         self._forward = forward
         self._planned = planned if planned is not None and planned.can_be_followed else None
         self._photo = photo if planned is None else planned.plan.prepare(photo)
+        self._photo_map = KeptMap(self._photo)
         self._fill = self._photo
         self._history = StrategyHistory() if planned is None else planned.strategies
         self._precision = precision
@@ -260,7 +261,7 @@ class Sweep:
         trusted = self._is_trusted(size)
         try:
             with Incremental(self._kept):
-                output = self._forward(Patched(patch, rows, columns, self._photo))
+                output = self._forward(Patched(patch, rows, columns, self._photo_map))
                 output = output.put_together() if isinstance(output, Patched) else output
             if not trusted:
                 self._compare(output, copies, indices)

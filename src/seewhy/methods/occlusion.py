@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from seewhy.engine.grouping import alike_together
 from seewhy.engine.patched import Positions, Size
+from seewhy.engine.runner import MOST_IN_SWEEP
 from seewhy.engine.sweep import Copies, Indices
 from seewhy.errors import OptionError, is_whole_number, setting
 from seewhy.geometry import Array, SampleGrid
@@ -20,6 +22,7 @@ from seewhy.methods.perturbation import Estimator, PerturbationMethod, Perturbed
 from seewhy.records import Ending, Note
 
 PART = (0.2, 0.1)  # mask and stride, of the input's sides
+STRETCH = 4 * MOST_IN_SWEEP  # masks that are put in order together, where no budget ends the work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +79,21 @@ class _OcclusionMap(Estimator):
         photo.hide_behind(method.fill)
 
     def orders(self) -> Iterator[Indices]:
-        """One level of the grid after the other."""
-        return self._coarse_to_fine.orders()
+        """One level of the grid after the other; a small grid that no budget ends at once.
+
+        Without a budget masks that lie alike are together within every ``STRETCH``: their rectangles are then no larger than they
+        have to be.
+        """
+        if self._photo.is_limited:
+            yield from self._coarse_to_fine.orders()
+        elif self.count <= STRETCH:
+            yield self._alike_together(np.arange(self.count))
+        else:
+            for order in self._coarse_to_fine.orders():
+                yield np.concatenate([self._alike_together(order[i : i + STRETCH]) for i in range(0, len(order), STRETCH)])
+
+    def _alike_together(self, indices: Indices) -> Indices:
+        return indices[alike_together(*self.copies.bounding_boxes(indices), self._photo.size, MOST_IN_SWEEP)]
 
     @property
     def reached(self) -> int:

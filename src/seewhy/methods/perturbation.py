@@ -110,7 +110,8 @@ class PerturbedPhoto:
     """One photo whose masked copies are run: its pixels, its targets, and their values.
 
     size : (H, W) of the network's input. pixels : ``(C, H, W)`` before normalisation. targets : what is explained.
-    values : ``(K,)`` of the photo itself. scores : ``(1, classes)``, None where there are none.
+    values : ``(K,)`` of the photo itself. scores : ``(1, classes)``, None where there are none. is_limited : True where a budget
+    may end the work before it is complete.
     """
 
     def __init__(self, request: Request, method: PerturbationMethod) -> None:
@@ -119,6 +120,7 @@ class PerturbedPhoto:
         self.pixels: Array = request.pixels[0].float().cpu().numpy()
         self.size = (self.pixels.shape[1], self.pixels.shape[2])
         self.ends_when_stable = request.budget.auto
+        self.is_limited = request.budget.passes is not None or request.budget.seconds is not None
         self._request = request
         self._method = method
         self._sweep = Sweep(
