@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from planned_networks import outputs, planned
 from small_nets import SmallNet
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
+from seewhy.engine.faster import PackedConv2d
 from seewhy.engine.plan import EXACT
 
 
@@ -63,3 +67,80 @@ def test_packed_convolutions_give_way_where_a_gradient_is_asked_for(small: Small
     other = small_photos.clone().requires_grad_()
     nn.functional.conv2d(other, conv.weight, conv.bias, padding=1).square().sum().backward()
     torch.testing.assert_close(leaf.grad, other.grad)
+
+
+class Rectified(nn.Module):
+    """One ReLU that runs three times: behind a convolution, behind a folded BatchNorm, and behind a sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        (self.first, self.second, self.norm) = (nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+        (self.relu, self.capped, self.last) = (nn.ReLU(inplace=True), nn.ReLU6(), nn.Conv2d(4, 4, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.relu(self.first(x))
+        y = self.relu(self.norm(self.second(x)))
+        x = self.relu(y - 2 * x)
+        return self.capped(self.last(x) * 5).mean((2, 3)) + self.capped(9 * self.last(-x)).amax((2, 3))
+
+
+def test_relus_run_inside_the_convolutions_that_they_alone_read() -> None:
+    torch.manual_seed(0)
+    network = Rectified().eval()
+    photos = torch.randn(3, 3, 20, 28)
+    plan = planned(network)
+    convolutions = {name: m for name, m in plan.network.named_modules() if isinstance(m, PackedConv2d)}
+    if not convolutions:
+        pytest.skip("this build of torch has no oneDNN")
+    rectifiers = {name: conv.rectifier[0] for name, conv in convolutions.items()}
+    assert rectifiers == {"first": "relu", "second": "relu"}  # the last one runs twice, and what follows it is no ReLU
+    with torch.no_grad():
+        inside = convolutions["first"](photos)
+        rectified = nn.functional.conv2d(photos, convolutions["first"].weight, convolutions["first"].bias).relu()
+    torch.testing.assert_close(inside, rectified, rtol=1e-6, atol=1e-6)
+    assert float(inside.min()) == 0.0
+    (expected, output) = outputs(network, plan, photos)
+    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-6)
+
+
+class Names(TorchFunctionMode):
+    """Writes down what is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("kind", "name"), [(nn.ReLU, "relu"), (nn.ReLU6, "hardtanh")])
+def test_a_relu_inside_a_convolution_is_still_seen(kind: type[nn.Module], name: str) -> None:
+    """Steps are found by their operation's name and number: both must stay."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), kind(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    plan = planned(network)
+    if not isinstance(plan.network[0], PackedConv2d):
+        pytest.skip("this build of torch has no oneDNN")
+    assert plan.network[0].rectifier[0] != "none"
+    assert 0 in plan.folded  # the convolution's own result does not exist any more
+    assert 1 not in plan.folded
+    photos = torch.randn(2, 3, 20, 28)
+    with torch.no_grad(), Names() as seen:
+        plan.network(photos)
+    with torch.no_grad(), Names() as expected:
+        network(photos)
+    assert seen.names.count(name) == expected.names.count(name) == 1
+
+
+def test_several_photos_do_not_take_weights_packed_for_one() -> None:
+    plan = planned(nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval())
+    conv = plan.network[0]
+    if not isinstance(conv, PackedConv2d):
+        pytest.skip("this build of torch has no oneDNN")
+    photos = torch.randn(2, 3, 20, 28)
+    with torch.no_grad():
+        expected = conv(photos[:1])
+        conv.packed = torch.full_like(conv.weight, torch.nan)  # whoever reads it is found out
+        assert bool(conv(photos[:1]).isnan().all())
+        torch.testing.assert_close(conv(photos)[:1], expected, rtol=1e-5, atol=1e-6)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from planned_networks import planned
 from small_nets import Planted
+from torch import nn
 
 from seewhy.engine.plan import Plan, plain_plan
 from seewhy.engine.probe import first_broken, forward_with_taps, pull_back, run_until
@@ -88,3 +91,39 @@ def test_the_first_broken_step_is_found(planted: Planted, plan: Plan) -> None:
     step = first_broken(plain_plan(planned(planted, size=(3, 4, 6)), planted), INPUTS)
     assert step is not None
     assert step.op == "linear"
+
+
+def test_one_step_that_a_module_returns_is_taken_by_a_hook_on_the_private_copy() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    plan = planned(network, size=(3, 8, 8))
+    photos = torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        features = network[:2](photos)
+    step = step_of(plan, "relu")
+    for _ in range(2):
+        result = forward_with_taps(plan, photos, same, (step,))
+        torch.testing.assert_close(result.taps[0], features, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(result.output, features.mean((2, 3)), rtol=1e-5, atol=1e-6)
+    assert len(plan.network[1]._forward_hooks) == 1
+    assert not network[1]._forward_hooks
+
+
+def test_a_hook_takes_nothing_of_another_threads_pass() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    plan = planned(network, size=(3, 8, 8))
+    step = step_of(plan, "relu")
+    photos = torch.randn(6, 3, 8, 8)
+    with torch.no_grad():
+        expected = network[:2](photos)
+
+    def tapped(number: int) -> torch.Tensor | None:
+        result = None
+        for _ in range(50):
+            result = forward_with_taps(plan, photos[number : number + 1], same, (step,), graph=number % 2 == 1).taps[0]
+        return result
+
+    with ThreadPoolExecutor(6) as pool:
+        features = list(pool.map(tapped, range(6)))
+    for number, feature in enumerate(features):
+        assert feature is not None
+        torch.testing.assert_close(feature.detach(), expected[number : number + 1], rtol=1e-5, atol=1e-6)
