@@ -17,7 +17,7 @@ from seewhy.methods.trapezoids import PathPoint, Trapezoids, relative_to
 from seewhy.records import Ending, Note
 
 INTERVALS = 8  # to begin with: fewer leave a worse map at the same gap
-EXPECTED = 13  # points, the median of 60 photos: docs/performance.md
+EXPECTED = 13  # points, about the median: docs/performance.md
 MOST_KEPT = 64  # points whose gradients are kept; of more, only their sum is
 BEGINNING = 1 / 1024  # of the way: on the baseline itself ReLUs are shut and maxima tie, and the gradient is not that of the path
 MOST_CHANGE = 0.3  # of the map when every second point is left out
