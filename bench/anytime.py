@@ -1,12 +1,13 @@
 """Do the maps that a budget stops say truly how far off they are? Occlusion maps against all masks, on photos.
 
 The real SqueezeNet and photos beside the repository, or the demo's. For each photo every mask two pixels apart is the truth;
-the coarse-to-fine order is then replayed on that table with several budgets and seeds. A run for 20 photos takes half an hour, so
-``python -m bench`` takes one photo; ``python -m bench.anytime`` all 20.
+the coarse-to-fine order is then replayed on that table with several budgets and seeds. The tables of 20 photos take half an hour,
+so they are kept under ``out/truths``, and a run that was cut off goes on where it stopped.
 """
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -15,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 import seewhy
-from bench.timing import DATA, Figure, console, options, save, show_figures
+from bench.timing import DATA, ROOT, Figure, console, options, save, show_figures
 from seewhy.methods.anytime import CoarseToFine
 
 MASK, STRIDE, PHOTOS, SEEDS = 71, 2, 20, 8
 PARTS = (12.5, 20, 35, 50, 75, 100, 150)  # one mask in so many
+TRUTHS = ROOT / "out" / "truths"
 GOAL_PART, GOAL_TRUE, FACTOR = 50, 0.9, 1.5
 
 Table = npt.NDArray[np.float32]
@@ -54,12 +56,17 @@ def subjects(count: int) -> list[tuple[seewhy.Classifier, Any]]:
 
 
 def truth(clf: seewhy.Classifier, photo: Any) -> Table:
-    """All masks, ``STRIDE`` pixels apart."""
+    """All masks, ``STRIDE`` pixels apart; kept in a file for the same network, photo and mask."""
     assert clf.input_size is not None
     side = round(MASK * clf.input_size[0] / 224)
-    e = seewhy.explain(clf, photo, method="occlusion", mask_size=side, stride=STRIDE, progress=False)
-    console.print(f"[dim]{e.photo.name}: {e.maps.size} masks, {e.cost.seconds:.0f} s[/dim]", highlight=False)
-    table: Table = e.maps[0]
+    scores = np.round(clf.scores(photo), 3)  # they name the network and the photo
+    path = TRUTHS / f"{hashlib.sha256(scores.tobytes()).hexdigest()[:16]}_{side}_{STRIDE}.npy"
+    if not path.is_file():
+        e = seewhy.explain(clf, photo, method="occlusion", mask_size=side, stride=STRIDE, progress=False)
+        console.print(f"[dim]{e.photo.name}: {e.maps.size} masks, {e.cost.seconds:.0f} s[/dim]", highlight=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, e.maps[0])
+    table: Table = np.load(path)
     return table
 
 
