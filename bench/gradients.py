@@ -49,14 +49,16 @@ def measure(networks: Sequence[str] = NETWORKS, rounds: int = 3, batch: int = BA
         for method in ONE_PASS:
             console.print(f"[dim]{method}, {network} ...[/dim]")
             rows.append(_one_pass(network, method, batch, rounds, keep))
-    if keep:
-        return rows
+    return rows
+
+
+def measure_path() -> list[Row]:
+    """Integrated gradients of a trained network beside captum's, and their memory."""
     (trained, photo) = _trained()
     console.print(f"[dim]integrated gradients, {trained.name} ...[/dim]")
-    rows.append(_integrated(trained.name, trained, photo, int(trained.scores(photo).argmax()), 2))
+    integrated = _integrated(trained.name, trained, photo, int(trained.scores(photo).argmax()), 2)
     console.print("[dim]memory ...[/dim]")
-    rows.append(_memory(networks[-1]))
-    return rows
+    return [integrated, _memory(NETWORKS[-1])]
 
 
 def _network(name: str) -> nn.Module:
@@ -217,6 +219,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="captum keeps its memory, too")
     args = parser.parse_args()
     rows = measure(("squeezenet1_0",), 1) if args.quick else measure(args.networks, args.rounds, keep=args.keep)
+    rows += [] if args.keep else measure_path()
     show(rows)
     if args.json:
         save(args.json, [figure for row in rows for figure in row.figures])

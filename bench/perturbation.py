@@ -55,13 +55,21 @@ BATCH = 16
 LIME_GOALS = {"squeezenet1_0": 2.0, "resnet50": 1.3}
 LIME_FAST = {"resnet50": 2.5}
 GOAL_BARE = 1.1
-SEGMENTS, FEATURES, SAMPLES = ("grid", "superpixels"), 49, 1000
+SEGMENTS, FEATURES, SAMPLES = ("grid", "superpixels"), 49, 500
 WIDTH = 0.25  # of lime's kernel, which is the square root of the paper's and of seewhy's
 LIME_BATCHES = (10, 32)  # its default, and what it gains by more
 
 DENSE_MASK, DENSE_MASKS, DENSE_NETWORK, GOAL_MEMORY = 71, 224 * 224, "squeezenet1_0", 1.2
 DENSE_PASSES = 2000
 RISE_NETWORKS, RISE_MASKS = ("squeezenet1_0",), 2000
+
+# In whose blocks a part is measured.
+NETWORKS_OF_PART = {
+    "occlusion": tuple(OCCLUSION_GOALS),
+    "lime": tuple(LIME_GOALS),
+    "dense": (DENSE_NETWORK,),
+    "rise": RISE_NETWORKS,
+}
 
 AS_IT_COMES = "captum, 1 a pass"
 KEPT_BY_ALL = ", memory kept by all"

@@ -163,10 +163,13 @@ class Preprocess:
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """``(N, C, h, w)`` pixels to the values the network was trained on; differentiable."""
         unit = pixels / 255
+        in_place = not unit.requires_grad
         if self.mean is not None:
-            unit = unit - _per_channel(self.mean, unit)
+            mean = _per_channel(self.mean, unit)
+            unit = unit.sub_(mean) if in_place else unit - mean
         if self.std is not None:
-            unit = unit / _per_channel(self.std, unit)
+            std = _per_channel(self.std, unit)
+            unit = unit.div_(std) if in_place else unit / std
         return unit
 
     def describe(self) -> str:

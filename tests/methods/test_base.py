@@ -11,6 +11,10 @@ from small_nets import SmallNet
 from torch import nn
 
 import seewhy
+from seewhy.head import Head
+from seewhy.methods.base import output_gradients
+from seewhy.records import Target
+from seewhy.targets import ResolvedTarget
 
 FAMILY = ("grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "score_cam", "eigen_cam")
 
@@ -49,3 +53,21 @@ def test_on_the_real_network_they_find_the_dog(method: str, real_squeezenet: see
     (rows, columns) = ((np.arange(side) + 0.5) / side for side in map_.shape)
     dog = ((rows > 0.245) & (rows < 0.81))[:, None] & ((columns > 0.155) & (columns < 0.6))[None]  # a box drawn by hand
     assert np.nanmean(map_[dog]) > 1.5 * np.nanmean(map_[~dog])
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid", "none"])
+def test_a_logits_gradient_is_one_at_its_class(kind: str) -> None:
+    """In closed form, and by autograd, which a function of the output beside it asks for."""
+
+    def of_class(index: int) -> ResolvedTarget:
+        return ResolvedTarget(Target(str(index), index, 0.0, 1))
+
+    output = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]], requires_grad=True)
+    targets = [[of_class(2), of_class(0)], [of_class(1)]]  # the second photo's one target fills its second place
+    (seeds, values) = output_gradients(Head(kind), output, targets, "logit")
+    assert seeds.tolist() == [[[0, 0, 1], [0, 1, 0]], [[1, 0, 0], [0, 1, 0]]]
+    assert values.tolist() == [[3.0, 5.0], [1.0, 5.0]]
+    assert not values.requires_grad
+    function = ResolvedTarget(Target("sum", None, 0.0, None), lambda rows: rows.sum(dim=1))
+    (by_autograd, _) = output_gradients(Head(kind), output.detach(), [[*targets[0], function], targets[1]], "logit")
+    assert torch.equal(by_autograd[:2], seeds)

@@ -82,7 +82,10 @@ class Executor:
 
     def pixels(self, photos: Sequence[Photo]) -> torch.Tensor:
         """The photos' pixels, ``(N, C, h, w)``, on the network's device, not yet normalised."""
-        pixels = torch.from_numpy(np.stack([photo.pixels for photo in photos]))
+        arrays = [photo.pixels for photo in photos]
+        # One photo is not copied: nothing writes into pixels.
+        is_shared = len(arrays) == 1 and arrays[0].flags.writeable
+        pixels = torch.from_numpy(arrays[0][None] if is_shared else np.stack(arrays))
         return pixels.to(self.device, torch.float64 if self._dtype == torch.float64 else torch.float32)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -92,7 +95,10 @@ class Executor:
     def network_inputs(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels normalised, without graph, and in the precision of a network that has been made half as wide."""
         with torch.inference_mode(False), torch.no_grad():
-            inputs = self.normalise(pixels.detach().clone())
+            pixels = pixels.detach()
+            inputs = self.normalise(pixels)
+            if inputs.data_ptr() == pixels.data_ptr():
+                inputs = inputs.clone()  # a network may write into its input
             return inputs.to(self._dtype) if self._dtype in (torch.float16, torch.bfloat16) else inputs
 
     def pixel_gradient(self, pixels: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
+from seewhy.engine.input_gradient import BlockKernel, FirstConvolution
 from seewhy.engine.steps import INPUT, Step, Trace
 
 
@@ -51,11 +52,12 @@ class PackedConv2d(nn.Conv2d):
     """
 
     packed: torch.Tensor
+    block_kernel: BlockKernel | None = None  # made for the first gradient with respect to a photo
     rectifier: tuple[str, list[float]] = ("none", [])  # oneDNN's name of it, and its bounds
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.requires_grad and torch.is_grad_enabled():
-            return super().forward(x)
+            return self._with_graph(x)
         run: Any = torch.ops.mkldnn._convolution_pointwise
         # Rectangles of a photo are compared with the photo itself, weight for weight.
         weight = self.weight if type(x) is torch.Tensor and len(x) > 1 else self.packed
@@ -63,6 +65,15 @@ class PackedConv2d(nn.Conv2d):
         out: Any = run(x, weight, self.bias, *settings, *self.rectifier, "")
         out.is_rectified = self.rectifier[0] != "none"
         return out  # type: ignore[no-any-return]
+
+    def _with_graph(self, x: torch.Tensor) -> torch.Tensor:
+        if type(x) is not torch.Tensor or not BlockKernel.fits(self):
+            return super().forward(x)
+        if self.block_kernel is None:
+            with torch.no_grad():
+                self.block_kernel = BlockKernel(self)
+        out: torch.Tensor = FirstConvolution.apply(x, self, self.block_kernel)  # type: ignore[no-untyped-call]
+        return out
 
 
 class RectifiedOnce(nn.Module):

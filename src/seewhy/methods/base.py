@@ -298,6 +298,9 @@ def output_gradients(
         raise TargetError(f"The network returned {describe(output)}: pick a tensor with Classifier(output=...) first.")
     count = max(len(row) for row in targets)
     slots = [[row[place] if place < len(row) else row[0] for row in targets] for place in range(count)]
+    only_classes = all(target.function is None for slot in slots for target in slot)
+    if only_classes and score == "logit" and output.ndim == 2 and not head.probabilities and head.kind != "binary":
+        return _of_logits(head.check(output).detach().float(), slots)
     with torch.enable_grad():
         # Each target has a copy of the output to itself, so that one backward pass gives all gradients.
         leaf = output.float().expand(count, *output.shape).clone().requires_grad_()  # (K, N, ...)
@@ -305,6 +308,13 @@ def output_gradients(
         # A function that does not depend on the output has no gradient anywhere.
         (seeds,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True) if values.requires_grad else (None,)
     return torch.zeros_like(leaf) if seeds is None else seeds, values.detach()
+
+
+def _of_logits(logits: torch.Tensor, slots: list[list[ResolvedTarget]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same where the values are the logits ``(N, K)`` themselves: the gradient is 1 at the class."""
+    index = torch.tensor([[target.target.index or 0 for target in slot] for slot in slots], device=logits.device)[..., None]
+    logits = logits.expand(len(slots), *logits.shape)
+    return torch.zeros_like(logits).scatter_(2, index, 1.0), logits.gather(2, index)[..., 0]
 
 
 def _slot_value(head: Head, output: torch.Tensor, slot: list[ResolvedTarget], score: str) -> torch.Tensor:
