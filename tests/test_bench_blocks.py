@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench import __main__ as bench_main
+from bench import blocks as bench_blocks
 from bench.timing import Figure
 
 
@@ -16,7 +16,7 @@ def figure(name: str, value: float = 1.0) -> list[Figure]:
 def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
-    def block(name: str) -> bench_main.Measure:
+    def block(name: str) -> bench_blocks.Measure:
         def measure() -> list[Figure]:
             if name == "b" and measured == ["a/x"]:
                 measured.append("cut off")
@@ -26,32 +26,32 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
 
         return measure
 
-    monkeypatch.setattr(bench_main, "BLOCKS", tmp_path)
-    monkeypatch.setattr(bench_main, "blocks", lambda quick: {name: block(name) for name in ("a/x", "b", "c")})
+    monkeypatch.setattr(bench_blocks, "BLOCKS", tmp_path)
+    monkeypatch.setattr(bench_blocks, "blocks", lambda quick: {name: block(name) for name in ("a/x", "b", "c")})
     with pytest.raises(KeyboardInterrupt):
-        bench_main.measure(quick=False)
-    figures = bench_main.measure(quick=False)
+        bench_blocks.measure(quick=False)
+    figures = bench_blocks.measure(quick=False)
     assert measured == ["a/x", "cut off", "b", "c"]
     assert [(f.name, f.value) for f in figures] == [("a/x", 1.0), ("b", 3.0), ("c", 4.0)]
-    bench_main.measure(quick=False, again=True)
+    bench_blocks.measure(quick=False, again=True)
     assert measured[4:] == ["a/x", "b", "c"]
-    bench_main.measure(quick=True)  # what is measured quickly stands for nothing else
+    bench_blocks.measure(quick=True)  # what is measured quickly stands for nothing else
     assert measured[7:] == ["a/x", "b", "c"]
 
 
 def test_other_sources_are_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_main, "ROOT", tmp_path)
+    monkeypatch.setattr(bench_blocks, "ROOT", tmp_path)
     for folder in ("src", "bench"):
         (tmp_path / folder).mkdir()
     (tmp_path / "src" / "a.py").write_text("1")
-    before = bench_main.sources()
-    assert before == bench_main.sources()
+    before = bench_blocks.sources()
+    assert before == bench_blocks.sources()
     (tmp_path / "src" / "a.py").write_text("2")
-    assert bench_main.sources() != before
+    assert bench_blocks.sources() != before
 
 
 def test_every_part_has_a_block_and_no_name_comes_twice() -> None:
-    names = list(bench_main.blocks(quick=False))
+    names = list(bench_blocks.blocks(quick=False))
     assert {name.split("/")[0] for name in names} >= {
         "gradcam",
         "occlusion",
@@ -66,4 +66,4 @@ def test_every_part_has_a_block_and_no_name_comes_twice() -> None:
         *("lime/squeezenet1_0", "lime/resnet50", "lime/squeezenet1_0/kept by all", "lime/resnet50/kept by all")
     }
     assert len({name.replace("/", ", ") for name in names}) == len(names)
-    assert set(bench_main.blocks(quick=True)) <= set(names)
+    assert set(bench_blocks.blocks(quick=True)) <= set(names)

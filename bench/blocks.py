@@ -1,0 +1,154 @@
+"""What ``python -m bench`` measures, in blocks: a run that is cut off goes on where it stopped.
+
+Every block's figures are kept under ``out/bench`` as soon as it is measured, for as long as the sources are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from bench import (
+    anytime,
+    command,
+    dream,
+    embed,
+    folder,
+    gradcam,
+    gradients,
+    imports,
+    integrated,
+    lime_defaults,
+    memory,
+    perturbation,
+    pointing,
+    sanity,
+)
+from bench.timing import ROOT, Figure, read, save, show_figures
+
+BLOCKS = ROOT / "out" / "bench"
+
+Measure = Callable[[], list[Figure]]
+
+
+def blocks(quick: bool) -> dict[str, Measure]:
+    """What is measured, by name, in order. Each shows its table."""
+    networks = ("squeezenet1_0",) if quick else gradcam.NETWORKS
+    rounds = 1 if quick else 2
+    return {
+        "imports": lambda: _shown(imports.measure(3 if quick else 9), partial(show_figures, "Imports")),
+        "command": lambda: _shown(command.measure(3 if quick else 9), partial(show_figures, "Command")),
+        "memory": lambda: _shown(memory.measure(*((100, 1_000) if quick else (1_000, 10_000))), partial(show_figures, "Memory")),
+        "pointing": lambda: _shown(pointing.measure(8 if quick else None), partial(show_figures, "Pointing")),
+        **{f"gradcam/{network}": partial(_gradcam, network, rounds) for network in networks},
+        **{f"gradcam/{network}/kept by all": partial(_gradcam, network, 1, True) for network in networks if not quick},
+        **_perturbation(quick),
+        "anytime": lambda: _shown(anytime.measure(1 if quick else anytime.PHOTOS), anytime.show),
+        "lime defaults": _lime_defaults,
+        **{f"gradients/{network}": partial(_gradients, network, rounds) for network in networks if network in gradients.NETWORKS},
+        **{
+            f"gradients/{network}/kept by all": partial(_gradients, network, 1, True)
+            for network in gradients.NETWORKS
+            if not quick
+        },
+        "gradients/path": _gradients_path,
+        "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
+        "sanity": lambda: _sanity(quick),
+        **{f"dream/{network}": partial(_dream, network, quick) for network in dream.NETWORKS[: 1 if quick else None]},
+        "embed": lambda: _shown(embed.measure(*((2, 20) if quick else ())), embed.show),
+        **{f"folder/{network}": partial(_folder, network, quick) for network in folder.NETWORKS[: 1 if quick else None]},
+    }
+
+
+def _shown(figures: list[Figure], show: Callable[[Sequence[Figure]], object]) -> list[Figure]:
+    show(figures)
+    return figures
+
+
+def _gradcam(network: str, rounds: int, keep: bool = False) -> list[Figure]:
+    rows = gradcam.measure((network,), rounds, keep=keep)
+    gradcam.show(rows)
+    return [figure for row in rows for figure in row.figures()]
+
+
+def _perturbation(quick: bool) -> dict[str, Measure]:
+    """A block for each part of each network; the peers keep their memory, too, in a second one (the second column)."""
+
+    def measure(part: str, network: str, **settings: Any) -> list[Figure]:
+        rows = perturbation.measure((part,), (network,), **settings)
+        perturbation.show(rows)
+        return [figure for row in rows for figure in row.figures]
+
+    settings: dict[str, Any] = {name: value for name, value in perturbation.QUICK.items() if name != "networks"} if quick else {}
+    networks = perturbation.QUICK["networks"] if quick else tuple(perturbation.OCCLUSION_GOALS)
+    pairs = [
+        (part, network) for part in perturbation.PARTS for network in networks if network in perturbation.NETWORKS_OF_PART[part]
+    ]
+    first = {f"{part}/{network}": partial(measure, part, network, **settings) for part, network in pairs}
+    kept_by_all = {
+        f"{part}/{network}/kept by all": partial(measure, part, network, rounds=1, samples=300, keep=True)
+        for part, network in pairs
+        if part in ("occlusion", "lime") and not quick
+    }
+    return first | kept_by_all
+
+
+def _lime_defaults() -> list[Figure]:
+    grades = lime_defaults.measure(2, lime_defaults.QUICK)
+    lime_defaults.show(grades)
+    return lime_defaults.figures_of(grades)
+
+
+def _gradients(network: str, rounds: int, keep: bool = False) -> list[Figure]:
+    rows = gradients.measure((network,), rounds, keep=keep)
+    gradients.show(rows)
+    return [figure for row in rows for figure in row.figures]
+
+
+def _gradients_path() -> list[Figure]:
+    rows = gradients.measure_path()
+    gradients.show(rows)
+    return [figure for row in rows for figure in row.figures]
+
+
+def _sanity(quick: bool) -> list[Figure]:
+    sanity.show(sanity.measure(*sanity.subjects(quick)))
+    return []
+
+
+def _dream(network: str, quick: bool) -> list[Figure]:
+    rows = dream.measure((network,), **(dream.QUICK if quick else {}))
+    dream.show(rows)
+    return [figure for row in rows for figure in row.figures()]
+
+
+def _folder(network: str, quick: bool) -> list[Figure]:
+    return _shown(folder.measure((network,), *((2, 40) if quick else ())), folder.show)
+
+
+def measure(quick: bool, again: bool = False) -> list[Figure]:
+    """Every block, one after the other; those measured with these sources already are read from their files."""
+    figures = []
+    place = BLOCKS / ("quick" if quick else "whole") / sources()
+    for name, measure_block in blocks(quick).items():
+        path = place / f"{name.replace('/', ', ')}.json"
+        if path.is_file() and not again:
+            (header, known) = read(path)
+            show_figures(f"{name}, measured on {header['date']}", known.values())
+            figures += known.values()
+            continue
+        measured = measure_block()
+        save(path, measured)
+        figures += measured
+    return figures
+
+
+def sources() -> str:
+    """Sixteen digits that stand for all that is measured, and for what measures it."""
+    digest = hashlib.sha256()
+    for folder_name in ("src", "bench"):
+        for path in sorted((ROOT / folder_name).rglob("*.py")):
+            digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
