@@ -255,6 +255,23 @@ def test_old_files_have_no_batch_counters() -> None:
     assert_own(network.state_dict())
 
 
+def test_a_module_that_asks_for_the_version_of_its_weights() -> None:
+    """As torchvision's MNASNet does: files that hold tensors alone know no versions."""
+
+    class Versioned(nn.Linear):
+        _version = 2
+
+        def _load_from_state_dict(self, state: Any, prefix: str, metadata: Any, *others: Any) -> None:
+            if metadata.get("version") not in (1, 2):
+                raise ValueError(f"version shouldn't be {metadata.get('version')}")
+            super()._load_from_state_dict(state, prefix, metadata, *others)
+
+    network = nn.Sequential(Versioned(2, 1))
+    fit(network, {"0.weight": torch.tensor([[1.0, 2.0]]), "0.bias": torch.tensor([3.0])}, "it")
+    assert network[0].weight.tolist() == [[1, 2]]
+    assert network[0].bias.tolist() == [3]
+
+
 def test_names_that_begin_like_a_wrappers(tmp_path: Path) -> None:
     """Reading takes "net." off; a network whose own names begin so gets it back."""
     (own, other) = (Wrapped(), Wrapped())

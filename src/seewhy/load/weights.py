@@ -8,6 +8,7 @@ import pickle
 import sys
 import urllib.error
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,10 @@ def fit(network: nn.Module, state: State, what: str) -> None:
         if extra:
             parts.append(f"unknown to the network: {listed(extra, 3)}")
         raise WeightsError(f"The weights do not fit {what}: {'; '.join(parts)}.")
-    network.load_state_dict(state, strict=False)
+    fitting: Any = OrderedDict(state)
+    # Names and shapes are the network's own, so its modules need not convert an older version's (MNASNet refuses what has none).
+    fitting._metadata = getattr(network.state_dict(), "_metadata", {})
+    network.load_state_dict(fitting, strict=False)
 
 
 def fetch(url: str) -> Path:
