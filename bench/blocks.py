@@ -6,6 +6,7 @@ Every block's figures are kept under ``out/bench`` as soon as it is measured, fo
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from bench import (
     pointing,
     sanity,
 )
-from bench.timing import ROOT, Figure, read, save, show_figures
+from bench.timing import ROOT, Figure, machine, read, save, show_figures
 
 BLOCKS = ROOT / "out" / "bench"
 
@@ -146,8 +147,9 @@ def measure(quick: bool, again: bool = False) -> list[Figure]:
 
 
 def sources() -> str:
-    """Sixteen digits that stand for all that is measured, and for what measures it."""
-    digest = hashlib.sha256()
+    """Sixteen digits that stand for all that is measured, for what measures it, and for where."""
+    place = {name: value for name, value in machine().items() if name != "date"}
+    digest = hashlib.sha256(json.dumps(place).encode())
     for folder_name in ("src", "bench"):
         for path in sorted((ROOT / folder_name).rglob("*.py")):
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())

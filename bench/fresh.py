@@ -21,10 +21,10 @@ from statistics import median
 from typing import Any
 
 from bench.timing import ROOT, console, seconds_of
+from seewhy.engine.memory import VARIABLES
 
 Work = Callable[[], object]
-# What a person's shell does not have set; the bench's own shell may.
-_UNSET = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
+_UNSET = (*VARIABLES, "GLIBC_TUNABLES")  # what a person's shell does not have set; the bench's own shell may
 
 
 @dataclass(frozen=True)

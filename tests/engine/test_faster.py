@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from planned_networks import outputs, planned
@@ -11,6 +12,7 @@ from small_nets import SmallNet
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+import seewhy
 from seewhy.engine.faster import PackedConv2d
 from seewhy.engine.plan import EXACT
 
@@ -144,3 +146,31 @@ def test_several_photos_do_not_take_weights_packed_for_one() -> None:
         conv.packed = torch.full_like(conv.weight, torch.nan)  # whoever reads it is found out
         assert bool(conv(photos[:1]).isnan().all())
         torch.testing.assert_close(conv(photos)[:1], expected, rtol=1e-5, atol=1e-6)
+
+
+class WrittenInto(nn.Module):
+    """One ReLU for all, and what it gives is written into before it comes back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        (self.first, self.second) = (nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1))
+        self.relu = nn.ReLU()
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.relu(self.first(x))
+        features -= 1
+        features = self.relu(features)
+        return self.head(self.relu(self.second(features)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+def test_a_rectified_tensor_that_is_written_into_is_rectified_again(precision: str) -> None:
+    network = WrittenInto().eval()
+    clf = seewhy.Classifier(network, preprocess=None, precision=precision)
+    photo = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(1))
+    expected = network(photo[None])[0].detach().numpy()
+    np.testing.assert_allclose(clf.logits(photo)[0], expected, atol=1e-5 if precision == "exact" else 0.02)
+    planned = clf.executor.planned(photo[None])
+    assert "weights packed" in planned.plan.description

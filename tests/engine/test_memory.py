@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,8 +45,8 @@ def libc(monkeypatch: pytest.MonkeyPatch) -> FakeLibc:
     monkeypatch.setattr(memory, "_glibc", lambda: fake)
     monkeypatch.setattr(memory, "_share", lambda: 1_000)
     monkeypatch.setattr(memory, "_always", False)
-    monkeypatch.setattr(memory, "_resident", 0)
-    monkeypatch.setattr(memory, "_top", 0)
+    monkeypatch.setattr(memory, "_resident_when_trimmed", 0)
+    monkeypatch.setattr(memory, "_top_when_trimmed", 0)
     return fake
 
 
@@ -95,6 +96,56 @@ def test_more_is_given_back_once_it_has_become_resident(libc: FakeLibc, monkeypa
     assert len(libc.trims) == 2
 
 
+def test_what_a_person_has_freed_meanwhile_may_not_be_filled(libc: FakeLibc, monkeypatch: pytest.MonkeyPatch) -> None:
+    resident = [2_000_000_000]
+    monkeypatch.setattr(memory, "resident_memory", lambda: resident[0])
+    libc.free = memory.KEPT + 1
+    with memory.kept():
+        pass
+    assert len(libc.trims) == 1
+    resident[0] = 500_000_000  # a model is gone
+    with memory.kept():
+        resident[0] += memory.KEPT
+    assert len(libc.trims) == 2
+
+
+def test_a_system_without_proc_is_trimmed_whenever_much_is_free(libc: FakeLibc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "Path", lambda name: Path("/nowhere/at/all"))
+    assert memory.resident_memory() == 0
+    libc.free = memory.KEPT + 1
+    for _ in range(2):
+        with memory.kept():
+            pass
+    assert len(libc.trims) == 2
+
+
+def test_an_older_glibc_that_refuses_the_threshold_gets_the_largest_it_takes(
+    libc: FakeLibc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = libc.mallopt
+    monkeypatch.setattr(libc, "mallopt", lambda name, size: take(name, size) and int(not (name == -3 and size > 32 << 20)))
+    with memory.kept():
+        assert libc.options == [(-3, 2**30), (-3, 32 << 20), (-1, 1_000)]
+
+
+def test_threads_share_one_piece_of_work(libc: FakeLibc) -> None:
+    inside = threading.Barrier(3)
+
+    def work() -> None:
+        with memory.kept():
+            inside.wait(timeout=10)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    with memory.kept():
+        inside.wait(timeout=10)
+        for thread in threads:
+            thread.join()
+        assert libc.options == WORKING  # the others have left, and it goes on
+    assert libc.options == WORKING + USUAL
+
+
 def test_a_process_of_our_own_keeps_everything(libc: FakeLibc) -> None:
     memory.keep_always()
     libc.free = 10**9
@@ -109,7 +160,7 @@ def test_nothing_is_done_without_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     memory.keep_always()
     with memory.kept():
         assert memory._depth == 0
-    assert not memory.is_active()
+    assert memory._glibc() is None
     assert memory._always is False
 
 
@@ -176,7 +227,7 @@ seewhy.explain(clf, photos)
 again = memory.resident_memory()
 libc.malloc_trim(0)
 print(json.dumps({
-    "active": memory.is_active(), "held": held - before, "left": left, "again": again - memory.resident_memory(),
+    "active": memory._glibc() is not None, "held": held - before, "left": left, "again": again - memory.resident_memory(),
     "digest": digest.hexdigest(),
 }))
 """
@@ -184,7 +235,7 @@ print(json.dumps({
 
 def run_script(**environment: str) -> dict[str, Any]:
     source = str(Path(memory.__file__).parents[2])
-    variables = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_") and k != "GLIBC_TUNABLES"}
+    variables = {k: v for k, v in os.environ.items() if k not in (*memory.VARIABLES, "GLIBC_TUNABLES")}
     variables |= {"PYTHONPATH": source, "OMP_NUM_THREADS": "1"} | environment
     process = subprocess.run([sys.executable, "-c", SCRIPT], env=variables, capture_output=True, text=True, check=True)
     result: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from planned_networks import planned
 from small_nets import Planted
 from torch import nn
 
+import seewhy
 from seewhy.engine.plan import Plan, plain_plan
 from seewhy.engine.probe import first_broken, forward_with_taps, pull_back, run_until
 from seewhy.engine.steps import Step
@@ -127,3 +129,41 @@ def test_a_hook_takes_nothing_of_another_threads_pass() -> None:
     for number, feature in enumerate(features):
         assert feature is not None
         torch.testing.assert_close(feature.detach(), expected[number : number + 1], rtol=1e-5, atol=1e-6)
+
+
+class ReadsWhatItReturns(nn.Module):
+    """Its block hands on what it has already used itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.block = KeepsItsMean()
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.block(x)
+        scores: torch.Tensor = self.head(features.mean((2, 3)) + self.block.mean)
+        return scores
+
+
+class KeepsItsMean(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.mean = torch.zeros(1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.conv(x).relu()
+        self.mean = features.amax((2, 3))
+        return features
+
+
+def test_gradients_count_what_a_module_did_with_the_tensor_before_it_returned_it() -> None:
+    network = ReadsWhatItReturns()
+    clf = seewhy.Classifier(network, preprocess=None)
+    photo = torch.rand(3, 6, 6)
+    explanation = seewhy.explain(clf, photo, "hires_cam", target=1, layer="block", relu=False)
+    features = network.block.conv(photo[None]).relu().detach().requires_grad_()
+    score = network.head(features.mean((2, 3)) + features.amax((2, 3)))[0, 1]
+    (gradient,) = torch.autograd.grad(score, features)
+    np.testing.assert_allclose(explanation.maps[0], (features * gradient).sum(1)[0].detach(), atol=1e-6)

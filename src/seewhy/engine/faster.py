@@ -82,6 +82,7 @@ class RectifiedOnce(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not getattr(x, "is_rectified", False):
             return super().forward(x)  # type: ignore[no-any-return]
+        x.is_rectified = False  # type: ignore[attr-defined]  # the same tensor may be written into, and come here again
         return hardtanh(x) if isinstance(self, nn.ReLU6) else relu(x)
 
 

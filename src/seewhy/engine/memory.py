@@ -35,32 +35,36 @@ _TOP = 32_000_000  # ... of which so much lies at the heap's end, where the next
 # Numbers of malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST = 2**31 - 1  # mallopt takes an int
-_WORKING = 2**30  # while seewhy works, tensors up to 1 GB come from the heap ...
 _PAGE = 4096 if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE")
+_WORKING = 2**30  # while seewhy works, tensors up to 1 GB come from the heap ...
 _SHARE = 0.25  # ... which keeps this share of the machine's free memory at most
 _USUAL = 32 << 20  # afterwards: what glibc adapts itself to, at most (DEFAULT_MMAP_THRESHOLD_MAX); it trims at twice that
 # Set by a person, they hold: glibc reads them when the process starts.
-_VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_", "MALLOC_ARENA_MAX")
+VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_", "MALLOC_ARENA_MAX")
 
 _lock = threading.Lock()
 _depth = 0  # how many pieces of work are going on, in all threads
 _always = False
-_resident = _top = 0  # bytes, and of them free ones at the heap's end, when memory was last given back
+# Bytes in memory, and of them free ones at the heap's end, when memory was last given back.
+_resident_when_trimmed = _top_when_trimmed = 0
 
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
     """While this lasts, freed memory stays with the process; at the end of the outermost one all but ``KEPT`` is given back."""
-    global _depth
+    global _depth, _resident_when_trimmed
     libc = _glibc()
     if libc is None or _always:
         yield
         return
-    with _lock:
-        _depth += 1
-        if _depth == 1:
-            _set(libc, _WORKING, _share())
+    (share, resident) = (_share(), resident_memory())
     try:
+        with _lock:
+            _depth += 1
+            if _depth == 1:
+                # What a person has freed meanwhile may be filled by what seewhy frees.
+                _resident_when_trimmed = min(_resident_when_trimmed, resident)
+                _set(libc, _WORKING, share)
         yield
     finally:
         with _lock:
@@ -81,11 +85,6 @@ def keep_always() -> None:
             _set(libc, _WORKING, _share())
 
 
-def is_active() -> bool:
-    """True where freed memory is kept during the work."""
-    return _glibc() is not None
-
-
 def _share() -> int:
     """Bytes; asked for anew every second, because reading it takes a tenth of a millisecond."""
     return _share_of(int(time.monotonic()))
@@ -101,19 +100,24 @@ def _give_back(libc: Any) -> None:
 
     Holes that were given back once are still counted as free chunks; so what has become resident since then decides.
     """
-    global _resident, _top
-    if libc.mallinfo2().fordblks > KEPT and resident_memory() - _resident > KEPT - _top:
+    global _resident_when_trimmed, _top_when_trimmed
+    grown = resident_memory() - _resident_when_trimmed
+    if libc.mallinfo2().fordblks > KEPT and (grown > KEPT - _top_when_trimmed or not resident_memory()):
         libc.malloc_trim(_TOP)
-        (_resident, _top) = (resident_memory(), min(_TOP, libc.mallinfo2().keepcost))
+        (_resident_when_trimmed, _top_when_trimmed) = (resident_memory(), min(_TOP, libc.mallinfo2().keepcost))
 
 
 def resident_memory() -> int:
-    """Bytes of this process that are in memory (Linux)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+    """Bytes of this process that are in memory; 0 where the system does not tell (no Linux, no /proc)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _set(libc: Any, mmap_threshold: int, trim_threshold: int) -> None:
-    libc.mallopt(_MMAP_THRESHOLD, mmap_threshold)
+    if not libc.mallopt(_MMAP_THRESHOLD, mmap_threshold):  # before 2.35 it took no more than 32 MB
+        libc.mallopt(_MMAP_THRESHOLD, _USUAL)
     libc.mallopt(_TRIM_THRESHOLD, trim_threshold)
 
 
@@ -146,7 +150,7 @@ class _MallocInfo(ctypes.Structure):
 @cache
 def _glibc() -> Any:
     """The C library with its allocator's functions; None where there is none of these, or a person has set it up."""
-    if any(name in os.environ for name in _VARIABLES) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+    if any(name in os.environ for name in VARIABLES) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return None
     try:
         libc = ctypes.CDLL(None)

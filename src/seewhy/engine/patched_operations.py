@@ -93,7 +93,7 @@ class PatchedOperation:
 
 _IN_PLACE = frozenset(["__iadd__", "__imul__", "__isub__", "__itruediv__", "__setitem__", "__ior__", "__iand__", "__ipow__"])
 MAY_HAND_ON = frozenset(
-    ["contiguous", "detach", "dropout", "dropout2d", "float", "permute", "to"]
+    ["contiguous", "detach", "dropout", "dropout2d", "float", "hardtanh", "permute", "relu", "to"]
 )  # may give what they were given
 
 
@@ -110,6 +110,8 @@ def _pointwise(operation: PatchedOperation, func: Any, x: Any, *args: Any, **kwa
     """One number in, one out: the rectangles themselves."""
     if not isinstance(x, Patched) or any(isinstance(a, torch.Tensor) and a.numel() > 1 for a in (*args, *kwargs.values())):
         return None
+    if operation.hands_on:  # a ReLU that the convolution before it has done
+        return x
     patch = func(x.patch, *args, **kwargs)
     if writes_in_place(operation.address.name, args, kwargs):
         return operation.written(x, patch, x.rows, x.columns)

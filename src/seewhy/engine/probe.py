@@ -90,6 +90,9 @@ def _returning_module(plan: Plan, steps: tuple[Step, ...]) -> nn.Module | None:
     name = plan.trace.modules.get(steps[0].number)
     if name is None or len(plan.trace.calls[name]) != 1:
         return None
+    readers = (step for step in plan.trace.steps if steps[0].number in step.inputs)
+    if any(f"{step.module}.".startswith(f"{name}.") for step in readers):
+        return None  # read inside the module already, before a hook could cut the graph
     module: nn.Module = plan.network.get_submodule(name)
     return module
 

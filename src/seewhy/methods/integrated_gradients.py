@@ -18,7 +18,7 @@ from seewhy.records import Ending, Note
 
 INTERVALS = 8  # to begin with: fewer leave a worse map at the same gap
 EXPECTED = 13  # points, about the median: docs/performance.md
-MOST_KEPT = 64  # points whose gradients are kept; of more, only their sum is
+MOST_KEPT, KEPT_BYTES = 64, 256e6  # points whose gradients are kept, at most; of more, only their sum is
 BEGINNING = 1 / 1024  # of the way: on the baseline itself ReLUs are shut and maxima tie, and the gradient is not that of the path
 MOST_CHANGE = 0.3  # of the map when every second point is left out
 MOST = 1024  # steps
@@ -72,7 +72,9 @@ class IntegratedGradients(BackpropMethod):
             (raw, reached) = path.midpoints(steps)
         gap = _gap(raw, difference)
         # So many points that they are no longer kept: midpoints, of which a sum is enough.
-        while self.steps is None and not gradients.ending.value and MOST_KEPT <= steps < MOST and float(gap.max()) >= TOLERANCE:
+        while (
+            self.steps is None and not gradients.ending.value and path.most_kept <= steps < MOST and float(gap.max()) >= TOLERANCE
+        ):
             steps *= 2
             details.clear()
             (raw, reached) = path.midpoints(steps)
@@ -126,6 +128,12 @@ class _Path:
         self._baseline = baseline
         self._way = gradients.pixels - baseline
 
+    @property
+    def most_kept(self) -> int:
+        """Points whose gradients, one for each target, are kept; the targets are known after the first pass."""
+        bytes_each = 4 * len(self._gradients.targets[0]) * self._way.numel()
+        return max(INTERVALS + 1, min(MOST_KEPT, int(KEPT_BYTES // bytes_each)))
+
     def difference(self) -> torch.Tensor:
         """Of the scores at the photo and at the baseline, ``(K,)``, by two forward passes."""
         value_at = self._gradients.value_at
@@ -170,7 +178,7 @@ class _Path:
         value = self._gradients.value_at(self._baseline)[:, 0]
         (gradients, _) = self._gradients.at(self._at([BEGINNING]))
         trapezoids.add(PathPoint.of(0.0, value, gradients[:, 0] * self._way))
-        self._gradients.in_blocks(MOST_KEPT - 2, EXPECTED, points, take, "", enough)
+        self._gradients.in_blocks(self.most_kept - 2, EXPECTED, points, take, "", enough)
         return trapezoids
 
     def _at(self, shares: list[float]) -> torch.Tensor:
