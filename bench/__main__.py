@@ -43,7 +43,7 @@ def measure(quick: bool) -> list[Figure]:
     perturbation_rows = perturbation.measure(**perturbation.QUICK) if quick else perturbation.measure()
     perturbation.show(perturbation_rows)
     kept_figures = [] if quick else _kept_by_all()
-    anytime_figures = anytime.measure(1)
+    anytime_figures = anytime.measure(1 if quick else anytime.photos_kept())
     anytime.show(anytime_figures)
     lime_grades = lime_defaults.measure(2, lime_defaults.QUICK)
     lime_defaults.show(lime_grades)

@@ -102,7 +102,7 @@ class _OcclusionMap(Estimator):
 
     def progress(self) -> str:
         """How far off the map is."""
-        return self._coarse_to_fine.describe_error()
+        return self._coarse_to_fine.describe_error(recent=True)
 
     def update(self, indices: Indices, values: Array, scores: Array | None) -> None:
         """The score's fall at the masks' places."""
