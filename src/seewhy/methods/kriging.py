@@ -7,7 +7,6 @@ a height that would have to be fitted: only how the places lie decides how much 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +110,6 @@ def _inverse(places: Indices) -> Doubles:
 
 def _variogram(squares: npt.NDArray[np.int64]) -> Doubles:
     """Half of the mean squared difference of two values, from their squared distance."""
-    distances: npt.NDArray[Any] = np.sqrt(squares)
-    variogram: Doubles = distances * np.sqrt(distances)  # the power 1.5, five times as fast
+    distances = np.sqrt(squares)
+    variogram: Doubles = np.asarray(distances * np.sqrt(distances), np.float64)  # the power 1.5, five times as fast
     return variogram
