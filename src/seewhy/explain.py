@@ -151,6 +151,7 @@ class _ExplainBatch:
             batch_size=self.batch_size,
             budget=self.budget,
             interruptible=self.alone,
+            watched=self.bar.has_callback,
             expect=self.bar.expect,
             report=report,
         )

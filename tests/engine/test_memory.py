@@ -23,7 +23,7 @@ class FakeLibc:
     """Writes down what it is told. free : bytes of free chunks."""
 
     def __init__(self, free: int = 0) -> None:
-        (self.free, self.top) = (free, 10_000_000)
+        (self.free, self.top) = (free, 20_000_000)
         self.options: list[tuple[int, int]] = []
         self.trims: list[int] = []
 
@@ -86,7 +86,7 @@ def test_more_is_given_back_once_it_has_become_resident(libc: FakeLibc, monkeypa
         with memory.kept():
             pass
     assert libc.trims == [memory._TOP]
-    resident[0] += memory.KEPT - 10_000_000  # the heap's end holds the rest of what may stay
+    resident[0] += memory.KEPT - 20_000_000  # the heap's end holds the rest of what may stay
     with memory.kept():
         pass
     assert len(libc.trims) == 1
@@ -94,6 +94,19 @@ def test_more_is_given_back_once_it_has_become_resident(libc: FakeLibc, monkeypa
     with memory.kept():
         pass
     assert len(libc.trims) == 2
+
+
+def test_a_heap_with_large_holes_may_fill_them_with_all_that_may_stay(libc: FakeLibc, monkeypatch: pytest.MonkeyPatch) -> None:
+    resident = [500_000_000]
+    monkeypatch.setattr(memory, "resident_memory", lambda: resident[0])
+    (libc.free, libc.top) = (300_000_000, 100_000)
+    with memory.kept():
+        pass
+    assert libc.trims == [0]
+    for _ in range(3):
+        with memory.kept():
+            resident[0] = 500_000_000 + memory.KEPT - 100_000
+    assert libc.trims == [0]
 
 
 def test_what_a_person_has_freed_meanwhile_may_not_be_filled(libc: FakeLibc, monkeypatch: pytest.MonkeyPatch) -> None:

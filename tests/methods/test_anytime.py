@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from bench.anytime import plain_grid
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from small_nets import SmallNet
 
@@ -55,43 +56,55 @@ def test_every_place_comes_exactly_once(grid: tuple[int, int], seed: int) -> Non
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_lattices_are_evenly_spaced_and_each_holds_the_coarser_ones(grid: tuple[int, int]) -> None:
-    """Every second order completes a lattice: what is left of it after the places that were measured at random."""
-    orders = [
-        {divmod(int(place), grid[1]) for place in order}
-        for order in through(CoarseToFine(grid, 1, 0), np.zeros((1, *grid), np.float32))
-    ]
-    step = 1
-    while math.ceil(max(grid) / step) > 8:
-        step *= 2
-    (top, left) = min(orders[0])
-    measured: set[tuple[int, int]] = set()
-    before: set[tuple[int, int]] = set()
-    for number, order in enumerate(orders):
-        if number % 2 == 0:
-            (rows, columns) = (range(first % step, side, step) for first, side in zip((top, left), grid, strict=True))
-            lattice = set(itertools.product(rows, columns))
-            assert order == lattice - measured
-            assert before <= lattice
-            before = lattice
-            for axis, side in ((rows, grid[0]), (columns, grid[1])):
-                assert axis[0] < step
-                assert side - 1 - axis[-1] < step
-            step //= 2
-        else:
-            assert len(order) == min(max(24, len(before) // 5), grid[0] * grid[1] - len(measured))
-        assert not order & measured
-        measured |= order
-    assert measured == set(itertools.product(range(grid[0]), range(grid[1])))
+def test_the_first_places_are_an_even_grid_over_everything(grid: tuple[int, int]) -> None:
+    """At most 7 places along the longer side, as far apart along the other, and as much left at both ends."""
+    first = next(CoarseToFine(grid, 1, 0).orders())
+    axes = [sorted({int(place) for place in axis}) for axis in (first // grid[1], first % grid[1])]
+    assert sorted(first.tolist()) == [row * grid[1] + column for row, column in itertools.product(*axes)]
+    assert max(len(axis) for axis in axes) == min(7, max(grid))
+    for axis, side in zip(axes, grid, strict=True):
+        assert len(axis) == min(side, math.ceil(7 * side / max(grid)))
+        assert max(np.diff(axis), default=0) - min(np.diff(axis), default=0) <= 1
+        assert abs(axis[0] - (side - 1 - axis[-1])) <= 1
 
 
-def test_the_first_lattice_has_8_places_along_the_longer_side_at_most() -> None:
-    for grid in GRIDS:
-        first = next(CoarseToFine(grid, 1, 0).orders())
-        (rows, columns) = (len(set(first // grid[1])), len(set(first % grid[1])))
-        assert max(rows, columns) <= 8
-        assert len(first) == rows * columns
-        assert max(rows, columns) >= min(4, max(grid))
+def test_next_come_batches_where_a_place_is_far_from_all_others() -> None:
+    """On a flat map: after 49 places 7 apart the largest hole is closed as on a plain grid."""
+    values = np.zeros((1, 49, 49), np.float32)
+    plan = CoarseToFine((49, 49), 1, 0)
+    orders = through(plan, values, 49 + 16 * 9)
+    assert [len(order) for order in orders] == [49, *[16] * 5, 32, 32]
+    holes = distance_transform_edt(~plan.measured)
+    assert holes.max() <= 4.5  # 193 places: 3.5 apart, where a plain grid leaves 2.5, and the first one left 5
+
+
+def test_places_lie_densely_where_the_map_is_rough_and_nowhere_does_a_hole_stay() -> None:
+    values = np.zeros((1, 60, 60), np.float32)
+    values[0, :, 30:] = np.random.default_rng(0).standard_normal((60, 30))
+    values[0] = gaussian_filter(values[0], 1)
+    values[0] += np.linspace(0, 0.1, 60)
+    plan = CoarseToFine((60, 60), 1, 0)
+    through(plan, values, 300)
+    assert plan.measured[:, 32:].sum() > 0.65 * 300  # of 47 % of the places
+    assert distance_transform_edt(~plan.measured).max() < 8.6
+
+
+def test_a_target_in_small_units_counts_as_much_as_one_in_large_units() -> None:
+    rng = np.random.default_rng(0)
+    noise = gaussian_filter(rng.standard_normal((60, 60)), 1)
+    (left, right) = (noise.copy(), noise.copy())
+    left[:, 30:] = right[:, :30] = 0
+    plan = CoarseToFine((60, 60), 2, 0)
+    through(plan, np.stack([1000 * left, right]).astype(np.float32), 300)
+    assert 0.4 < plan.measured[:, :30].mean() / (2 * plan.measured.mean()) < 0.6
+
+
+def test_values_that_are_not_numbers_do_not_stop_it() -> None:
+    values = field((20, 20), 2, 0.1, 0)
+    values[0, 3:9, 3:9] = np.nan
+    plan = CoarseToFine((20, 20), 1, 0)
+    orders = through(plan, values)
+    assert np.sort(np.concatenate(orders)).tolist() == list(range(400))
 
 
 def test_the_order_is_random_and_the_seed_decides_it() -> None:
@@ -104,23 +117,6 @@ def test_the_order_is_random_and_the_seed_decides_it() -> None:
 
 
 # -- the map in between -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("grid", [(17, 23), (30, 30), (40, 56), (33, 64)])
-def test_a_straight_slope_is_predicted_exactly_between_the_places_of_the_lattice(grid: tuple[int, int]) -> None:
-    """Bicubic from the second place to the last but one: the border reflects."""
-    (rows, columns) = np.mgrid[: grid[0], : grid[1]]
-    values = np.stack([0.3 * rows - 0.7 * columns + 2, 0 * rows + 5, columns - 4]).astype(np.float32)
-    plan = CoarseToFine(grid, 3, 0)
-    orders = plan.orders()
-    first = next(orders)
-    plan.put(first, values.reshape(3, -1)[:, first].T)
-    next(orders)  # the lattice is complete
-    (rows, columns) = (sorted(set(axis)) for axis in (first // grid[1], first % grid[1]))
-    assert min(len(rows), len(columns)) >= 4
-    inner = (slice(None), slice(rows[1], rows[-2] + 1), slice(columns[1], columns[-2] + 1))
-    np.testing.assert_allclose(plan.values()[inner], values[inner], atol=1e-6 * np.abs(values).max())
-    assert plan.measured[inner[1:]].mean() < 0.3
 
 
 def test_measured_values_are_kept_and_predicted_ones_stay_within_them() -> None:
@@ -137,18 +133,32 @@ def test_measured_values_are_kept_and_predicted_ones_stay_within_them() -> None:
         assert estimates.max() <= high
 
 
-def test_before_the_first_lattice_is_complete_the_nearest_place_counts() -> None:
-    values = field((20, 26), 1, 0.1, 3)
+def test_before_anything_is_known() -> None:
     plan = CoarseToFine((20, 26), 1, 0)
-    through(plan, values, 5)
-    measured_places = np.argwhere(plan.measured)
-    for place in itertools.product(range(20), range(26)):
-        distances = ((measured_places - place) ** 2).sum(axis=1)
-        nearest = {float(values[0, r, c]) for r, c in measured_places[distances == distances.min()]}
-        assert float(plan.values()[0, place[0], place[1]]) in nearest
+    assert not plan.values().any()
+    through(plan, field((20, 26), 1, 0.1, 3), 11)
     assert np.isnan(plan.error()).all()
-    assert "not known" in plan.describe_error()
-    assert not CoarseToFine((20, 26), 1, 0).values().any()
+    assert plan.describe_error() == "how far off is not known yet"
+    plan = CoarseToFine((20, 26), 1, 0)
+    through(plan, field((20, 26), 1, 0.1, 3), 12)
+    assert np.isfinite(plan.error()).all()
+
+
+@pytest.mark.parametrize("most", [100, 170, 250, 600])
+def test_it_is_not_below_a_plain_grid_of_as_many_places(most: int) -> None:
+    """Ten maps that are rough in a part of them, as those of photos are: correlation with the truth."""
+    for seed in range(10):
+        centre = np.random.default_rng(seed).uniform(15, 41, 2)
+        (rows, columns) = np.mgrid[:56, :56]
+        window = np.exp(-((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2) / 2 / 10**2)
+        values = field((56, 56), 2, 0, seed) * window + 0.1 * field((56, 56), 8, 0, seed)
+        values = values.astype(np.float32)
+        plan = CoarseToFine((56, 56), 1, seed)
+        through(plan, values, most)
+        (ours, plain) = (
+            float(np.corrcoef(map.ravel(), values.ravel())[0, 1]) for map in (plan.values(), plain_grid(values[0], most))
+        )
+        assert ours > plain
 
 
 def test_more_places_make_a_better_map() -> None:
@@ -172,9 +182,10 @@ def test_targets_do_not_disturb_each_other() -> None:
     both = np.concatenate([field((30, 30), 3, 0.1, 0), 100 * field((30, 30), 1, 0.3, 1)])
     plan = CoarseToFine((30, 30), 2, 0)
     through(plan, both, 200)
+    places = np.flatnonzero(plan.measured)  # chosen for both
     for k in range(2):
         alone = CoarseToFine((30, 30), 1, 0)
-        through(alone, both[k : k + 1], 200)
+        alone.put(places, both[k].reshape(-1, 1)[places])
         np.testing.assert_allclose(plan.values()[k], alone.values()[0], rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(plan.error()[k], alone.error()[0], rtol=1e-4)
 
@@ -198,18 +209,37 @@ def test_the_estimated_error_is_the_true_one_within_half(most: int) -> None:
     """Within a factor of 1.5 for nine fields in ten, wherever it is stopped."""
     quotients = ratios((30, 30), 3, 0.1, most)
     assert np.mean((quotients < 1.5) & (quotients > 1 / 1.5)) >= 0.9
-    assert np.median(quotients) == pytest.approx(1, abs=0.2)
+    assert np.median(quotients) == pytest.approx(1, abs=0.25)
 
 
-@pytest.mark.parametrize(("smooth", "noise"), [(6, 0.02), (2, 0.1), (1, 0.5)])
-@pytest.mark.parametrize("most", [60, 110, 162, 190, 400, 599, 711, 1475])
-def test_the_estimated_error_is_hardly_ever_too_small(smooth: float, noise: float, most: int) -> None:
-    """Of very smooth and of rough fields too. It may be too large: each lattice is expected to miss not much less than the
-    one before it until enough has been seen beside it, and on smooth fields it misses much less."""
-    quotients = ratios((40, 56), smooth, noise, most)
-    assert np.mean(quotients > 1 / 1.5) >= 0.85
-    assert np.mean(quotients < 2.5) >= 0.95
-    assert 0.75 < np.median(quotients) < 1.8
+@pytest.mark.parametrize(("smooth", "noise", "lowest", "highest"), [(6, 0.02, 0.7, 1.9), (2, 0.1, 0.85, 1.5), (1, 0.5, 0.6, 1.2)])
+@pytest.mark.parametrize("most", [60, 110, 190, 400, 559])
+def test_the_estimated_error_of_very_smooth_and_of_noisy_fields(
+    smooth: float, noise: float, lowest: float, highest: float, most: int
+) -> None:
+    """The error is taken to grow with the distance to the power 0.75: at first too much for the former, too little for noise."""
+    quotients = ratios((40, 56), smooth, noise, most, 20)
+    assert lowest < np.median(quotients) < highest
+    assert np.mean((quotients > 0.55) & (quotients < 2.2)) >= 0.95
+
+
+def test_on_the_way_an_estimate_of_a_little_while_ago_will_do() -> None:
+    values = field((40, 40), 3, 0.1, 0)
+    plan = CoarseToFine((40, 40), 1, 0)
+    texts = {}
+    orders = plan.orders()
+    order = next(orders)
+    for place in order:
+        plan.put(np.array([place]), values.reshape(1, -1)[:, [place]].T)
+        texts[plan.reached] = plan.describe_error(recent=True)
+    changes = [count for count in texts if texts[count] != texts.get(count - 1)]
+    assert (changes[0], texts[1]) == (1, "how far off is not known yet")
+    assert 12 <= changes[1] <= 15
+    assert len(changes) <= 10
+    assert (
+        plan.describe_error()
+        == f"estimated mean error {plan.error()[0]:.2g} ({100 * plan.error()[0] / np.ptp(plan.values()):.1f} % of the range)"
+    )
 
 
 def test_a_flat_field_has_no_error() -> None:

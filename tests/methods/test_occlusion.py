@@ -673,8 +673,11 @@ def test_without_a_budget_masks_as_far_from_the_edge_share_a_block(monkeypatch: 
     assert [number // 8 for number in inner] == [row for row in (2, 3, 4, 5) for _ in range(8)]
 
 
-@pytest.mark.parametrize(("side", "settings"), [(16, {"budget": 1000}), (16, {"budget": "1000s"}), (40, {})])
-def test_with_a_budget_or_many_masks_the_coarse_ones_come_first(
+@pytest.mark.parametrize(
+    ("side", "settings"),
+    [(16, {"budget": 1000}), (16, {"budget": "1000s"}), (40, {"progress": lambda done, total, partial: None})],
+)
+def test_with_a_budget_or_somebody_who_looks_the_coarse_ones_come_first(
     side: int, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = blocks_of(monkeypatch, side, **settings)
@@ -682,4 +685,4 @@ def test_with_a_budget_or_many_masks_the_coarse_ones_come_first(
     assert sorted(itertools.chain(*blocks)) == list(range((side // 2) ** 2))
     order = list(itertools.chain(*blocks))
     assert set(order[: len(level)]) == set(level.tolist())
-    assert (order[: len(level)] == level.tolist()) == bool(settings)  # with a budget in the order that was drawn
+    assert (order[: len(level)] == level.tolist()) == ("budget" in settings)  # in the order that was drawn

@@ -111,23 +111,31 @@ class Batch:
         def place(path: Path, explanation: seewhy.Explanation) -> Path:
             return names.of(path, explanation.method, explanation.targets[0].name)
 
+        whole: list[Path] = []  # files
+
         def save(explanation: seewhy.Explanation, path: Path) -> Path:
-            return explanation.save(path, **style)
+            saved = explanation.save(path, **style)
+            if not explanation.partial:
+                whole.append(saved)
+            return saved
 
         (size, read) = (1, lambda path: path) if sweeps else (_TOGETHER, self.clf.read)
         on_cpu = self.clf.device.type == "cpu"
         outcomes = in_stages(*(self.files, size, read, work, place, save), shares_cores=on_cpu, draws=names.suffix not in NUMBERS)
-        with contextlib.closing(outcomes):
-            whole = 0
-            for outcome in outcomes:
-                if outcome.error is not None:
-                    self._skip(outcome.item, outcome.error)
-                elif outcome.result is not None and outcome.path is not None:
-                    yield outcome.item, outcome.result, outcome.path
-                    if outcome.result.details.get("stopped") == Ending.INTERRUPTED:
-                        text = f": the map of {outcome.item} is what was reached; {whole} of {len(self.files)} photos are whole"
-                        raise KeyboardInterrupt(text)
-                    whole += 1
+        try:
+            with contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    if outcome.error is not None:
+                        self._skip(outcome.item, outcome.error)
+                    elif outcome.result is not None and outcome.path is not None:
+                        yield outcome.item, outcome.result, outcome.path
+                        if outcome.result.details.get("stopped") == Ending.INTERRUPTED:
+                            raise KeyboardInterrupt(f"the map of {outcome.item} is what was reached; ")
+        except KeyboardInterrupt as interrupt:
+            if len(self.files) == 1 and not interrupt.args:
+                raise
+            text = f": {''.join(interrupt.args)}{len(whole)} of {len(self.files)} photos are whole"
+            raise KeyboardInterrupt(text) from None
 
     def _progress(self) -> bool | None:
         """How long it takes is told once, not for every photo; in a terminal there is a bar for each."""

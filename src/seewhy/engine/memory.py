@@ -31,7 +31,7 @@ import torch
 from seewhy.startup import is_command
 
 KEPT = 48_000_000  # bytes of free memory that may stay with a person's process ...
-_TOP = 32_000_000  # ... of which so much lies at the heap's end, where the next work begins
+_TOP = 32_000_000  # ... of which so much lies at the heap's end, where it has no large holes
 # Numbers of malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST = 2**31 - 1  # mallopt takes an int
@@ -101,9 +101,11 @@ def _give_back(libc: Any) -> None:
     Holes that were given back once are still counted as free chunks; so what has become resident since then decides.
     """
     global _resident_when_trimmed, _top_when_trimmed
-    grown = resident_memory() - _resident_when_trimmed
-    if libc.mallinfo2().fordblks > KEPT and (grown > KEPT - _top_when_trimmed or not resident_memory()):
-        libc.malloc_trim(_TOP)
+    (grown, free) = (resident_memory() - _resident_when_trimmed, libc.mallinfo2())
+    if free.fordblks > KEPT and (grown > KEPT - _top_when_trimmed or not resident_memory()):
+        # The next work begins at the heap's end, or in large holes: these may then fill with all that may stay.
+        has_holes = free.fordblks - free.keepcost > _TOP
+        libc.malloc_trim(0 if has_holes else _TOP)
         (_resident_when_trimmed, _top_when_trimmed) = (resident_memory(), min(_TOP, libc.mallinfo2().keepcost))
 
 

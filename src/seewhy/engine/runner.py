@@ -109,14 +109,20 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    @property
+    def has_callback(self) -> bool:
+        """True where a person's function is told, and may show, what there is so far."""
+        return self._callback is not None
+
     def expect(self, each: int, seconds: float | None) -> None:
         """Every photo takes ``each`` passes, the first one about ``seconds`` (None: told later); passes are counted now."""
         if self._passes_each is None:
             self._passes_each = each
             self._total *= each
         if seconds is not None:
-            most = "at most " if self._allowed else ""
-            self._tell(f"{most}{self._total:,} forward passes,", seconds * self._total / each)
+            part = "as many of " if self._allowed else ""
+            end = " as the budget has time for," if self._allowed else ","
+            self._tell(f"{part}{self._total:,} forward passes{end}", seconds * self._total / each)
             self._told = True
 
     def _tell(self, amount: str, seconds: float) -> None:

@@ -1,8 +1,8 @@
 """Coarse to fine: an order of places in which a map of the whole grid is there at any time, with an estimate of its error.
 
-A coarse grid over the grid is measured first, then one twice as fine, and so on, each in random order; behind every level some
-of the places that are still unknown are measured at random. What is found beside the last complete level corrects what the
-level predicts around it, and tells how far the prediction is off: each such place is predicted without itself.
+A coarse grid over the whole grid is measured first. Next come the places where most is to be learned: far from all that is
+measured, and where the map is rough. How rough it is, and how far off the map is, tell the places that are measured, when each of
+them is predicted without itself.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from seewhy.geometry import Array, sample_weights
+from seewhy.geometry import Array
+from seewhy.methods.kriging import POWER, Doubles, Indices, Kriging
 
-FIRST = 8  # places along the longer side of the first level, at most
-TESTS = (24, 5)  # random places behind each level: at least so many, and one for every so many of its places
-ENOUGH = 12  # places beside the level that an estimate of the error needs
-# A level misses about 0.75 of what the one before it missed (0.6 to 0.95 on photos); where the last two fell faster, that much,
-# but not below 0.3. What is foreseen in this way counts like 40 places.
-SHRINKS = (0.75, 0.3, 40)
-WIDTH = 0.35  # of the level's step: how far a place corrects its surroundings (standard deviation)
-TRUST = 0.5  # a place alone corrects 1 / (1 + TRUST) of what the level missed there
+FIRST = 7  # places along the longer side of the coarse grid, at most
+BATCH = (16, 4)  # places that are chosen together: 16, and the multiple of 16 below one for every 4 that are measured
+FOLLOWED = 0.25  # of the places; once they are measured the map is known so well that the others come in any order
+CHANCE = 0.1  # a place is up to a tenth more urgent by chance, so that seeds differ
+PRIOR = (0.3, 0.5)  # the roughness where nothing is measured: counts like 0.3 places of half the mean
+LEAST = 1e-3  # of the largest roughness: no part of the map is taken for flatter
+ENOUGH = 12  # places that an estimate of the error needs
+SAMPLE, AROUND, ALIKE = 300, 24, 6  # it looks at so many places, predicts each from 24, and takes its roughness from 6
+RECENT = 0.8  # an estimate from as large a part of the places is good enough on the way
 
 
 class CoarseToFine:
@@ -34,135 +35,125 @@ class CoarseToFine:
         self.grid = grid
         self.measured = np.zeros(grid, dtype=bool)
         self._known = np.zeros((targets, *grid), np.float32)
+        self._seed = seed
         self._random = np.random.default_rng(seed)
-        self._coarsest = 1
-        while max(grid) > FIRST * self._coarsest:
-            self._coarsest *= 2
-        self._level: int | None = None  # step of the last complete level
-        self._missed: Array | None = None  # (K,): the mean of what the level before it missed
-        self._foreseen: Array | None = None  # (K,): what it was expected to miss before anything was measured beside it
+        self._stated: tuple[int, Array] | None = None  # places that were measured, and the error then
 
     @property
     def reached(self) -> int:
         """Places measured."""
         return int(self.measured.sum())
 
-    def orders(self) -> Iterator[npt.NDArray[np.int64]]:
-        """Places to measure next; each array is to be put before the next one is asked for."""
-        step = self._coarsest
-        while not self.measured.all():
-            level = self._on(step)
-            yield self._random.permutation(np.flatnonzero(level.ravel() & ~self.measured.ravel()))
-            if self._level is not None:
-                missed = np.abs(self._state()[2]).mean(axis=1)
-                part = (
-                    SHRINKS[0]
-                    if self._missed is None
-                    else np.clip(missed / np.maximum(self._missed, 1e-12), SHRINKS[1], SHRINKS[0])
-                )
-                (self._foreseen, self._missed) = (part * missed, missed)
-            self._level = step
-            rest = np.flatnonzero(~self.measured.ravel())
-            if len(rest):
-                yield self._random.permutation(rest)[: max(TESTS[0], int(level.sum()) // TESTS[1])]
-            step //= 2
+    def orders(self, least: int = BATCH[0]) -> Iterator[Indices]:
+        """Places to measure next, behind the coarse grid at least so many; each array is to be put before the next one is asked
+        for."""
+        yield self._random.permutation(self._coarse())
+        while self.reached < FOLLOWED * self.measured.size:
+            count = max(least, self.reached // BATCH[1] // BATCH[0] * BATCH[0])
+            yield self._urgent(min(count, self.measured.size - self.reached))
+        if not self.measured.all():
+            yield self._random.permutation(np.flatnonzero(~self.measured))
 
-    def _on(self, step: int) -> npt.NDArray[np.bool_]:
-        """The level's places; each level holds the coarser ones."""
+    def _coarse(self) -> Indices:
+        """Evenly spread places, as far apart along both sides."""
         axes = []
         for length in self.grid:
-            places = np.zeros(length, dtype=bool)
-            places[self._first(length) % step :: step] = True
-            axes.append(places)
-        return np.outer(*axes)
+            count = min(length, -(-FIRST * length // max(self.grid)))
+            axes.append(((np.arange(count) + 0.5) * length / count).astype(np.int64))
+        return (axes[0][:, None] * self.grid[1] + axes[1]).ravel()
 
-    def _first(self, length: int) -> int:
-        """Where the coarsest level begins, so that all of them leave about the same at both ends."""
-        steps = [2**k for k in range(1, self._coarsest.bit_length())]
+    def _urgent(self, count: int) -> Indices:
+        """The places with the largest squared error to be expected, times the area that has no nearer place; one after the other,
+        as if each were measured before the next one is chosen."""
+        from scipy.ndimage import distance_transform_edt
 
-        def uneven(first: int) -> float:
-            return float(sum(abs(first % step - (length - 1 - first) % step) / step for step in steps))
+        rough = self._roughness() * (1 + CHANCE * self._random.random(self.grid))
+        squares: Doubles = distance_transform_edt(~self.measured) ** 2  # of the distance to the nearest place that is measured
+        reach = int(np.ceil(np.sqrt(squares.max())))
+        power = POWER / 4 + 0.5
+        urgency = rough * squares**power  # the root of what is sought
+        chosen = np.empty(count, np.int64)
+        for number in range(count):
+            chosen[number] = urgency.argmax()
+            (row, column) = divmod(int(chosen[number]), self.grid[1])
+            around = (slice(max(row - reach, 0), row + reach + 1), slice(max(column - reach, 0), column + reach + 1))
+            (rows, columns) = (np.arange(side)[part] for side, part in zip(self.grid, around, strict=True))
+            away = ((rows - row) ** 2)[:, None] + (columns - column) ** 2
+            nearer = away < squares[around]
+            squares[around][nearer] = away[nearer]
+            urgency[around][nearer] = rough[around][nearer] * away[nearer] ** power
+            urgency[row, column] = -1
+        return chosen
 
-        return min(range(min(self._coarsest, length)), key=uneven)
+    def _roughness(self) -> Doubles:
+        """How rough the map is around every place ``(rows, columns)``, in a unit of its own; the mean over the targets."""
+        from scipy.ndimage import gaussian_filter
 
-    def put(self, which: npt.NDArray[np.int64], values: Array) -> None:
+        (residuals, deviations) = Kriging(self.measured, self._known).residuals()
+        squares = (residuals / deviations) ** 2
+        means = squares.mean(axis=1, keepdims=True)
+        spans = np.ptp(self._known[:, self.measured], axis=1, keepdims=True)
+        shown = (means > (1e-6 * spans) ** 2) & np.isfinite(means)  # a flat target's rounding says nothing
+        relative = np.where(shown, squares / np.where(shown, means, 1), 1)
+
+        width = np.sqrt(self.measured.size / self.reached)  # the mean distance of two places
+
+        def sums(of: Doubles) -> Doubles:
+            around = np.zeros(self.grid)
+            around[self.measured] = of
+            total: Doubles = gaussian_filter(around, width, mode="constant") * (
+                2 * np.pi * width**2
+            )  # a place weighs 1 for itself
+            return total
+
+        counts = sums(np.ones(self.reached))
+        rough: Doubles = np.mean([np.sqrt((sums(of) + PRIOR[0] * PRIOR[1]) / (counts + PRIOR[0])) for of in relative], axis=0)
+        floored: Doubles = np.maximum(rough, LEAST * rough.max())
+        return floored
+
+    def put(self, which: Indices, values: Array) -> None:
         """Values ``(n, K)`` of n places."""
         self._known.reshape(len(self._known), -1)[:, which] = values.T
         self.measured.ravel()[which] = True
 
     def values(self) -> Array:
-        """``(K, rows, columns)``: measured where they are, predicted elsewhere."""
-        if self.measured.all():
+        """``(K, rows, columns)``: measured where they are, predicted elsewhere; 0 while nothing is measured."""
+        if self.measured.all() or not self.measured.any():
             known: Array = self._known.copy()
             return known
-        if self._level is None:
-            return self._nearest()
-        (predicted, correction, _) = self._state()
-        # Neither goes beyond what was measured.
+        # No prediction goes beyond what was measured.
         (low, high) = (pick(self._known[:, self.measured], axis=1)[:, None, None] for pick in (np.min, np.max))
-        limited = np.clip(predicted + correction, low, high).astype(np.float32)
-        shown: Array = np.where(self.measured, self._known, limited)
+        predicted = np.clip(Kriging(self.measured, self._known).everywhere(), low, high)
+        shown: Array = np.where(self.measured, self._known, predicted)
         return shown
 
     def error(self) -> Array:
         """``(K,)``: the estimated mean absolute error over all places; NaN while too little is known, 0 at the end."""
+        from scipy.spatial import cKDTree
+
         if self.measured.all():
             return np.zeros(len(self._known), np.float32)
-        beside = 0 if self._level is None else int((self.measured & ~self._on(self._level)).sum())
-        if self._level is None or (beside < ENOUGH and self._foreseen is None):
+        if self.reached < ENOUGH:
             return np.full(len(self._known), np.nan, np.float32)
-        (missed, count) = (np.abs(self._state()[2]).sum(axis=1), beside)
-        if self._foreseen is not None:
-            (missed, count) = (missed + SHRINKS[2] * self._foreseen, count + SHRINKS[2])
-        error: Array = (missed / count * (1 - self.measured.mean())).astype(np.float32)
+        kriging = Kriging(self.measured, self._known)
+        (residuals, deviations) = kriging.residuals()
+        rough = np.abs(residuals) / deviations
+        unknown = np.argwhere(~self.measured)
+        cells = unknown[np.random.default_rng(self._seed).permutation(len(unknown))[:SAMPLE]]
+        nearest = cKDTree(kriging.places).query(cells, min(AROUND, self.reached))[1]
+        around = rough[:, nearest[:, :ALIKE]].mean(axis=-1)  # (K, cells)
+        missed = (around * kriging.deviations(cells, nearest)).mean(axis=1)
+        error: Array = (missed * (len(unknown) / self.measured.size)).astype(np.float32)
         return error
 
-    def describe_error(self) -> str:
-        """The estimated error, for a sentence."""
-        errors = self.error()
+    def describe_error(self, recent: bool = False) -> str:
+        """The estimated error, for a sentence. recent : True where that of a little while ago will do."""
+        if not (recent and self._stated is not None and self._stated[0] >= RECENT * self.reached):
+            self._stated = (self.reached, self.error())
+        errors = self._stated[1]
         if np.isnan(errors).any():
             return "how far off is not known yet"
-        spans = np.ptp(self.values().reshape(len(errors), -1), axis=1)
+        spans = np.ptp(self._known[:, self.measured], axis=1)  # those of the values: none goes beyond what was measured
         parts = errors / np.maximum(spans, 1e-12)
         worst = int(np.argmax(parts))
         return f"estimated mean error {errors[worst]:.2g} ({100 * parts[worst]:.1f} % of the range)"
-
-    def _state(self) -> tuple[Array, Array, Array]:
-        """What the level predicts ``(K, rows, columns)``, its correction, and what is missed ``(K, m)`` at the m measured
-        places beside the level when each of them is predicted without itself."""
-        from scipy.ndimage import gaussian_filter
-
-        assert self._level is not None
-        predicted = self._from_level(self._level)
-        beside = self.measured & ~self._on(self._level)
-        missed = np.where(beside, self._known - predicted, 0)
-        wide = max(WIDTH * self._level, 0.5)
-        spike = np.zeros([2 * int(4 * wide + 1) + 1] * 2)
-        spike[len(spike) // 2, len(spike) // 2] = 1
-        one = gaussian_filter(spike, wide, mode="constant").max()  # so that a place weighs 1 for itself
-        weight = gaussian_filter(self.measured.astype(float), wide, mode="constant") / one + TRUST
-        near = gaussian_filter(missed, (0, wide, wide), mode="constant") / one
-        without = (near - missed)[:, beside] / (weight - 1)[beside]
-        return predicted, near / weight, missed[:, beside] - without
-
-    def _from_level(self, step: int) -> Array:
-        """Bicubic between the level's places, the last value beyond them."""
-        (weights, kept) = ([], [])
-        for length in self.grid:
-            first = self._first(length) % step
-            kept.append(slice(first, None, step))
-            count = len(range(first, length, step))
-            at = np.clip((np.arange(length) - first) / step, 0, count - 1) + 0.5
-            weights.append(sample_weights(count, at, 1.0, "bicubic"))
-        predicted: Array = weights[0] @ self._known[:, kept[0], kept[1]] @ weights[1].T
-        return predicted
-
-    def _nearest(self) -> Array:
-        """Before the first level is complete: the nearest place that is known."""
-        from scipy.ndimage import distance_transform_edt
-
-        if not self.measured.any():
-            return np.zeros_like(self._known)
-        (rows, columns) = distance_transform_edt(~self.measured, return_distances=False, return_indices=True)
-        nearest: Array = self._known[:, rows, columns]
-        return nearest

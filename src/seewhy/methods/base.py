@@ -89,6 +89,7 @@ class Request:
     batch_size: int | None = None
     budget: Budget = field(default_factory=Budget)
     interruptible: bool = False
+    watched: bool = False
     expect: Callable[[int, float | None], None] = lambda passes, seconds: None
     report: Callable[[int, Callable[[], Attribution], str], None] = _no_report
 

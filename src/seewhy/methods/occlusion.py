@@ -23,6 +23,7 @@ from seewhy.records import Ending, Note
 
 PART = (0.2, 0.1)  # mask and stride, of the input's sides
 STRETCH = 4 * MOST_IN_SWEEP  # masks that are put in order together, where no budget ends the work
+PATIENCE = 5.0  # seconds; nobody looks at a map that is there so soon before it is complete
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,18 +80,17 @@ class _OcclusionMap(Estimator):
         photo.hide_behind(method.fill)
 
     def orders(self) -> Iterator[Indices]:
-        """One level of the grid after the other; a small grid that no budget ends at once.
+        """Coarse to fine; at once where that takes no time and nobody looks.
 
         Without a budget masks that lie alike are together within every ``STRETCH``: their rectangles are then no larger than they
         have to be.
         """
         if self._photo.is_limited:
             yield from self._coarse_to_fine.orders()
-        elif self.count <= STRETCH:
-            yield self._alike_together(np.arange(self.count))
-        else:
-            for order in self._coarse_to_fine.orders():
-                yield np.concatenate([self._alike_together(order[i : i + STRETCH]) for i in range(0, len(order), STRETCH)])
+            return
+        at_once = not self._photo.is_watched and self.count * self._photo.seconds_each(self.copies) < PATIENCE
+        for order in [np.arange(self.count)] if at_once else self._coarse_to_fine.orders(STRETCH):
+            yield np.concatenate([self._alike_together(order[i : i + STRETCH]) for i in range(0, len(order), STRETCH)])
 
     def _alike_together(self, indices: Indices) -> Indices:
         return indices[alike_together(*self.copies.bounding_boxes(indices), self._photo.size, MOST_IN_SWEEP)]
@@ -102,7 +102,7 @@ class _OcclusionMap(Estimator):
 
     def progress(self) -> str:
         """How far off the map is."""
-        return self._coarse_to_fine.describe_error()
+        return self._coarse_to_fine.describe_error(recent=True)
 
     def update(self, indices: Indices, values: Array, scores: Array | None) -> None:
         """The score's fall at the masks' places."""

@@ -111,7 +111,7 @@ class PerturbedPhoto:
 
     size : (H, W) of the network's input. pixels : ``(C, H, W)`` before normalisation. targets : what is explained.
     values : ``(K,)`` of the photo itself. scores : ``(1, classes)``, None where there are none. is_limited : True where a budget
-    may end the work before it is complete.
+    may end the work before it is complete. is_watched : True where somebody looks at the map while it grows.
     """
 
     def __init__(self, request: Request, method: PerturbationMethod) -> None:
@@ -120,6 +120,7 @@ class PerturbedPhoto:
         self.pixels: Array = request.pixels[0].float().cpu().numpy()
         self.size = (self.pixels.shape[1], self.pixels.shape[2])
         self.ends_when_stable = request.budget.auto
+        self.is_watched = request.watched
         self.is_limited = request.budget.passes is not None or request.budget.seconds is not None
         self._request = request
         self._method = method
@@ -175,11 +176,15 @@ class PerturbedPhoto:
             return None
         return np.full((copies, self.scores.shape[1]), np.nan, np.float32)
 
+    def seconds_each(self, copies: Copies) -> float:
+        """What one copy will take, roughly."""
+        return self._sweep.guess(copies)
+
     def announce(self, copies: Copies, count: int) -> None:
         """Say how much work it is going to be, before it starts."""
         budget = self._sweep.spending.budget
         passes = count + 1 if budget.passes is None else min(count + 1, budget.passes)
-        seconds = passes * self._sweep.guess(copies)
+        seconds = passes * self.seconds_each(copies)
         seconds = seconds if budget.seconds is None else min(seconds, budget.seconds)
         self._estimate = {"passes": passes, "seconds": seconds}
         self._request.expect(passes, seconds)
