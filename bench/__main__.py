@@ -1,6 +1,6 @@
 """All benches: ``python -m bench``. Writes out/bench.json and says what got worse than ``bench/recorded.json``.
 
-It takes one to two hours; a run that is cut off goes on where it stopped (``bench/blocks.py``), ``--again`` measures all anew.
+It takes over an hour; a run that is cut off goes on where it stopped (``bench/blocks.py``), ``--again`` measures all anew.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--record", action="store_true", help="keep this run as the table to compare with")
     parser.add_argument("--again", action="store_true", help="measure what these sources were measured for already, too")
+    parser.add_argument("--rounds", type=int, default=1, help="processes for each contender; one round takes over an hour")
     args = parser.parse_args()
-    figures = measure(args.quick, args.again)
+    figures = measure(args.quick, args.again, args.rounds)
     unreached = [figure for figure in figures if not figure.reached]
     console.print(f"{len(unreached)} of {sum(f.goal is not None for f in figures)} goals not reached", highlight=False)
     if unreached:

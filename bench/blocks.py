@@ -34,10 +34,9 @@ BLOCKS = ROOT / "out" / "bench"
 Measure = Callable[[], list[Figure]]
 
 
-def blocks(quick: bool) -> dict[str, Measure]:
-    """What is measured, by name, in order. Each shows its table."""
+def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
+    """What is measured, by name, in order. Each shows its table. rounds : processes for each contender."""
     networks = ("squeezenet1_0",) if quick else gradcam.NETWORKS
-    rounds = 1 if quick else 2
     return {
         "imports": lambda: _shown(imports.measure(3 if quick else 9), partial(show_figures, "Imports")),
         "command": lambda: _shown(command.measure(3 if quick else 9), partial(show_figures, "Command")),
@@ -45,8 +44,7 @@ def blocks(quick: bool) -> dict[str, Measure]:
         "pointing": lambda: _shown(pointing.measure(8 if quick else None), partial(show_figures, "Pointing")),
         **{f"gradcam/{network}": partial(_gradcam, network, rounds) for network in networks},
         **{f"gradcam/{network}/kept by all": partial(_gradcam, network, 1, True) for network in networks if not quick},
-        **_perturbation(quick),
-        "anytime": lambda: _shown(anytime.measure(1 if quick else anytime.PHOTOS), anytime.show),
+        **_perturbation(quick, rounds),
         "lime defaults": _lime_defaults,
         **{f"gradients/{network}": partial(_gradients, network, rounds) for network in networks if network in gradients.NETWORKS},
         **{
@@ -55,11 +53,12 @@ def blocks(quick: bool) -> dict[str, Measure]:
             if not quick
         },
         "gradients/path": _gradients_path,
-        "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
         "sanity": lambda: _sanity(quick),
         **{f"dream/{network}": partial(_dream, network, quick) for network in dream.NETWORKS[: 1 if quick else None]},
         "embed": lambda: _shown(embed.measure(*((2, 20) if quick else ())), embed.show),
         **{f"folder/{network}": partial(_folder, network, quick) for network in folder.NETWORKS[: 1 if quick else None]},
+        "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
+        "anytime": lambda: _shown(anytime.measure(1 if quick else anytime.PHOTOS), anytime.show),
     }
 
 
@@ -74,7 +73,7 @@ def _gradcam(network: str, rounds: int, keep: bool = False) -> list[Figure]:
     return [figure for row in rows for figure in row.figures()]
 
 
-def _perturbation(quick: bool) -> dict[str, Measure]:
+def _perturbation(quick: bool, rounds: int) -> dict[str, Measure]:
     """A block for each part of each network; the peers keep their memory, too, in a second one (the second column)."""
 
     def measure(part: str, network: str, **settings: Any) -> list[Figure]:
@@ -82,14 +81,15 @@ def _perturbation(quick: bool) -> dict[str, Measure]:
         perturbation.show(rows)
         return [figure for row in rows for figure in row.figures]
 
-    settings: dict[str, Any] = {name: value for name, value in perturbation.QUICK.items() if name != "networks"} if quick else {}
+    quick_settings = {name: value for name, value in perturbation.QUICK.items() if name != "networks"}
+    settings: dict[str, Any] = quick_settings if quick else {"rounds": rounds}
     networks = perturbation.QUICK["networks"] if quick else tuple(perturbation.OCCLUSION_GOALS)
     pairs = [
         (part, network) for part in perturbation.PARTS for network in networks if network in perturbation.NETWORKS_OF_PART[part]
     ]
     first = {f"{part}/{network}": partial(measure, part, network, **settings) for part, network in pairs}
     kept_by_all = {
-        f"{part}/{network}/kept by all": partial(measure, part, network, rounds=1, samples=300, keep=True)
+        f"{part}/{network}/kept by all": partial(measure, part, network, rounds=1, samples=150, keep=True)
         for part, network in pairs
         if part in ("occlusion", "lime") and not quick
     }
@@ -129,11 +129,11 @@ def _folder(network: str, quick: bool) -> list[Figure]:
     return _shown(folder.measure((network,), *((2, 40) if quick else ())), folder.show)
 
 
-def measure(quick: bool, again: bool = False) -> list[Figure]:
+def measure(quick: bool, again: bool = False, rounds: int = 1) -> list[Figure]:
     """Every block, one after the other; those measured with these sources already are read from their files."""
     figures = []
-    place = BLOCKS / ("quick" if quick else "whole") / sources()
-    for name, measure_block in blocks(quick).items():
+    place = BLOCKS / ("quick" if quick else f"rounds {rounds}") / sources()
+    for name, measure_block in blocks(quick, rounds).items():
         path = place / f"{name.replace('/', ', ')}.json"
         if path.is_file() and not again:
             (header, known) = read(path)

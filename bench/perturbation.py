@@ -55,7 +55,7 @@ BATCH = 16
 LIME_GOALS = {"squeezenet1_0": 2.0, "resnet50": 1.3}
 LIME_FAST = {"resnet50": 2.5}
 GOAL_BARE = 1.1
-SEGMENTS, FEATURES, SAMPLES = ("grid", "superpixels"), 49, 500
+SEGMENTS, FEATURES, SAMPLES = ("grid", "superpixels"), 49, 300
 WIDTH = 0.25  # of lime's kernel, which is the square root of the paper's and of seewhy's
 LIME_BATCHES = (10, 32)  # its default, and what it gains by more
 

@@ -27,7 +27,7 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
         return measure
 
     monkeypatch.setattr(bench_blocks, "BLOCKS", tmp_path)
-    monkeypatch.setattr(bench_blocks, "blocks", lambda quick: {name: block(name) for name in ("a/x", "b", "c")})
+    monkeypatch.setattr(bench_blocks, "blocks", lambda quick, rounds: {name: block(name) for name in ("a/x", "b", "c")})
     with pytest.raises(KeyboardInterrupt):
         bench_blocks.measure(quick=False)
     figures = bench_blocks.measure(quick=False)
