@@ -382,7 +382,9 @@ def captum_map(
 
 
 def _lime_settings(segments: str) -> dict[str, Any]:
-    return {"segments": segments, "features": FEATURES, "model": "ridge", "kernel": math.sqrt(2) * WIDTH}
+    # The lime package explains the probability.
+    like_lime = {"model": "ridge", "kernel": math.sqrt(2) * WIDTH, "score": "probability"}
+    return {"segments": segments, "features": FEATURES} | like_lime
 
 
 def _lime_job(subject: Subject, name: str, segments: str = "grid", samples: int = SAMPLES, batch: int = 10) -> Job:
