@@ -107,8 +107,12 @@ def test_ctrl_c_in_a_folder_leaves_whole_files(photos: Path, tmp_path: Path) -> 
     while process.poll() is None and not list(maps.glob("0*.npz")) and time.monotonic() < limit:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    (_, err) = process.communicate(timeout=60)
-    assert process.returncode == 130
+    try:
+        (_, err) = process.communicate(timeout=8)
+    except subprocess.TimeoutExpired:  # Python drops an interrupt that falls into a finaliser: one presses again
+        process.send_signal(signal.SIGINT)
+        (_, err) = process.communicate(timeout=60)
+    assert process.returncode == 130, err[-2000:]
     assert "Traceback" not in err
     files = [path for path in maps.rglob("*") if path.is_file()]
     assert 1 <= len(files) < 3000
