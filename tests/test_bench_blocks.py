@@ -48,6 +48,12 @@ def test_other_sources_are_measured_anew(tmp_path: Path, monkeypatch: pytest.Mon
     assert before == bench_blocks.sources()
     (tmp_path / "src" / "a.py").write_text("2")
     assert bench_blocks.sources() != before
+    (tmp_path / "src" / "a.py").write_text("1")
+    monkeypatch.setattr(bench_blocks, "machine", lambda: {"machine": "another", "date": "today"})
+    elsewhere = bench_blocks.sources()
+    assert elsewhere != before
+    monkeypatch.setattr(bench_blocks, "machine", lambda: {"machine": "another", "date": "tomorrow"})
+    assert bench_blocks.sources() == elsewhere
 
 
 def test_every_part_has_a_block_and_no_name_comes_twice() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sys
 from typing import Any
 
 import numpy as np
@@ -229,3 +230,17 @@ def test_memory_holds_one_block_only(small: SmallNet, small_photos: torch.Tensor
     seewhy.explain(seewhy.Classifier(small), small_photos[0], method="integrated_gradients", steps=100, batch_size=8)
     assert max(blocks) == 8
     assert sum(blocks) >= 100
+
+
+def test_few_points_are_kept_where_they_would_take_much_memory(
+    small: SmallNet, small_photos: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then midpoints go on, of which a sum is enough, to the same integral."""
+    clf = seewhy.Classifier(small)
+    module = sys.modules["seewhy.methods.integrated_gradients"]
+    usual = seewhy.explain(clf, small_photos[0], "integrated_gradients", target=[0, 1, 2], steps=512)
+    monkeypatch.setattr(module, "KEPT_BYTES", 1)
+    monkeypatch.setattr(module, "TOLERANCE", 1e-6)
+    e = seewhy.explain(clf, small_photos[0], "integrated_gradients", target=[0, 1, 2])
+    assert e.details["steps"] in [9 * 2**k for k in range(1, 8)]  # doubled from the nine points that were kept
+    np.testing.assert_allclose(e.maps, usual.maps, atol=0.02 * float(np.abs(usual.maps).max()))
