@@ -214,8 +214,7 @@ class Classifier:
             raise PhotoError("The tensor holds values that are not finite (NaN or infinity): repair them first.")
         self._check_channels(values.shape[0])
         size = (values.shape[1], values.shape[2])
-        original = np.ascontiguousarray(values.transpose(1, 2, 0))
-        return Photo(original, values, Geometry.whole(size), "tensor", self.describe_input())
+        return Photo(values.transpose(1, 2, 0), values, Geometry.whole(size), "tensor", self.describe_input())
 
     def read_all(self, photos: Any) -> list[Photo]:
         """A photo, a list of photos, or a batch tensor ``(N, C, H, W)``, read."""

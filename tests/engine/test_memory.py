@@ -45,8 +45,8 @@ def libc(monkeypatch: pytest.MonkeyPatch) -> FakeLibc:
     monkeypatch.setattr(memory, "_glibc", lambda: fake)
     monkeypatch.setattr(memory, "_share", lambda: 1_000)
     monkeypatch.setattr(memory, "_always", False)
-    monkeypatch.setattr(memory, "_resident_when_trimmed", 0)
-    monkeypatch.setattr(memory, "_top_when_trimmed", 0)
+    monkeypatch.setattr(memory, "_resident_then", 0)
+    monkeypatch.setattr(memory, "_free_then", 0)
     return fake
 
 
@@ -76,6 +76,21 @@ def test_little_free_memory_stays(libc: FakeLibc, monkeypatch: pytest.MonkeyPatc
     with memory.kept():
         pass
     assert libc.trims == []
+
+
+def test_after_little_was_free_nothing_is_given_back_until_the_rest_may_have_been_filled(
+    libc: FakeLibc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resident = [500_000_000]
+    monkeypatch.setattr(memory, "resident_memory", lambda: resident[0])
+    libc.free = 30_000_000
+    with memory.kept():
+        pass
+    libc.free = 100_000_000  # of which no more than 30 + 18 MB can be in memory
+    for growth, trims in ((memory.KEPT - 30_000_000, 0), (1, 1)):
+        with memory.kept():
+            resident[0] += growth
+        assert len(libc.trims) == trims
 
 
 def test_more_is_given_back_once_it_has_become_resident(libc: FakeLibc, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +138,7 @@ def test_what_a_person_has_freed_meanwhile_may_not_be_filled(libc: FakeLibc, mon
 
 
 def test_a_system_without_proc_is_trimmed_whenever_much_is_free(libc: FakeLibc, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "Path", lambda name: Path("/nowhere/at/all"))
+    monkeypatch.setattr(memory, "_STATM", "/nowhere/at/all")
     assert memory.resident_memory() == 0
     libc.free = memory.KEPT + 1
     for _ in range(2):

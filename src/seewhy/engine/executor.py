@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -61,9 +62,9 @@ class Executor:
         """False for a callable: only its output can be seen."""
         return isinstance(self.network, nn.Module)
 
-    @property
+    @functools.cached_property
     def is_closed(self) -> bool:
-        """True for a module whose operations cannot be watched: TorchScript."""
+        """True for a module whose operations cannot be watched: TorchScript. Looked up once: GoogLeNet has 225 modules."""
         return self.is_module and is_closed(self.network)
 
     @property

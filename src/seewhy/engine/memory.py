@@ -36,6 +36,7 @@ _TOP = 32_000_000  # ... of which so much lies at the heap's end, where it has n
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST = 2**31 - 1  # mallopt takes an int
 _PAGE = 4096 if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE")
+_STATM = "/proc/self/statm"  # on Linux
 _WORKING = 2**30  # while seewhy works, tensors up to 1 GB come from the heap ...
 _SHARE = 0.25  # ... which keeps this share of the machine's free memory at most
 _USUAL = 32 << 20  # afterwards: what glibc adapts itself to, at most (DEFAULT_MMAP_THRESHOLD_MAX); it trims at twice that
@@ -45,25 +46,25 @@ VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD
 _lock = threading.Lock()
 _depth = 0  # how many pieces of work are going on, in all threads
 _always = False
-# Bytes in memory, and of them free ones at the heap's end, when memory was last given back.
-_resident_when_trimmed = _top_when_trimmed = 0
+# Bytes in memory when the heap was last looked at, and how many of them were free at most.
+_resident_then = _free_then = 0
 
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
     """While this lasts, freed memory stays with the process; at the end of the outermost one all but ``KEPT`` is given back."""
-    global _depth, _resident_when_trimmed
+    global _depth, _resident_then
     libc = _glibc()
     if libc is None or _always:
         yield
         return
-    (share, resident) = (_share(), resident_memory())
+    share = _share()
     try:
         with _lock:
             _depth += 1
             if _depth == 1:
                 # What a person has freed meanwhile may be filled by what seewhy frees.
-                _resident_when_trimmed = min(_resident_when_trimmed, resident)
+                _resident_then = min(_resident_then, resident_memory())
                 _set(libc, _WORKING, share)
         yield
     finally:
@@ -100,19 +101,25 @@ def _give_back(libc: Any) -> None:
 
     Holes that were given back once are still counted as free chunks; so what has become resident since then decides.
     """
-    global _resident_when_trimmed, _top_when_trimmed
-    (grown, free) = (resident_memory() - _resident_when_trimmed, libc.mallinfo2())
-    if free.fordblks > KEPT and (grown > KEPT - _top_when_trimmed or not resident_memory()):
-        # The next work begins at the heap's end, or in large holes: these may then fill with all that may stay.
-        has_holes = free.fordblks - free.keepcost > _TOP
-        libc.malloc_trim(0 if has_holes else _TOP)
-        (_resident_when_trimmed, _top_when_trimmed) = (resident_memory(), min(_TOP, libc.mallinfo2().keepcost))
+    global _resident_then, _free_then
+    resident = resident_memory()
+    if resident and resident - _resident_then <= KEPT - _free_then:
+        return
+    free = libc.mallinfo2()
+    if free.fordblks <= KEPT:
+        (_resident_then, _free_then) = (resident, free.fordblks)
+        return
+    # The next work begins at the heap's end, or in large holes: these may then fill with all that may stay.
+    has_holes = free.fordblks - free.keepcost > _TOP
+    libc.malloc_trim(0 if has_holes else _TOP)
+    (_resident_then, _free_then) = (resident_memory(), min(_TOP, libc.mallinfo2().keepcost))
 
 
 def resident_memory() -> int:
     """Bytes of this process that are in memory; 0 where the system does not tell (no Linux, no /proc)."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+        with open(_STATM, "rb", buffering=0) as file:
+            return int(file.read().split()[1]) * _PAGE
     except (OSError, ValueError, IndexError):
         return 0
 
