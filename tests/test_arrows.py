@@ -21,7 +21,7 @@ ORDER = [
     ["methods"],
     ["explain"],
     ["evaluate", "features"],
-    ["demo"],
+    ["compare", "demo"],
     ["live", "cli"],
 ]
 PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms}

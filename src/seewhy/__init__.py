@@ -15,7 +15,9 @@ from seewhy.startup import CtrlCEndsTheCommand, NoCollection
 with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes the first seconds of every command
     from seewhy import demo, show
     from seewhy.classifier import Classifier
+    from seewhy.compare import compare
     from seewhy.errors import SeewhyError
+    from seewhy.evaluate import check, crop_test, evaluate
     from seewhy.explain import explain
     from seewhy.explanation import Explanation
     from seewhy.features import activations, deep_dream, embed, extremes
@@ -35,9 +37,13 @@ __all__ = [
     "SeewhyError",
     "Target",
     "activations",
+    "check",
+    "compare",
+    "crop_test",
     "deep_dream",
     "demo",
     "embed",
+    "evaluate",
     "explain",
     "extremes",
     "load",

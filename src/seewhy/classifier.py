@@ -162,9 +162,16 @@ class Classifier:
         convolution = self.executor.first_convolution()
         channels = 3 if convolution is None else convolution[1].in_channels
         changes = changes if self.preprocess is not None else {"channels": channels} | changes
+        return self._changed(self.network, dataclasses.replace(self.preprocess or Preprocess(), **changes))
+
+    def with_network(self, network: Any) -> Classifier:
+        """Another network behind the same preprocessing, with the same classes: trained on, or damaged on purpose."""
+        return self._changed(network, self.preprocess)
+
+    def _changed(self, network: Any, preprocess: Any) -> Classifier:
         changed = Classifier(
-            self.network,
-            preprocess=dataclasses.replace(self.preprocess or Preprocess(), **changes),
+            network,
+            preprocess=preprocess,
             classes=self.given_classes,
             head=self.head.kind,
             output=self.output,
@@ -173,10 +180,6 @@ class Classifier:
         )
         changed.name = self.name
         return changed
-
-    def __repr__(self) -> str:
-        count = "?" if self._names is None else len(self._names)
-        return f"<Classifier {self.name}: {count} classes, {self.describe_input()}>"
 
     # -- photos in, scores out --------------------------------------------------------------------------------------------
 

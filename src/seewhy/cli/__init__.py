@@ -11,7 +11,9 @@ from seewhy.startup import INTERRUPTED, CtrlCEndsTheCommand, NoCollection
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line: one line and exit code 2 for every mistake."""
     with CtrlCEndsTheCommand(), NoCollection():
-        from seewhy.cli.commands import run
+        from seewhy.cli import commands as commands
+        from seewhy.cli import measuring as measuring
+        from seewhy.cli.app import run
     try:
         code = run(argv)
     except KeyboardInterrupt as interrupt:

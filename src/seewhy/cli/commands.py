@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,76 +15,25 @@ from rich.text import Text
 from typer import Option
 
 import seewhy
+from seewhy.cli.app import app
+from seewhy.cli.examining import Examined, explain_by_methods, refuse_beside_methods
 from seewhy.cli.files import NUMBERS, TABLES, Batch, Names, check_output, expand, read_labels, safe_name, write_table
 from seewhy.cli.options import (
     AsJson,
-    InterruptedCommandError,
     ModelOptions,
     Output,
     Photos,
     err,
     out,
-    remember_flags,
     spread,
     targets_of,
 )
-from seewhy.cli.report import Report, first_line, print_explanation
-from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, value_of, with_default
-from seewhy.errors import SeewhyError
+from seewhy.cli.report import Report, print_explanation
+from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, value_of, with_default
+from seewhy.compare import Comparison
 from seewhy.features import Activations, Dream, Embedding, Extremes
-from seewhy.startup import INTERRUPTED
 
 _KNOW_WHEN_STABLE = ", ".join(name for name, method in seewhy.METHODS.items() if method.knows_when_stable)
-
-app = typer.Typer(
-    help="Shows why an image classifier decided what it did.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code. A mistake is one line and code 2.
-
-    Raises KeyboardInterrupt, with what is to be said beside "Interrupted" as its text.
-    """
-    command: Callable[..., Any] = typer.main.get_command(app)
-    remember_flags(command)
-    try:
-        code = command(args=arguments, standalone_mode=False, prog_name="seewhy")
-    except SeewhyError as error:
-        err.print(Text(f"Error: {first_line(error.message)}"))
-        return 2
-    except InterruptedCommandError as interrupt:
-        raise KeyboardInterrupt(*interrupt.args) from None
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        if not hasattr(error, "format_message"):
-            raise
-        err.print(Text(f"Error: {error.format_message()}"))  # the parser's own: unknown option, missing argument
-        return 2
-    if code == INTERRUPTED:  # some versions of the parser turn Ctrl-C into this code themselves
-        raise KeyboardInterrupt
-    return code if isinstance(code, int) else 0
-
-
-def _print_version(asked: bool) -> None:
-    if asked:
-        print(f"seewhy {seewhy.__version__}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-def seewhy_command(
-    context: typer.Context,
-    version: Annotated[bool, Option("--version", is_eager=True, callback=_print_version, help="Print it and end.")] = False,
-) -> None:
-    """Shows why an image classifier decided what it did."""
-    if context.invoked_subcommand is None:  # the parser's own way turns the help into an error's message
-        err.print(Text(context.get_help()))
-        raise typer.Exit(2)
 
 
 @app.command()
@@ -114,13 +63,22 @@ def classify(
 def explain(
     photos: Photos,
     *,
-    method: Annotated[str, Option("--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}.")] = "grad_cam",
+    method: Annotated[
+        list[str] | None,
+        Option(
+            "--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}. Default: grad_cam. Repeated: their maps side by side."
+        ),
+    ] = None,
     target: Annotated[
         list[str] | None,
         Option("--target", "-t", help="A class, an index (3, or #3 where a class is called 3), top1, top3, present. Repeatable."),
     ] = None,
     settings: MethodOptions,  # type: ignore[valid-type]
     options: ModelOptions,
+    check: Annotated[bool, Option("--check", help="Does the map hold? A test of a few seconds, told in the notes.")] = False,
+    crop_test: Annotated[
+        bool, Option("--crop-test", help="Take the strongest evidence away and classify again; a second picture shows it.")
+    ] = False,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     budget: Annotated[
         str | None, Option(help=f"Per photo: forward passes (200), seconds (20s), or auto ({_KNOW_WHEN_STABLE}).")
@@ -134,8 +92,16 @@ def explain(
     output: Output = None,
 ) -> None:
     """Why? A picture per photo: the original beside a map for each target."""
-    method_settings = settings_of(method, settings)
     files = expand(photos)
+    if method and len(method) > 1:
+        names = Names(files, output, Comparison.suffixes, form)
+        refuse_beside_methods({"check": check, "crop_test": crop_test, "budget": budget, "cmap": cmap, "alpha": alpha})
+        explain_by_methods(
+            files, names, method, target or ["top1"], settings_of_any(method, settings), options.load(), seed, json_
+        )
+        return
+    (name,) = method or ["grad_cam"]
+    method_settings = settings_of(name, settings)
     names = Names(files, output, seewhy.Explanation.suffixes, form)
     style = {name: value for name, value in (("cmap", cmap), ("alpha", alpha)) if value is not None}
     style = {} if names.suffix in NUMBERS else style
@@ -144,12 +110,15 @@ def explain(
     with Report(clf, json_, len(files)) as report:
         explanations = report.record["explanations"] = []
         batch = Batch(clf, list(files), report)
-        explained = batch.explain(names, style, method, target=targets, seed=seed, budget=budget, **method_settings)
+        examined = Examined(clf, check, crop_test, seed)
+        explained = batch.explain(names, style, name, examined.one, target=targets, seed=seed, budget=budget, **method_settings)
         with contextlib.closing(explained):
             for path, explanation, place in explained:
                 if json_:  # else nobody reads them, however many photos there are
                     explanations.append(explanation.record() | {"photo": str(path), "output": str(place)})
                 print_explanation(report, path, explanation, place)
+                if picture := examined.save(place):
+                    report.line(f"  crop test → {picture}")
 
 
 @app.command()

@@ -66,7 +66,7 @@ def _root(pattern: Path) -> Path:
 
 def _without_results(paths: Sequence[Path]) -> list[Path]:
     """The photos without the pictures that an earlier run made of them: where ``a.jpg`` is, ``a-lime-cow.png`` is no photo."""
-    methods = "|".join([*seewhy.METHODS, "activations"])
+    methods = "|".join([*seewhy.METHODS, "activations", "comparison", "crop-test"])
     stems = {path.stem for path in paths}
     photos = []
     for path in paths:
@@ -95,9 +95,17 @@ class Batch:
             else:
                 yield path, result
 
-    def explain(self, names: Names, style: dict[str, Any], method: str, **settings: Any) -> Generator[Explained, None, None]:
+    def explain(
+        self,
+        names: Names,
+        style: dict[str, Any],
+        method: str,
+        examine: Callable[[seewhy.Explanation], seewhy.Explanation] = lambda explanation: explanation,
+        **settings: Any,
+    ) -> Generator[Explained, None, None]:
         """Every photo that can be explained, saved under its name: several at once, or one by one where each takes many passes.
 
+        examine : adds to each explanation, in order, before it is saved.
         To be closed. Ctrl-C ends a method of many passes with what the photo at work has so far.
         """
         sweeps = method in seewhy.METHODS and seewhy.METHODS[method].sweeps
@@ -106,7 +114,8 @@ class Batch:
             explain: Callable[[Any], Any] = functools.partial(
                 seewhy.explain, self.clf, method=method, progress=self._progress(), **settings
             )
-            return [explain(photos[0])] if sweeps else list(explain(photos))
+            explanations = [explain(photos[0])] if sweeps else explain(photos)
+            return [examine(explanation) for explanation in explanations]
 
         def place(path: Path, explanation: seewhy.Explanation) -> Path:
             return names.of(path, explanation.method, explanation.targets[0].name)

@@ -84,6 +84,39 @@ class ModelOptions:
         return int(self.resize) if self.resize is not None and self.resize.isdigit() else self.resize
 
 
+@dataclasses.dataclass(frozen=True)
+class SeveralModels(ModelOptions):
+    """The same for several networks: --model, and --weights where the same architecture was trained several times."""
+
+    model: Annotated[list[str] | None, Option(help="Repeatable: each network that is compared.")] = None  # type: ignore[assignment]
+    weights: Annotated[  # type: ignore[assignment]
+        list[str] | None, Option(help="Repeatable: one for each --model, or several for one architecture.")
+    ] = None
+
+    def load_all(self) -> tuple[list[seewhy.Classifier], list[str]]:
+        """The classifiers, and their names: as they were written.
+
+        Raises OptionError: another number of weights than networks.
+        """
+        models: list[str | None] = list(self.model or [None])
+        weights: list[str | None] = list(self.weights or [None])
+        if len(models) == 1:
+            models *= len(weights)
+        if len(weights) == 1:
+            weights *= len(models)
+        if len(models) != len(weights):
+            raise OptionError(f"{len(models)} --model and {len(weights)} --weights: give one --weights for each --model.")
+        rest = {field.name: getattr(self, field.name) for field in dataclasses.fields(ModelOptions)}
+        networks = [
+            ModelOptions(**(rest | {"model": model, "weights": file})).load() for model, file in zip(models, weights, strict=True)
+        ]
+        shown = [
+            " ".join(filter(None, (model or DEFAULT_MODEL, file if len(set(weights)) > 1 else None)))
+            for model, file in zip(models, weights, strict=True)
+        ]
+        return networks, shown
+
+
 def _numbers(name: str, text: str | None) -> float | list[float] | None:
     if text is None:
         return None

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import inspect
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from typer import Option
@@ -70,6 +71,22 @@ def settings_of(method: str, options: Any) -> dict[str, Any]:
     return {own[option]: value_of(value, own[option]) for option, value in given.items()}
 
 
+def settings_of_any(methods: Sequence[str], options: Any) -> dict[str, Any]:
+    """The settings that were given, each for the methods that have it. Raises OptionError for a flag that none of them has."""
+    known = [method for method in methods if method in seewhy.METHODS]
+    own = {_option_name(method, setting) for method in known for setting in seewhy.METHODS[method].setting_names()}
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    for option in given:
+        if known and option not in own:
+            raise OptionError(f"--{option.replace('_', '-')} is a flag of none of {listed(known)}.")
+    settings: dict[str, Any] = {}
+    for method in known:
+        for setting in seewhy.METHODS[method].setting_names():
+            if (option := _option_name(method, setting)) in given:
+                settings[setting] = value_of(given[option], setting)
+    return settings
+
+
 def value_of(text: str | bool, name: str = "") -> Any:
     """``45,30`` -> (45, 30); ``0.5`` -> 0.5; anything else, and a layer's name, stays text."""
     if isinstance(text, bool) or name == "layer":
@@ -127,7 +144,7 @@ class ExplainCommand(TyperCommand):
         parser = self.make_parser(ctx)
         parser.ignore_unknown_options = True
         with contextlib.suppress(Exception):  # a flag without its value: the help does not need it
-            return parser.parse_args(list(ctx.meta.get(_ARGUMENTS, ())))[0].get("method")
+            return (parser.parse_args(list(ctx.meta.get(_ARGUMENTS, ())))[0].get("method") or [None])[-1]
         return None
 
     @staticmethod

@@ -1,6 +1,26 @@
-"""Does the map tell the truth? Measures of an explanation against what is known about the photo or the network."""
+"""Does the map tell the truth? Measures of an explanation against the network, and against what is known about the photo."""
 
-from seewhy.evaluate.pointing import energy as energy
-from seewhy.evaluate.pointing import hits as hits
+from seewhy.evaluate.agreement import agreement, rank_correlation
+from seewhy.evaluate.check import Check, MapCheck, check
+from seewhy.evaluate.crop_test import CropTest, crop_test
+from seewhy.evaluate.evaluation import Evaluation, evaluate
+from seewhy.evaluate.metrics import METRICS
+from seewhy.evaluate.pointing import energy, hits
+from seewhy.evaluate.randomisation import Likeness, randomise
 
-__all__ = ["energy", "hits"]
+__all__ = [
+    "METRICS",
+    "Check",
+    "CropTest",
+    "Evaluation",
+    "Likeness",
+    "MapCheck",
+    "agreement",
+    "check",
+    "crop_test",
+    "energy",
+    "evaluate",
+    "hits",
+    "randomise",
+    "rank_correlation",
+]

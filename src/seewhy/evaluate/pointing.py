@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from seewhy.errors import OptionError
 from seewhy.geometry import Array
@@ -44,6 +47,19 @@ def energy(map: Array, mask: Mask) -> float:
     mass = np.where(seen, np.maximum(map, 0), 0).astype(np.float64)
     total = float(mass.sum())
     return float(mass[mask].sum()) / total if total > 0 else 0.0
+
+
+def checked_mask(mask: Any, photo: tuple[int, int]) -> Mask:
+    """A mask as bool ``(H, W)`` of the photo. Raises OptionError: another shape, no bool, empty, or all True."""
+    values = np.asarray(mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else mask)
+    if values.shape != photo:
+        raise OptionError(f"The mask is {values.shape}, the photo {photo}: give (H, W) of the photo as a person sees it.")
+    if values.dtype != np.bool_:
+        raise OptionError(f"The mask holds {values.dtype}: give bool, True on the object (mask > 0).")
+    if values.all() or not values.any():
+        what = "covers the whole photo" if values.all() else "is empty"
+        raise OptionError(f"The mask {what}: every map would score the same. Mark the object, and nothing else.")
+    return values
 
 
 def _checked(map: Array, mask: Mask) -> Mask:

@@ -6,10 +6,10 @@ draw.
 """
 
 from seewhy.show.colour import colourise, displayable, min_max
-from seewhy.show.figures import histogram, plot_maps, sheet
+from seewhy.show.figures import histogram, lines, plot_maps, sheet
 from seewhy.show.html import Section, gallery
 from seewhy.show.montage import montage
-from seewhy.show.overlay import cam_show, frame, overlay
+from seewhy.show.overlay import cam_show, frame, outline, overlay
 from seewhy.show.panel import Bar, Panel
 from seewhy.show.tables import jet
 
@@ -24,8 +24,10 @@ __all__ = [
     "gallery",
     "histogram",
     "jet",
+    "lines",
     "min_max",
     "montage",
+    "outline",
     "overlay",
     "plot_maps",
     "sheet",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +79,33 @@ def histogram(values: npt.ArrayLike, bins: int = 50) -> npt.NDArray[np.uint8]:
     axes.set_xlabel("value", fontsize=layout.CAPTION)
     axes.set_ylabel("how often", fontsize=layout.CAPTION)
     axes.tick_params(labelsize=layout.CAPTION)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return np.asarray(render(drawn))
+
+
+_INKS = ("#7a1466", "#3f7f93", "#9a9a9a")  # of up to three lines; the first is the one that matters
+
+
+def lines(x: npt.ArrayLike, curves: Mapping[str, npt.ArrayLike], x_label: str, y_label: str) -> npt.NDArray[np.uint8]:
+    """Curves over a common ``x`` ``(n,)`` as a picture uint8 ``(H, W, 3)``; their names are the legend, the first one stands out.
+
+    curves : name -> ``(n,)``, at most three.
+    """
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(4.2, 3.1), dpi=150, facecolor="white", layout="constrained")
+    axes = drawn.add_subplot()
+    for number, (name, values) in reversed(list(enumerate(curves.items()))):
+        style = {"color": _INKS[number], "linewidth": 2.2 if number == 0 else 1.4, "linestyle": ("-", "--", ":")[number]}
+        axes.plot(np.asarray(x), np.asarray(values), label=name, **style)
+    axes.set_xlabel(x_label, fontsize=layout.CAPTION)
+    axes.set_ylabel(y_label, fontsize=layout.CAPTION)
+    axes.tick_params(labelsize=layout.CAPTION)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(bottom=min(0.0, *(float(np.min(values)) for values in curves.values())))
+    (handles, names) = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], names[::-1], fontsize=layout.CAPTION, frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return np.asarray(render(drawn))

@@ -1,0 +1,81 @@
+"""What ``explain`` does beside the map: does it hold, what does the network say without it, what do other methods say."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import seewhy
+from seewhy.cli.files import Batch, Names
+from seewhy.cli.options import as_flag, targets_of
+from seewhy.cli.report import Report
+from seewhy.errors import OptionError
+from seewhy.evaluate import CropTest
+from seewhy.records import Note
+
+
+class Examined:
+    """Adds the check and the crop test to explanations; their results stand in notes and details.
+
+    A photo that cannot be tested (an empty map) is told so in its notes; the others go on.
+    """
+
+    def __init__(self, clf: seewhy.Classifier, check: bool, crop_test: bool, seed: int) -> None:
+        (self._clf, self._check, self._crop_test, self._seed) = (clf, check, crop_test, seed)
+        self._pictures: deque[CropTest | None] = deque()
+
+    def one(self, explanation: seewhy.Explanation) -> seewhy.Explanation:
+        """An explanation with what was found out about it."""
+        if self._check:
+            explanation = seewhy.check(self._clf, explanation, seed=self._seed, progress=False).noted(explanation)
+        if self._crop_test:
+            try:
+                test = seewhy.crop_test(self._clf, explanation, seed=self._seed, progress=False)
+            except OptionError as error:
+                self._pictures.append(None)
+                note = Note(f"no crop test: {error.message.spelled(as_flag).rstrip('.')}")
+                return replace(explanation, notes=[*explanation.notes, note])
+            self._pictures.append(test)
+            explanation = test.noted(explanation)
+        return explanation
+
+    def save(self, place: Path) -> Path | None:
+        """The picture of the next explanation's crop test, beside the explanation's own; None where there is none."""
+        test = self._pictures.popleft() if self._pictures else None
+        return None if test is None else test.save(place.with_name(f"{place.stem}-crop-test.png"))
+
+
+def refuse_beside_methods(flags: Mapping[str, Any]) -> None:
+    """Raises OptionError for flags that say nothing where several methods are compared. flags : name -> value as given."""
+    for name, value in flags.items():
+        if value not in (None, False):
+            raise OptionError(f"{as_flag(name, '')} goes with one --method: several are only laid side by side.")
+
+
+def explain_by_methods(
+    files: Mapping[Path, Path],
+    names: Names,
+    methods: Sequence[str],
+    targets: Sequence[str],
+    settings: Mapping[str, Any],
+    clf: seewhy.Classifier,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """A picture per photo with the maps of several methods side by side, and how alike they are."""
+    if len(targets) > 1:
+        raise OptionError(f"{len(targets)} --target and {len(methods)} --method: several methods explain one class.")
+    (target,) = targets_of(clf, list(targets))
+    with Report(clf, as_json, len(files)) as report:
+        rows = report.record["comparisons"] = []
+        batch = Batch(clf, list(files), report)
+        compared = batch.each(
+            lambda path: seewhy.compare(clf, path, list(methods), target, seed=seed, progress=False, **settings)
+        )
+        for path, comparison in compared:
+            place = comparison.save(names.of(path, "comparison"))
+            rows.append(comparison.record() | {"photo": str(path), "output": str(place)})
+            report.line(f"{path}: {comparison.sentence} → {place}")

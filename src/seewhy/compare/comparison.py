@@ -1,0 +1,194 @@
+"""What several networks, or several methods, say of the same photos; drawn, written and summed up."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from seewhy.compare.drawing import comparison_panels
+from seewhy.errors import OptionError, setting
+from seewhy.explanation import Explanation
+from seewhy.files import json_bytes, save_as
+from seewhy.formatting import format_number, format_share
+from seewhy.geometry import Array
+from seewhy.show import Panel, Section, gallery, layout
+from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_ON_A_PAGE = 100  # photos; those on which the maps differ most
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """N photos, each explained in C ways.
+
+    columns : C names, of networks or of methods. of : "networks" or "methods". explanations : N rows of C; None where a network
+    does not have the class. correlations : float32 ``(N, C, C)``, rank correlation of the maps on the photo (Spearman), NaN where
+    there is none. targets : the class explained, by photo. skipped : (photo, reason). notes : what a person should know.
+    """
+
+    columns: list[str]
+    of: str
+    explanations: list[list[Explanation | None]]
+    correlations: Array
+    targets: list[str]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    suffixes: ClassVar = (*PICTURE_SUFFIXES, ".html", ".csv", ".json")  # that :meth:`save` can write
+
+    def __len__(self) -> int:
+        return len(self.explanations)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the photos."""
+        return [next(e.photo.name for e in row if e is not None) for row in self.explanations]
+
+    @property
+    def agreement(self) -> Array:
+        """``(C, C)``: the mean rank correlation of two columns' maps over the photos, from -1 to 1; NaN where there is none."""
+        known = np.isfinite(self.correlations)
+        sums = np.where(known, self.correlations, 0).sum(axis=0)
+        counts = known.sum(axis=0)
+        mean: Array = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+        return mean
+
+    @property
+    def same_prediction(self) -> Array:
+        """``(C, C)``: the share of the photos on which two columns' first choices have the same name."""
+        shares = np.full((len(self.columns),) * 2, np.nan, np.float32)
+        for a in range(len(self.columns)):
+            for b in range(len(self.columns)):
+                equal = [
+                    row[a].predictions[0].name == row[b].predictions[0].name  # type: ignore[union-attr]
+                    for row in self.explanations
+                    if row[a] is not None and row[b] is not None
+                ]
+                shares[a, b] = np.mean(equal) if equal else np.nan
+        return shares
+
+    def order(self) -> list[int]:
+        """The photos' numbers, those whose maps are least alike first."""
+        return sorted(range(len(self)), key=lambda number: (self.likeness(number), number))
+
+    def likeness(self, number: int) -> float:
+        """The mean correlation of a photo's maps with each other; 1 where there is only one map."""
+        pairs = self.correlations[number][np.triu_indices(len(self.columns), 1)]
+        pairs = pairs[np.isfinite(pairs)]
+        return float(pairs.mean()) if pairs.size else 1.0
+
+    @property
+    def sentence(self) -> str:
+        """The result, for people."""
+        photos = f"{len(self)} photo{'s' * (len(self) != 1)}"
+        parts = []
+        (agreement, same) = (self.agreement, self.same_prediction)
+        for a in range(len(self.columns)):
+            for b in range(a + 1, len(self.columns)):
+                pair = f"{self.columns[a]} and {self.columns[b]}"
+                answer = (
+                    f"give the same answer on {format_share(float(same[a, b]))} of them, and " if self.of == "networks" else ""
+                )
+                parts.append(f"{pair} {answer}have maps with a rank correlation of {format_number(float(agreement[a, b]))}")
+        return f"On {photos}: {'; '.join(parts)} (1: the same order of places, 0: nothing in common)."
+
+    def table(self) -> list[list[str]]:
+        """Rows of text, the first one the heads: photo, class, each column's prediction, the likeness of the maps."""
+        heads = ["photo", "explained", *self.columns, "likeness of the maps"]
+        rows = [
+            [name, target, *(str(e.predictions[0]) if e is not None else "class unknown" for e in row), format_number(likeness)]
+            for name, target, row, likeness in zip(
+                self.names, self.targets, self.explanations, map(self.likeness, range(len(self))), strict=True
+            )
+        ]
+        return [heads, *rows]
+
+    def panels(self, number: int = 0) -> list[Panel]:
+        """The photo, then one map per column on a common scale where their units allow it, then where two of them differ."""
+        if not 0 <= number < len(self):
+            raise OptionError(f"{setting('number', number)}: there are {len(self)} photos, the first is 0.")
+        return comparison_panels(self.columns, self.explanations[number], self.correlations[number])
+
+    def plot(self, number: int = 0) -> Figure:
+        """The panels of one photo."""
+        return layout.compose(rows_of(self.panels(number)), title=f"{self.names[number]}: {self.targets[number]}")
+
+    def record(self) -> dict[str, Any]:
+        """The result as plain JSON values, without the maps."""
+        return {
+            "columns": self.columns,
+            "of": self.of,
+            "sentence": self.sentence,
+            "agreement": _plain(self.agreement),
+            "same_prediction": _plain(self.same_prediction),
+            "photos": [
+                {
+                    "photo": name,
+                    "target": target,
+                    "predictions": [None if e is None else vars(e.predictions[0]) for e in row],
+                    "correlations": _plain(matrix),
+                }
+                for name, target, row, matrix in zip(self.names, self.targets, self.explanations, self.correlations, strict=True)
+            ],
+            "notes": [str(note) for note in self.notes],
+            "skipped": [{"photo": name, "reason": reason} for name, reason in self.skipped],
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write one page of all photos (.html), the table (.csv, .json), or the picture of the photo whose maps differ most."""
+        writers = {
+            **picture_writers(lambda: self.plot(self.order()[0])),
+            ".html": lambda: self.page().encode(),
+            ".csv": self._csv,
+            ".json": lambda: json_bytes(self.record()),
+        }
+        return save_as(path, writers)
+
+    def page(self) -> str:
+        """One HTML page: the photos on which the maps differ most come first."""
+        numbers = self.order()[:MOST_ON_A_PAGE]
+        sections = [
+            Section(f"{self.names[number]}: {self.targets[number]}", self._text(number), self.panels(number))
+            for number in numbers
+        ]
+        left_out = len(self) - len(numbers)
+        lead = [self.sentence, "The photos whose maps are least alike come first.", *self.notes]
+        if left_out:
+            lead.append(f"{left_out} more photos, whose maps are more alike, are in the table.")
+        overview = Section("All photos", "", table=[self.table()[0], *(self.table()[1 + number] for number in self.order())])
+        return gallery(f"Comparison of {', '.join(self.columns)}", [*sections, overview], "\n\n".join(map(str, lead)))
+
+    def _text(self, number: int) -> str:
+        return f"Likeness of the maps: {format_number(self.likeness(number))}."
+
+    def _csv(self) -> bytes:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(self.table())
+        return text.getvalue().encode()
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {len(self.columns)} {self.of}: {self.sentence}>"
+
+
+def _plain(matrix: Array) -> list[list[float | None]]:
+    """A matrix for JSON, which knows no NaN."""
+    return [[float(value) if np.isfinite(value) else None for value in row] for row in matrix]
+
+
+def checked_columns(names: Sequence[str]) -> list[str]:
+    """Names that differ: equal ones get a number."""
+    columns: list[str] = []
+    for name in names:
+        number = sum(1 for other in names[: len(columns)] if other == name) + 1
+        columns.append(f"{name} ({number})" if names.count(name) > 1 else name)
+    return columns

@@ -1,0 +1,333 @@
+"""Take the strongest evidence away, classify again, and do the same with equally large regions elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.classifier import Classifier
+from seewhy.engine import memory, runner
+from seewhy.engine.state import random_state
+from seewhy.errors import OptionError, is_number, setting, whole_number
+from seewhy.evaluate.belonging import checked_maps
+from seewhy.evaluate.masked import ranks_of
+from seewhy.evaluate.pointing import Mask
+from seewhy.explanation import Explanation
+from seewhy.explanation.drawing import provenance
+from seewhy.files import json_bytes, save_as
+from seewhy.formatting import format_score, format_share
+from seewhy.geometry import Array, map_on_photo
+from seewhy.methods.fills import fill_image
+from seewhy.records import Note, Photo, Prediction, Target
+from seewhy.show import Panel, displayable, layout, outline
+from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHARE = 0.1  # of the network's input that is taken away
+CONTROLS = 39
+SURE = 0.05
+OVERLAP = 0.1  # of a control region that may lie on the evidence
+INPAINT = "inpaint"
+_TRIES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class CropTest:
+    """What the network says without the strongest evidence, and without equally large regions elsewhere.
+
+    target : the class whose evidence was taken away, with its score for the whole photo. after : its score without it.
+    prediction, prediction_after : the network's first choice before and after. controls : float32 ``(n,)``, the class's score
+    without each of the control regions. control_predictions : n first choices.
+    region : bool ``(H, W)`` on the network's input. control_regions : bool ``(n, H, W)``.
+    fill, seed : how it was done. drop : by how much the class's score fell, control_drop : on average without a control region.
+    interval : 95 % for ``drop - control_drop``, from the controls' spread. p : of the controls, the share
+    that fell at least as far, ``(1 + k) / (1 + n)``.
+    """
+
+    target: Target
+    after: float
+    prediction: Prediction
+    prediction_after: Prediction
+    controls: Array
+    control_predictions: list[Prediction]
+    region: Mask
+    control_regions: npt.NDArray[np.bool_]
+    photo: Photo
+    edited: Array
+    edited_control: Array
+    fill: Any
+    seed: int
+    footer: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    suffixes: ClassVar = (*PICTURE_SUFFIXES, ".json")  # that :meth:`save` can write
+
+    @property
+    def before(self) -> float:
+        """The class's score for the whole photo."""
+        return self.target.score
+
+    @property
+    def drop(self) -> float:
+        return self.before - self.after
+
+    @property
+    def control_drop(self) -> float:
+        return self.before - float(self.controls.mean())
+
+    @property
+    def turned(self) -> bool:
+        """Without the evidence the network's first choice is another one."""
+        return self.prediction_after.index != self.prediction.index
+
+    @property
+    def controls_turned(self) -> float:
+        """The share of the control regions without which it is another one."""
+        return float(np.mean([p.index != self.prediction.index for p in self.control_predictions]))
+
+    @property
+    def p(self) -> float:
+        """The chance that a region of this size, anywhere, matters as much."""
+        return (1 + int((self.before - self.controls >= self.drop).sum())) / (1 + len(self.controls))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        from scipy.stats import t
+
+        difference = self.drop - self.control_drop
+        count = len(self.controls)
+        half = float(t.ppf(0.975, count - 1)) * float(self.controls.std(ddof=1)) / count**0.5 if count > 1 else float("inf")
+        return difference - half, difference + half
+
+    @property
+    def decides(self) -> bool:
+        """The score falls, and by more than without an equally large region elsewhere."""
+        return self.drop > 0 and self.p <= SURE
+
+    @property
+    def share(self) -> float:
+        """Of the network's input that was taken away."""
+        return float(self.region.mean())
+
+    @property
+    def sentence(self) -> str:
+        """The result, for people."""
+        count = len(self.controls)
+        turned = f"and the prediction turns to '{self.prediction_after.name}'" if self.turned else "and the prediction stays"
+        controls = (
+            f"equally large regions elsewhere leave it at {format_score(float(self.controls.mean()))} on average, "
+            f"and turn the prediction in {round(self.controls_turned * count)} of {count}"
+        )
+        verdict = "this place decides" if self.decides else "no more than chance would do"
+        moved = "falls" if self.drop > 0 else "goes"
+        return (
+            f"Without the strongest {format_share(self.share)} of the photo '{self.target.name}' {moved} from "
+            f"{format_score(self.before)} to {format_score(self.after)} {turned}; {controls}: {verdict}."
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        facts = (
+            "before",
+            "after",
+            "drop",
+            "control_drop",
+            "turned",
+            "controls_turned",
+            "p",
+            "interval",
+            "decides",
+            "share",
+            "sentence",
+        )
+        return {
+            "photo": self.photo.name,
+            "target": vars(self.target),
+            "prediction": vars(self.prediction),
+            "prediction_after": vars(self.prediction_after),
+            "controls": self.controls.tolist(),
+            "control_predictions": [prediction.name for prediction in self.control_predictions],
+            "fill": self.fill
+            if isinstance(self.fill, (str, int, float, type(None)))
+            else [float(v) for v in np.ravel(self.fill)],
+            "seed": self.seed,
+            "notes": [str(note) for note in self.notes],
+            **{name: getattr(self, name) for name in facts},
+        }
+
+    def noted(self, explanation: Explanation) -> Explanation:
+        """The explanation with the sentence among its notes and the numbers in its details."""
+        note = Note(self.sentence.rstrip("."), 0 if len(explanation.maps) > 1 else None)
+        record = {name: value for name, value in self.record().items() if name != "photo"}
+        return replace(explanation, notes=[*explanation.notes, note], details=explanation.details | {"crop_test": record})
+
+    def panels(self) -> list[Panel]:
+        """The photo with the region, the photo without it, and the photo without a usual control region."""
+        pixels = displayable(self.photo.original)
+        usual = int(np.argsort(self.controls)[len(self.controls) // 2])
+        return [
+            Panel(str(self.prediction), outline(pixels, self._on_photo(self.region)), "The strongest evidence, outlined."),
+            Panel(
+                f"without it: {self.prediction_after}",
+                self._edited_photo(self.edited, self.region),
+                f"'{self.target.name}': {format_score(self.before)} → {format_score(self.after)}",
+            ),
+            Panel(
+                f"control: {self.control_predictions[usual]}",
+                self._edited_photo(self.edited_control, self.control_regions[usual]),
+                f"The middle one of {len(self.controls)} equally large regions: {format_score(float(self.controls[usual]))}",
+            ),
+        ]
+
+    def plot(self) -> Figure:
+        """The panels, with the sentence below."""
+        return layout.compose(rows_of(self.panels()), footer="\n".join(filter(None, (self.sentence, self.footer))))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture, or the numbers (.json). All or nothing."""
+        return save_as(path, {**picture_writers(self.plot), ".json": lambda: json_bytes(self.record())})
+
+    def _on_photo(self, mask: Mask) -> Mask:
+        on_photo = map_on_photo(mask.astype(np.float32)[None], self.photo.geometry, "nearest")[0]
+        inside: Mask = np.nan_to_num(on_photo) > 0.5
+        return inside
+
+    def _edited_photo(self, edited: Array, mask: Mask) -> npt.NDArray[np.uint8]:
+        """The photo with the edit laid on it, where it was made."""
+        pixels = displayable(self.photo.original)
+        if len(edited) not in (1, 3):
+            return outline(pixels, self._on_photo(mask))
+        low, high = (0.0, 255.0) if self.photo.original.dtype == np.uint8 else (float(edited.min()), float(edited.max()))
+        scaled = (edited - low) / max(high - low, 1e-12) * 255
+        on_photo = np.moveaxis(map_on_photo(scaled, self.photo.geometry), 0, -1)
+        colours = np.clip(np.nan_to_num(on_photo), 0, 255).astype(np.uint8)
+        where = self._on_photo(mask)[:, :, None]
+        return np.where(where, np.broadcast_to(colours, pixels.shape), pixels)
+
+    def __repr__(self) -> str:
+        return f"<CropTest {self.sentence}>"
+
+
+def crop_test(
+    clf: Classifier,
+    explanation: Explanation,
+    *,
+    share: float = SHARE,
+    fill: Any = "mean",
+    controls: int = CONTROLS,
+    number: int = 0,
+    seed: int = 0,
+    batch_size: int | None = None,
+    progress: bool | runner.ProgressCallback | None = None,
+) -> CropTest:
+    """Take the strongest evidence away and classify again; equally large regions elsewhere are the control.
+
+    explanation : of this classifier; also a map of your own. share : of the network's input that is taken away, the strongest
+    first; less where the map is positive on less. fill : what is seen instead: "mean", "black" (cut out), "blur", "noise",
+    "inpaint" (smoothly continued from the edge; takes seconds), a number or one per channel.
+    controls : how many regions of the same shape elsewhere. number : which map of the explanation.
+
+    Raises OptionError: a map that is positive nowhere, a share that leaves no room elsewhere, an explanation of another network.
+    """
+    photo = checked_maps(clf, explanation)
+    if not is_number(share) or not 0 < share <= 0.5:
+        raise OptionError(
+            f"{setting('share', share)}: write a share of the photo above 0, up to 0.5: elsewhere as much must be left."
+        )
+    controls = whole_number("controls", controls, 2)
+    seed = whole_number("seed", seed, 0)
+    if not 0 <= number < len(explanation.maps):
+        raise OptionError(f"{setting('number', number)}: the explanation has {len(explanation.maps)} maps, the first is 0.")
+    region = strongest_region(explanation.on_input()[number], share, seed)
+    if not region.any():
+        raise OptionError(
+            f"The map of '{explanation.targets[number].name}' is positive nowhere: there is no evidence that could be taken away."
+        )
+    regions = np.stack([region, *regions_elsewhere(region, controls, seed)])
+    with memory.kept(), random_state(seed), runner.Progress(progress, len(regions) + 1, "Crop test") as bar:
+        pixels = [photo.pixels, *(edit(clf, photo.pixels, mask, fill, seed) for mask in regions)]
+        scores = _scores(clf, photo, pixels, batch_size, bar)
+    index = explanation.targets[number].index
+    assert index is not None
+    first = [clf.predictions(row, 1)[0] for row in scores]
+    usual = int(np.argsort(scores[2:, index])[controls // 2])
+    target = replace(explanation.targets[number], score=float(scores[0, index]))
+    return CropTest(
+        target=target,
+        after=float(scores[1, index]),
+        prediction=first[0],
+        prediction_after=first[1],
+        controls=scores[2:, index].copy(),
+        control_predictions=first[2:],
+        region=region,
+        control_regions=regions[1:],
+        photo=photo,
+        edited=pixels[1],
+        edited_control=pixels[2 + usual],
+        fill=fill,
+        seed=seed,
+        footer=provenance(explanation),
+    )
+
+
+def strongest_region(map: Array, share: float, seed: int) -> Mask:
+    """The strongest pixels of a map ``(H, W)``, as many as ``share`` of all, and only positive ones."""
+    most = max(1, round(share * map.size))
+    region: Mask = (ranks_of(map, seed) < most) & (map > 0)
+    return region
+
+
+def regions_elsewhere(region: Mask, count: int, seed: int) -> list[Mask]:
+    """The same shape at other places: what leaves at one edge comes in at the other one; at most a tenth of it on the region.
+
+    Raises OptionError where the region is so scattered that there is no such place.
+    """
+    random = np.random.default_rng(seed)
+    size = int(region.sum())
+    places: list[Mask] = []
+    for _ in range(_TRIES):
+        moved = np.roll(region, tuple(int(random.integers(side)) for side in region.shape), axis=(0, 1))
+        if (moved & region).sum() <= OVERLAP * size:
+            places.append(moved)
+            if len(places) == count:
+                return places
+    raise OptionError(
+        f"The evidence covers {format_share(float(region.mean()))} of the photo, and is spread so widely that no equally large "
+        f"region lies elsewhere: a smaller {setting('share')}."
+    )
+
+
+def edit(clf: Classifier, pixels: Array, mask: Mask, fill: Any, seed: int) -> Array:
+    """Pixels ``(C, H, W)`` of the network's input with the masked ones replaced."""
+    if isinstance(fill, str) and fill == INPAINT:
+        from skimage.restoration import inpaint_biharmonic
+
+        inpainted: Array = inpaint_biharmonic(pixels.astype(np.float64), mask, channel_axis=0).astype(np.float32)
+        return np.clip(inpainted, pixels.min(), pixels.max())
+    hidden = fill_image(pixels, fill, seed, bytes_range=clf.executor.pixels_are_bytes)
+    return np.where(mask, hidden, pixels).astype(np.float32)
+
+
+def _scores(clf: Classifier, photo: Photo, pixels: Sequence[Array], batch_size: int | None, bar: runner.Progress) -> Array:
+    """``(n, classes)`` of pixels that are the network's input already."""
+    executor = clf.executor
+    copies = [replace(photo, pixels=values) for values in pixels]
+    planned = executor.planned(executor.pixels(copies[:1])) if clf.is_module else None
+
+    def rows_of_batch(batch: Sequence[Photo]) -> Array:
+        output = executor.forward(executor.pixels(batch), planned=planned).output
+        rows = clf.class_scores(output, len(batch))
+        bar.advance(len(batch))
+        scores: Array = executor.head(planned, output).scores(rows).float().cpu().numpy()
+        return scores
+
+    size = executor.batch_size(batch_size, planned, len(copies))
+    return np.concatenate([rows for _, rows in runner.in_batches(copies, size, lambda p: p.pixels.shape, rows_of_batch)])

@@ -1,0 +1,222 @@
+"""Every measure of a map beside the same measure of a random map and of a centre blob."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from seewhy.classifier import Classifier
+from seewhy.engine import memory, runner
+from seewhy.engine.state import random_state
+from seewhy.errors import OptionError, did_you_mean, setting, whole_number
+from seewhy.evaluate.belonging import checked_maps
+from seewhy.evaluate.masked import MaskedPhoto
+from seewhy.evaluate.metric import CENTRE, MAP, RANDOM, Measurement, Metric, Subject
+from seewhy.evaluate.metrics import METRICS
+from seewhy.evaluate.pointing import checked_mask
+from seewhy.explanation import Explanation
+from seewhy.files import json_bytes, save_as
+from seewhy.formatting import format_number
+from seewhy.geometry import Array
+from seewhy.show import Panel, layout, lines
+from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How well a map holds: each measure for the map, for a random map and for a centre blob.
+
+    values, random, centre : metric -> number; the mean over the explanation's targets.
+    curves, random_curves, centre_curves : metric -> scores ``(steps + 1,)``, for metrics that are areas. shares : metric -> the
+        share of the pixels changed at each of them.
+    targets : class names. by_target : metric -> ``(K, 3)``: of every target, map, random and centre.
+    method, model, steps, fill, seed : what was measured, and how. cost : photos through the network.
+    """
+
+    values: dict[str, float]
+    random: dict[str, float]
+    centre: dict[str, float]
+    curves: dict[str, Array]
+    random_curves: dict[str, Array]
+    centre_curves: dict[str, Array]
+    shares: dict[str, Array]
+    targets: list[str]
+    by_target: dict[str, Array]
+    method: str
+    model: str
+    steps: int
+    fill: Any
+    seed: int
+    cost: int = 0
+
+    suffixes: ClassVar = (*PICTURE_SUFFIXES, ".json")  # that :meth:`save` can write
+
+    def better_than(self, reference: str = "random") -> dict[str, bool]:
+        """Metric -> whether the map does better than the "random" map, or the "centre" blob."""
+        others = {"random": self.random, "centre": self.centre}.get(reference)
+        if others is None:
+            raise OptionError(f"{setting('reference', reference)}: write 'random' or 'centre'.")
+        return {name: is_better(METRICS[name], value, others[name]) for name, value in self.values.items()}
+
+    def record(self) -> dict[str, Any]:
+        """Everything as plain JSON values."""
+        curves = {"curves": self.curves, "random_curves": self.random_curves, "centre_curves": self.centre_curves}
+        arrays = {**curves, "shares": self.shares, "by_target": self.by_target}
+        return {
+            **{name: getattr(self, name) for name in ("method", "model", "targets", "steps", "seed", "cost")},
+            "fill": self.fill
+            if isinstance(self.fill, (str, int, float, type(None)))
+            else [float(v) for v in np.ravel(self.fill)],
+            "values": self.values,
+            "random": self.random,
+            "centre": self.centre,
+            **{name: {metric: a.tolist() for metric, a in group.items()} for name, group in arrays.items()},
+        }
+
+    def plot(self) -> Figure:
+        """The curves of the map, of a random map and of the centre blob, with their areas.
+
+        Raises OptionError where no metric is a curve.
+        """
+        if not self.curves:
+            raise OptionError(
+                f"None of {', '.join(self.values)} is a curve: evaluate {setting('metrics', 'deletion')} to draw one."
+            )
+        return layout.compose([[self._panel(name) for name in self.curves]], title=self._title())
+
+    def _panel(self, name: str) -> Panel:
+        """The curves of one metric."""
+        curves = {
+            f"{label}: {format_number(area)}": curve[name]
+            for label, area, curve in (
+                ("the map", self.values[name], self.curves),
+                ("centre blob", self.centre[name], self.centre_curves),
+                ("random map", self.random[name], self.random_curves),
+            )
+        }
+        changed = "shown" if METRICS[name].more_is_better else "hidden"
+        picture = lines(self.shares[name], curves, f"share of the photo {changed}, strongest first", "score")
+        reading = "More is better." if METRICS[name].more_is_better else "Less is better."
+        return Panel(METRICS[name].title, picture, reading)
+
+    def _title(self) -> str:
+        return f"{self.method}: {', '.join(self.targets)}"
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the curves as a picture, or the numbers (.json). All or nothing."""
+        return save_as(path, {**picture_writers(self.plot), ".json": lambda: json_bytes(self.record())})
+
+    def rows(self) -> list[tuple[str, str, str, str, str]]:
+        """A table as text: metric, map, random, centre, how to read it."""
+        return [
+            (
+                METRICS[name].title,
+                *(format_number(group[name]) for group in (self.values, self.random, self.centre)),
+                "more is better" if METRICS[name].more_is_better else "less is better",
+            )
+            for name in self.values
+        ]
+
+    def __repr__(self) -> str:
+        values = ", ".join(
+            f"{name} {format_number(value)} (random {format_number(self.random[name])})" for name, value in self.values.items()
+        )
+        return f"<Evaluation {self.method} of {', '.join(self.targets)}: {values}>"
+
+
+def is_better(metric: Metric, value: float, other: float) -> bool:
+    """Whether ``value`` is the better one of the two."""
+    return value > other if metric.more_is_better else value < other
+
+
+def evaluate(
+    clf: Classifier,
+    explanation: Explanation,
+    metrics: Sequence[str] = ("deletion", "insertion"),
+    steps: int = 64,
+    fill: Any = "blur",
+    *,
+    mask: Any = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    progress: bool | runner.ProgressCallback | None = None,
+) -> Evaluation:
+    """Does the map hold? Each metric beside the same metric of a random map and of a centre blob.
+
+    explanation : of this classifier, also from ``Explanation.from_map``. metrics : names in ``seewhy.evaluate.METRICS``.
+    steps : of the curves. fill : what hidden pixels show, as for occlusion. mask : bool ``(H, W)`` of the photo, True on the
+    object, for "energy" and "pointing". seed : of the random map, and of ties.
+
+    Raises OptionError: an unknown metric, a mask that is missing, empty or covers everything, an explanation of another network
+    or preparation; MethodError: a metric that computes the map again, for a map of a person's own.
+    """
+    names = _metric_names(metrics, mask)
+    steps = whole_number("steps", steps)
+    seed = whole_number("seed", seed, 0)
+    photo = checked_maps(clf, explanation)
+    if mask is not None:
+        mask = checked_mask(mask, photo.geometry.photo)
+    measured: dict[str, list[Measurement]] = {name: [] for name in names}
+    with memory.kept(), random_state(seed), runner.Progress(progress, len(explanation.maps) * len(names), "Evaluation") as bar:
+        masked = MaskedPhoto(clf, photo, fill, seed, batch_size)
+        for number in range(len(explanation.maps)):
+            subject = Subject(clf, explanation, number, masked, steps, seed, mask)
+            for name in names:
+                measured[name].append(METRICS[name].measure(subject))
+                bar.advance(1)
+    return _evaluation(explanation, measured, steps, fill, seed, masked.passes)
+
+
+def _evaluation(
+    explanation: Explanation, measured: dict[str, list[Measurement]], steps: int, fill: Any, seed: int, cost: int
+) -> Evaluation:
+    by_target = {name: np.stack([m.values for m in group]).astype(np.float32) for name, group in measured.items()}
+    means = {name: values.mean(axis=0) for name, values in by_target.items()}
+    curves = {
+        name: np.stack([m.curves for m in group if m.curves is not None]).mean(axis=0)
+        for name, group in measured.items()
+        if group[0].curves is not None
+    }
+    (values, random, centre) = ({name: float(mean[which]) for name, mean in means.items()} for which in (MAP, RANDOM, CENTRE))
+    (own, of_random, of_centre) = ({name: curve[which] for name, curve in curves.items()} for which in (MAP, RANDOM, CENTRE))
+    return Evaluation(
+        values=values,
+        random=random,
+        centre=centre,
+        curves=own,
+        random_curves=of_random,
+        centre_curves=of_centre,
+        shares={name: group[0].shares for name, group in measured.items() if group[0].shares is not None},
+        targets=[target.name for target in explanation.targets],
+        by_target=by_target,
+        method=explanation.method,
+        model=explanation.model,
+        steps=steps,
+        fill=fill,
+        seed=seed,
+        cost=cost,
+    )
+
+
+def _metric_names(metrics: Sequence[str], mask: Any) -> list[str]:
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    for name in names:
+        if name not in METRICS:
+            raise OptionError(
+                f"{setting('metrics', name)}: write some of {', '.join(METRICS)}.{did_you_mean(str(name), list(METRICS))}"
+            )
+        if METRICS[name].needs_mask and mask is None:
+            raise OptionError(
+                f"{setting('metrics', name)} needs {setting('mask')}: bool (H, W) of the photo, True on the object."
+            )
+    if not names:
+        raise OptionError(f"{setting('metrics', names)}: write some of {', '.join(METRICS)}.")
+    return list(dict.fromkeys(names))

@@ -1,0 +1,109 @@
+"""One photo with parts of it hidden, and what the network then says of a class. What hides pixels goes through here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seewhy.classifier import Classifier
+from seewhy.engine.patched import Positions, Size
+from seewhy.engine.sweep import Copies, Indices, Sweep
+from seewhy.geometry import Array
+from seewhy.methods.fills import fill_image
+from seewhy.records import Photo
+
+Ranks = npt.NDArray[np.int32]
+
+
+class MaskedPhoto:
+    """A photo whose masked copies are run through the network, in batches.
+
+    size : (H, W) of the network's input. passes : photos that went through so far, the untouched one included.
+    """
+
+    def __init__(self, clf: Classifier, photo: Photo, fill: Any, seed: int = 0, batch_size: int | None = None) -> None:
+        executor = clf.executor
+        pixels = executor.pixels([photo])
+        planned = executor.planned(pixels) if clf.is_module else None
+        self.size: Size = (pixels.shape[2], pixels.shape[3])
+        self._clf = clf
+        self._sweep = Sweep(
+            executor.call if planned is None else planned.forward_prepared,
+            planned,
+            executor.network_inputs(pixels),
+            batch_size=batch_size,
+            precision=executor.precision,
+        )
+        output = self._sweep.untouched()
+        self._untouched = clf.class_scores(output, 1)
+        self._head = executor.head(planned, output)
+        image = fill_image(photo.pixels, fill, seed, bytes_range=executor.pixels_are_bytes)
+        self._sweep.fill_with(executor.network_inputs(torch.from_numpy(image)[None].to(pixels)))
+
+    @property
+    def passes(self) -> int:
+        return self._sweep.spending.passes
+
+    def untouched(self, index: int, score: str = "probability") -> float:
+        """What the network says of class ``index`` for the photo itself."""
+        return float(self._values(self._untouched, index, score)[0])
+
+    def values(self, copies: Copies, count: int, index: int, score: str = "probability") -> Array:
+        """``(count,)``: what it says for each copy. score : "probability", "logit" or "log_odds"."""
+        values = np.full(count, np.nan, np.float32)
+
+        def on_block(indices: Indices, output: Any) -> None:
+            values[indices] = self._values(self._clf.class_scores(output, len(indices)), index, score)
+
+        self._sweep.process(copies, np.arange(count), on_block)
+        return values
+
+    def as_probability(self, log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Values with score "log_odds" as probabilities; with head "none", whose values are no odds, as they are."""
+        if self._head.kind == "none":
+            return log_odds
+        return 1 / (1 + np.exp(-np.clip(log_odds, -700, 700)))
+
+    def _values(self, rows: torch.Tensor, index: int, score: str) -> Array:
+        with torch.no_grad():
+            of_class = torch.full((len(rows),), index, device=rows.device)
+            values: Array = self._head.value(rows.float(), of_class, score).float().cpu().numpy()
+            return values
+
+
+class RankedCopies(Copies):
+    """Copies that hide the strongest pixels of a map, or show nothing else.
+
+    ranks : ``(M, H, W)``, 0 at the strongest pixel of each map; see :func:`ranks_of`. maps : ``(n,)``, which of them each copy
+    follows. counts : ``(n,)`` pixels. shown : ``(n,)`` bool: these pixels are shown, and the others hidden; else the other way.
+    """
+
+    def __init__(self, ranks: Ranks, maps: npt.ArrayLike, counts: npt.ArrayLike, shown: npt.ArrayLike) -> None:
+        self._ranks = torch.from_numpy(ranks)
+        (self._maps, self._counts) = (np.asarray(maps), torch.from_numpy(np.asarray(counts, dtype=np.int32)))
+        self._shown = torch.from_numpy(np.asarray(shown, dtype=bool))
+
+    def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
+        counted = self._ranks[self._maps[indices]] < self._counts[indices, None, None]
+        return counted == self._shown[indices, None, None]
+
+
+class MaskCopies(Copies):
+    """Copies that show what their masks show. visible : ``(n, H, W)``, bool, or shares from 0 to 1."""
+
+    def __init__(self, visible: npt.NDArray[Any]) -> None:
+        self._visible = torch.from_numpy(visible)
+
+    def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
+        return self._visible[indices]
+
+
+def ranks_of(map: Array, seed: int) -> Ranks:
+    """``(H, W)``: 0 for the strongest pixel, 1 for the next; equal ones in a random order, so that no corner is preferred."""
+    order = np.lexsort((np.random.default_rng(seed).random(map.size), -map.ravel()))
+    ranks = np.empty(map.size, np.int32)
+    ranks[order] = np.arange(map.size, dtype=np.int32)
+    return ranks.reshape(map.shape)

@@ -1,0 +1,45 @@
+"""Does the map stay when the photo hardly changes (Yeh et al. 2019, "sensitivity")? arXiv:1901.09392, section 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.evaluate.metric import Measurement, Subject
+from seewhy.evaluate.references import random_map
+from seewhy.geometry import Array
+
+COPIES = 4
+NOISE = 0.02  # of the range: 5 grey levels, which nobody sees
+
+
+def stability(subject: Subject) -> Measurement:
+    """The largest ``|map' - map| / |map|`` over photos with a little noise; small is good, and 0 for a map that never changes.
+
+    The centre blob is perfectly stable and knows nothing: stability is needed, and proves nothing.
+    """
+    own = subject.explanation.maps[subject.number]
+    again = [subject.explained_again(subject.clf, noisy(subject, seed)) for seed in range(COPIES)]
+    noise = [random_map(own.shape, own.shape, subject.seed + seed) for seed in range(COPIES + 1)]
+    return Measurement(np.array([_largest_change(own, again), _largest_change(noise[0], noise[1:]), 0.0], np.float32))
+
+
+def noisy(subject: Subject, seed: int) -> npt.NDArray[Any]:
+    """The photo with uniform noise: the picture itself, or the tensor where there is no preprocessing."""
+    random = np.random.default_rng(seed)
+    photo = subject.explanation.photo
+    if photo.original.dtype == np.uint8:
+        width = NOISE * 255
+        values = photo.original + random.uniform(-width, width, photo.original.shape)
+        return np.clip(np.round(values), 0, 255).astype(np.uint8)
+    pixels = photo.pixels if subject.clf.preprocess is None else np.moveaxis(photo.original, -1, 0)  # (C, H, W)
+    width = NOISE * float(np.ptp(pixels))
+    values = pixels + random.uniform(-width, width, pixels.shape)
+    return np.clip(values, pixels.min(), pixels.max()).astype(np.float32)
+
+
+def _largest_change(map: Array, others: list[Array]) -> float:
+    size = float(np.linalg.norm(map))
+    return max(float(np.linalg.norm(other - map)) for other in others) / size if size else 0.0

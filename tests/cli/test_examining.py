@@ -1,0 +1,72 @@
+"""``seewhy explain --check``, ``--crop-test``, and several methods."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import seewhy
+
+
+def test_the_check_stands_in_the_notes_of_picture_and_json(run, photos: Path) -> None:
+    code, out, err = run("explain", photos / "a.png", "--check", "--json", "-o", "why.png")
+    assert code == 0, err
+    (record,) = json.loads(out)["explanations"]
+    clf = seewhy.load("demo:honest")
+    expected = seewhy.check(clf, seewhy.explain(clf, photos / "a.png"))
+    assert expected.sentence.rstrip(".") in record["notes"]
+    assert record["details"]["check"][0]["p"] == expected.values["p"]
+
+
+def test_the_crop_test_has_a_picture_of_its_own(run, photos: Path) -> None:
+    code, out, err = run("explain", photos, "--crop-test", "-o", "out")
+    assert code == 2  # the broken photo
+    assert "note: Without the strongest " in out or "note: without the strongest" in out.lower()
+    pictures = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*-crop-test.png"))
+    assert pictures == ["a-crop-test.png", "deeper/a-crop-test.png"]
+    with Image.open("out/a-crop-test.png") as picture:
+        assert picture.width > 600
+
+
+def test_an_empty_map_is_told_and_the_others_go_on(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from seewhy.errors import OptionError
+
+    real = seewhy.crop_test
+
+    def refuse_first(clf, explanation, **settings):
+        monkeypatch.setattr(seewhy, "crop_test", real)
+        raise OptionError("The map of 'bear' is positive nowhere: there is no evidence that could be taken away.")
+
+    monkeypatch.setattr(seewhy, "crop_test", refuse_first)
+    code, out, _ = run("explain", photos / "a.png", photos / "deeper", "--crop-test", "-o", "out")
+    assert code == 0
+    assert "no crop test: The map of 'bear' is positive nowhere" in out
+    assert [path.name for path in Path("out").rglob("*-crop-test.png")] == ["a-2-crop-test.png"]
+
+
+def test_several_methods_are_laid_side_by_side(run, photos: Path) -> None:
+    code, out, err = run("explain", photos / "a.png", "-m", "grad_cam", "-m", "occlusion", "--mask-size", 20, "--stride", 20)
+    assert code == 0, err
+    assert "grad_cam and occlusion have maps with a rank correlation of" in out
+    assert Path("a-comparison.png").is_file()
+    code, out, _ = run("explain", photos / "a.png", "-m", "grad_cam", "-m", "gradient", "--json")
+    (row,) = json.loads(out)["comparisons"]
+    assert row["columns"] == ["grad_cam", "gradient"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--check"], "--check goes with one --method: several are only laid side by side."),
+        (["--budget", "20"], "--budget goes with one --method"),
+        (["--mask-size", "5"], "--mask-size is a flag of none of 'grad_cam', 'cam'."),
+        (["-t", "bear", "-t", "cow"], "2 --target and 2 --method: several methods explain one class."),
+    ],
+)
+def test_what_does_not_go_with_several_methods(run, photos: Path, flags: list[str], message: str) -> None:
+    code, _, err = run("explain", photos / "a.png", "-m", "grad_cam", "-m", "cam", *flags)
+    assert code == 2
+    assert message in err

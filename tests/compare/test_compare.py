@@ -1,0 +1,107 @@
+"""compare(): several networks, several methods, on the same photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_nets import SmallNet
+
+import seewhy
+from seewhy.evaluate import rank_correlation
+
+
+@pytest.fixture(scope="module")
+def networks() -> list[seewhy.Classifier]:
+    return [seewhy.load("demo:honest"), seewhy.load("demo:shortcut")]
+
+
+@pytest.fixture(scope="module")
+def bears() -> list[seewhy.demo.Scene]:
+    return [scene for scene in seewhy.demo.scenes(40, logo=True, seed=2) if scene.label == "bear"][:4]
+
+
+def test_two_networks_explain_the_same_class_side_by_side(
+    networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene]
+) -> None:
+    result = seewhy.compare(networks, [scene.photo for scene in bears], relu=False)
+    assert (result.columns, result.of, len(result)) == (["demo:honest", "demo:shortcut"], "networks", 4)
+    for scene, row, matrix in zip(bears, result.explanations, result.correlations, strict=True):
+        for clf, e in zip(networks, row, strict=True):
+            alone = seewhy.explain(clf, scene.photo, target=row[0].targets[0].name, relu=False)
+            np.testing.assert_array_equal(e.maps, alone.maps)
+        expected = rank_correlation(row[0].on_photo()[0], row[1].on_photo()[0])
+        assert matrix[0, 1] == matrix[1, 0] == pytest.approx(expected, abs=1e-6)
+        assert matrix[0, 0] == matrix[1, 1] == 1
+    # One looks at the animal, the other one at the corner.
+    assert result.agreement[0, 1] < 0.5
+    assert result.agreement[0, 1] == pytest.approx(result.correlations[:, 0, 1].mean(), abs=1e-6)
+
+
+def test_several_methods_of_one_network(networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene]) -> None:
+    result = seewhy.compare(networks[0], bears[0].photo, ["grad_cam", "hires_cam", "gradient"], "bear", relu=False, signed=True)
+    assert (result.columns, result.of, result.targets) == (["grad_cam", "hires_cam", "gradient"], "methods", ["bear"])
+    (row,) = result.explanations
+    assert [e.settings.get("relu") for e in row] == [False, False, None]
+    assert row[2].settings["signed"] is True
+    assert result.correlations[0, 0, 1] > 0.99  # the head averages: both are the same map
+    assert result.same_prediction.tolist() == np.ones((3, 3)).tolist()
+
+
+def test_a_folder_and_a_photo_that_cannot_be_read(
+    networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene], tmp_path: Path
+) -> None:
+    for number, scene in enumerate(bears[:2]):
+        Image.fromarray(scene.photo).save(tmp_path / f"{number}.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    result = seewhy.compare(networks, tmp_path)
+    assert result.names == ["0.png", "1.png"]
+    assert [name for name, _ in result.skipped] == ["broken.jpg"]
+
+
+def test_classes_are_compared_by_name(small: SmallNet) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    prepared = seewhy.Preprocess(size=32)
+    first = seewhy.Classifier(small.eval(), preprocess=prepared, classes=["ant", "bee", "cat", "dog"])
+    second = seewhy.Classifier(SmallNet(3, seed=1).eval(), preprocess=prepared, classes=["dog", "cat", "eel"])
+    result = seewhy.compare([first, second], photo, target="cat")
+    assert [e.targets[0].index for e in result.explanations[0]] == [2, 1]
+    (note,) = result.notes
+    assert note == "classes are compared by name: SmallNet (2) does not know 'ant', 'bee'; only SmallNet (2) knows 'eel'"
+    result = seewhy.compare([first, second], photo, target="bee")
+    assert result.explanations[0][1] is None
+    assert np.isnan(result.correlations[0, 0, 1])
+    assert "SmallNet (2) does not know this class" in result.panels()[0].caption
+    strangers = seewhy.Classifier(SmallNet(2, seed=1).eval(), preprocess=prepared, classes=["x", "y"])
+    with pytest.raises(seewhy.SeewhyError, match=r"SmallNet \(1\) and SmallNet \(2\) have no class in common: 'ant'"):
+        seewhy.compare([first, strangers], photo)
+
+
+def test_what_it_refuses(networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene], small: SmallNet) -> None:
+    photo = bears[0].photo
+    with pytest.raises(seewhy.SeewhyError, match="1 network and 1 method: compare several networks with one method"):
+        seewhy.compare(networks[0], photo)
+    with pytest.raises(seewhy.SeewhyError, match="2 networks and 2 methods"):
+        seewhy.compare(networks, photo, ["grad_cam", "cam"])
+    with pytest.raises(seewhy.SeewhyError, match=r"One of the networks is a SmallNet: wrap it as seewhy\.Classifier"):
+        seewhy.compare([networks[0], small], photo)  # type: ignore[list-item]
+    with pytest.raises(seewhy.SeewhyError, match="None of 'grad_cam', 'cam' has a setting 'mask_size'"):
+        seewhy.compare(networks[0], photo, ["grad_cam", "cam"], mask_size=3)
+    with pytest.raises(seewhy.SeewhyError, match="1 names for 2 networks"):
+        seewhy.compare(networks, photo, names=["a"])
+    with pytest.raises(seewhy.SeewhyError, match="one class for each photo is compared"):
+        seewhy.compare(networks, photo, target=["bear", "cow"])
+
+
+def test_progress_counts_maps(networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene]) -> None:
+    told: list[tuple[int, int]] = []
+    seewhy.compare(networks, [scene.photo for scene in bears], progress=lambda done, total, partial: told.append((done, total)))
+    assert told == [(2, 8), (4, 8), (6, 8), (8, 8)]
+
+
+def test_tensors_without_preprocessing(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clfs = [seewhy.Classifier(net.eval(), preprocess=None) for net in (small, SmallNet(seed=3))]
+    assert len(seewhy.compare(clfs, small_photos[:2], names=["before", "after"])) == 2

@@ -1,0 +1,144 @@
+"""The crop test: on planted networks, on the demo networks, and what its region and its controls are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from bench.planted import planted
+
+import seewhy
+from seewhy.evaluate.crop_test import edit, regions_elsewhere, strongest_region
+
+
+@pytest.fixture
+def clf() -> seewhy.Classifier:
+    return planted("square")
+
+
+@pytest.fixture
+def photo() -> torch.Tensor:
+    """Faint noise with a red square of 14×14, 4.8 % of the photo."""
+    photo = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.3
+    photo[0, 8:22, 10:24] = 0.9
+    return photo
+
+
+def test_without_its_evidence_the_network_changes_its_mind(clf: seewhy.Classifier, photo: torch.Tensor) -> None:
+    map_ = np.zeros((64, 64), np.float32)
+    map_[8:22, 10:24] = 1
+    result = seewhy.crop_test(clf, seewhy.Explanation.from_map(clf, photo, map_, "yes"), fill="black")
+    np.testing.assert_array_equal(result.region, map_ > 0)
+    edited = photo.clone()
+    edited[:, 8:22, 10:24] = 0
+    assert result.before == pytest.approx(clf.scores(photo)[0, 1], abs=1e-6)
+    assert result.after == pytest.approx(clf.scores(edited)[0, 1], abs=1e-6)
+    assert (result.prediction.name, result.prediction_after.name) == ("yes", "no")
+    assert result.turned
+    assert result.controls_turned == 0
+    assert result.p == 1 / 40
+    assert result.decides
+    (low, high) = result.interval
+    assert low < result.drop - result.control_drop < high
+    assert result.share == pytest.approx(14 * 14 / 64**2)
+    assert result.sentence.startswith("Without the strongest 5 % of the photo 'yes' falls from ")
+    assert result.sentence.endswith("turn the prediction in 0 of 39: this place decides.")
+
+
+def test_the_wrong_place_decides_nothing(clf: seewhy.Classifier, photo: torch.Tensor) -> None:
+    map_ = np.zeros((64, 64), np.float32)
+    map_[40:54, 40:54] = 1
+    result = seewhy.crop_test(clf, seewhy.Explanation.from_map(clf, photo, map_, "yes"), fill="black")
+    assert not result.turned
+    assert not result.decides
+    assert result.sentence.endswith("no more than chance would do.")
+
+
+def test_the_region_is_the_strongest_share_and_only_what_is_positive() -> None:
+    map_ = np.arange(100, dtype=np.float32).reshape(10, 10) - 95
+    assert strongest_region(map_, 0.03, 0).ravel().nonzero()[0].tolist() == [97, 98, 99]
+    assert strongest_region(map_, 0.5, 0).ravel().nonzero()[0].tolist() == [96, 97, 98, 99]
+
+
+def test_the_controls_have_the_same_shape_elsewhere() -> None:
+    region = np.zeros((40, 60), bool)
+    region[5:15, 10:22] = True
+    regions = regions_elsewhere(region, 30, seed=1)
+    assert len({control.tobytes() for control in regions}) > 25
+    for control in regions:
+        assert control.sum() == region.sum()
+        assert (control & region).sum() <= 0.1 * region.sum()
+
+
+def test_a_region_without_an_elsewhere_is_refused() -> None:
+    scattered = np.indices((20, 20)).sum(axis=0) % 2 == 0
+    scattered[:, 15:] = True
+    with pytest.raises(
+        seewhy.SeewhyError, match=r"spread so widely that no equally large region lies elsewhere: a smaller share="
+    ):
+        regions_elsewhere(scattered, 5, seed=0)
+
+
+@pytest.mark.parametrize("fill", ["mean", "black", "blur", "noise", "inpaint", 0.5])
+def test_what_is_edited_is_the_region_alone(clf: seewhy.Classifier, photo: torch.Tensor, fill: object) -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[8:22, 10:24] = True
+    edited = edit(clf, photo.numpy(), mask, fill, 0)
+    np.testing.assert_array_equal(edited[:, ~mask], photo.numpy()[:, ~mask])
+    assert np.isfinite(edited).all()
+    assert edited[0, mask].mean() < 0.55  # the red is gone
+    if fill == "inpaint":  # continued from the edge, which is faint noise
+        assert edited[0, mask].mean() == pytest.approx(0.15, abs=0.1)
+
+
+def test_what_it_refuses(clf: seewhy.Classifier, photo: torch.Tensor) -> None:
+    e = seewhy.Explanation.from_map(clf, photo, -np.ones((8, 8)), "yes")
+    with pytest.raises(seewhy.SeewhyError, match="The map of 'yes' is positive nowhere: there is no evidence"):
+        seewhy.crop_test(clf, e)
+    with pytest.raises(seewhy.SeewhyError, match=r"share=0\.9: write a share of the photo above 0, up to 0.5"):
+        seewhy.crop_test(clf, e, share=0.9)
+    with pytest.raises(seewhy.SeewhyError, match="number=1: the explanation has 1 maps"):
+        seewhy.crop_test(clf, e, number=1)
+
+
+def test_it_is_saved_noted_and_drawn(clf: seewhy.Classifier, photo: torch.Tensor, tmp_path: Path) -> None:
+    e = seewhy.explain(clf, photo, target="yes")
+    result = seewhy.crop_test(clf, e)
+    record = json.loads(result.save(tmp_path / "c.json").read_text())
+    assert record["after"] == pytest.approx(result.after)
+    assert record["turned"] is result.turned
+    assert len(record["controls"]) == 39
+    assert result.save(tmp_path / "c.png").stat().st_size > 10_000
+    (original, without, control) = result.panels()
+    assert original.pixels.shape == without.pixels.shape == control.pixels.shape
+    noted = result.noted(e)
+    assert noted.details["crop_test"]["p"] == result.p
+    assert result.sentence.rstrip(".") in noted.notes
+
+
+def test_the_shortcut_network_turns_without_the_logo_and_the_honest_one_does_not() -> None:
+    """The story of the two networks in numbers; intervals over 200 scenes are in bench/truth.py."""
+    scenes = [scene for scene in seewhy.demo.scenes(60, logo=True, seed=5) if scene.label == "bear"][:12]
+    for name, expected in (("demo:shortcut", True), ("demo:honest", False)):
+        clf = seewhy.load(name)
+        turned, controls = [], []
+        for scene in scenes:
+            if clf.classify(scene.photo)[0].name != "bear":
+                continue
+            logo = scene.logo.astype(np.float32)
+            e = seewhy.Explanation.from_map(clf, scene.photo, _on_input(clf, scene.photo, logo), "bear")
+            result = seewhy.crop_test(clf, e, controls=9)
+            turned.append(result.turned)
+            controls.append(result.controls_turned)
+        assert len(turned) >= 8
+        assert (np.mean(turned) > 0.6) is expected
+        assert np.mean(controls) < 0.2
+
+
+def _on_input(clf: seewhy.Classifier, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A mask of the photo on the network's input."""
+    pixels = clf.read(np.repeat((mask[:, :, None] * 255).astype(np.uint8), 3, axis=2)).pixels
+    return pixels[0] / 255
