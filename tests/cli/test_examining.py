@@ -22,7 +22,7 @@ def test_the_check_stands_in_the_notes_of_picture_and_json(run, photos: Path) ->
 
 
 def test_the_crop_test_has_a_picture_of_its_own(run, photos: Path) -> None:
-    code, out, err = run("explain", photos, "--crop-test", "-o", "out")
+    code, out, _ = run("explain", photos, "--crop-test", "-o", "out")
     assert code == 2  # the broken photo
     assert "note: Without the strongest " in out or "note: without the strongest" in out.lower()
     pictures = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*-crop-test.png"))
