@@ -174,7 +174,7 @@ def show(results: dict[str, dict[str, Values]]) -> None:
             report.add_row(method, *(_cell(column, values[column]) for column in columns))
         console.print(report)
     console.print(
-        "energy, peak: share of the map's positive mass, and of the photos whose peak lies, on the evidence (animal, box, square). "
+        "energy, peak: of the map's positive mass, and of the photos' peaks, the share on the evidence (animal, box, square). "
         f"deletion: less is better, insertion: more. likeness: to the map of random weights, {FEW} photos, near 0 is good. "
         "check: share of the photos on which the map passes seewhy.check."
     )
