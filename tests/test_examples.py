@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
+from typing import Any
 
 import common
 import numpy as np
@@ -15,8 +16,15 @@ from PIL import Image
 import seewhy
 from seewhy.demo import story
 
-FEWER = {"look_inside": {"detailed": (1, 4), "robust_steps": 8}}  # steps than the example takes by itself
-EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p.stem != "common")
+FEWER: dict[str, dict[str, Any]] = {  # than the example takes by itself
+    "look_inside": {"detailed": (1, 4), "robust_steps": 8},
+    "red_and_green_grounds": {"scenes": 60, "tested": 12, "epochs": 2},
+    "the_companion": {"scenes": 60, "tested": 12, "epochs": 2},
+    "two_objects": {"count": 6},
+    "the_logo": {"count": 6},
+}
+SHARED = ("common", "experiment")
+EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p.stem not in SHARED)
 
 
 @pytest.fixture
