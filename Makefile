@@ -6,7 +6,7 @@ CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types bench record clean
+.PHONY: demo test lint types bench record docs clean
 
 demo: $(CORE)  ## the main job on the embedded networks: writes out/demo.html
 	$(BIN)/seewhy demo -o out/demo.html
@@ -28,6 +28,9 @@ bench: $(DEV)  ## times seewhy beside its peers and prints what got worse since 
 record: $(DEV)
 	$(BIN)/python -m bench --record
 
+docs: $(VENV)/.docs-installed  ## one site of all pages: out/site/index.html
+	$(BIN)/python -m mkdocs build --strict
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -37,6 +40,10 @@ $(CORE): $(BIN)/python pyproject.toml constraints.txt
 
 $(DEV): $(CORE)
 	$(PIP) -e '.[torchvision,peers,dev]'
+	@touch $@
+
+$(VENV)/.docs-installed: $(CORE)
+	$(PIP) -e '.[docs]'
 	@touch $@
 
 clean:

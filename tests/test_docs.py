@@ -74,6 +74,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not heading or heading in anchors(target), f"{path} has no heading #{heading}"
 
 
+def test_the_site_holds_every_page_and_the_reference_every_name() -> None:
+    pages = {f"{name}.md" for name in re.findall(r"^  - [^:]+: (\w+)\.md$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)}
+    assert pages == {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert set(re.findall(r"^::: seewhy\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)) == set(seewhy.__all__)
+
+
 def test_the_readme_leads_to_every_page() -> None:
     targets = {(ROOT / path).resolve() for path, _ in links(ROOT / "README.md")}
     assert set(PAGES) - {ROOT / "README.md"} <= targets
