@@ -1,7 +1,7 @@
 """A network that learns the ground instead of the animal, seen in its maps; then fair data, and training again.
 
-After MathWorks' "Investigate Network Predictions Using Class Activation Mapping": cats that were photographed on red grounds, dogs
-on green ones. Here cows stand on red ground and sheep on green, in drawn scenes. It takes about two minutes on two cores.
+After MathWorks' "Investigate Network Predictions Using Class Activation Mapping": cats that were photographed on red grounds,
+dogs on green ones. Here cows stand on red ground and sheep on green, in drawn scenes. It takes about two minutes on two cores.
 """
 
 from __future__ import annotations

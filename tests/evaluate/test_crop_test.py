@@ -100,6 +100,8 @@ def test_what_it_refuses(clf: seewhy.Classifier, photo: torch.Tensor) -> None:
         seewhy.crop_test(clf, e)
     with pytest.raises(seewhy.SeewhyError, match=r"share=0\.9: write a share of the photo above 0, up to 0.5"):
         seewhy.crop_test(clf, e, share=0.9)
+    with pytest.raises(seewhy.SeewhyError, match=r"fill='gone': write a number, .*'noise', 'inpaint'"):
+        seewhy.crop_test(clf, seewhy.explain(clf, photo, target="yes"), fill="gone")
     with pytest.raises(seewhy.SeewhyError, match="number=1: the explanation has 1 maps"):
         seewhy.crop_test(clf, e, number=1)
 

@@ -73,7 +73,7 @@ def explain_by_methods(
         rows = report.record["comparisons"] = []
         batch = Batch(clf, list(files), report)
         compared = batch.each(
-            lambda path: seewhy.compare(clf, path, list(methods), target, seed=seed, progress=False, **settings)
+            lambda path: seewhy.compare(clf, [path], list(methods), target, seed=seed, progress=False, **settings)
         )
         for path, comparison in compared:
             place = comparison.save(names.of(path, "comparison"))

@@ -83,14 +83,18 @@ def _row(
     pairs: Sequence[tuple[Classifier, Any]], settings: Sequence[dict[str, Any]], photo: Any, target: Any, seed: int
 ) -> list[Explanation | None]:
     """One photo by every network or method."""
-    row: list[Explanation | None] = []
-    read = pairs[0][0].read(photo) if len({id(network) for network, _ in pairs}) == 1 else photo
-    for (network, method), own in zip(pairs, settings, strict=True):
-        wanted = target if not row or row[0] is None else row[0].targets[0].name
-        if row and wanted not in network.class_names():
+    (first, method) = pairs[0]
+    photo = first.read(photo) if all(network is first for network, _ in pairs) else photo
+    explanation = explain(first, photo, method, target, seed=seed, progress=False, **settings[0])
+    class_ = explanation.targets[0]
+    row: list[Explanation | None] = [explanation]
+    for (network, method), own in zip(pairs[1:], settings[1:], strict=True):
+        if network.class_names().names == first.class_names().names:
+            row.append(explain(network, photo, method, class_.index, seed=seed, progress=False, **own))
+        elif class_.name in network.class_names():
+            row.append(explain(network, photo, method, class_.name, seed=seed, progress=False, **own))
+        else:
             row.append(None)
-            continue
-        row.append(explain(network, read, method, wanted, seed=seed, progress=False, **own))
     return row
 
 

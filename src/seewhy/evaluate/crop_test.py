@@ -23,7 +23,7 @@ from seewhy.explanation.drawing import provenance
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_score, format_share
 from seewhy.geometry import Array, map_on_photo
-from seewhy.methods.fills import fill_image
+from seewhy.methods.fills import FILLS, fill_image
 from seewhy.records import Note, Photo, Prediction, Target
 from seewhy.show import Panel, displayable, layout, outline
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, rows_of
@@ -202,15 +202,15 @@ class CropTest:
 
     def _edited_photo(self, edited: Array, mask: Mask) -> npt.NDArray[np.uint8]:
         """The photo with the edit laid on it, where it was made."""
-        pixels = displayable(self.photo.original)
-        if len(edited) not in (1, 3):
-            return outline(pixels, self._on_photo(mask))
-        low, high = (0.0, 255.0) if self.photo.original.dtype == np.uint8 else (float(edited.min()), float(edited.max()))
-        scaled = (edited - low) / max(high - low, 1e-12) * 255
-        on_photo = np.moveaxis(map_on_photo(scaled, self.photo.geometry), 0, -1)
-        colours = np.clip(np.nan_to_num(on_photo), 0, 255).astype(np.uint8)
-        where = self._on_photo(mask)[:, :, None]
-        return np.where(where, np.broadcast_to(colours, pixels.shape), pixels)
+        original = self.photo.original
+        is_picture = original.dtype == np.uint8
+        photo = displayable(original) if is_picture else original  # (H, W, C)
+        where = self._on_photo(mask)
+        if len(edited) not in (1, photo.shape[2]):
+            return outline(displayable(original), where)
+        on_photo = np.nan_to_num(np.moveaxis(map_on_photo(edited, self.photo.geometry), 0, -1))
+        composed = np.where(where[:, :, None], on_photo, photo)
+        return displayable(np.clip(np.round(composed), 0, 255).astype(np.uint8) if is_picture else composed.astype(np.float32))
 
     def __repr__(self) -> str:
         return f"<CropTest {self.sentence}>"
@@ -306,7 +306,10 @@ def regions_elsewhere(region: Mask, count: int, seed: int) -> list[Mask]:
 
 
 def edit(clf: Classifier, pixels: Array, mask: Mask, fill: Any, seed: int) -> Array:
-    """Pixels ``(C, H, W)`` of the network's input with the masked ones replaced."""
+    """Pixels ``(C, H, W)`` of the network's input with the masked ones replaced. Raises OptionError for an unknown fill."""
+    if isinstance(fill, str) and fill not in (*FILLS, INPAINT):
+        known = ", ".join(repr(name) for name in (*FILLS, INPAINT))
+        raise OptionError(f"{setting('fill', fill)}: write a number, one per channel, or one of {known}.")
     if isinstance(fill, str) and fill == INPAINT:
         from skimage.restoration import inpaint_biharmonic
 
