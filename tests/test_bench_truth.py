@@ -1,0 +1,66 @@
+"""The table of truth: its intervals, and that a run that was cut off goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench import truth
+from bench.planted import cases
+
+import seewhy
+
+
+def test_the_interval_of_a_share() -> None:
+    # Wilson 1927, by hand for 8 of 10 with z = 1.96
+    (low, high) = truth.wilson(8, 10)
+    assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert truth.wilson(0, 10)[0] == 0
+    assert truth.wilson(10, 10)[1] == 1
+    assert truth.mean_and_interval([1.0] * 8 + [0.0] * 2) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
+
+
+def test_the_interval_of_a_mean() -> None:
+    values = np.random.default_rng(0).normal(2, 1, 400)
+    (mean, low, high) = truth.mean_and_interval(list(values))
+    assert mean == pytest.approx(values.mean())
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
+
+
+def test_a_true_map_scores_better_than_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truth, "STEPS", 4)
+    (clf, subjects) = truth._planted("square", 3)
+    own = truth.of_method(clf, subjects, "grad_cam")
+    noise = truth.of_reference(clf, subjects, truth.RANDOM)
+    assert min(own["energy"]) > 0.95 > 5 * max(noise["energy"])
+    assert own["peak"] == [1.0] * 3
+    assert own["check"] == [1.0] * 3
+    assert len(own["likeness"]) == 3
+    assert np.mean(own["deletion"]) < np.mean(noise["deletion"])
+
+
+def test_what_is_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def measured(clf: seewhy.Classifier, subjects: object, name: str) -> truth.Values:
+        calls.append(name)
+        if name == "occlusion":
+            raise KeyboardInterrupt
+        return {column: [1.0] for column in truth.COLUMNS}
+
+    monkeypatch.setattr(truth, "PLACE", tmp_path)
+    monkeypatch.setattr(truth, "networks", lambda quick: {"planted": lambda: (next(cases("square", 1)).clf, [])})
+    monkeypatch.setattr(truth, "of_method", measured)
+    with pytest.raises(KeyboardInterrupt):
+        truth.measure()
+    first = list(calls)
+    monkeypatch.setattr(
+        truth, "of_method", lambda clf, subjects, name: measured(clf, subjects, name.replace("occlusion", "again"))
+    )
+    monkeypatch.setattr(truth, "of_reference", measured)
+    results = truth.measure()
+    assert not set(first[:-1]) & set(calls[len(first) :])
+    assert set(results["planted"]) == {*seewhy.METHODS, truth.RANDOM, truth.CENTRE}
+    truth.show(results)
+    assert len(truth.figures(results)) == len(results["planted"]) * (len(truth.COLUMNS) - 1)
