@@ -23,8 +23,8 @@ import seewhy
 KINDS = ("square", "together", "distractor", "for and against")
 SIDE = 64
 _ALONE = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])  # class "yes" by the mean red, green and blue
-_AGAINST = torch.tensor([[0.0, 0.0, 0.0], [1.0, -0.6, 0.0]])
-_STEEP = 60.0  # from the mean brightness to a logit
+_AGAINST = torch.tensor([[0.0, 0.0, 0.0], [1.0, -0.25, 0.0]])
+_STEEP = 150.0  # from the mean brightness to a logit
 
 Mask = npt.NDArray[np.bool_]
 
@@ -47,7 +47,7 @@ class ReadsColours(nn.Module):
             convolution.weight.copy_(torch.eye(3)[:, :, None, None])
             torch.nn.init.constant_(convolution.bias, -0.4)  # type: ignore[arg-type]  # noise stays below
             self.head.weight.copy_(_STEEP * weights)
-            self.head.bias.copy_(torch.tensor([0.0, -1.0]))
+            self.head.bias.copy_(torch.tensor([0.0, -0.2]))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         colours = self.pool(self.features(x)).flatten(1)
