@@ -119,6 +119,9 @@ def explain(
         list[str] | None,
         Option("--target", "-t", help="A class, an index (3, or #3 where a class is called 3), top1, top3, present. Repeatable."),
     ] = None,
+    against: Annotated[
+        str | None, Option(help="Why the target and not this class? A class, an index, or top2: each photo's second choice.")
+    ] = None,
     settings: MethodOptions,  # type: ignore[valid-type]
     options: ModelOptions,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
@@ -141,10 +144,12 @@ def explain(
     style = {} if names.suffix in NUMBERS else style
     clf = options.load()
     targets = targets_of(clf, target) if target else "top1"
+    other = None if against is None else targets_of(clf, [against])[0]
     with Report(clf, json_, len(files)) as report:
         explanations = report.record["explanations"] = []
         batch = Batch(clf, list(files), report)
-        explained = batch.explain(names, style, method, target=targets, seed=seed, budget=budget, **method_settings)
+        common = {"target": targets, "against": other, "seed": seed, "budget": budget}
+        explained = batch.explain(names, style, method, **common, **method_settings)
         with contextlib.closing(explained):
             for path, explanation, place in explained:
                 if json_:  # else nobody reads them, however many photos there are
