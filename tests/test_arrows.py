@@ -71,6 +71,9 @@ OPEN_TO_DOORS = {
     "seewhy.files": {"write_whole"},
     "seewhy.pipeline": {"FOR_ALL", "in_stages"},
     "seewhy.records": {"Ending"},
+    "seewhy.formatting": {"format_number"},
+    "seewhy.evaluate": {"METRICS", "CropTest", "Evaluation", "examine"},
+    "seewhy.compare": {"Comparison"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
 }
 

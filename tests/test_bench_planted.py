@@ -20,7 +20,7 @@ def test_only_the_evidence_moves_the_score(kind: str) -> None:
         without[:, case.evidence] = 0.1
         fallen = case.clf.logits(without)[0, 1] - case.clf.logits(without)[0, 0]
         assert fallen < score - 0.5
-        assert case.evidence.mean() == pytest.approx(0.04, abs=0.06)
+        assert 0.015 < case.evidence.mean() < 0.12
 
 
 def test_two_squares_count_together_only() -> None:

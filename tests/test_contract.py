@@ -349,8 +349,55 @@ def test_an_unknown_setting_is_an_error(method: str, small: SmallNet, small_phot
     assert str(error.value).startswith(f"{method} has no setting '{first}s'. Did you mean '{first}'?")
 
 
+FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {  # of the logits: class 1 against class 3
+    "logit": lambda z: z[:, 1] - z[:, 3],
+    "probability": lambda z: z.softmax(1)[:, 1] - z.softmax(1)[:, 3],
+    "log_odds": lambda z: z.softmax(1)[:, 1].logit() - z.softmax(1)[:, 3].logit(),
+}
+
+
+@pytest.mark.parametrize("score", FUNCTIONS)
+def test_against_another_class_the_difference_is_explained(
+    method: str, score: str, small: SmallNet, small_photos: torch.Tensor
+) -> None:
+    (clf, kind) = (seewhy.Classifier(small), seewhy.METHODS[method])
+    settings = FEW.get(method, {}) | _signed(method) | ({} if method == "cam" else {"score": score})
+    plain = seewhy.explain(clf, small_photos[0], method=method, target=1, **settings)
+    e = seewhy.explain(clf, small_photos[0], method=method, target=1, against=3, **settings)
+    unused = f"against= changes nothing: the map of {method} belongs to the photo, not to a class"
+    assert (unused in e.notes) == (not kind.by_class)
+    if not kind.by_class:
+        assert np.array_equal(e.maps, plain.maps)
+        assert e.targets[0].against is None
+        return
+    assert not np.allclose(e.maps, plain.maps, atol=1e-3 * np.abs(plain.maps).max())
+    scores = clf.scores(small_photos[0])[0]
+    assert e.targets[0].against == seewhy.Prediction("class 3", 3, pytest.approx(scores[3], abs=1e-6))
+    assert e.targets[0].score == pytest.approx(scores[1], abs=1e-6)
+    assert (e.units, e.signed) == (plain.units, plain.signed)
+    if method == "cam":  # it takes no function
+        other = seewhy.explain(clf, small_photos[0], method=method, target=3).maps
+        np.testing.assert_array_equal(e.maps, plain.maps - other)
+        return
+    function = seewhy.explain(clf, small_photos[0], method=method, target=FUNCTIONS[score], **settings)
+    np.testing.assert_allclose(e.maps, function.maps, rtol=1e-3, atol=1e-4 * np.abs(function.maps).max())
+
+
+def test_against_a_class_many_targets_equal_one_by_one(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    settings = FEW.get(method, {}) | _signed(method)
+    targets = [[2], [0, 3], [3]]
+    together = seewhy.explain(clf, small_photos[:3], method=method, target=targets, against=1, **settings)
+    for e, photo, indices in zip(together, small_photos, targets, strict=False):
+        assert [target.index for target in e.targets] == indices
+        for map_, index in zip(e.maps, indices, strict=True):
+            alone = seewhy.explain(clf, photo, method=method, target=index, against=1, **settings).maps[0]
+            np.testing.assert_allclose(map_, alone, rtol=1e-4, atol=1e-6)
+
+
 def test_it_is_saved_and_read_back(method: str, small: SmallNet, small_photos: torch.Tensor, tmp_path) -> None:
-    explanation = seewhy.explain(seewhy.Classifier(small), small_photos[0], method=method, target="top2")
+    clf = seewhy.Classifier(small)
+    explanation = seewhy.explain(clf, small_photos[0], method=method, target="top2", against="top3")
     loaded = seewhy.Explanation.load(explanation.save(tmp_path / "x.npz"))
     assert np.array_equal(loaded.maps, explanation.maps)
     assert loaded.record() == explanation.record()

@@ -358,3 +358,116 @@ def test_probabilities_are_not_softmaxed_again(small: SmallNet, small_photos: to
     np.testing.assert_allclose(
         cam.maps, seewhy.explain(seewhy.Classifier(small), small_photos[0], method="cam", target=1).maps, atol=1e-5
     )
+
+
+# -- why this and not that? -------------------------------------------------------------------------------------------
+
+SIGNED: dict[str, dict[str, object]] = {  # methods whose maps show what speaks against, too
+    "cam": {},
+    "grad_cam": {"relu": False},
+    "hires_cam": {"relu": False},
+    "gradient": {"signed": True},
+    "smooth_grad": {"signed": True, "samples": 4, "noise": 0.01},
+    "input_x_gradient": {},
+    "integrated_gradients": {},
+    "occlusion": {"mask_size": 3, "stride": 1, "fill": 0},
+    "lime": {"segments": "grid", "features": 24, "samples": 400, "fill": 0},
+    "rise": {"masks": 1000},
+}
+
+
+@pytest.mark.parametrize("method", SIGNED)
+def test_each_class_is_seen_in_its_own_square(method: str, planted: Planted) -> None:
+    photo = torch.zeros(3, 16, 24)
+    photo[1, 2:6, 14:20] = 1  # the cow
+    photo[0, 8:12, 2:8] = 1  # the bear
+    photo[2, 13:16, 20:24] = 1  # another thing, which has no part in the question
+    clf = seewhy.Classifier(planted, classes=["bear", "cow", "sheep"])
+    e = seewhy.explain(
+        clf, photo, method, "cow", against="bear", **({} if method == "cam" else {"score": "logit"}), **SIGNED[method]
+    )
+    map_ = e.on_input("nearest")[0]
+    (cow, bear, rest) = (map_[2:6, 14:20].mean(), map_[8:12, 2:8].mean(), map_[:, 9:13].mean())
+    assert cow > 0 > bear
+    if method not in ("lime", "rise"):  # whose areas lie otherwise on either square, or at random
+        assert cow == pytest.approx(-bear, rel=1e-3)
+    assert abs(rest) < 0.3 * cow
+    assert e.signed
+    (panel,) = e.panels()[1:]
+    assert panel.title == "cow, not bear ({:.2f} against {:.2f})".format(*e.targets[0].scores)
+
+
+def test_against_is_resolved_for_each_photo(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
+    explanations = seewhy.explain(clf, small_photos, against="top2")
+    for e, row in zip(explanations, clf.scores(small_photos), strict=True):
+        (first, second) = np.argsort(-row, kind="stable")[:2]
+        (target,) = e.targets
+        assert target.against is not None
+        assert (target.index, target.against.index) == (first, second)
+        assert target.scores == pytest.approx((row[first], row[second]))
+    again = seewhy.explain(clf, small_photos[0], against=explanations[0].targets[0].against.index)
+    np.testing.assert_allclose(again.maps, explanations[0].maps, rtol=1e-4, atol=1e-7)
+
+
+def test_lists_of_targets_for_each_photo_against_one_class(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
+    explanations = seewhy.explain(clf, small_photos[:2], target=[["cat"], ["dog", "bee"]], against="ant", relu=False)
+    assert [[target.text for target in e.targets] for e in explanations] == [["cat, not ant"], ["dog, not ant", "bee, not ant"]]
+    (dog, bee, ant) = seewhy.explain(clf, small_photos[1], target=["dog", "bee", "ant"], relu=False).maps
+    np.testing.assert_allclose(explanations[1].maps, [dog - ant, bee - ant], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"target": "cat", "against": "cat"}, "against='cat' is the target itself: write another class, such as "),
+        ({"target": "top4", "against": 2}, "against=2 is 'cat', one of the targets: leave it out."),
+        ({"against": "cot"}, "This network has no class 'cot'. Did you mean 'cat' (2)?"),
+        ({"against": 4}, "This network has no class 4: its 4 classes are numbered 0 to 3."),
+        ({"against": "top9"}, "against='top9': this network has 4 classes."),
+        (
+            {"against": ["cat", "dog"]},
+            "against=['cat', 'dog']: write one class: a name, an index, or 'top2' for the second choice.",
+        ),
+        (
+            {"target": lambda y: y[:, 0], "against": "cat"},
+            "against='cat': a function of the output says itself what it compares; name a class as the target, or leave ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["cam", "grad_cam", "gradient", "occlusion"])
+def test_comparisons_that_cannot_be(
+    clf: seewhy.Classifier, small_photos: torch.Tensor, method: str, call: dict[str, object], message: str
+) -> None:
+    with pytest.raises(seewhy.SeewhyError) as error:
+        seewhy.explain(clf, small_photos[0], method, **call)
+    assert str(error.value).startswith(message)
+
+
+def test_a_comparison_without_effect_is_named(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
+    unused = "changes nothing: the map of eigen_cam belongs to the photo, not to a class"
+    e = seewhy.explain(clf, small_photos[0], "eigen_cam", against="cat")
+    assert e.notes == [f"against= {unused}"]
+    assert seewhy.explain(clf, small_photos[0], "eigen_cam", 2, against=1).notes == [f"target= {unused}", f"against= {unused}"]
+
+
+def test_the_difference_of_plain_values_is_called_so(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small, head="none")
+    e = seewhy.explain(clf, small_photos[0], target=0, against=1, relu=False)
+    assert e.notes == ["the difference of the values themselves is explained, not a logit or a probability"]
+    (one, other) = seewhy.explain(clf, small_photos[0], target=[0, 1], relu=False).maps
+    np.testing.assert_allclose(e.maps[0], one - other, atol=1e-6)
+    assert e.units == "score per cell"
+
+
+def test_either_saturated_sigmoid_is_named(small: SmallNet, small_photos: torch.Tensor) -> None:
+    with torch.no_grad():
+        small.fc.bias[2] = 100.0
+    clf = seewhy.Classifier(nn.Sequential(small, nn.Sigmoid()), head="sigmoid")
+    saturated = "the sigmoid is saturated (1 or 0): nothing can move it; give the network without its sigmoid"
+    for call, expected in (
+        ({"target": 0}, False),
+        ({"target": 2}, True),
+        ({"target": 0, "against": 1}, False),
+        ({"target": 0, "against": 2}, True),
+    ):
+        assert (saturated in seewhy.explain(clf, small_photos[0], **call).notes) == expected

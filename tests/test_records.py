@@ -16,6 +16,13 @@ def test_scores_in_words(score: float, text: str) -> None:
     assert str(Target("coyote", 272, score, 1)) == f"coyote ({text})"
 
 
+def test_a_target_and_what_it_is_compared_with() -> None:
+    cow = Target("cow", 1, 0.9, 1, against=Prediction("bear", 0, 0.004))
+    assert (cow.text, cow.scores_text, str(cow)) == ("cow, not bear", "0.90 against 0.004", "cow, not bear (0.90 against 0.004)")
+    assert cow.scores == (0.9, 0.004)
+    assert (Target("cow", 1, 0.9, 1).text, Target("cow", 1, 0.9, 1).scores) == ("cow", (0.9,))
+
+
 def test_a_layer_in_words() -> None:
     assert str(FeatureLayer("layer4", "relu", (7, 9), 512)) == "layer4 7×9"
 

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, TargetError
-from seewhy.records import Target
-from seewhy.targets import ResolvedTarget, rank_order, requested_targets, resolve
+from seewhy.errors import ComparisonError, OptionError, TargetError
+from seewhy.head import SCORES as UNITS
+from seewhy.head import Head
+from seewhy.pipeline import FOR_ALL
+from seewhy.records import Prediction, Target
+from seewhy.targets import ResolvedTarget, class_values, rank_order, requested_against, requested_targets, resolve
 
 NAMES = ClassNames(["bear", "cow", "sheep", "wolf"])
 SCORES = np.array([0.1, 0.4, 0.4, 0.1], np.float32)
@@ -148,3 +151,104 @@ def test_without_class_scores_only_functions_can_be_asked_for() -> None:
     with pytest.raises(OptionError) as error:
         resolve(["top1"], None, None)
     assert str(error.value) == "The output holds no class scores: give a function of the output as the target."
+
+
+# -- why this and not that? -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("against", "index"),
+    [("bear", 0), (3, 3), ("#3", 3), ("top2", 2), ("TOP 3", 0), (np.int64(0), 0), (torch.tensor(2), 2), ("WOLF", 3)],
+)
+def test_every_target_is_compared_with_one_class(against: Any, index: int) -> None:
+    (cow,) = resolve(["top1"], SCORES, NAMES, requested_against(against, [["top1"]]))
+    other = Prediction(NAMES.names[index], index, pytest.approx(float(SCORES[index])))
+    assert cow == ResolvedTarget(Target("cow", 1, pytest.approx(0.4), 1, other))
+
+
+def test_several_targets_are_compared_with_the_same_class() -> None:
+    targets = [choice.target for choice in resolve(["top2", 0], SCORES, NAMES, "wolf")]
+    assert [(target.name, target.against and target.against.name) for target in targets] == [
+        ("cow", "wolf"),
+        ("sheep", "wolf"),
+        ("bear", "wolf"),
+    ]
+
+
+def test_a_class_that_is_called_top2_is_that_class() -> None:
+    names = ClassNames(["one", "two", "top2", "present"])
+    for name, index in (("top2", 2), ("present", 3)):
+        (choice,) = resolve([0], np.array([0.4, 0.3, 0.2, 0.1]), names, name)
+        assert choice.target.against == Prediction(name, index, pytest.approx(0.4 - index / 10))
+
+
+@pytest.mark.parametrize(
+    ("targets", "against", "message"),
+    [
+        (["cow"], "cow", "against='cow' is the target itself: write another class, such as 'sheep'."),
+        (["top1"], "top1", "against='top1' is the target itself: write another class, such as 'sheep'."),
+        (["top3"], 2, "against=2 is 'sheep', one of the targets: write another class, such as 'wolf'."),
+        (["top4"], "bear", "against='bear' is 'bear', one of the targets: leave it out."),
+    ],
+)
+def test_a_class_is_not_compared_with_itself(targets: list[Any], against: Any, message: str) -> None:
+    with pytest.raises(ComparisonError) as error:
+        resolve(targets, SCORES, NAMES, against)
+    assert str(error.value) == message
+    assert not isinstance(error.value, FOR_ALL)  # another photo of the folder may have another first class
+
+
+@pytest.mark.parametrize(
+    ("against", "message"),
+    [
+        ("baer", "This network has no class 'baer'. Did you mean 'bear' (0)?"),
+        (4, "This network has no class 4: its 4 classes are numbered 0 to 3."),
+        ("3", "This network has no class called '3'. For the index 3 write 3 or '#3'."),
+        ("present", "This network has no class 'present'."),
+        ("top5", "against='top5': this network has 4 classes."),
+        ("top0", "against='top0': the smallest is 'top1'."),
+    ],
+)
+def test_against_a_class_that_does_not_exist(against: Any, message: str) -> None:
+    with pytest.raises(TargetError) as error:
+        resolve(["cow"], SCORES, NAMES, against)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("against", [["cow", "bear"], True, 1.5, ("cow",)])
+def test_what_names_no_single_class(against: Any) -> None:
+    with pytest.raises(TargetError) as error:
+        requested_against(against, [["top1"]])
+    assert str(error.value) == f"against={against!r}: write one class: a name, an index, or 'top2' for the second choice."
+
+
+def test_a_function_is_compared_with_nothing() -> None:
+    with pytest.raises(TargetError) as error:
+        requested_against("cow", [["top1"], [lambda y: y[:, 0]]])
+    assert str(error.value) == (
+        "against='cow': a function of the output says itself what it compares; name a class as the target, or leave against= out."
+    )
+    assert requested_against(None, [[lambda y: y[:, 0]]]) is None
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid", "none"])
+@pytest.mark.parametrize("score", UNITS)
+def test_the_value_is_the_difference_of_the_two_values(kind: str, score: str) -> None:
+    head = Head(kind)
+    rows = torch.tensor([[1.0, 2.0, 0.5, -1.0], [0.0, 3.0, 1.0, 2.0]])
+    targets = [resolve([index], SCORES, NAMES, "wolf")[0] for index in (1, 2)]
+    values = class_values(head, rows, targets, score)
+    own = head.value(rows, torch.tensor([1, 2]), score)
+    other = head.value(rows, torch.tensor([3, 3]), score)
+    assert torch.equal(values, own - other)
+    if (kind, score) in (("softmax", "logit"), ("none", "probability")):
+        assert values.tolist() == [3.0, -1.0]
+
+
+def test_the_other_side_of_one_logit() -> None:
+    names = ClassNames(["healthy", "ill"])
+    (ill,) = resolve(["ill"], np.array([0.2, 0.8]), names, "healthy")
+    rows = torch.tensor([[1.5], [-0.5]])
+    assert class_values(Head("binary"), rows, [ill, ill], "logit").tolist() == [3.0, -1.0]
+    p = rows[:, 0].sigmoid()
+    assert torch.allclose(class_values(Head("binary"), rows, [ill, ill], "probability"), 2 * p - 1)

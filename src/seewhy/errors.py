@@ -7,6 +7,7 @@
     │   └── OutputError     what the network returns is not (N, classes)
     ├── ClassesError        a class list that cannot be read or has the wrong length
     ├── TargetError         a class that the network does not have, or targets that do not match the photos
+    ├── ComparisonError     the class that targets are compared with is a target of this photo itself
     ├── LayerError          a layer that does not exist, is not reached, or has no rows and columns
     ├── GradientError       no gradient reaches the layer
     ├── MethodError         an unknown method, or one that this network cannot be explained with
@@ -99,6 +100,10 @@ class ClassesError(SeewhyError, ValueError):
 
 class TargetError(SeewhyError, ValueError):
     """The class that was asked for does not exist, or the targets do not match the photos."""
+
+
+class ComparisonError(SeewhyError, ValueError):
+    """The class that targets are compared with is one of them. No TargetError: another photo may have another first class."""
 
 
 class LayerError(SeewhyError, ValueError):

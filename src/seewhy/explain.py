@@ -19,7 +19,7 @@ from seewhy.errors import MethodError, ModelError, OptionError, alternatives, di
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
 from seewhy.records import Cost, Note, Photo
-from seewhy.targets import PRESENT, RequestedTarget, requested_targets
+from seewhy.targets import PRESENT, RequestedTarget, requested_against, requested_targets
 
 
 @overload
@@ -29,6 +29,7 @@ def explain(
     method: str | Method = ...,
     target: Any = ...,
     *,
+    against: str | int | None = ...,
     batch_size: int | None = ...,
     seed: int = ...,
     progress: bool | runner.ProgressCallback | None = ...,
@@ -44,6 +45,7 @@ def explain(
     method: str | Method = ...,
     target: Any = ...,
     *,
+    against: str | int | None = ...,
     batch_size: int | None = ...,
     seed: int = ...,
     progress: bool | runner.ProgressCallback | None = ...,
@@ -58,6 +60,7 @@ def explain(
     method: str | Method = "grad_cam",
     target: Any = "top1",
     *,
+    against: str | int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
     progress: bool | runner.ProgressCallback | None = None,
@@ -71,6 +74,8 @@ def explain(
     method : one of ``seewhy.METHODS``. Its settings are keyword arguments (``layer="layer4"``, ``relu=False``).
     target : a class name, an index, "top1", "top3", "present" (every label above 0.5), a function of the output ``(N, ...)`` ->
         ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
+    against : why the target and not this class? The difference of the two classes' values is explained. A class name, an index,
+        or "top2", the second choice of each photo; None compares with nothing.
     batch_size : photos at once; None chooses by the free memory. seed : for everything random, recorded.
     progress : None (a line before work above two seconds, and in a terminal a bar), False, or ``callback(done, total, partial)``.
     budget : what one photo may cost: forward passes (int) or seconds (float or "20s"); "auto" ends LIME when its ranking is
@@ -78,7 +83,8 @@ def explain(
 
     Ctrl-C: methods that take many passes return what they have for a single photo, ``partial``; otherwise it is raised.
 
-    Raises a child of ``SeewhyError`` for every mistake: unknown class, layer, method or setting, unreadable photo, ...
+    Raises a child of ``SeewhyError`` for every mistake: unknown class, layer, method or setting, unreadable photo, a target that
+    is compared with itself, ...
     """
     configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
@@ -98,14 +104,26 @@ def explain(
     _check_needs(clf, configured)
     photos = photo_list(photo)
     targets = requested_targets(target, len(photos))
-    unused = _unused_notes(configured, budget, targets)
+    against = requested_against(against, targets)
+    unused = _unused_notes(configured, budget, targets, against)
     read = [clf.read(item) for item in photos]
     explanations: list[Explanation] = []
     if read:
         executor = clf.executor
         with memory.kept(), random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
-            explain_batch = _ExplainBatch(clf, planned, configured, seed, batch_size, limit, bar, not is_many(photo), unused)
+            explain_batch = _ExplainBatch(
+                clf,
+                planned,
+                configured,
+                against if configured.by_class else None,
+                seed,
+                batch_size,
+                limit,
+                bar,
+                not is_many(photo),
+                unused,
+            )
             size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)
             pairs = list(zip(read, targets, strict=True))
             for count, batch in runner.in_batches(pairs, size, lambda pair: pair[0].pixels.shape, explain_batch):
@@ -124,6 +142,7 @@ class _ExplainBatch:
     clf: Classifier
     planned: PlannedNetwork | None
     method: Method
+    against: str | int | None
     seed: int
     batch_size: int | None
     budget: runner.Budget
@@ -148,6 +167,7 @@ class _ExplainBatch:
             self.clf.executor.pixels(photos),
             targets,
             self.seed,
+            against=self.against,
             batch_size=self.batch_size,
             budget=self.budget,
             interruptible=self.alone,
@@ -205,11 +225,16 @@ def _check_needs(clf: Classifier, method: Method) -> None:
         )
 
 
-def _unused_notes(method: Method, budget: Any, targets: Sequence[Sequence[RequestedTarget]]) -> list[Note]:
+def _unused_notes(
+    method: Method, budget: Any, targets: Sequence[Sequence[RequestedTarget]], against: str | int | None
+) -> list[Note]:
     """What was asked for, and has no effect with this method."""
     notes = []
+    of_photo = f"changes nothing: the map of {method.name} belongs to the photo, not to a class"
     if not method.by_class and any(target != "top1" for row in targets for target in row):
-        notes.append(f"{setting('target')} changes nothing: the map of {method.name} belongs to the photo, not to a class")
+        notes.append(f"{setting('target')} {of_photo}")
+    if not method.by_class and against is not None:
+        notes.append(f"{setting('against')} {of_photo}")
     if budget is not None and not method.sweeps:
         notes.append(f"{setting('budget', budget)} limits nothing: {method.name} takes {method.cost}")
     return [Note(note) for note in notes]
@@ -221,12 +246,14 @@ def _output_notes(clf: Classifier, attribution: Attribution, n: int, requested: 
     if "present" in requested and attribution.scores is not None and not (attribution.scores[n] > PRESENT).any():
         notes.append(f"no class is above {PRESENT}: the strongest one is explained")
     if clf.head.kind == "none" or any(target.index is None for target in attribution.targets[n]):
-        notes.append("the value itself is explained, not a logit or a probability")
+        compared = any(target.against is not None for target in attribution.targets[n])
+        value = "the difference of the values themselves" if compared else "the value itself"
+        notes.append(f"{value} is explained, not a logit or a probability")
     if attribution.head.probabilities and attribution.head.kind == "softmax":
         notes.append("the network returns probabilities already: no softmax was added, and a logit means their logarithm")
     elif attribution.head.probabilities:
         notes.append("the network ends in a sigmoid: none was added, and a logit means log-odds")
-        if any(abs(target.score - 0.5) >= 0.5 - 2**-24 for target in attribution.targets[n]):
+        if any(abs(score - 0.5) >= 0.5 - 2**-24 for target in attribution.targets[n] for score in target.scores):
             notes.append("the sigmoid is saturated (1 or 0): nothing can move it; give the network without its sigmoid")
     elif _looks_activated_twice(clf, attribution, n):
         notes.append(
@@ -263,7 +290,7 @@ def make_method(method: str | Method, settings: dict[str, Any]) -> Method:
         if name not in known:
             raise OptionError(
                 f"{kind.name} has no setting '{name}'.{did_you_mean(name, known)} It has {listed(known)}; every method takes "
-                "batch_size, seed, progress and budget."
+                "against, batch_size, seed, progress and budget."
             )
     _check(kind, settings)
     return kind(**settings)

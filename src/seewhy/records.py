@@ -52,15 +52,32 @@ class Target:
     """What is explained: a class with its score and its rank (1 = the network's first choice).
 
     For a callable target ``index`` and ``rank`` are None and ``score`` is the value that it returned.
+    against : the class that it is compared with; then the difference of the two classes' values is explained. None: no other.
     """
 
     name: str
     index: int | None
     score: float
     rank: int | None
+    against: Prediction | None = None
+
+    @property
+    def text(self) -> str:
+        """In words: "cow"; compared with another class "cow, not bear"."""
+        return self.name if self.against is None else f"{self.name}, not {self.against.name}"
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Of the class, and of the one that it is compared with."""
+        return (self.score,) if self.against is None else (self.score, self.against.score)
+
+    @property
+    def scores_text(self) -> str:
+        """In words: "0.90"; compared with another class "0.90 against 0.08"."""
+        return " against ".join(map(format_score, self.scores))
 
     def __str__(self) -> str:
-        return f"{self.name} ({format_score(self.score)})"
+        return f"{self.text} ({self.scores_text})"
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,19 @@
-"""What a person asks to have explained, and which classes that is for each photo once its scores are known."""
+"""What a person asks to have explained, which classes that is for each photo once its scores are known, and their values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, TargetError, setting
-from seewhy.records import Target
+from seewhy.errors import ComparisonError, OptionError, TargetError, setting
+from seewhy.head import Head
+from seewhy.records import Prediction, Target
 
 RequestedTarget = str | int | Callable[[Any], Any]
 _TOP = re.compile(r"top[ _-]?(\d+)")
@@ -49,13 +50,37 @@ def requested_targets(target: Any, photos: int) -> list[list[RequestedTarget]]:
     return [[_checked(target)]] * photos
 
 
+def requested_against(against: Any, targets: Sequence[Sequence[RequestedTarget]]) -> str | int | None:
+    """The class that every target is compared with: a name, an index, or a rank ("top2"); None where there is none.
+
+    Raises TargetError: something else, or a function among the targets.
+    """
+    if against is None:
+        return None
+    class_ = _class(against)
+    if class_ is None:
+        raise TargetError(f"{setting('against', against)}: write one class: a name, an index, or 'top2' for the second choice.")
+    if any(callable(target) for row in targets for target in row):
+        raise TargetError(
+            f"{setting('against', class_)}: a function of the output says itself what it compares; name a class as the target, "
+            f"or leave {setting('against')} out."
+        )
+    return class_
+
+
+def _class(request: Any) -> str | int | None:
+    """What may name a class, or classes by their rank, as plain Python; None for anything else."""
+    if isinstance(request, torch.Tensor) and request.ndim == 0:
+        request = request.item()
+    if isinstance(request, np.integer):
+        return int(request)
+    return request if isinstance(request, (str, int)) and not isinstance(request, bool) else None
+
+
 def _checked(target: Any) -> RequestedTarget:
-    if isinstance(target, torch.Tensor) and target.ndim == 0:
-        target = target.item()
-    if isinstance(target, np.integer):
-        return int(target)
-    if isinstance(target, (str, int)) and not isinstance(target, bool):
-        return target
+    class_ = _class(target)
+    if class_ is not None:
+        return class_
     if callable(target):
         function: Callable[[Any], Any] = target
         return function
@@ -66,9 +91,16 @@ def _checked(target: Any) -> RequestedTarget:
 
 
 def resolve(
-    requested: Sequence[RequestedTarget], scores: np.ndarray[Any, Any] | None, classes: ClassNames | None
+    requested: Sequence[RequestedTarget],
+    scores: np.ndarray[Any, Any] | None,
+    classes: ClassNames | None,
+    against: str | int | None = None,
 ) -> list[ResolvedTarget]:
-    """The targets of one photo. scores : ``(K,)``, None where the output has no class scores (callable targets only)."""
+    """The targets of one photo. scores : ``(K,)``, None where the output has no class scores (callable targets only).
+
+    against : the class that all of them are compared with; see ``requested_against``. Raises ComparisonError where it is one of
+    them.
+    """
     if scores is None or classes is None:
         if not all(callable(target) for target in requested):
             raise OptionError("The output holds no class scores: give a function of the output as the target.")
@@ -82,7 +114,59 @@ def resolve(
         for index in _indices(target, scores, order, classes):
             rank = 1 + int(np.argmax(order == index))
             resolved.append(ResolvedTarget(Target(classes.names[index], index, float(scores[index]), rank)))
-    return resolved
+    return resolved if against is None else _compared(resolved, against, scores, order, classes)
+
+
+def _compared(
+    resolved: Sequence[ResolvedTarget],
+    against: str | int,
+    scores: np.ndarray[Any, Any],
+    order: np.ndarray[Any, Any],
+    classes: ClassNames,
+) -> list[ResolvedTarget]:
+    """The targets, compared with one class."""
+    index = _against_index(against, order, classes)
+    indices = [target.target.index for target in resolved]
+    if index in indices:
+        which = "the target itself" if len(indices) == 1 else f"'{classes.names[index]}', one of the targets"
+        other = next((f"write another class, such as '{classes.names[i]}'" for i in order if i not in indices), "leave it out")
+        raise ComparisonError(f"{setting('against', against)} is {which}: {other}.")
+    prediction = Prediction(classes.names[index], index, float(scores[index]))
+    return [ResolvedTarget(replace(target.target, against=prediction)) for target in resolved]
+
+
+def _against_index(against: str | int, order: np.ndarray[Any, Any], classes: ClassNames) -> int:
+    rank = _number_of_top("against", against, classes)
+    if rank is None:
+        return classes.index(against)
+    if rank > len(order):
+        raise TargetError(f"{setting('against', against)}: this network has {len(order)} classes.")
+    return int(order[rank - 1])
+
+
+def class_values(head: Head, rows: torch.Tensor, targets: Sequence[ResolvedTarget], score: str) -> torch.Tensor:
+    """What is explained of each row ``(N,)``: the value of its target's class, less that of the class it is compared with.
+
+    rows : the output ``(N, K)``. targets : of each row; all are compared, or none. score : see ``Head.value``. Differentiable;
+    where a target is a function, the number is void.
+    """
+
+    def values(indices: list[int]) -> torch.Tensor:
+        return head.value(rows, torch.tensor(indices, device=rows.device), score)
+
+    own = values(class_indices(targets))
+    others = against_indices(targets)
+    return own - values(others) if others else own
+
+
+def class_indices(targets: Sequence[ResolvedTarget]) -> list[int]:
+    """The classes of targets, 0 for a function."""
+    return [target.target.index or 0 for target in targets]
+
+
+def against_indices(targets: Sequence[ResolvedTarget]) -> list[int]:
+    """The classes that targets are compared with; empty where they are compared with none."""
+    return [target.target.against.index for target in targets if target.target.against is not None]
 
 
 def _of_function(function: Callable[[Any], Any]) -> ResolvedTarget:
@@ -96,16 +180,21 @@ def rank_order(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _indices(target: str | int, scores: np.ndarray[Any, Any], order: np.ndarray[Any, Any], classes: ClassNames) -> list[int]:
-    if isinstance(target, str) and target not in classes:
-        top = _TOP.fullmatch(target.strip().lower())
-        if top:
-            if int(top[1]) < 1:
-                raise TargetError(f"{setting('target', target)}: the smallest is 'top1'.")
-            return [int(index) for index in order[: int(top[1])]]
-        if target == "present":
-            present = [int(index) for index in order if scores[index] > PRESENT]
-            return present or [int(order[0])]
+    count = _number_of_top("target", target, classes)
+    if count is not None:
+        return [int(index) for index in order[:count]]
+    if target == "present" and target not in classes:
+        present = [int(index) for index in order if scores[index] > PRESENT]
+        return present or [int(order[0])]
     return [classes.index(target)]
+
+
+def _number_of_top(name: str, request: str | int, classes: ClassNames) -> int | None:
+    """3 for "top3"; None for an index, a class's name and any other string. name : of the setting, for the error."""
+    top = _TOP.fullmatch(request.strip().lower()) if isinstance(request, str) and request not in classes else None
+    if top and int(top[1]) < 1:
+        raise TargetError(f"{setting(name, request)}: the smallest is 'top1'.")
+    return int(top[1]) if top else None
 
 
 def _function_name(function: Any) -> str:

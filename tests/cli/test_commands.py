@@ -132,6 +132,38 @@ def test_globs_and_several_targets(run, photos: Path) -> None:
     assert all(Path(e["output"]).is_file() for e in record["explanations"])
 
 
+@pytest.mark.parametrize("against", ["bear", "0"])
+def test_why_this_and_not_that(run, photos: Path, against: str) -> None:
+    photo = photos / "a.png"
+    code, out, _ = run("explain", photo, "--model", "demo:honest", "-t", "cow", "--against", against, "--no-relu", "--json")
+    (record,) = json.loads(out)["explanations"]
+    clf = seewhy.load("demo:honest")
+    expected = seewhy.explain(clf, photo, target="cow", against="bear", relu=False).targets[0]
+    assert code == 0
+    assert record["targets"] == [json.loads(json.dumps(dataclasses.asdict(expected)))]
+    assert record["targets"][0]["against"]["name"] == "bear"
+    assert Path("a-grad_cam-cow-not_bear.png").is_file()
+    _, out, _ = run("explain", photo, "--model", "demo:honest", "-t", "cow", "--against", against)
+    assert f" of {expected} → a-grad_cam-cow-not_bear.png" in out
+    _, out, _ = run("explain", photo, "--model", "demo:honest", "-m", "eigen_cam", "--against", against)
+    assert "note: --against changes nothing: the map of eigen_cam belongs to the photo, not to a class" in out
+
+
+def test_a_photo_whose_first_class_is_the_one_compared_with_is_skipped(run, tmp_path: Path) -> None:
+    clf = seewhy.load("demo:honest")
+    pictures = {clf.classify(scene.photo)[0].name: scene.photo for scene in seewhy.demo.scenes(12, seed=1)}
+    (tmp_path / "in").mkdir()
+    for name in ("bear", "cow"):
+        Image.fromarray(pictures[name]).save(tmp_path / "in" / f"{name}.png")
+    code, out, err = run("explain", "in", "--model", "demo:honest", "--against", "bear", "-o", "out")
+    assert code == 2
+    assert [path.name for path in Path("out").iterdir()] == ["cow.png"]
+    skipped = "Skipped in/bear.png: --against bear is the target itself: write another class, such as '"
+    assert err.splitlines()[0].startswith(skipped)
+    assert err.splitlines()[1:] == ["1 of 2 photos were skipped, all others are done."]
+    assert "cow, not bear (" in out
+
+
 @pytest.mark.parametrize("suffix", ["png", "npz", "json", "html"])
 def test_o_is_a_file_for_one_photo(run, photos: Path, suffix: str) -> None:
     code, _, _ = run("explain", photos / "a.png", "--model", "demo:honest", "--method", "cam", "-o", f"new/why.{suffix}")
@@ -225,6 +257,16 @@ def test_a_table_of_answers(run, photos: Path) -> None:
         (("explain", "photos/broken.jpg"), "'photos/broken.jpg' cannot be read to its end: "),
         (("explain", "photos/a.png", "--target", "bare"), "This network has no class 'bare'. Did you mean 'bear' (0)?"),
         (("explain", "photos/a.png", "--target", "7"), "This network has no class 7: its 3 classes are numbered 0 to 2."),
+        (("explain", "photos/a.png", "--against", "baer"), "This network has no class 'baer'. Did you mean 'bear' (0)?"),
+        (("explain", "photos/a.png", "--against", "top4"), "--against top4: this network has 3 classes."),
+        (
+            ("explain", "photos/a.png", "-t", "cow", "--against", "1"),
+            "--against '#1' is the target itself: write another class, such as '",
+        ),
+        (
+            ("explain", "photos/a.png", "-t", "top3", "--against", "cow"),
+            "--against cow is 'cow', one of the targets: leave it out.",
+        ),
         (("explain", "photos/a.png", "--method", "gradcam"), "There is no method 'gradcam'. Did you mean"),
         (
             ("explain", "photos/a.png", "--method", "cam", "--no-relu"),

@@ -19,7 +19,7 @@ def test_evaluate_prints_a_table_beside_noise_and_a_blob(run, photos: Path) -> N
     assert "1 photo: the map (random map, centre blob)" in out
     assert "deletion area" in out
     assert "less is better" in out
-    lines = [line for line in out.splitlines() if line.startswith(("grad_cam", "hires_cam"))]
+    lines = [line for line in out.splitlines() if line.strip().startswith(("grad_cam", "hires_cam"))]
     clf = seewhy.load("demo:honest")
     value = seewhy.evaluate(clf, seewhy.explain(clf, photos / "a.png"), steps=6).values["deletion"]
     assert f"{value:.3g}" in lines[0]

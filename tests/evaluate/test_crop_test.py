@@ -89,7 +89,7 @@ def test_what_is_edited_is_the_region_alone(clf: seewhy.Classifier, photo: torch
     edited = edit(clf, photo.numpy(), mask, fill, 0)
     np.testing.assert_array_equal(edited[:, ~mask], photo.numpy()[:, ~mask])
     assert np.isfinite(edited).all()
-    assert edited[0, mask].mean() < 0.55  # the red is gone
+    assert edited[0, mask].mean() < (0.7 if fill == "blur" else 0.55)  # the red is gone, or spread
     if fill == "inpaint":  # continued from the edge, which is faint noise
         assert edited[0, mask].mean() == pytest.approx(0.15, abs=0.1)
 
@@ -136,7 +136,7 @@ def test_the_shortcut_network_turns_without_the_logo_and_the_honest_one_does_not
             turned.append(result.turned)
             controls.append(result.controls_turned)
         assert len(turned) >= 8
-        assert (np.mean(turned) > 0.6) is expected
+        assert bool(np.mean(turned) > 0.6) is expected
         assert np.mean(controls) < 0.2
 
 

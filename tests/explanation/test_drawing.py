@@ -25,6 +25,12 @@ def test_titles(explained):
     ]
 
 
+def test_the_title_names_both_classes(explained):
+    e = explained(targets=[Target("bear", 1, 0.3, 2, Prediction("coyote", 0, 0.61))])
+    assert panels(e)[1].title == "bear, not coyote (0.30 against 0.61)"
+    assert panels(replace(e, by_class=False))[1].title == "no class: what the layer reacts to"
+
+
 def test_without_predictions_the_photo_is_called_by_its_name(explained):
     assert panels(explained(predictions=[]))[0].title == "photo.jpg"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from full_explanation import explanation
 
-from seewhy.explanation.notes import LOG_ODDS, empty_notes, is_saturated, notes_by_map
-from seewhy.records import Note, Target
+from seewhy.explanation.notes import LOG_ODDS, empty_notes, is_saturated, notes_by_map, value_in_words
+from seewhy.records import Note, Prediction, Target
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,24 @@ def test_the_cure_of_an_empty_map_stands_under_it() -> None:
 )
 def test_a_probability_is_saturated_near_0_and_1(score: float, unit: str, expected: bool) -> None:
     assert is_saturated(Target("bear", 0, score, 1), unit) is expected
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "expected"), [(0.9999, 1e-5, True), (0.9999, 0.05, False), (1e-6, 0.5, False), (0.5, 1e-6, False)]
+)
+def test_a_difference_of_probabilities_moves_as_long_as_one_of_them_does(own: float, other: float, expected: bool) -> None:
+    target = Target("cow", 1, own, 1, Prediction("bear", 0, other))
+    assert is_saturated(target, "probability") is expected
+    assert not is_saturated(target, "logit")
+
+
+def test_a_comparison_in_words() -> None:
+    cow = Target("cow", 1, 0.9, 1, Prediction("bear", 0, 0.0041))
+    assert value_in_words(cow, "log-odds") == "log-odds of 'cow' (0.90) minus that of 'bear' (0.004)"
+    assert value_in_words(Target("cow", 1, 0.9, 1), "probability") == "probability of 'cow' (0.90)"
+    assert empty_notes(np.zeros((1, 2, 2), np.float32), [cow], "relu") == [
+        "The map is empty: at 'relu' nothing speaks for 'cow, not bear' (score 0.90 against 0.004, rank 1)"
+    ]
 
 
 def test_notes_by_their_map() -> None:

@@ -41,6 +41,13 @@ def test_a_page_tells_titles_scales_predictions_and_settings(explained):
     assert "&#34;method&#34;: &#34;grad_cam&#34;" in html
 
 
+def test_a_page_asks_why_this_and_not_that(explained):
+    html = page([explained(targets=[Target("cow", 1, 0.9, 1, Prediction("bear", 0, 0.08))])])
+    assert "<title>Why “cow” and not “bear”?</title>" in html
+    assert "cow, not bear (0.90 against 0.08)" in html
+    assert "&#34;against&#34;: {" in html
+
+
 def test_class_names_are_escaped(explained):
     bad = '<b>bear</b> & "co" <script>alert(1)</script>'
     e = explained(targets=[Target(bad, 0, 0.5, 1)], predictions=[Prediction(bad, 0, 0.5)], notes=[bad], model=bad)

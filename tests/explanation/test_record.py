@@ -18,5 +18,5 @@ def test_record_is_plain(tmp_path: Path) -> None:
 
 
 def test_in_words() -> None:
-    assert repr(explanation()) == "<Explanation grad_cam at layer4: Bär (0.75), function (-3.50); 4×4>"
-    assert repr(explanation(layer=None)) == "<Explanation grad_cam: Bär (0.75), function (-3.50); 4×4>"
+    assert repr(explanation()) == "<Explanation grad_cam at layer4: Bär (0.75); function (-3.50); 4×4>"
+    assert repr(explanation(layer=None)) == "<Explanation grad_cam: Bär (0.75); function (-3.50); 4×4>"

@@ -22,7 +22,7 @@ import seewhy
 from seewhy import Classifier, Explanation, Preprocess
 from seewhy.errors import RecordError
 from seewhy.geometry import Geometry, SampleGrid
-from seewhy.records import Photo
+from seewhy.records import Photo, Prediction, Target
 
 
 def test_every_field_comes_back(tmp_path: Path) -> None:
@@ -31,6 +31,14 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     assert path == tmp_path / "e.npz"
     assert_same(Explanation.load(path), before)
     assert_same(Explanation.load(str(path)), before)
+
+
+def test_the_class_that_a_target_is_compared_with_comes_back(tmp_path: Path) -> None:
+    compared = Target("Bär", 1, 0.75, 1, against=Prediction("Kuh", 0, 0.25))
+    before = explanation(targets=[compared, Target("Wolf", 2, 0.0, 3)])
+    assert_same(Explanation.load(before.save(tmp_path / "e.npz")), before)
+    targets = json.loads(before.save(tmp_path / "e.json").read_text())["targets"]
+    assert [target["against"] for target in targets] == [{"name": "Kuh", "index": 0, "score": 0.25}, None]
 
 
 def test_a_real_one_comes_back_and_can_be_drawn(tmp_path: Path, small: nn.Module) -> None:
@@ -115,6 +123,7 @@ def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
     assert e.notes == ["an old note"]
     assert e.notes[0].target is None  # type: ignore[attr-defined]
     assert (e.by_class, e.targets[0].name, e.cost.forward) == (True, "bear", 5.0)
+    assert e.targets[0].against is None
     assert e.image().width > 300
 
 
@@ -191,8 +200,8 @@ def test_json_holds_everything_but_the_pixels(tmp_path: Path) -> None:
     assert "Bär" in text
     np.testing.assert_array_equal(np.array(record["maps"], np.float32), e.maps)
     assert record["targets"] == [
-        {"name": "Bär", "index": 1, "score": 0.75, "rank": 1},
-        {"name": "function", "index": None, "score": -3.5, "rank": None},
+        {"name": "Bär", "index": 1, "score": 0.75, "rank": 1, "against": None},
+        {"name": "function", "index": None, "score": -3.5, "rank": None, "against": None},
     ]
     assert record["details"] == {"segments": e.details["segments"].tolist(), "r2": 0.5, "nested": {"a": [1, 2]}}
     assert record["photo"] == {

@@ -47,6 +47,42 @@ def test_a_sure_network_has_a_gradient_in_log_odds_only(small: SmallNet, small_p
     assert np.isfinite(alive.maps).all()
 
 
+@pytest.mark.parametrize("method", ["gradient", "input_x_gradient", "integrated_gradients", "smooth_grad"])
+def test_the_map_against_a_class_is_the_difference_of_two(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    settings = {"signed": True, "score": "logit"} | {"integrated_gradients": {"steps": 8}, "smooth_grad": {"samples": 4}}.get(
+        method, {}
+    )
+    (one, other) = (seewhy.explain(clf, small_photos[0], method, target, **settings).maps for target in (1, 2))
+    e = seewhy.explain(clf, small_photos[0], method, 1, against=2, **settings)
+    np.testing.assert_allclose(e.maps, one - other, atol=1e-5 * np.abs(one).max())
+    assert e.units == ("logit" if method.startswith("in") else "logit per unit")
+
+
+def test_shares_against_a_class_add_up_to_the_difference_of_the_differences(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    e = seewhy.explain(clf, small_photos[0], "integrated_gradients", 1, against=2)
+    (photo, black) = (clf.logits(x)[0] for x in (small_photos[0], torch.zeros_like(small_photos[0])))
+    difference = (photo[1] - photo[2]) - (black[1] - black[2])
+    assert e.details["difference"] == [pytest.approx(difference, abs=1e-5)]
+    assert e.maps.sum() == pytest.approx(difference, rel=0.011)
+    assert e.details["completeness_gap"][0] < 0.01
+
+
+def test_a_sure_network_s_difference_of_probabilities_is_empty_and_says_why(small: SmallNet, small_photos: torch.Tensor) -> None:
+    with torch.no_grad():
+        small.fc.weight.mul_(3000)
+    clf = seewhy.Classifier(small, classes=["ant", "bee", "cat", "dog"])
+    (first, second) = clf.classify(small_photos[0], k=2)
+    e = seewhy.explain(clf, small_photos[0], "gradient", against="top2", score="probability")
+    assert not e.maps.any()
+    assert e.notes == [
+        f"The map is empty: no pixel moves the probability of '{first.name}' (1.00) minus that of '{second.name}' (0.00): "
+        "score='log_odds' does not vanish where the network is sure"
+    ]
+    assert seewhy.explain(clf, small_photos[0], "gradient", against="top2", score="log_odds").maps.any()
+
+
 # -- networks of torchvision ------------------------------------------------------------------------------------------
 
 

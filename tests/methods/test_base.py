@@ -13,7 +13,7 @@ from torch import nn
 import seewhy
 from seewhy.head import Head
 from seewhy.methods.base import output_gradients
-from seewhy.records import Target
+from seewhy.records import Prediction, Target
 from seewhy.targets import ResolvedTarget
 
 FAMILY = ("grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "score_cam", "eigen_cam")
@@ -71,3 +71,39 @@ def test_a_logits_gradient_is_one_at_its_class(kind: str) -> None:
     function = ResolvedTarget(Target("sum", None, 0.0, None), lambda rows: rows.sum(dim=1))
     (by_autograd, _) = output_gradients(Head(kind), output.detach(), [[*targets[0], function], targets[1]], "logit")
     assert torch.equal(by_autograd[:2], seeds)
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid", "none"])
+def test_a_comparison_s_gradient_is_one_at_its_class_and_minus_one_at_the_other(kind: str) -> None:
+    """In closed form; and by autograd of the same values, which another score has with "none"."""
+
+    def against(index: int, other: int) -> ResolvedTarget:
+        return ResolvedTarget(Target(str(index), index, 0.0, 1, Prediction(str(other), other, 0.0)))
+
+    output = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])
+    targets = [[against(2, 1), against(0, 1)], [against(1, 0)]]
+    (seeds, values) = output_gradients(Head(kind), output, targets, "logit")
+    assert seeds.tolist() == [[[0, -1, 1], [-1, 1, 0]], [[1, -1, 0], [-1, 1, 0]]]
+    assert values.tolist() == [[1.0, 1.0], [-1.0, 1.0]]
+    if kind == "none":
+        (by_autograd, same) = output_gradients(Head(kind), output, targets, "probability")
+        assert torch.equal(by_autograd, seeds)
+        assert torch.equal(same, values)
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "hires_cam"])
+@pytest.mark.parametrize("layer", ["features", "features.4"])  # in closed form, and by a backward pass
+def test_the_map_against_a_class_is_the_difference_of_two(
+    method: str, layer: str, small: SmallNet, small_photos: torch.Tensor
+) -> None:
+    clf = seewhy.Classifier(small)
+
+    def maps(target: int, **settings: Any) -> np.ndarray[Any, Any]:
+        return seewhy.explain(clf, small_photos[0], method, target, layer=layer, **settings).maps
+
+    (one, other) = (maps(1, relu=False), maps(2, relu=False))
+    against = maps(1, against=2, relu=False)
+    np.testing.assert_allclose(against, one - other, atol=1e-5 * np.abs(one).max())
+    np.testing.assert_allclose(maps(2, against=1, relu=False), -against, atol=1e-6)
+    np.testing.assert_array_equal(maps(1, against=2), np.clip(against, 0, None))  # the ReLU comes last
+    assert not np.allclose(maps(1, against=2), maps(1) - maps(2), atol=1e-2 * np.abs(one).max())

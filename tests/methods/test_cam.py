@@ -213,3 +213,32 @@ def test_real_photos(real_squeezenet: seewhy.Classifier, real_photos: Path) -> N
         assert min(e.photo.geometry.input) == 227
         logit = clf.logits(real_photos / file)[0, e.targets[0].index]
         assert e.maps[0].mean() == pytest.approx(logit, rel=1e-4)
+
+
+def test_against_another_class_both_maps_are_subtracted(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small)
+    for photo in small_photos[:2]:
+        each = seewhy.explain(clf, photo, method="cam", target=[0, 1, 2])
+        e = seewhy.explain(clf, photo, method="cam", target=[0, 1], against=2)
+        np.testing.assert_array_equal(e.maps, each.maps[:2] - each.maps[2])
+        logits = clf.logits(photo)[0]
+        np.testing.assert_allclose(e.maps.mean(axis=(1, 2)) + e.details["bias"], logits[:2] - logits[2], rtol=1e-4, atol=1e-5)
+
+
+def test_against_another_class_without_a_dense_layer() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    photo = torch.randn(3, 12, 15)
+    e = seewhy.explain(seewhy.Classifier(network), photo, method="cam", target=4, against=1)
+    with torch.no_grad():
+        features = torch.relu(network[0](photo[None]))[0]
+    np.testing.assert_allclose(e.maps[0], features[4] - features[1], rtol=1e-5, atol=1e-6)
+    assert e.details["bias"] == [0.0]
+
+
+def test_against_the_other_side_of_one_logit(small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(SmallNet(classes=1), head="binary", classes=["healthy", "ill"])
+    for side, other in (("healthy", "ill"), ("ill", "healthy")):
+        plain = seewhy.explain(clf, small_photos[0], method="cam", target=side)
+        e = seewhy.explain(clf, small_photos[0], method="cam", target=side, against=other)
+        np.testing.assert_array_equal(e.maps, 2 * plain.maps)
+        assert e.details["bias"] == [2 * plain.details["bias"][0]]

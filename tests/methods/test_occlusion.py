@@ -266,6 +266,34 @@ def test_a_function_of_the_output_is_a_target(small: SmallNet, small_photos: tor
     assert e.targets[0].score == pytest.approx(float(margin(small(photo[None]))[0].detach()), abs=1e-5)
 
 
+@pytest.mark.parametrize("head", ["softmax", "sigmoid", "none"])
+@pytest.mark.parametrize("score", ["probability", "logit", "log_odds"])
+def test_the_map_against_a_class_is_the_difference_of_two(
+    head: str, score: str, small: SmallNet, small_photos: torch.Tensor
+) -> None:
+    clf = seewhy.Classifier(small, head=head)
+    settings: dict[str, Any] = {"method": "occlusion", "mask_size": 7, "stride": 4, "score": score}
+    (one, two, other) = seewhy.explain(clf, small_photos[0], target=[1, 2, 3], **settings).maps
+    e = seewhy.explain(clf, small_photos[0], target=[1, 2], against=3, **settings)
+    np.testing.assert_allclose(e.maps, [one - other, two - other], atol=1e-6 * max(1, np.abs(one).max()))
+    values = clf.scores(small_photos[0])[0] if score == "probability" or head == "none" else None
+    if values is not None:
+        np.testing.assert_allclose(e.details["base"], values[[1, 2]] - values[3], atol=1e-6)
+    unit = "score" if head == "none" else {"probability": "probability", "logit": "logit", "log_odds": "log-odds"}[score]
+    assert e.units == unit
+
+
+def test_a_flat_difference_names_both_classes(small: SmallNet) -> None:
+    clf = seewhy.Classifier(small, classes=["ant", "bee", "cat", "dog"])
+    photo = torch.full((3, 20, 28), 0.3)
+    (cat, ant) = clf.scores(photo)[0][[2, 0]]
+    e = seewhy.explain(clf, photo, method="occlusion", target="cat", against="ant")
+    assert e.notes == [
+        f"The map is flat: hiding any part of the photo changes the probability of 'cat' ({cat:.2f}) minus that of 'ant' "
+        f"({ant:.2f}) by less than a millionth; try a larger mask_size"
+    ]
+
+
 def test_all_classes_in_one_sweep_equal_one_by_one(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small)
     settings: dict[str, Any] = {"method": "occlusion", "mask_size": 7, "stride": 4}
@@ -633,6 +661,27 @@ def test_a_map_of_few_steps_of_a_bfloat16_score_says_so(score: str, unit: str, s
         assert coarse == [expected] * is_coarse
         if is_coarse and score == "logit":
             np.testing.assert_array_equal(e.maps / step, np.round(e.maps / step))
+
+
+@pytest.mark.parametrize("score", ["logit", "probability"])
+def test_a_difference_of_few_steps_says_so(score: str) -> None:
+    """Of two logits: in steps of either; of two probabilities: by how much a step of the logit moves it at the photo."""
+    (clf, photo) = (seewhy.load("demo:honest"), seewhy.demo.scenes(1, seed=3)[0].photo)
+    dense = [module for module in clf.network.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.no_grad():
+        dense.weight *= 0.05  # so that the network is not sure
+        dense.bias *= 0.05
+        dense.bias += 60
+    shifted = seewhy.Classifier(clf.network, preprocess=clf.preprocess, classes=clf.classes, precision="fast")
+    e = seewhy.explain(shifted, photo, method="occlusion", target="bear", against="cow", score=score)
+    logits = shifted.logits(photo)[0].astype(np.float64)
+    (before, after) = (np.exp(z - z.max()) / np.exp(z - z.max()).sum() for z in (logits, logits + np.array([0.25, 0, 0])))
+    step = 0.25 if score == "logit" else (after[0] - after[1]) - (before[0] - before[1])
+    assert 0.01 < step < 0.3
+    assert [note for note in e.notes if "coarse" in note] == [
+        f"the map of 'bear, not cow' is coarse: it spans {np.ptp(e.maps):.2g}, and at precision='fast' the {score} moves in "
+        f"steps of about {step:.2g}: use precision='exact'"
+    ]
 
 
 def test_a_constant_network_gives_zeros_and_says_so() -> None:

@@ -73,6 +73,9 @@ def explain(
         list[str] | None,
         Option("--target", "-t", help="A class, an index (3, or #3 where a class is called 3), top1, top3, present. Repeatable."),
     ] = None,
+    against: Annotated[
+        str | None, Option(help="Why the target and not this class? A class, an index, or top2: each photo's second choice.")
+    ] = None,
     settings: MethodOptions,  # type: ignore[valid-type]
     options: ModelOptions,
     check: Annotated[bool, Option("--check", help="Does the map hold? A test of a few seconds, told in the notes.")] = False,
@@ -95,7 +98,9 @@ def explain(
     files = expand(photos)
     if method and len(method) > 1:
         names = Names(files, output, Comparison.suffixes, form)
-        refuse_beside_methods({"check": check, "crop_test": crop_test, "budget": budget, "cmap": cmap, "alpha": alpha})
+        refuse_beside_methods(
+            {"check": check, "crop_test": crop_test, "budget": budget, "against": against, "cmap": cmap, "alpha": alpha}
+        )
         explain_by_methods(
             files, names, method, target or ["top1"], settings_of_any(method, settings), options.load(), seed, json_
         )
@@ -107,11 +112,13 @@ def explain(
     style = {} if names.suffix in NUMBERS else style
     clf = options.load()
     targets = targets_of(clf, target) if target else "top1"
+    other = None if against is None else targets_of(clf, [against])[0]
     with Report(clf, json_, len(files)) as report:
         explanations = report.record["explanations"] = []
         batch = Batch(clf, list(files), report)
         examined = Examined(clf, check, crop_test, seed)
-        explained = batch.explain(names, style, name, examined.one, target=targets, seed=seed, budget=budget, **method_settings)
+        common = {"target": targets, "against": other, "seed": seed, "budget": budget}
+        explained = batch.explain(names, style, name, examined.one, **common, **method_settings)
         with contextlib.closing(explained):
             for path, explanation, place in explained:
                 if json_:  # else nobody reads them, however many photos there are

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,11 @@ from seewhy.cli.files import Batch, Names
 from seewhy.cli.options import as_flag, targets_of
 from seewhy.cli.report import Report
 from seewhy.errors import OptionError
-from seewhy.evaluate import CropTest
-from seewhy.records import Note
+from seewhy.evaluate import CropTest, examine
 
 
 class Examined:
-    """Adds the check and the crop test to explanations; their results stand in notes and details.
-
-    A photo that cannot be tested (an empty map) is told so in its notes; the others go on.
-    """
+    """Adds the check and the crop test to explanations; their results stand in notes and details."""
 
     def __init__(self, clf: seewhy.Classifier, check: bool, crop_test: bool, seed: int) -> None:
         (self._clf, self._check, self._crop_test, self._seed) = (clf, check, crop_test, seed)
@@ -29,17 +24,10 @@ class Examined:
 
     def one(self, explanation: seewhy.Explanation) -> seewhy.Explanation:
         """An explanation with what was found out about it."""
-        if self._check:
-            explanation = seewhy.check(self._clf, explanation, seed=self._seed, progress=False).noted(explanation)
-        if self._crop_test:
-            try:
-                test = seewhy.crop_test(self._clf, explanation, seed=self._seed, progress=False)
-            except OptionError as error:
-                self._pictures.append(None)
-                note = Note(f"no crop test: {error.message.spelled(as_flag).rstrip('.')}")
-                return replace(explanation, notes=[*explanation.notes, note])
-            self._pictures.append(test)
-            explanation = test.noted(explanation)
+        (explanation, test) = examine(
+            self._clf, explanation, with_check=self._check, with_crop_test=self._crop_test, seed=self._seed
+        )
+        self._pictures.append(test)
         return explanation
 
     def save(self, place: Path) -> Path | None:

@@ -118,7 +118,9 @@ class Batch:
             return [examine(explanation) for explanation in explanations]
 
         def place(path: Path, explanation: seewhy.Explanation) -> Path:
-            return names.of(path, explanation.method, explanation.targets[0].name)
+            target = explanation.targets[0]
+            other = [] if target.against is None else [f"not {target.against.name}"]
+            return names.of(path, explanation.method, target.name, *other)
 
         whole: list[Path] = []  # files
 

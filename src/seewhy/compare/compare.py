@@ -60,12 +60,14 @@ def compare(
     own_settings = [_settings_of(item, settings) for item in methods] * len(networks)
     _check_settings(settings, methods)
     sources = listing(photos)
-    notes = _notes(networks, columns)
+    notes: list[str] | None = None
     rows: list[list[Explanation | None]] = []
     skipped: list[tuple[str, str]] = []
     with runner.Progress(progress, len(sources) * len(pairs), "Comparison") as bar:
         for source in sources:
             try:
+                if notes is None:
+                    notes = _notes(networks, columns, source.photo)
                 rows.append(_row(pairs, own_settings, source.photo, target, seed))
             except PhotoError as error:
                 if len(sources) == 1:
@@ -76,7 +78,7 @@ def compare(
         raise PhotoError(f"None of {len(sources)} photos could be read: {skipped[0][1]}")
     targets = [next(e.targets[0].name for e in row if e is not None) for row in rows]
     correlations = np.stack([_correlations(row) for row in rows])
-    return Comparison(columns, of, rows, correlations, targets, skipped, notes)
+    return Comparison(columns, of, rows, correlations, targets, skipped, notes or [])
 
 
 def _row(
@@ -133,8 +135,11 @@ def _check_settings(settings: dict[str, Any], methods: Sequence[Any]) -> None:
         )
 
 
-def _notes(networks: Sequence[Classifier], columns: Sequence[str]) -> list[str]:
+def _notes(networks: Sequence[Classifier], columns: Sequence[str], photo: Any) -> list[str]:
     """Classes that not all networks have. Raises TargetError where there is none that all have."""
+    for network in networks:
+        if network.given_classes is None:
+            network.scores(photo)  # counts them
     first = networks[0].class_names()
     notes = []
     for network, column in zip(networks[1:], columns[1:], strict=False):

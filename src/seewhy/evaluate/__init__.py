@@ -4,6 +4,7 @@ from seewhy.evaluate.agreement import agreement, rank_correlation
 from seewhy.evaluate.check import Check, MapCheck, check
 from seewhy.evaluate.crop_test import CropTest, crop_test
 from seewhy.evaluate.evaluation import Evaluation, evaluate
+from seewhy.evaluate.examine import examine
 from seewhy.evaluate.metrics import METRICS
 from seewhy.evaluate.pointing import energy, hits
 from seewhy.evaluate.randomisation import Likeness, randomise
@@ -20,6 +21,7 @@ __all__ = [
     "crop_test",
     "energy",
     "evaluate",
+    "examine",
     "hits",
     "randomise",
     "rank_correlation",

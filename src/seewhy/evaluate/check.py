@@ -24,18 +24,21 @@ from seewhy.geometry import Array
 from seewhy.records import Note
 from seewhy.show.colour import is_flat
 
-SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)  # of the pixels that are hidden, and shown
+# Of the pixels that are hidden, and shown. With SqueezeNet these two let as many true maps pass as five shares from 5
+# to 50 % do (19 of 20), and no map of noise.
+SHARES = (0.1, 0.3)
 COPIES = 39  # laid elsewhere
 SURE = 0.025  # passed: none of the copies does as well as the map
-TOLD = 0.2  # the share of the pixels whose effect the sentence names; one of SHARES
-FILL = "blur"
+TOLD = 0.3  # the share of the pixels whose effect the sentence names; one of SHARES
+# Blurred squares stay where they are: of two that count together the true maps passed in 72 %, with their mean in all.
+FILL = "mean"
 
 
 @dataclass(frozen=True)
 class MapCheck:
     """Of one map. target : the class. p : the chance that a map like this, laid anywhere, does as well; at least 1/40.
 
-    base, hidden, shown : the class's score for the photo, without the strongest fifth, and with nothing else (probabilities; with
+    base, hidden, shown : the class's score for the photo, without the strongest 30 %, and with nothing else (probabilities; with
     head "none" the values). hidden_elsewhere, shown_elsewhere : the same for the copies, their median. empty : True where the map
     is zero or the same everywhere, so that there is nothing to check.
     """
@@ -111,13 +114,13 @@ def check(
     batch_size: int | None = None,
     progress: bool | runner.ProgressCallback | None = None,
 ) -> Check:
-    """Does the map hold? A test of a few seconds: 400 forward passes for each map.
+    """Does the map hold? A test of seconds: 160 forward passes for each map.
 
     explanation : of this classifier; also a map of your own, ``Explanation.from_map``.
 
     The test: ``t = mean over shares s of [log-odds(only the strongest s shown) - log-odds(the strongest s hidden)]``, for the map
-    and for 39 copies of it laid elsewhere; ``p = (1 + copies with t at least as large) / 40``. Hidden pixels are blurred. A map
-    passes where no copy does as well; one that says nothing of the photo passes once in 40 times.
+    and for 39 copies of it laid elsewhere; ``p = (1 + copies with t at least as large) / 40``. Hidden pixels show
+    the photo's mean colour. A map passes where no copy does as well; one that says nothing of the photo passes once in 40 times.
     It says that the marked places carry the class, not that they are all that do, nor that they are the right ones: a map of a
     network that reads a watermark passes where it marks the watermark.
 

@@ -2,7 +2,7 @@
 
 from seewhy.explanation.drawing import figure, image, panels
 from seewhy.explanation.explanation import Explanation, Explanations
-from seewhy.explanation.notes import LEAST, LOG_ODDS, empty_notes, is_saturated
+from seewhy.explanation.notes import LEAST, LOG_ODDS, empty_notes, is_saturated, value_in_words
 from seewhy.explanation.pages import page, snippet
 from seewhy.explanation.record import versions
 
@@ -18,5 +18,6 @@ __all__ = [
     "page",
     "panels",
     "snippet",
+    "value_in_words",
     "versions",
 ]

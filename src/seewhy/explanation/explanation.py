@@ -35,7 +35,8 @@ if TYPE_CHECKING:  # drawn only when asked for, so that reading a record needs n
 class Explanation(ExplanationRecord):
     """Why the network gave a photo these scores: one map per target, in raw numbers.
 
-    maps : float32 ``(K, h, w)`` on the method's own grid, which covers the network's input. Positive speaks for the target.
+    maps : float32 ``(K, h, w)`` on the method's own grid, which covers the network's input. Positive speaks for the target;
+        where that is compared with another class, negative speaks for the other.
     signed : False where negative values cannot occur.
     targets : K targets, in the order of the maps.
     predictions : the network's first choices (at most 5), whatever the targets were.

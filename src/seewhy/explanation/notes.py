@@ -18,8 +18,18 @@ LOG_ODDS = f"{setting('score', 'log_odds')} does not vanish where the network is
 
 
 def is_saturated(target: Target, unit: str) -> bool:
-    """True where a probability is explained that hardly moves, because the network is sure. unit : of what is explained."""
-    return unit == "probability" and target.index is not None and target.score * (1 - target.score) < _SURE
+    """True where a probability is explained that hardly moves, because the network is sure. unit : of what is explained.
+
+    A difference of two moves as long as one of them does.
+    """
+    return unit == "probability" and target.index is not None and all(p * (1 - p) < _SURE for p in target.scores)
+
+
+def value_in_words(target: Target, unit: str) -> str:
+    """What is explained, with its scores: "logit of 'cow' (0.90)", "logit of 'cow' (0.90) minus that of 'bear' (0.08)"."""
+    value = f"{unit} of '{target.name}' ({format_score(target.score)})"
+    against = target.against
+    return value if against is None else f"{value} minus that of '{against.name}' ({format_score(against.score)})"
 
 
 def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None, cure: str = "", unit: str = "") -> list[Note]:
@@ -31,7 +41,7 @@ def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None, cure:
     where = f"at '{layer}' " if layer else ""
     for number, (map, target) in enumerate(zip(maps, targets, strict=True)):
         rank = f", rank {target.rank}" if target.rank is not None else ""
-        score = f"'{target.name}' (score {format_score(target.score)}{rank})"
+        score = f"'{target.text}' (score {target.scores_text}{rank})"
         if not map.any():
             notes.append(Note(f"The map is empty: {where}nothing speaks for {score}", number))
             if cure_of_map := LOG_ODDS if is_saturated(target, unit) else cure:

@@ -11,6 +11,7 @@ from seewhy.errors import OptionError
 from seewhy.explanation.drawing import panels, provenance
 from seewhy.explanation.record import ExplanationRecord
 from seewhy.formatting import format_score
+from seewhy.records import Target
 from seewhy.show.html import environment, picture_row
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -28,7 +29,7 @@ def page(explanations: ExplanationRecord | Sequence[ExplanationRecord], title: s
         raise OptionError("There is nothing to show: page needs at least one explanation.")
     if title is None:
         single = len(explanations) == 1 and explanations[0].by_class
-        title = f"Why “{explanations[0].targets[0].name}”?" if single else "Why?"
+        title = _question(explanations[0].targets[0]) if single else "Why?"
     items = [_item(explanation, style) for explanation in explanations]
     return environment(_TEMPLATES).get_template("page.html").render(title=title, items=items)
 
@@ -37,6 +38,11 @@ def snippet(explanation: ExplanationRecord, **style: Any) -> str:
     """The panels side by side for a notebook cell: no page around them, styles on the elements alone."""
     shots = picture_row(panels(explanation, **style))
     return environment(_TEMPLATES).get_template("snippet.html").render(shots=shots, provenance=provenance(explanation))
+
+
+def _question(target: Target) -> str:
+    """The question that a map answers."""
+    return f"Why “{target.name}”?" if target.against is None else f"Why “{target.name}” and not “{target.against.name}”?"
 
 
 def _item(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, Any]:

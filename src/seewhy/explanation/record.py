@@ -65,7 +65,7 @@ class ExplanationRecord:
     def __repr__(self) -> str:
         (rows, columns) = self.maps.shape[-2:]
         layer = f" at {self.layer}" if self.layer else ""
-        names = ", ".join(str(target) for target in self.targets)
+        names = "; ".join(str(target) for target in self.targets)
         return f"<Explanation {self.method}{layer}: {names}; {rows}×{columns}>"
 
 

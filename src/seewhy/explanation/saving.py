@@ -71,6 +71,11 @@ def read_npz(kind: type[Record], path: Path) -> Record:
         raise RecordError(f"'{path}' is not an explanation saved as .npz, or broken: write one with e.save('x.npz').") from error
 
 
+def _target(*, against: dict[str, Any] | None = None, **values: Any) -> Target:
+    """against : missing in older files."""
+    return Target(**values, against=None if against is None else Prediction(**against))
+
+
 def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     about = record.pop("photo")
     photo = Photo(
@@ -92,7 +97,7 @@ def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict
         "photo": photo,
         "details": details,
         "notes": [Note(text, target) for text, target in zip(notes, note_targets, strict=True)],
-        "targets": [Target(**target) for target in record["targets"]],
+        "targets": [_target(**target) for target in record["targets"]],
         "predictions": [Prediction(**prediction) for prediction in record["predictions"]],
         "cost": Cost(**record["cost"]),
         "sample_grid": None if sample_grid is None else SampleGrid(**{axis: tuple(value) for axis, value in sample_grid.items()}),

@@ -17,8 +17,7 @@ from seewhy.engine.relu_rules import ReluRule
 from seewhy.engine.runner import Spending
 from seewhy.engine.steps import Step
 from seewhy.errors import GradientError, MethodError, ModelError, setting
-from seewhy.explanation import LOG_ODDS, is_saturated
-from seewhy.formatting import format_score
+from seewhy.explanation import LOG_ODDS, is_saturated, value_in_words
 from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.methods.base import OTHER_METHOD, Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
@@ -218,15 +217,14 @@ class PixelGradients:
         """Why a map shows nothing, and what to do."""
         method = self._method
         unit = "" if self._head is None else self._head.unit(method.score)
-        why = f"no pixel moves the {method.score.replace('_', ' ')}"
+        (why, value) = ("no pixel moves the", method.score.replace("_", " "))
         cure = OTHER_METHOD
         if method.relu_rule != "plain":
-            why = "under this rule nothing gets through to the pixels from the score"
+            (why, value) = ("under this rule nothing gets through to the pixels from the", "score")
             cure = f"{setting('method', 'gradient')} does without that rule"
         return [
             Note(
-                f"The map is empty: {why} of '{target.name}' ({format_score(target.score)}): "
-                f"{LOG_ODDS if is_saturated(target, unit) else cure}",
+                f"The map is empty: {why} {value_in_words(target, value)}: {LOG_ODDS if is_saturated(target, unit) else cure}",
                 number,
             )
             for number, (map, target) in enumerate(zip(maps, targets, strict=True))
@@ -265,7 +263,7 @@ class PixelGradients:
             ]
         if not gradients or any(gradient is None for gradient in gradients):
             raise GradientError(
-                f"{self._method.name} needs a gradient, but the score for '{self.targets[0][0].name}' is cut off from the photo: "
+                f"{self._method.name} needs a gradient, but the score for '{self.targets[0][0].text}' is cut off from the photo: "
                 f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self._network.name}, or "
                 f"use a method that needs none, such as {setting('method', 'occlusion')}."
             )

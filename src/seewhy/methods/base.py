@@ -27,7 +27,7 @@ from seewhy.explanation import empty_notes
 from seewhy.geometry import Array, SampleGrid
 from seewhy.head import Head, describe
 from seewhy.records import Note, Target
-from seewhy.targets import RequestedTarget, ResolvedTarget, resolve
+from seewhy.targets import RequestedTarget, ResolvedTarget, against_indices, class_indices, class_values, resolve
 
 # What to do about an empty map.
 OTHER_METHOD = f"{setting('method', 'occlusion')} hides the photo's parts and looks at the score alone"
@@ -76,6 +76,7 @@ class Request:
     """A batch to be explained: the classifier, the pixels ``(N, C, H, W)``, and the targets requested for each photo.
 
     planned : the network ready to be looked into; None for a callable.
+    against : the class that every target is compared with; None for none.
     For methods that take many passes (``Method.sweeps``; N is 1 then): batch_size, budget : as given to ``explain``;
     interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds or None) before the work starts;
     report : is told how many more passes are done, how to make the attribution so far, and a text on the progress.
@@ -86,6 +87,7 @@ class Request:
     pixels: torch.Tensor
     targets: Sequence[Sequence[RequestedTarget]]
     seed: int
+    against: str | int | None = None
     batch_size: int | None = None
     budget: Budget = field(default_factory=Budget)
     interruptible: bool = False
@@ -126,7 +128,7 @@ class Request:
         """Every photo's targets."""
         names = None if scores is None else self.clf.class_names()
         rows = [None] * len(self.targets) if scores is None else list(scores)
-        return [resolve(targets, row, names) for targets, row in zip(self.targets, rows, strict=True)]
+        return [resolve(targets, row, names, self.against) for targets, row in zip(self.targets, rows, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,10 +314,15 @@ def output_gradients(
 
 
 def _of_logits(logits: torch.Tensor, slots: list[list[ResolvedTarget]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same where the values are the logits ``(N, K)`` themselves: the gradient is 1 at the class."""
-    index = torch.tensor([[target.target.index or 0 for target in slot] for slot in slots], device=logits.device)[..., None]
+    """The same where the values are the logits ``(N, K)`` themselves: the gradient is 1 at the class, -1 at the one against."""
+    index = torch.tensor([class_indices(slot) for slot in slots], device=logits.device)[..., None]
     logits = logits.expand(len(slots), *logits.shape)
-    return torch.zeros_like(logits).scatter_(2, index, 1.0), logits.gather(2, index)[..., 0]
+    (seeds, values) = (torch.zeros_like(logits).scatter_(2, index, 1.0), logits.gather(2, index)[..., 0])
+    others = [against_indices(slot) for slot in slots]
+    if others[0]:
+        index = torch.tensor(others, device=logits.device)[..., None]
+        (seeds, values) = (seeds.scatter_(2, index, -1.0), values - logits.gather(2, index)[..., 0])
+    return seeds, values
 
 
 def _slot_value(head: Head, output: torch.Tensor, slot: list[ResolvedTarget], score: str) -> torch.Tensor:
@@ -323,8 +330,7 @@ def _slot_value(head: Head, output: torch.Tensor, slot: list[ResolvedTarget], sc
     functions = {id(target.function): target.function for target in slot if target.function is not None}
     value = output.new_zeros(len(output))
     if len(functions) == 0 or any(target.function is None for target in slot):
-        index = torch.tensor([target.target.index or 0 for target in slot], device=output.device)
-        value = head.value(head.check(output), index, score)
+        value = class_values(head, head.check(output), slot, score)
     for key, function in functions.items():
         of_function = torch.tensor([id(target.function) == key for target in slot], device=output.device)
         value = torch.where(of_function, function_values(function, output), value)
@@ -368,7 +374,7 @@ def _flattens_grid(planned: PlannedNetwork, step: Step) -> bool:
 
 
 def _no_gradient(method: str, planned: PlannedNetwork, layer: str, targets: list[list[ResolvedTarget]]) -> str:
-    name = targets[0][0].target.name
+    name = targets[0][0].target.text
     return (
         f"{method} needs a gradient, but the score for '{name}' is cut off from layer '{layer}': remove @torch.no_grad(), "
         f".detach() or argmax from the forward of {planned.name}."

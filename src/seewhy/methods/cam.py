@@ -14,6 +14,8 @@ from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import MethodError, setting
 from seewhy.explanation import empty_notes
 from seewhy.methods.base import OTHER_METHOD, Attribution, Method, Request, dense_weights, plan_details
+from seewhy.records import Target
+from seewhy.targets import against_indices, class_indices
 
 TOLERANCE = 1e-4  # of the identity mean(M) + b = z, over 1 + |z|
 
@@ -23,7 +25,8 @@ class Cam(Method):
     """``M_t = Σ_k W_tk A^k`` (Zhou et al. 2016, arXiv:1512.04150, equation 2): signed, without bias and without ReLU.
 
     A : the tensor that the head averages over space; W, b : the one dense layer behind. SqueezeNet has none: its average is the
-    logit, so M_t = A^t. The identity ``mean(M_t) + b_t = logit_t`` is checked on every photo.
+    logit, so M_t = A^t. The identity ``mean(M_t) + b_t = logit_t`` is checked on every photo. Against another class the map, and
+    what is added to its mean, are the differences of the two classes'.
 
     layer : None takes A. Another layer is accepted only where the identity holds.
     """
@@ -63,20 +66,15 @@ class Cam(Method):
             features = step.grid.read(tapped).float()  # (N, c, h, w)
             (weight, bias) = dense_weights(planned, dense_head)
             self._check_identity(planned, step, dense_head, features, logits.reshape(len(features), -1))
+            binary = head.kind == "binary"
             maps = []
-            for n, row in enumerate(resolved):
-                index = torch.tensor([target.target.index for target in row], device=features.device)
-                sign = features.new_ones(len(row))
-                if head.kind == "binary":  # one logit: the negative side is minus the positive one
-                    (sign, index) = (index * 2.0 - 1.0, torch.zeros_like(index))
-                if weight is None:
-                    shares = features[n][index]
-                else:
-                    shares = torch.einsum("kc,chw->khw", weight[index], features[n])
-                maps.append((sign[:, None, None] * shares).cpu().numpy())
+            for of_photo, row in zip(features, resolved, strict=True):
+                shares = _shares(weight, of_photo, class_indices(row), binary)
+                others = against_indices(row)
+                maps.append((shares - _shares(weight, of_photo, others, binary) if others else shares).cpu().numpy())
         targets = [[target.target for target in row] for row in resolved]
         layer = planned.trace.name(step)
-        biases = [[_bias(bias, target.index or 0, head.kind == "binary") for target in row] for row in targets]
+        biases = [[_bias(bias, target, binary) for target in row] for row in targets]
         return Attribution(
             maps=maps,
             targets=targets,
@@ -124,11 +122,23 @@ class Cam(Method):
             )
 
 
-def _bias(bias: torch.Tensor | None, index: int, binary: bool) -> float:
-    """What is added to the map's mean to give the logit; with one logit, the negative side is minus the positive one."""
+def _shares(weight: torch.Tensor | None, features: torch.Tensor, classes: list[int], binary: bool) -> torch.Tensor:
+    """``Σ_k W_tk A^k`` of each class, ``(K, h, w)``; with one logit, the negative side is minus the positive one."""
+    index = torch.tensor(classes, device=features.device)
+    sign = features.new_ones(len(classes))
+    if binary:
+        (sign, index) = (index * 2.0 - 1.0, torch.zeros_like(index))
+    shares = features[index] if weight is None else torch.einsum("kc,chw->khw", weight[index], features)
+    return sign[:, None, None] * shares
+
+
+def _bias(bias: torch.Tensor | None, target: Target, binary: bool) -> float:
+    """What is added to the map's mean to give the logit, or the difference of two; one logit has a negative side, too."""
     if bias is None:
         return 0.0
-    return float(bias[0] if index == 1 else -bias[0]) if binary else float(bias[index])
+    both = torch.cat([-bias, bias]) if binary else bias
+    own = float(both[target.index or 0])
+    return own if target.against is None else own - float(both[target.against.index])
 
 
 def _unfit(planned: PlannedNetwork) -> str:

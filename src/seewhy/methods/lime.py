@@ -146,7 +146,7 @@ class _LimeMap(Estimator):
         for number, (target, r2, flat) in enumerate(zip(photo.targets, fitted.r2, fitted.flat, strict=True)):
             if not flat and not r2 >= POOR:
                 fit_text = f"R² {round(r2, 2) + 0.0:.2f} on samples it has not seen"  # + 0.0: no -0.00
-                finding = f"the {method.model} model explains '{target.name}' badly ({fit_text}): the map means little"
+                finding = f"the {method.model} model explains '{target.text}' badly ({fit_text}): the map means little"
                 notes.append(Note(finding + self._advice(target), number))
         details: dict[str, Any] = {
             "segments": segments.named.astype(np.int32),

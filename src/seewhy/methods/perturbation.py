@@ -14,13 +14,12 @@ from torch import nn
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
 from seewhy.errors import OptionError, OutputError, setting
-from seewhy.explanation import LEAST, LOG_ODDS, is_saturated
-from seewhy.formatting import format_score
+from seewhy.explanation import LEAST, LOG_ODDS, is_saturated, value_in_words
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
 from seewhy.methods.fills import fill_image
 from seewhy.records import Ending, Note, Target
-from seewhy.targets import ResolvedTarget
+from seewhy.targets import ResolvedTarget, class_values
 
 COARSE = 20  # steps of the score: a map that spans fewer shows them
 LARGEST_TABLE = 16_000_000  # numbers: a table of all copies × all classes is kept up to this size (64 MB)
@@ -244,8 +243,8 @@ class PerturbedPhoto:
         unit = self._head.unit(self._method.score)
         return [
             Note(
-                f"The map is flat: hiding any part of the photo changes the {unit} of '{target.name}' "
-                f"({format_score(target.score)}) by less than a millionth; {LOG_ODDS if is_saturated(target, unit) else cure}",
+                f"The map is flat: hiding any part of the photo changes the {value_in_words(target, unit)} by less than a "
+                f"millionth; {LOG_ODDS if is_saturated(target, unit) else cure}",
                 number,
             )
             for number, (map, target) in enumerate(zip(maps, self.targets, strict=True))
@@ -261,7 +260,7 @@ class PerturbedPhoto:
             if 0 < high - low < COARSE * step:
                 notes.append(
                     Note(
-                        f"the map of '{resolved.target.name}' is coarse: it spans {high - low:.2g}, and at "
+                        f"the map of '{resolved.target.text}' is coarse: it spans {high - low:.2g}, and at "
                         f"{setting('precision', 'fast')} the {self.unit} moves in steps of about {step:.2g}: use "
                         f"{setting('precision', 'exact')}",
                         number,
@@ -274,15 +273,15 @@ class PerturbedPhoto:
         rows = self._request.clf.class_scores(self._output, 1) if self._has_class else None
         if resolved.function is not None or rows is None or rows.dtype != torch.bfloat16:
             return 0.0
-        is_probability = self.unit == "probability"
-        index = torch.tensor([resolved.target.index or 0], device=rows.device)
-        column = min(int(index), rows.shape[1] - 1)  # one logit stands for two classes
+        # A difference of two probabilities does not say how steep either of them is: its step is the one at the photo itself.
+        by_odds = self.unit == "probability" and resolved.target.against is None
+        column = min(resolved.target.index or 0, rows.shape[1] - 1)  # one logit stands for two classes
         moved = rows.clone()
         moved[:, column] = torch.nextafter(rows[:, column], torch.full_like(rows[:, column], torch.inf))
-        score = "log_odds" if is_probability else self._method.score
-        (before, after) = (self._head.value(output.float(), index, score) for output in (rows, moved))
+        score = "log_odds" if by_odds else self._method.score
+        (before, after) = (class_values(self._head, output.float(), [resolved], score) for output in (rows, moved))
         steepest = min(max(0.5, low), high)  # where a probability moves most: as near to 0.5 as it came
-        return float((after - before).abs()) * (steepest * (1 - steepest) if is_probability else 1)
+        return float((after - before).abs()) * (steepest * (1 - steepest) if by_odds else 1)
 
     def _read(self, output: Any, copies: int) -> tuple[Array, Array | None]:
         """A block's output: the targets' values ``(n, K)``, and the scores ``(n, classes)`` where there are any."""
@@ -293,8 +292,7 @@ class PerturbedPhoto:
             for target in self._resolved:
                 if target.function is None:
                     assert rows is not None
-                    index = torch.full((len(rows),), target.target.index or 0, device=rows.device)
-                    columns.append(head.value(rows.float(), index, self._method.score))
+                    columns.append(class_values(head, rows.float(), [target] * len(rows), self._method.score))
                 else:
                     columns.append(function_values(target.function, output))
             values: Array = torch.stack([column.float() for column in columns], dim=1).cpu().numpy()
