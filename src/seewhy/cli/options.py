@@ -27,6 +27,7 @@ Photos = Annotated[list[str], typer.Argument(metavar="PHOTO", help="Files, globs
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Output = Annotated[str | None, typer.Option("-o", "--output", "--out", help="A file for one photo, a folder for several.")]
 Text_ = str | None
+Several = list[str] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,18 +89,16 @@ class ModelOptions:
 class SeveralModels(ModelOptions):
     """The same for several networks: --model, and --weights where the same architecture was trained several times."""
 
-    model: Annotated[list[str] | None, Option(help="Repeatable: each network that is compared.")] = None  # type: ignore[assignment]
-    weights: Annotated[  # type: ignore[assignment]
-        list[str] | None, Option(help="Repeatable: one for each --model, or several for one architecture.")
-    ] = None
+    model: Annotated[Several, Option(help="Repeatable: each network that is compared.")] = None  # type: ignore[assignment]
+    weights: Annotated[Several, Option(help="Repeatable: one for each --model, or several for it.")] = None  # type: ignore[assignment]
 
     def load_all(self) -> tuple[list[seewhy.Classifier], list[str]]:
         """The classifiers, and their names: as they were written.
 
         Raises OptionError: another number of weights than networks.
         """
-        models: list[str | None] = list(self.model or [None])
-        weights: list[str | None] = list(self.weights or [None])
+        models: list[str | None] = [*self.model] if self.model else [None]
+        weights: list[str | None] = [*self.weights] if self.weights else [None]
         if len(models) == 1:
             models *= len(weights)
         if len(weights) == 1:

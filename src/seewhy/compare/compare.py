@@ -39,8 +39,8 @@ def compare(
 
     Raises OptionError: nothing to compare, several networks and several methods; TargetError: no class in common.
     """
-    networks = list(clf) if isinstance(clf, (list, tuple)) else [clf]
-    methods = list(method) if isinstance(method, (list, tuple)) else [method]
+    networks: list[Classifier] = list(clf) if isinstance(clf, (list, tuple)) else [clf]  # type: ignore[list-item]
+    methods: list[Any] = list(method) if isinstance(method, (list, tuple)) else [method]
     for network in networks:
         if not isinstance(network, Classifier):
             raise OptionError(f"One of the networks is a {type(network).__name__}: wrap it as seewhy.Classifier(network, ...).")

@@ -114,7 +114,7 @@ class Evaluation:
         """Write the curves as a picture, or the numbers (.json). All or nothing."""
         return save_as(path, {**picture_writers(self.plot), ".json": lambda: json_bytes(self.record())})
 
-    def rows(self) -> list[tuple[str, str, str, str, str]]:
+    def rows(self) -> list[tuple[str, ...]]:
         """A table as text: metric, map, random, centre, how to read it."""
         return [
             (

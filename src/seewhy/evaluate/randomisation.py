@@ -101,7 +101,8 @@ def likeness(a: Array, b: Array) -> tuple[float, float]:
     from skimage.metrics import structural_similarity
 
     (rows, columns) = (min(_LARGEST, side) for side in a.shape)
-    (first, second) = (min_max(resize_map(np.abs(map), (rows, columns))) for map in (a, b))
+    (first, second) = (min_max(resize_map(np.abs(map), (rows, columns))).astype(np.float32) for map in (a, b))
     has_room = min(rows, columns) >= _WINDOW
-    structure = structural_similarity(first, second, data_range=1.0) if has_room else float("nan")
-    return rank_correlation(first, second), float(structure)
+    similarity: Any = structural_similarity
+    structure = float(similarity(first, second, data_range=1.0)) if has_room else float("nan")
+    return rank_correlation(first, second), structure

@@ -97,7 +97,11 @@ def lines(x: npt.ArrayLike, curves: Mapping[str, npt.ArrayLike], x_label: str, y
     drawn = Figure(figsize=(4.2, 3.1), dpi=150, facecolor="white", layout="constrained")
     axes = drawn.add_subplot()
     for number, (name, values) in reversed(list(enumerate(curves.items()))):
-        style = {"color": _INKS[number], "linewidth": 2.2 if number == 0 else 1.4, "linestyle": ("-", "--", ":")[number]}
+        style: dict[str, Any] = {
+            "color": _INKS[number],
+            "linewidth": 2.2 if number == 0 else 1.4,
+            "linestyle": ("-", "--", ":")[number],
+        }
         axes.plot(np.asarray(x), np.asarray(values), label=name, **style)
     axes.set_xlabel(x_label, fontsize=layout.CAPTION)
     axes.set_ylabel(y_label, fontsize=layout.CAPTION)
