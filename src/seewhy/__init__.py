@@ -15,6 +15,7 @@ from seewhy.startup import CtrlCEndsTheCommand, NoCollection
 with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes the first seconds of every command
     from seewhy import demo, show
     from seewhy.classifier import Classifier
+    from seewhy.confusion import confusion
     from seewhy.errors import SeewhyError
     from seewhy.explain import explain
     from seewhy.explanation import Explanation
@@ -35,6 +36,7 @@ __all__ = [
     "SeewhyError",
     "Target",
     "activations",
+    "confusion",
     "deep_dream",
     "demo",
     "embed",
