@@ -15,13 +15,13 @@ ORDER = [
     ["records"],
     ["classes", "head", "photo"],
     ["show", "engine"],
-    ["preprocess", "targets"],
+    ["preprocess", "targets", "labels"],
     ["classifier"],
     ["explanation", "load"],
     ["methods"],
     ["explain"],
     ["evaluate", "features"],
-    ["compare", "demo"],
+    ["compare", "confusion", "demo"],
     ["live", "cli"],
 ]
 PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms}
@@ -62,8 +62,8 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     assert not arrows, f"in a circle, or above one: {sorted(arrows)}"
 
 
-# What doors may use beside the surface: errors and the settings in them, which files are photos and how a result becomes a file,
-# how work ended, and the results of the surface's functions.
+# What doors may use beside the surface: errors and the settings in them, which files are photos and what their labels are, how a
+# result becomes a file, how work ended, and the results of the surface's functions.
 OPEN_TO_DOORS = {
     "seewhy.errors": None,
     "seewhy.startup": None,
@@ -75,6 +75,8 @@ OPEN_TO_DOORS = {
     "seewhy.evaluate": {"METRICS", "CropTest", "Evaluation", "examine"},
     "seewhy.compare": {"Comparison"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
+    "seewhy.labels": {"read_labels"},
+    "seewhy.confusion": {"Confusion", "check_normalise"},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seewhy.formatting import as_sentences, format_number, format_score, format_share
+from seewhy.formatting import as_sentences, format_number, format_score, format_share, shortened
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,24 @@ def test_scores(score: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.0, "0 %"), (0.00231, "0.2 %"), (0.456, "46 %"), (1.0, "100 %"), (1e-6, "less than 0.01 %")]
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.00231, "0.2 %"),
+        (0.456, "46 %"),
+        (249 / 250, "99.6 %"),
+        (0.99999, "99.9 %"),
+        (1.0, "100 %"),
+        (1e-6, "less than 0.01 %"),
+    ],
 )
 def test_shares(share: float, text: str) -> None:
     assert format_share(share) == text
+
+
+def test_long_names_are_cut() -> None:
+    assert shortened("golden retriever") == "golden retriever"
+    assert shortened("golden retriever", 8) == "golden …"
 
 
 def test_notes_become_sentences() -> None:

@@ -16,6 +16,7 @@ with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes th
     from seewhy import demo, show
     from seewhy.classifier import Classifier
     from seewhy.compare import compare
+    from seewhy.confusion import confusion
     from seewhy.errors import SeewhyError
     from seewhy.evaluate import check, crop_test, evaluate
     from seewhy.explain import explain
@@ -39,6 +40,7 @@ __all__ = [
     "activations",
     "check",
     "compare",
+    "confusion",
     "crop_test",
     "deep_dream",
     "demo",

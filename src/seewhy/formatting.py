@@ -31,10 +31,12 @@ def format_score(score: float) -> str:
 
 
 def format_share(share: float) -> str:
-    """A share from 0 to 1 in percent, with one digit below ten: "0.2 %", "45 %"."""
+    """A share from 0 to 1 in percent: "0.2 %", "45 %", "99.6 %"; only the whole is "100 %"."""
     percent = 100 * share
     if 0 < percent < 0.01:
         return "less than 0.01 %"
+    if 99.5 <= percent < 100:
+        return f"{math.floor(10 * percent) / 10:g} %"
     return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.1g} %"
 
 
@@ -42,6 +44,11 @@ def format_size(size: tuple[int, int]) -> str:
     """(rows, columns) as "224×224"; where they differ it says which is which: "96×128 (rows × columns)"."""
     (rows, columns) = size
     return f"{rows}×{columns}" + (" (rows × columns)" if rows != columns else "")
+
+
+def shortened(name: str, most: int = 26) -> str:
+    """A name of at most ``most`` letters, with dots in place of what is left out."""
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def as_sentences(notes: Iterable[str]) -> str:

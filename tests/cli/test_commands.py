@@ -585,23 +585,24 @@ def test_digits_are_an_index_unless_a_class_is_called_so(run, photos: Path) -> N
         assert json.loads(out)["output"] == "class-3.png"
 
 
-def test_labels_are_classes_where_all_of_them_are(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_classes_where_all_of_them_are(run, tmp_path: Path) -> None:
     for place, scene in enumerate(seewhy.demo.scenes(6, seed=4)):
         Image.fromarray(scene.photo).save(tmp_path / f"{place}.png")
-    label_lists = []
-    embed = seewhy.embed
-    monkeypatch.setattr(
-        seewhy, "embed", lambda *args, **named: label_lists.append(named["labels"]) or embed(*args, **named | {"labels": None})
-    )
+    arguments = ("--method", "pca", "--model", "demo:honest", "--json", "-o", "out/embedding.png")
     for lines, labels in (
-        (["bear", "0", "2", "", "#1", "cow"], ["bear", "#0", "#2", None, "#1", "cow"]),
+        (["bear", "0", "2", "", "#1", "cow"], ["bear", "bear", "sheep", None, "cow", "cow"]),
         (["1", "2", "3", "1", "2", "3"], ["1", "2", "3", "1", "2", "3"]),  # there is no class 3: these are cameras
         (["1", "2", "east", "1", "2", "2"], ["1", "2", "east", "1", "2", "2"]),
     ):
         Path("labels.txt").write_text("\n".join(lines) + "\n")
-        code, _, err = run("embed", "*.png", "--labels", "labels.txt", "--method", "pca", "--model", "demo:honest")
+        code, out, err = run("embed", "*.png", "--labels", "labels.txt", *arguments)
         assert code == 0, err
-        assert label_lists.pop() == labels
+        assert [photo["label"] for photo in json.loads(out)["photos"]] == labels
+    Path("labels.csv").write_text("file;class\n3.png;cow\n1.png;bear\n")
+    code, out, err = run("embed", "*.png", "--labels", "labels.csv", *arguments)
+    assert code == 0, err
+    assert [photo["label"] for photo in json.loads(out)["photos"]] == [None, "bear", None, "cow", None, None]
+    assert json.loads(out)["notes"][0] == "'labels.csv' has no label for 4 of 6 photos: 0.png, 2.png, 4.png ..."
 
 
 def test_one_name_for_one_logit(run, photos: Path) -> None:
@@ -736,7 +737,10 @@ def test_a_folder_s_embedding(run, tmp_path: Path) -> None:
     for arguments, message in (
         (("set/bear/0.png",), "1 photo"),
         (("set", "--perplexity", 30), "perplexity"),
-        (("set", "--labels", "nowhere.txt"), "--labels nowhere.txt: write 'folder', or a text file"),
+        (
+            ("set", "--labels", "nowhere.txt"),
+            "--labels nowhere.txt: there is no such file. Write 'folders', a .csv or .json with each",
+        ),
     ):
         code, out, err = run("embed", *arguments)
         assert code == 2

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seewhy.cli.files import Names, check_output, expand, read_labels, safe_name, write_table
+from seewhy.cli.files import Names, check_output, expand, safe_name, write_table
 from seewhy.errors import OptionError, PhotoError
 
 SUFFIXES = (".png", ".html")
@@ -105,13 +105,6 @@ def test_results_that_cannot_be_written() -> None:
 )
 def test_safe_names(text: str, expected: str) -> None:
     assert safe_name(text) == expected
-
-
-def test_labels_are_the_lines_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "labels.txt").write_bytes("\ufeffone\ntwo words\n\nthree".encode())
-    assert read_labels(str(tmp_path / "labels.txt")) == ["one", "two words", "", "three"]
-    with pytest.raises(OptionError, match=r"^--labels no\.txt: write 'folder', or a text file with one class a line"):
-        read_labels("no.txt")
 
 
 def test_tables_of_predictions(tmp_path: Path) -> None:

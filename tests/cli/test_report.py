@@ -68,6 +68,22 @@ def test_skipped_files_are_named_and_end_with_2(clf: Any, capsys: pytest.Capture
         ]
 
 
+def test_photos_that_are_skipped_for_one_reason_share_a_line(clf: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(clf, as_json=False, files=9)
+    assert report.first_reason == ""
+    for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
+        report.skip(name, "no label")
+    report.skip("e.jpg", "broken")
+    assert report.first_reason == "no label"
+    with pytest.raises(typer.Exit), report:
+        pass
+    assert printed(capsys)[1] == [
+        "Skipped a.jpg, b.jpg, c.jpg ... (4 in all): no label",
+        "Skipped e.jpg: broken",
+        "5 of 9 photos were skipped, all others are done.",
+    ]
+
+
 def test_after_ctrl_c_json_is_printed_all_the_same(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
     report = Report(clf, as_json=True)
     report.skip("a.jpg", "no photo")

@@ -235,7 +235,7 @@ def test_pictures_for_a_notebook_and_for_print(clf: seewhy.Classifier, tmp_path:
         ({"most": 0}, OptionError, "^most=0"),
         ({"layer": "rleu"}, LayerError, "no layer 'rleu'. Did you mean 'relu'"),
         ({"labels": ["red"] * 11}, TargetError, "^12 photos but 11 labels"),
-        ({"labels": "red"}, TargetError, "^labels='red': write a list"),
+        ({"labels": "red"}, OptionError, "^labels='red': there is no such file. Write 'folders', a .csv"),
         ({"labels": "folder"}, TargetError, "^labels='folder' needs files, but 'photo 1' is none"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from seewhy.classes import ClassNames
 from seewhy.errors import TargetError
 from seewhy.features.folder import Source
-from seewhy.features.labels import read_labels, sample
+from seewhy.features.labels import classes_or_groups, sample
 
 CLASSES = ClassNames(["red", "green", "blue"])
 
@@ -33,16 +33,18 @@ def sources(count: int) -> list[Source]:
         (["red", "unsorted"], ["red", "unsorted"], [None] * 2),
         ([0.5, True], ["0.5", "True"], [None] * 2),
         ("folder", ["folder 0", "folder 1"], [None] * 2),
+        ("folders", ["folder 0", "folder 1"], [None] * 2),
+        ([1.0, None, float("nan")], ["green", None, None], [1, None, None]),  # as a table with gaps gives indices
     ],
 )
 def test_classes_or_groups(labels: Any, names: list[str | None], indices: list[int | None]) -> None:
-    result = read_labels(CLASSES, labels, sources(len(names)))
+    result = classes_or_groups(CLASSES, labels, sources(len(names)))
     assert (result.names, result.indices) == (names, indices)
     assert len(result.notes) == (1 if indices == [None] * len(names) else 0)
 
 
 def test_a_slip_of_the_pen_is_named() -> None:
-    assert read_labels(CLASSES, ["red", "gren"], sources(2)).notes == [
+    assert classes_or_groups(CLASSES, ["red", "gren"], sources(2)).notes == [
         "the labels are groups, not classes, and are not compared with the predictions: 'gren' of '1.jpg' is no class of the "
         "network. Did you mean 'green'?"
     ]
@@ -50,7 +52,34 @@ def test_a_slip_of_the_pen_is_named() -> None:
 
 def test_another_number_of_labels() -> None:
     with pytest.raises(TargetError, match=r"^3 photos but 2 labels: give one label per photo, None where it is not known\.$"):
-        read_labels(CLASSES, ["red", "red"], sources(3))
+        classes_or_groups(CLASSES, ["red", "red"], sources(3))
+
+
+@pytest.mark.parametrize(
+    ("lines", "names", "indices"),
+    [
+        (["red", "0", "#2", ""], ["red", "red", "blue", None], [0, 0, 2, None]),
+        (["1", "2", "03", "1"], ["1", "2", "03", "1"], [None] * 4),  # there is no class 3: these are cameras
+        (["1", "2", "east", "1"], ["1", "2", "east", "1"], [None] * 4),
+    ],
+)
+def test_digits_of_a_file_are_indices_where_all_are_classes(
+    tmp_path: Path, lines: list[str], names: list[str | None], indices: list[int | None]
+) -> None:
+    (tmp_path / "labels.txt").write_text("\n".join(lines) + "\n")
+    result = classes_or_groups(CLASSES, tmp_path / "labels.txt", sources(4))
+    assert (result.names, result.indices) == (names, indices)
+
+
+def test_a_file_that_fits_in_part_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("photo,label\n0.jpg,red\n7.jpg,blue\n")
+    result = classes_or_groups(CLASSES, file, sources(2))
+    assert (result.names, result.indices) == (["red", None], [0, None])
+    assert result.notes == [
+        f"'{file}' has no label for 1 of 2 photos: 1.jpg",
+        f"1 entry of '{file}' is not among the photos: 7.jpg",
+    ]
 
 
 def test_a_sample_keeps_every_label_its_share() -> None:

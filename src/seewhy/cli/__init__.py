@@ -12,6 +12,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line: one line and exit code 2 for every mistake."""
     with CtrlCEndsTheCommand(), NoCollection():
         from seewhy.cli import commands as commands
+        from seewhy.cli import confusion as confusion
         from seewhy.cli import measuring as measuring
         from seewhy.cli.app import run
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +15,9 @@ from typer import Option
 
 import seewhy
 from seewhy.cli.app import app
+from seewhy.cli.confusion import LABELS_HELP
 from seewhy.cli.examining import Examined, explain_by_methods, refuse_beside_methods
-from seewhy.cli.files import NUMBERS, TABLES, Batch, Names, check_output, expand, read_labels, safe_name, write_table
+from seewhy.cli.files import NUMBERS, TABLES, Batch, Names, check_output, expand, safe_name, write_table
 from seewhy.cli.options import (
     AsJson,
     ModelOptions,
@@ -252,9 +252,7 @@ def embed(
     photos: Photos,
     *,
     layer: Annotated[str | None, Option(help="A layer's name, or scores. Default: the automatic layer.")] = None,
-    labels: Annotated[
-        str | None, Option(help="folder (each photo's folder is its class), or a file with one class a line.")
-    ] = None,
+    labels: Annotated[str | None, Option(help=LABELS_HELP)] = None,
     method: Annotated[str, Option("--method", "-m", help="tsne or pca.")] = "tsne",
     perplexity: Annotated[float | None, Option(help="Of t-SNE: how many neighbours count.")] = None,
     explain_with: Annotated[str, Option(help="The method of the explanations on an .html page.")] = "grad_cam",
@@ -266,11 +264,9 @@ def embed(
     """How are photos arranged in the network's feature space? A map of a folder; -o page.html is a page to click through."""
     files = expand(photos)
     place = check_output(Path(output or "embedding.png"), Embedding.suffixes)
-    lines = labels if labels in (None, "folder") else read_labels(labels)
     clf = options.load()
     with Report(clf, json_, len(files)) as report:
-        groups = _labels(clf, lines) if isinstance(lines, list) else lines
-        embedding = seewhy.embed(clf, list(files), layer, labels=groups, method=method, perplexity=perplexity, seed=seed)
+        embedding = seewhy.embed(clf, list(files), layer, labels=labels, method=method, perplexity=perplexity, seed=seed)
         if place.suffix.lower() == ".html":
             embedding.save(place, clf=clf, method=explain_with)
         else:
@@ -280,15 +276,6 @@ def embed(
             report.skip(name, reason)
         report.line(f"{embedding} → {place}")
         report.notes(embedding.notes)
-
-
-def _labels(clf: seewhy.Classifier, lines: Sequence[str]) -> list[str | None]:
-    """One label per photo, None for an empty line. Digits are an index where all labels are classes, else a group's name."""
-    texts = [line.strip() for line in lines]
-    (names, labels) = (clf.class_names(), targets_of(clf, texts))
-    indices = {f"#{index}" for index in range(len(names))}
-    are_classes = all(label in indices or label in names for label in labels if label)
-    return [label or None for label in (labels if are_classes else texts)]
 
 
 @app.command()

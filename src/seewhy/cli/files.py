@@ -50,7 +50,7 @@ def expand(patterns: Sequence[str]) -> dict[Path, Path]:
         else:
             files.setdefault(path, Path())
             continue
-        matches = _without_results(matches)
+        matches = _without_results(matches, root)
         if not matches:
             raise PhotoError(reason)
         for match in matches:
@@ -64,14 +64,18 @@ def _root(pattern: Path) -> Path:
     return Path(*parts[: next(place for place, part in enumerate(parts) if glob.has_magic(part))])
 
 
-def _without_results(paths: Sequence[Path]) -> list[Path]:
-    """The photos without the pictures that an earlier run made of them: where ``a.jpg`` is, ``a-lime-cow.png`` is no photo."""
+def _without_results(paths: Sequence[Path], root: Path) -> list[Path]:
+    """The photos without the pictures that an earlier run made of them: where ``a.jpg`` is, ``a-lime-cow.png`` is no photo.
+
+    Below ``root``, what lies in a folder of maps of a confusion is none, either.
+    """
     methods = "|".join([*seewhy.METHODS, "activations", "comparison", "crop-test"])
     stems = {path.stem for path in paths}
     photos = []
     for path in paths:
         result = re.fullmatch(rf"(.+?)-(?:{methods})(?:-.*)?", path.stem)
-        if not (result and path.suffix.lower() in seewhy.Explanation.suffixes and result[1] in stems):
+        is_map = result and path.suffix.lower() in seewhy.Explanation.suffixes and result[1] in stems
+        if not is_map and not any(re.fullmatch("confusion-.+-as-.+", folder) for folder in path.relative_to(root).parts[:-1]):
             photos.append(path)
     return photos
 
@@ -94,6 +98,26 @@ class Batch:
                 self._skip(path, error)
             else:
                 yield path, result
+
+    def classify(self, k: int) -> Generator[tuple[Path, list[seewhy.Prediction]], None, None]:
+        """The k most probable classes of every photo that can be read, several photos at once. To be closed."""
+
+        def work(photos: list[Any]) -> list[list[seewhy.Prediction]]:
+            return self.clf.classify(photos, k=k)
+
+        def saved(_: list[seewhy.Prediction], path: Path) -> Path:  # nothing is
+            return path
+
+        on_cpu = self.clf.device.type == "cpu"
+        outcomes = in_stages(
+            self.files, _TOGETHER, self.clf.read, work, lambda path, _: path, saved, shares_cores=on_cpu, draws=True
+        )
+        with contextlib.closing(outcomes):
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    self._skip(outcome.item, outcome.error)
+                elif outcome.result is not None:
+                    yield outcome.item, outcome.result
 
     def explain(
         self,
@@ -237,14 +261,6 @@ def _check_writable(output: Path, file: Path) -> None:
             pass
     except OSError as error:
         raise OptionError(f"-o {output}: '{folder}' takes no files ({error.strerror}).") from None
-
-
-def read_labels(path: str) -> list[str]:
-    """A text file's lines. Raises OptionError where it cannot be read."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"--labels {path}: write 'folder', or a text file with one class a line ({error}).") from error
 
 
 def write_table(path: Path, record: dict[str, Any]) -> None:

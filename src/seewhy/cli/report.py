@@ -13,7 +13,7 @@ from rich.text import Text
 
 import seewhy
 from seewhy.cli.options import as_flag, err, out
-from seewhy.errors import Message, SeewhyError
+from seewhy.errors import Message, SeewhyError, listed
 
 
 class Report:
@@ -38,6 +38,11 @@ class Report:
         for note in notes:
             self.line(f"  note: {Message(note).spelled(as_flag)}")
 
+    @property
+    def first_reason(self) -> str:
+        """Why the first file that was skipped could not be used."""
+        return self._skipped[0]["reason"] if self._skipped else ""
+
     def skip(self, path: Any, reason: SeewhyError | str) -> None:
         """A file that could not be used."""
         text = first_line(reason.message) if isinstance(reason, SeewhyError) else reason
@@ -56,8 +61,11 @@ class Report:
             print(json.dumps(self.record, indent=1, ensure_ascii=False))
         elif error is None:
             self.line(f"Model {self.record['model']}; preprocessing: {self.record['preprocessing']}")
+        photos: dict[str, list[str]] = {}  # by the reason
         for file in self._skipped:
-            err.print(Text(f"Skipped {file['photo']}: {file['reason']}"))
+            photos.setdefault(file["reason"], []).append(file["photo"])
+        for reason, names in photos.items():
+            err.print(Text(f"Skipped {listed(names, 3)}: {reason}"))
         if self._skipped and error is None:
             err.print(Text(f"{len(self._skipped)} of {self._files} photos were skipped, all others are done."))
             raise typer.Exit(2)

@@ -20,7 +20,7 @@ from seewhy.errors import OptionError, listed, whole_number
 from seewhy.features import scatter, scatter_page
 from seewhy.features.embedding import EmbeddingRecord
 from seewhy.features.folder import Source, Watch, listing, walk
-from seewhy.features.labels import read_labels, sample
+from seewhy.features.labels import classes_or_groups, sample
 from seewhy.features.placing import COLUMNS, check_differ, check_number, check_options, place
 from seewhy.files import json_bytes, npz_content, png_bytes, save_as
 from seewhy.geometry import Array
@@ -103,9 +103,10 @@ def embed(
         They are read by several threads; what cannot be read is skipped and listed in ``.skipped``.
     layer : a name, a module, None (the automatic feature layer) or "scores" (the class logits). Early layers group by colour
         and texture, late ones by class.
-    labels : the true classes, names or indices, one per photo (None: not known); "folder" takes the name of each photo's folder.
-        Labels that are not all classes of the network are taken as groups of any other kind (the camera, the split): the points
-        are coloured by them, and nothing is compared with the predictions.
+    labels : the true classes, names or indices, one per photo (None: not known); "folders" takes the name of each photo's folder;
+        or a file or a dictionary with each photo's label (see ``seewhy.labels.read_labels``). Labels that are not all classes of
+        the network are taken as groups of any other kind (the camera, the split): the points are coloured by them, and nothing is
+        compared with the predictions.
     method : "tsne" (van der Maaten and Hinton 2008), after PCA to 50 columns; "pca": the first two components.
     pool : "mean" averages each channel over space; "flatten" keeps every place.
     perplexity : about how many neighbours each photo has; None takes ``min(ceil(N / 2), 30)``, always below N / 3.
@@ -122,7 +123,7 @@ def embed(
     total = len(listed_photos)
     with memory.kept(), random_state(seed), runner.Progress(progress, min(total, most), "Embedding") as bar:
         watch = Watch(clf, layer, listed_photos)
-        known = None if labels is None else read_labels(clf.class_names(), labels, listed_photos)
+        known = None if labels is None else classes_or_groups(clf.class_names(), labels, listed_photos)
         sources = listed_photos
         if total > most:
             sources = [listed_photos[i] for i in sample(None if known is None else known.names, total, most)]

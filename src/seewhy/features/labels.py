@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-
 from seewhy.classes import ClassNames
-from seewhy.errors import TargetError, did_you_mean, setting
+from seewhy.errors import TargetError, did_you_mean
 from seewhy.features.folder import Source
+from seewhy.labels import class_index, read_labels
 
 
 @dataclass(frozen=True)
@@ -27,26 +24,22 @@ class Labels:
     notes: list[str]
 
 
-def read_labels(classes: ClassNames, labels: Any, sources: Sequence[Source]) -> Labels:
-    """The labels of ``sources``: class names or indices, else groups of any name; "folder" takes the names of their folders.
+def classes_or_groups(classes: ClassNames, labels: Any, sources: Sequence[Source]) -> Labels:
+    """The labels of ``sources``: class names or indices, else groups of any name. labels : see ``seewhy.labels.read_labels``.
 
     Labels are classes where every one of them is (None and NaN aside; whole numbers are indices); where most are names of
-    classes, the others are mistakes. Raises TargetError: such a mistake, another number than photos, "folder" for no file.
+    classes, the others are mistakes. Raises TargetError: such a mistake, another number than photos, folders for no file.
     """
-    values = _values(labels, sources)
-    if len(values) != len(sources):
-        raise TargetError(
-            f"{len(sources)} photos but {len(values)} labels: give one label per photo, None where it is not known."
-        )
-    unknown = [value is None or (isinstance(value, float) and math.isnan(value)) for value in values]
+    given = read_labels(labels, [source.path for source in sources], [source.name for source in sources])
+    notes = given.missing_note + given.unmatched_note
     known: dict[Hashable, int] = {}
-    named = [str(value) for value, is_unknown in zip(values, unknown, strict=True) if not is_unknown]
+    named = [str(value) for value in given.values if value is not None]
     mostly_classes = 2 * sum(name in classes for name in named) > len(named)
-    for value, is_unknown, source in zip(values, unknown, sources, strict=True):
-        if is_unknown or value in known:
+    for value, source in zip(given.values, sources, strict=True):
+        if value is None or value in known:
             continue
         try:
-            known[value] = classes.index(value)
+            known[value] = class_index(classes, value, given.written)
         except TargetError:
             near = did_you_mean(str(value), classes.names)
             if mostly_classes:
@@ -55,23 +48,10 @@ def read_labels(classes: ClassNames, labels: Any, sources: Sequence[Source]) -> 
                 f"the labels are groups, not classes, and are not compared with the predictions: {str(value)!r} of "
                 f"'{source.name}' is no class of the network{'.' if near else ''}{near}"
             )
-            names = [None if is_unknown else str(value) for value, is_unknown in zip(values, unknown, strict=True)]
-            return Labels(names, [None] * len(names), [note])
-    indices = [None if is_unknown else known[value] for value, is_unknown in zip(values, unknown, strict=True)]
-    return Labels([None if index is None else classes.names[index] for index in indices], indices, [])
-
-
-def _values(labels: Any, sources: Sequence[Source]) -> list[Any]:
-    if isinstance(labels, str):
-        if labels != "folder":
-            raise TargetError(f"{setting('labels', labels)}: write a list with one label per photo, or 'folder'.")
-        missing = next((source.name for source in sources if source.path is None), None)
-        if missing is not None:
-            raise TargetError(
-                f"{setting('labels', 'folder')} needs files, but '{missing}' is none: give a list with one label per photo."
-            )
-        return [source.path.absolute().parent.name for source in sources if source.path is not None]
-    return labels.tolist() if isinstance(labels, (np.ndarray, torch.Tensor)) else list(labels)
+            names = [None if value is None else str(value) for value in given.values]
+            return Labels(names, [None] * len(names), [*notes, note])
+    indices = [None if value is None else known[value] for value in given.values]
+    return Labels([None if index is None else classes.names[index] for index in indices], indices, notes)
 
 
 def sample(labels: Sequence[str | None] | None, count: int, most: int) -> list[int]:

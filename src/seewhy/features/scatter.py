@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from seewhy.errors import SeewhyError
 from seewhy.features.embedding import EmbeddingRecord, ranked
-from seewhy.formatting import as_sentences, format_number
+from seewhy.formatting import as_sentences, format_number, shortened
 from seewhy.photo import open_picture
 from seewhy.show import Panel, displayable, sheet
 from seewhy.show.layout import CAPTION, GREY, INK, TITLE, wrapped
@@ -42,7 +42,6 @@ COLOURS = (
 )
 OTHER = "#9a968f"  # rare classes, and photos whose class is not known
 LONGEST = 480  # pixels of a photo in a sheet
-_NAME = 26  # letters of a class in the legend
 _SIDE, _LEGEND = 5.6, 2.1  # inches
 
 
@@ -175,7 +174,7 @@ def _draw(embedding: EmbeddingRecord, axes: Any) -> None:
         fitted = max(abs(part) for corner in group.shape for part in corner)  # matplotlib fits every shape into one square
         style = {"s": area * fitted**2, "c": group.colour, "marker": group.shape, "zorder": 2 if group.colour == OTHER else 3}
         handles.append(axes.scatter(x, y, edgecolors="white", linewidths=0.4, alpha=0.9, **style))
-        names.append(f"{_short(group.name)} ({len(group.members):,})")
+        names.append(f"{shortened(group.name)} ({len(group.members):,})")
     wrong = np.flatnonzero(embedding.wrong)
     if len(wrong):
         (x, y) = embedding.points[wrong].T
@@ -207,19 +206,15 @@ def _draw(embedding: EmbeddingRecord, axes: Any) -> None:
         text.set_text(name)
 
 
-def _short(name: str, most: int = _NAME) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
-
-
 def neighbour_picture(embedding: EmbeddingRecord, i: int, k: int = 5) -> Image.Image:
     """Photo i, its k nearest in feature space, and below its 16×16 pixels and the k nearest in pixel space."""
     rows = []
     for space, first in (("features", _photo(embedding, i)), ("pixels", _tiny(embedding, i))):
         where = f"nearest at {embedding.layer}:" if space == "features" else "nearest in 16×16 pixels:"
-        row = [Panel(_short(embedding.names[i], 30), first, f"{verdict(embedding, i)}\n{where}")]
+        row = [Panel(shortened(embedding.names[i], 30), first, f"{verdict(embedding, i)}\n{where}")]
         for j, distance in embedding.neighbours(i, k, space):
             text = f"{verdict(embedding, j)}\ndistance {format_number(distance)}"
-            row.append(Panel(_short(embedding.names[j], 30), _photo(embedding, j), text))
+            row.append(Panel(shortened(embedding.names[j], 30), _photo(embedding, j), text))
         rows.append(row)
     return sheet(rows, footer=f"{heading(embedding)}. Distances are Euclidean; those of the two rows have different units.")
 

@@ -18,10 +18,11 @@ from seewhy.show.panel import Bar, Panel
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from PIL import Image
 
 STOPS = 24  # of a colour bar's gradient
 SMALL = 300 * 300  # pixels; smaller pictures stay free of loss
-_NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+)?\s*%?")
+_NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+)?\s*%?|–")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,18 @@ def _data_uri(panel: Panel) -> str:
         return _uri("png", buffer)
     picture.save(buffer, "JPEG", quality=90, subsampling=0)
     return _uri("jpeg", buffer)
+
+
+def notebook_table(picture: Image.Image, rows: Sequence[Sequence[object]], footer: str = "") -> str:
+    """A picture beside a table for a notebook cell: no page around them, styles on the elements alone.
+
+    rows : of cells, the first one the heads; numbers are set to the right. footer : one small line below.
+    """
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    template = environment().get_template("table.html")
+    width = picture.width // 2  # drawn at twice the resolution of a page
+    return template.render(source=_uri("png", buffer), width=width, alt=footer, table=_table(rows), footer=footer)
 
 
 def jpeg_uri(pixels: Pixels, quality: int) -> str:

@@ -54,7 +54,7 @@ class _Cell:
         """The room that the colour bar needs beside the picture, by the measured length of its numbers."""
         if self.bar is None or not self.beside:
             return 0.0
-        numbers = max(_inches(text, CAPTION) for _, text in self.bar.marks)
+        numbers = max(inches(text, CAPTION) for _, text in self.bar.marks)
         label = PAD + LINE * CAPTION * (self.label.count("\n") + 1) if self.label else 0.0
         return max(BAR_ROOM + BAR_GAP, BAR_GAP + BAR + TICK + numbers + label)
 
@@ -76,7 +76,7 @@ def wrapped(text: str, width: float, size: float) -> str:
         parts[-1] = parts[-1][:-1]
         line = ""
         for part in parts:
-            if not line or _inches(f"{line} {part}", size) <= width:
+            if not line or inches(f"{line} {part}", size) <= width:
                 line = f"{line} {part}".strip()
             else:
                 lines += _words(line, width, size)
@@ -86,25 +86,26 @@ def wrapped(text: str, width: float, size: float) -> str:
 
 
 def _words(text: str, width: float, size: float) -> list[str]:
-    if _inches(text, size) <= width:
+    if inches(text, size) <= width:
         return [text]
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
-        if line and _inches(f"{line} {word}", size) > width:
+        if line and inches(f"{line} {word}", size) > width:
             lines.append(line)
             line = word
         else:
             line = f"{line} {word}".strip()
-        while len(line) > 1 and _inches(line, size) > width:  # one word wider than the line
-            cut = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or _inches(line[:n], size) <= width)
+        while len(line) > 1 and inches(line, size) > width:  # one word wider than the line
+            cut = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or inches(line[:n], size) <= width)
             cut = max(line.rfind(mark, 1, cut) + 1 for mark in "-_/.") or cut
             lines.append(line[:cut])
             line = line[cut:]
     return [*lines, line]
 
 
-def _inches(text: str, size: float) -> float:
+def inches(text: str, size: float) -> float:
+    """How long a line of text is at ``size`` points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 

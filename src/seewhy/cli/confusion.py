@@ -1,0 +1,160 @@
+"""``seewhy confusion``: which classes are taken for which, and why the photos of one pair are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+import seewhy
+from seewhy.cli.app import app
+from seewhy.cli.files import Batch, Names, check_output, expand, safe_name, write_table
+from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread, targets_of
+from seewhy.cli.report import Report, print_explanation
+from seewhy.confusion import Confusion, check_normalise
+from seewhy.errors import OptionError, PhotoError, SeewhyError, TargetError, setting
+from seewhy.labels import read_labels
+
+LABELS_HELP = (
+    "folders (each photo's folder is its class), or a file: .csv or .json with each photo's class, else one class a line."
+)
+
+_PICTURE = "confusion.png"
+
+
+@app.command()
+@spread
+def confusion(
+    photos: Photos,
+    *,
+    labels: Annotated[str, Option(help=LABELS_HELP)] = "folders",
+    normalise: Annotated[
+        str | None,
+        Option(help="true, predicted or all: also shares, of each true class's photos, of each predicted one's, or of all."),
+    ] = None,
+    cell: Annotated[
+        str | None, Option(metavar="TRUE,PREDICTED", help="Explain the photos of TRUE that were taken for PREDICTED: cow,bear.")
+    ] = None,
+    cell_output: Annotated[
+        str | None, Option(metavar="FOLDER", help="Where these maps are written. Default: confusion-TRUE-as-PREDICTED.")
+    ] = None,
+    method: Annotated[str, Option("--method", "-m", help="Of these maps, as in seewhy explain.")] = "grad_cam",
+    options: ModelOptions,
+    json_: AsJson = False,
+    output: Annotated[str, Option("-o", "--output", "--out", help="A picture, or the numbers (.csv, .json).")] = _PICTURE,
+) -> None:
+    """Which classes are taken for which? A table, and a picture; with --cell, maps of the photos of one confusion."""
+    place = check_output(Path(output), Confusion.suffixes)
+    files = _without_picture(expand(photos), output)
+    paths = list(files)
+    if normalise is not None:
+        check_normalise(normalise)
+    if cell_output is not None and cell is None:
+        raise OptionError(f"{setting('cell_output', cell_output)} needs {setting('cell')}: of which photos? Write cow,bear.")
+    given = read_labels(labels, paths)
+    clf = options.load()
+    true = given.indices(clf.class_names())
+    labelled = [path for path, label in zip(paths, true, strict=True) if label is not None]
+    if not labelled:
+        raise TargetError(f"None of the {len(paths)} photos has a label in {given.source}: there is nothing to compare.")
+    pair = None if cell is None else _pair(clf, cell)
+    names = None
+    if pair is not None:
+        seewhy.explain(clf, [], method=method)  # a method that does not fit is named before the work
+        (first, second) = (clf.classes[index] for index in pair)
+        folder = cell_output or f"confusion-{safe_name(first)}-as-{safe_name(second)}"
+        names = Names(files, folder + os.sep, seewhy.Explanation.suffixes)
+
+    with Report(clf, json_, len(files)) as report:
+        for i in given.missing:
+            report.skip(paths[i], f"no label in {given.source}")
+        choices: dict[Path, seewhy.Prediction] = {}
+        interrupt = _predict(Batch(clf, labelled, report), choices)
+        if not choices:
+            if interrupt is not None:
+                raise interrupt
+            raise PhotoError(f"None of the {len(labelled)} photos with a label can be read. The first: {report.first_reason}")
+        predicted = [choices[path].index if path in choices else None for path in paths]
+        result = seewhy.confusion(true, predicted, clf.class_names())
+        report.record |= {"output": str(place), "labels": labels} | result.record(normalise)
+        report.record["notes"] = given.unmatched_note
+        report.record["photos"] = [
+            {"photo": str(path), "label": None if label is None else clf.classes[label]} | _choice(choices.get(path))
+            for path, label in zip(paths, true, strict=True)
+        ]
+        if place.suffix.lower() == ".json":
+            write_table(place, report.record)
+        else:
+            result.save(place, normalise, footer=f"{clf.name}  ·  {clf.describe_input()}")
+        for line in str(result).splitlines():
+            report.line(line)
+        report.notes(given.unmatched_note)
+        report.line(f"→ {place}")
+        if interrupt is not None:
+            raise KeyboardInterrupt(f": {len(choices)} of {len(labelled)} photos are counted")
+        if pair is not None and names is not None:
+            _explain_cell(report, clf, [paths[i] for i in result.cell(*pair)], pair, names, method)
+
+
+def _without_picture(files: dict[Path, Path], output: str) -> dict[Path, Path]:
+    """The photos without the picture of an earlier run. Raises OptionError where a photo would be overwritten."""
+    others = {path: folder for path, folder in files.items() if os.path.abspath(path) != os.path.abspath(output)}
+    if len(others) < len(files) and (output != _PICTURE or not others):
+        raise OptionError(f"-o {output}: that is one of the photos, and it would be lost; write another name.")
+    return others
+
+
+def _predict(batch: Batch, choices: dict[Path, seewhy.Prediction]) -> KeyboardInterrupt | None:
+    """Fill ``choices`` with the network's first choice for every photo that can be read. Ctrl-C ends that, and is returned."""
+    count = len(batch.files)
+    try:
+        # A terminal shows how far it is, anything else nothing.
+        with err.status(f"0 of {count} photos") as status, contextlib.closing(batch.classify(1)) as classified:
+            for path, predictions in classified:
+                choices[path] = predictions[0]
+                status.update(f"{len(choices)} of {count} photos")
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    return None
+
+
+def _choice(prediction: seewhy.Prediction | None) -> dict[str, Any]:
+    if prediction is None:
+        return {"prediction": None, "score": None}
+    return {"prediction": prediction.name, "score": prediction.score}
+
+
+def _pair(clf: seewhy.Classifier, text: str) -> tuple[int, int]:
+    """``cow,bear`` as two classes; their names may hold commas. Raises OptionError, TargetError."""
+    parts = text.split(",")
+    if len(parts) < 2:
+        raise OptionError(f"{setting('cell', text)}: write two classes, the true one and the predicted one: cow,bear.")
+    names = clf.class_names()
+    for cut in range(1, len(parts)):
+        pair = targets_of(clf, [",".join(parts[:cut]).strip(), ",".join(parts[cut:]).strip()])
+        try:
+            return names.index(pair[0]), names.index(pair[1])
+        except SeewhyError:
+            if len(parts) == 2:
+                raise
+    raise TargetError(f"{setting('cell', text)}: it cannot be parted into two classes of the network at one of its commas.")
+
+
+def _explain_cell(
+    report: Report, clf: seewhy.Classifier, paths: Sequence[Path], pair: tuple[int, int], names: Names, method: str
+) -> None:
+    """A map for the true and one for the predicted class of every photo."""
+    (true, predicted) = (clf.classes[index] for index in pair)
+    explanations = report.record["explanations"] = []
+    what = f"{true} taken for {predicted}" if true != predicted else f"{true} recognised"
+    report.line(f"{what}: {len(paths)} {'photo' if len(paths) == 1 else 'photos'}{'' if paths else ', nothing to explain'}")
+    batch = Batch(clf, paths, report)
+    with contextlib.closing(batch.explain(names, {}, method, target=list(dict.fromkeys(pair)))) as explained:
+        for path, explanation, place in explained:
+            if report.as_json:
+                explanations.append(explanation.record() | {"photo": str(path), "output": str(place)})
+            print_explanation(report, path, explanation, place)
