@@ -10,7 +10,7 @@ from seewhy.explanation import Explanation
 from seewhy.explanation.drawing import drawable
 from seewhy.formatting import format_number
 from seewhy.geometry import Array
-from seewhy.show import Bar, Panel, colour, displayable, overlay
+from seewhy.show import Bar, Panel, colour, displayable, frame, overlay
 from seewhy.show.overlay import seen_colours
 
 
@@ -23,7 +23,8 @@ def comparison_panels(columns: Sequence[str], row: Sequence[Explanation | None],
     comparable = len({(e.units, e.method) for _, e in present}) == 1
     ranges = colour.limits(maps, signed=signed, shared=comparable)
     table = seen_colours(signed=signed)
-    panels = [Panel(present[0][1].photo.name, photo, "" if comparable else "Each map has its own scale: their units differ.")]
+    framed = frame(photo, present[0][1].photo.geometry)
+    panels = [Panel(present[0][1].photo.name, framed, "" if comparable else "Each map has its own scale: their units differ.")]
     first = present[0][0]
     for (column, e), values, (low, high) in zip(present, maps, ranges, strict=True):
         prediction = f"{e.predictions[0]}" if e.predictions else ""
@@ -35,7 +36,7 @@ def comparison_panels(columns: Sequence[str], row: Sequence[Explanation | None],
         panels.append(Panel(f"{column}: {prediction}", pixels, caption, Bar(table, low, high, e.units, signed)))
     missing = [column for column, e in zip(columns, row, strict=True) if e is None]
     if missing:
-        panels[0] = Panel(panels[0].title, photo, f"{panels[0].caption} {', '.join(missing)} does not know this class.".strip())
+        panels[0] = Panel(panels[0].title, framed, f"{panels[0].caption} {', '.join(missing)} does not know this class.".strip())
     if len(present) == 2:
         panels.append(_difference(photo, [column for column, _ in present], maps))
     return panels
@@ -47,5 +48,5 @@ def _difference(photo: colour.Pixels, columns: Sequence[str], maps: Sequence[Arr
     difference = first - second
     top = float(np.nanmax(np.abs(difference), initial=0.0))
     pixels = overlay(photo, difference, limits=(-top, top), signed=True)
-    bar = Bar(seen_colours(signed=True), -top, top, "share of each map's largest value", signed=True)
+    bar = Bar(seen_colours(signed=True), -top, top, "share of each map's largest value")
     return Panel("where they differ", pixels, f"Red: more in {columns[0]}. Blue: more in {columns[1]}.", bar)

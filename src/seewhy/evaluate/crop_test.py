@@ -189,7 +189,7 @@ class CropTest:
 
     def plot(self) -> Figure:
         """The panels, with the sentence below."""
-        return layout.compose(rows_of(self.panels()), footer="\n".join(filter(None, (self.sentence, self.footer))))
+        return layout.compose(rows_of(self.panels()), footer="  ".join(filter(None, (self.sentence, self.footer))))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture, or the numbers (.json). All or nothing."""

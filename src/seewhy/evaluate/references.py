@@ -30,7 +30,7 @@ def laid_elsewhere(map: Array, count: int, seed: int) -> Array:
     """
     random = np.random.default_rng(seed)
     (height, width) = map.shape
-    moved = []
+    moved: list[Array] = []
     while len(moved) < count:
         (down, across) = (int(random.integers(height)), int(random.integers(width)))
         # On a ring, both ways round.
