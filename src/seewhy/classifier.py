@@ -181,6 +181,10 @@ class Classifier:
         changed.name = self.name
         return changed
 
+    def __repr__(self) -> str:
+        count = "?" if self._names is None else len(self._names)
+        return f"<Classifier {self.name}: {count} classes, {self.describe_input()}>"
+
     # -- photos in, scores out --------------------------------------------------------------------------------------------
 
     def read(self, photo: Any) -> Photo:
