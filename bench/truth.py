@@ -39,6 +39,7 @@ FEW = 20  # photos for which the map is made again with random weights
 PLACE = ROOT / "out" / "truth"
 RANDOM, CENTRE = "random map", "centre blob"
 COLUMNS = ("energy", "peak", "energy on the logo", "peak on the logo", "deletion", "insertion", "likeness", "check", "seconds")
+COUNTED = ("peak", "peak on the logo", "check")  # 0 or 1 for each photo
 
 Mask = npt.NDArray[np.bool_]
 Values = dict[str, list[float]]  # column -> one value for each photo
@@ -54,11 +55,11 @@ class Subject:
     logo: Mask | None = None
 
 
-def mean_and_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float, float]:
-    """The mean and its 95 % interval: the bootstrap's, 2,000 draws; Wilson's for shares, which are 0 or 1 each."""
+def mean_and_interval(values: Sequence[float], counted: bool = False, seed: int = 0) -> tuple[float, float, float]:
+    """The mean and its 95 % interval: the bootstrap's, 2,000 draws. counted : each value is 0 or 1, and the interval Wilson's."""
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
-    if set(np.unique(array)) <= {0.0, 1.0}:
+    if counted:
         return mean, *wilson(int(array.sum()), len(array))
     draws = np.random.default_rng(seed).integers(0, len(array), (2_000, len(array)))
     (low, high) = np.quantile(array[draws].mean(axis=1), [0.025, 0.975])
@@ -185,7 +186,7 @@ def _cell(column: str, values: list[float]) -> str:
         return ""
     if column == "seconds":
         return f"{np.median(values):.2g}"
-    (mean, low, high) = mean_and_interval(values)
+    (mean, low, high) = mean_and_interval(values, column in COUNTED)
     return f"{mean:.2f} ({low:.2f}-{high:.2f})"
 
 
@@ -196,7 +197,9 @@ def figures(results: dict[str, dict[str, Values]]) -> list[BenchFigure]:
         for method, values in methods.items():
             for column, numbers in values.items():
                 if numbers and column != "seconds":
-                    rows.append(BenchFigure(f"truth/{network}/{method}/{column}", *mean_and_interval(numbers), "share"))
+                    rows.append(
+                        BenchFigure(f"truth/{network}/{method}/{column}", *mean_and_interval(numbers, column in COUNTED), "share")
+                    )
     return rows
 
 

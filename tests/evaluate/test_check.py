@@ -19,16 +19,18 @@ def shuffled(map_: Array, seed: int) -> Array:
     return np.random.default_rng(seed).permutation(map_.ravel()).reshape(map_.shape)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_true_maps_pass_and_shuffled_ones_do_not(kind: str) -> None:
-    (true, false) = ([], [])
-    for number, case in enumerate(cases(kind, 25)):
-        coarse = case.evidence.reshape(8, 8, 8, 8).mean(axis=(1, 3)).astype(np.float32)  # an 8×8 map of the evidence
-        for map_, results in ((coarse, true), (shuffled(coarse, number), false)):
-            own = seewhy.Explanation.from_map(case.clf, case.photo, map_, "yes")
-            results.append(seewhy.check(case.clf, own, seed=number).passed)
-    assert np.mean(true) >= 0.95
-    assert np.mean(false) <= 0.12  # 5 in 100 are counted over all kinds in bench/truth.py; 25 cases allow 3
+def test_true_maps_pass_and_shuffled_ones_do_not() -> None:
+    """25 photos for each of the four networks whose evidence is known: 100 true maps, and the same maps shuffled."""
+    (true, false) = (0, 0)
+    for kind in KINDS:
+        for number, case in enumerate(cases(kind, 25)):
+            coarse = case.evidence.reshape(8, 8, 8, 8).mean(axis=(1, 3)).astype(np.float32)  # an 8×8 map of the evidence
+            own = seewhy.Explanation.from_map(case.clf, case.photo, coarse, "yes")
+            other = seewhy.Explanation.from_map(case.clf, case.photo, shuffled(coarse, number), "yes")
+            true += seewhy.check(case.clf, own, seed=number).passed
+            false += seewhy.check(case.clf, other, seed=number).passed
+    assert true >= 95
+    assert false <= 5
 
 
 def test_the_sentence_and_the_numbers(planted_clf: seewhy.Classifier, red_photo: torch.Tensor) -> None:
