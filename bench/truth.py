@@ -1,23 +1,24 @@
 """Which method tells the truth? ``python -m bench.truth``: every method where the evidence is known.
 
+* Networks set by hand, whose evidence is known to the pixel (``bench/planted.py``).
 * Both demo networks on 200 drawn bears with the trail-camera logo: masks are exact, and the shortcut network is known to read
   the logo (docs/decisions.md).
-* Networks set by hand, whose evidence is known to the pixel (``bench/planted.py``).
 * The real SqueezeNet on photos with boxes drawn by hand, where ``../shared/data`` lies beside the project: a box is where the
   object is, not what the network reads.
 
 Every number is a mean with its 95 % interval; a random map and a centre blob stand beside it. Each method's results are kept
-as soon as they are there, under ``out/truth``; a run that is cut off goes on.
+as soon as they are there, under ``out/truth``; a run that is cut off goes on. ``--only`` runs some of the networks, so that
+several processes can share the work; seconds are taken at the end, where all results are there, and want a quiet machine.
 """
 
 from __future__ import annotations
 
 import json
-import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,18 +28,24 @@ import seewhy
 from bench.blocks import sources
 from bench.planted import KINDS, cases
 from bench.pointing import boxed_photos
-from bench.timing import DATA, ROOT, console, options, save, table
+from bench.timing import DATA, ROOT, console, options, save, seconds_of, table
 from bench.timing import Figure as BenchFigure
 from seewhy.evaluate import energy, hits
+from seewhy.evaluate.curves import area, curves_of
+from seewhy.evaluate.masked import MaskedPhoto
+from seewhy.evaluate.metric import explained_again
+from seewhy.evaluate.randomisation import likeness, randomised, weighted_layers
 from seewhy.evaluate.references import centre_map
 from seewhy.files import write_whole
 
-SCENES, BOXES, PLANTED = 200, 50, 25
+SCENES, BOXES, PLANTED = 200, 50, 100
 STEPS = 16  # of deletion and insertion
+CHECKED = 50  # photos on which the map is checked
+TIMED = 3  # photos whose maps are timed
 FEW = 20  # photos for which the map is made again with random weights
 PLACE = ROOT / "out" / "truth"
 RANDOM, CENTRE = "random map", "centre blob"
-COLUMNS = ("energy", "peak", "energy on the logo", "peak on the logo", "deletion", "insertion", "likeness", "check", "seconds")
+COLUMNS = ("energy", "peak", "energy on the logo", "peak on the logo", "deletion", "insertion", "likeness", "check", "passes")
 COUNTED = ("peak", "peak on the logo", "check")  # 0 or 1 for each photo
 
 Mask = npt.NDArray[np.bool_]
@@ -77,18 +84,14 @@ def wilson(successes: int, count: int, z: float = 1.959964) -> tuple[float, floa
 def of_method(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) -> Values:
     """Every photo by one method."""
     values: Values = {column: [] for column in COLUMNS}
+    noise = randomised(clf, weighted_layers(clf), seed=0)
     for number, subject in enumerate(subjects):
-        start = time.perf_counter()
         explanation = seewhy.explain(clf, subject.photo, method, subject.target, progress=False)
-        values["seconds"].append(time.perf_counter() - start)
-        _add_places(values, explanation.on_photo()[0], subject)
-        evaluation = seewhy.evaluate(clf, explanation, steps=STEPS, progress=False)
-        values["deletion"].append(evaluation.values["deletion"])
-        values["insertion"].append(evaluation.values["insertion"])
-        values["check"].append(float(seewhy.check(clf, explanation, progress=False).passed))
+        _add(values, clf, explanation, subject)
+        values["passes"].append(explanation.cost.forward + explanation.cost.backward)
         if number < FEW:
-            again = seewhy.evaluate(clf, explanation, ["randomisation"], progress=False)
-            values["likeness"].append(again.values["randomisation"])
+            again = explained_again(explanation, 0, noise, explanation.photo)
+            values["likeness"].append(likeness(explanation.maps[0], again)[0])
     return values
 
 
@@ -99,13 +102,30 @@ def of_reference(clf: seewhy.Classifier, subjects: Sequence[Subject], name: str)
         photo = clf.read(subject.photo)
         size = photo.geometry.input
         map_ = np.random.default_rng(number).random((13, 13), np.float32) if name == RANDOM else centre_map(size)
-        explanation = seewhy.Explanation.from_map(clf, photo, map_, subject.target)
-        _add_places(values, explanation.on_photo()[0], subject)
-        evaluation = seewhy.evaluate(clf, explanation, steps=STEPS, progress=False)
-        values["deletion"].append(evaluation.values["deletion"])
-        values["insertion"].append(evaluation.values["insertion"])
-        values["check"].append(float(seewhy.check(clf, explanation, progress=False).passed))
+        _add(values, clf, seewhy.Explanation.from_map(clf, photo, map_, subject.target), subject)
     return values
+
+
+def _add(values: Values, clf: seewhy.Classifier, explanation: seewhy.Explanation, subject: Subject) -> None:
+    """What can be measured of any map."""
+    _add_places(values, explanation.on_photo()[0], subject)
+    index = explanation.targets[0].index
+    assert index is not None
+    masked = MaskedPhoto(clf, explanation.photo, "blur")
+    for column, shown in (("deletion", False), ("insertion", True)):
+        (shares, curves) = curves_of(masked, explanation.on_input(), index, STEPS, shown, seed=0)
+        values[column].append(area(shares, curves[0]))
+    if len(values["check"]) < CHECKED:
+        values["check"].append(float(seewhy.check(clf, explanation, progress=False).passed))
+
+
+def seconds(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) -> float:
+    """Of one map: the median over a few photos, after one that warms up."""
+    subjects = [subjects[0], *subjects[:TIMED]]
+    durations = [
+        seconds_of(lambda s=subject: seewhy.explain(clf, s.photo, method, s.target, progress=False)) for subject in subjects
+    ]
+    return float(np.median(durations[1:]))
 
 
 def _add_places(values: Values, map_: npt.NDArray[np.float32], subject: Subject) -> None:
@@ -148,69 +168,105 @@ def _boxed(count: int) -> tuple[seewhy.Classifier, list[Subject]]:
 def measure(quick: bool = False, only: Iterable[str] = ()) -> dict[str, dict[str, Values]]:
     """Network -> method -> values. What these sources have measured already is read from its file."""
     place = PLACE / ("quick" if quick else "full") / sources()
-    results: dict[str, dict[str, Values]] = {}
-    for network, make in networks(quick).items():
-        if only and network not in only:
-            continue
-        subject: tuple[seewhy.Classifier, list[Subject]] | None = None
-        results[network] = {}
-        for name in (*seewhy.METHODS, RANDOM, CENTRE):
-            path = place / f"{network}, {name}.json".replace("/", " ").replace(":", " ")
-            if not path.is_file():
-                subject = subject or make()
-                console.print(f"[dim]{network}, {name} ...[/dim]", highlight=False)
-                measured = (of_reference if name in (RANDOM, CENTRE) else of_method)(*subject, name)
-                write_whole(path, json.dumps(measured).encode())
-            results[network][name] = json.loads(path.read_text())
+    work = {name: cache(make) for name, make in networks(quick).items() if not only or name in only}
+    results = {
+        network: {
+            name: _kept(
+                place / network / f"{name}.json",
+                lambda make=make, name=name: (of_reference if name in (RANDOM, CENTRE) else of_method)(*make(), name),
+            )
+            for name in (*seewhy.METHODS, RANDOM, CENTRE)
+        }
+        for network, make in work.items()
+    }
+    for network, make in work.items():
+        for name in seewhy.METHODS:
+            path = place / network / f"{name}, seconds.json"
+            results[network][name]["seconds"] = _kept(path, lambda make=make, name=name: [seconds(*make(), name)])
     return results
 
 
+def _kept(path: Path, measured: Callable[[], Any]) -> Any:
+    """What the file holds; where there is none, what is measured now."""
+    path = path.with_name(path.name.replace(":", " "))
+    if not path.is_file():
+        console.print(f"[dim]{path.parent.name}, {path.stem} ...[/dim]", highlight=False)
+        write_whole(path, json.dumps(measured()).encode())
+    return json.loads(path.read_text())
+
+
+PARTS = {  # of one network's table: so many columns are read at a glance
+    "where the map lies": ("energy", "peak", "energy on the logo", "peak on the logo"),
+    "whether it holds": ("deletion", "insertion", "likeness", "check", "passes", "seconds"),
+}
+
+
 def show(results: dict[str, dict[str, Values]]) -> None:
-    """A table for each network: a line for each method, means with their 95 % intervals."""
+    """Two tables for each network: a line for each method, means with their 95 % intervals."""
     for network, methods in results.items():
-        columns = [column for column in COLUMNS if any(values[column] for values in methods.values())]
         count = len(next(iter(methods.values()))["energy"])
-        report = table(f"{network}, {count} photos: mean (95 % interval)", ("method", *columns))
-        for method, values in methods.items():
-            report.add_row(method, *(_cell(column, values[column]) for column in columns))
-        console.print(report)
-    console.print(
-        "energy, peak: of the map's positive mass, and of the photos' peaks, the share on the evidence (animal, box, square). "
-        f"deletion: less is better, insertion: more. likeness: to the map of random weights, {FEW} photos, near 0 is good. "
-        "check: share of the photos on which the map passes seewhy.check."
-    )
+        for part, names in PARTS.items():
+            columns = [column for column in names if any(values.get(column) for values in methods.values())]
+            report = table(f"{network}, {count} photos: {part}; mean (95 % interval)", ("method", *columns))
+            for method, values in methods.items():
+                report.add_row(method, *(_cell(column, values.get(column, [])) for column in columns))
+            console.print(report)
+    console.print(EXPLAINED)
 
 
-def _cell(column: str, values: list[float]) -> str:
+EXPLAINED = (
+    "energy, peak: of the map's positive mass, and of the photos' peaks, the share on the evidence (animal, box, square). "
+    f"deletion: less is better, insertion: more. likeness: to the map of random weights, {FEW} photos, near 0 is good. "
+    f"check: share of the first {CHECKED} photos on which the map passes seewhy.check. passes: photos forward and backward."
+)
+
+
+def _cell(column: str, values: Sequence[float]) -> str:
     if not values:
         return ""
-    if column == "seconds":
-        return f"{np.median(values):.2g}"
+    if column in ("passes", "seconds"):
+        return f"{np.median(values):,.0f}" if column == "passes" else f"{np.median(values):.2g}"
     (mean, low, high) = mean_and_interval(values, column in COUNTED)
     return f"{mean:.2f} ({low:.2f}-{high:.2f})"
 
 
-def figures(results: dict[str, dict[str, Values]]) -> list[BenchFigure]:
-    """For --json, and for the documents."""
-    rows = []
+def markdown(results: dict[str, dict[str, Values]]) -> str:
+    """The same tables for the documents."""
+    lines = []
     for network, methods in results.items():
-        for method, values in methods.items():
-            for column, numbers in values.items():
-                if numbers and column != "seconds":
-                    rows.append(
-                        BenchFigure(f"truth/{network}/{method}/{column}", *mean_and_interval(numbers, column in COUNTED), "share")
-                    )
-    return rows
+        count = len(next(iter(methods.values()))["energy"])
+        columns = [column for names in PARTS.values() for column in names if any(v.get(column) for v in methods.values())]
+        lines += [f"### {network}, {count} photos", "", f"| method | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+        lines += [
+            f"| `{method}` | {' | '.join(_cell(column, values.get(column, [])) for column in columns)} |"
+            for method, values in methods.items()
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def figures(results: dict[str, dict[str, Values]]) -> list[BenchFigure]:
+    """For --json."""
+    return [
+        BenchFigure(f"truth/{network}/{method}/{column}", *mean_and_interval(numbers, column in COUNTED), "share")
+        for network, methods in results.items()
+        for method, values in methods.items()
+        for column, numbers in values.items()
+        if numbers and column not in ("passes", "seconds")
+    ]
 
 
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--only", nargs="+", default=[], metavar="NETWORK", help="demo:honest, squeezenet1_0 ...")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables for the documents")
     args = parser.parse_args()
     results = measure(args.quick, args.only)
     show(results)
     if args.json:
         save(args.json, figures(results))
+    if args.markdown:
+        write_whole(args.markdown, markdown(results).encode())
 
 
 if __name__ == "__main__":

@@ -60,8 +60,10 @@ def test_what_is_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         truth, "of_method", lambda clf, subjects, name: measured(clf, subjects, name.replace("occlusion", "again"))
     )
     monkeypatch.setattr(truth, "of_reference", measured)
+    monkeypatch.setattr(truth, "seconds", lambda clf, subjects, method: 0.5)
     results = truth.measure()
     assert not set(first[:-1]) & set(calls[len(first) :])
     assert set(results["planted"]) == {*seewhy.METHODS, truth.RANDOM, truth.CENTRE}
     truth.show(results)
-    assert len(truth.figures(results)) == len(results["planted"]) * (len(truth.COLUMNS) - 1)
+    assert len(truth.figures(results)) == len(results["planted"]) * (len(truth.COLUMNS) - 1)  # passes are no share
+    assert f"| `lime` | {' | '.join(['1.00 (1.00-1.00)', '1.00 (0.21-1.00)'] * 2)}" in truth.markdown(results)

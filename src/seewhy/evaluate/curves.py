@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.evaluate.masked import RankedCopies, ranks_of
+from seewhy.evaluate.masked import MaskedPhoto, RankedCopies, ranks_of
 from seewhy.evaluate.metric import Measurement, Subject
 from seewhy.geometry import Array
 
@@ -34,21 +34,29 @@ def counts_of(pixels: int, steps: int) -> npt.NDArray[np.int64]:
 
 
 def _measured(subject: Subject, shown: bool) -> Measurement:
-    masked = subject.masked
-    ranks = np.stack([ranks_of(map, subject.seed) for map in subject.maps])
+    (shares, curves) = curves_of(subject.masked, subject.maps, subject.index, subject.steps, shown, subject.seed)
+    return Measurement(np.array([area(shares, curve) for curve in curves], np.float32), curves, shares)
+
+
+def curves_of(masked: MaskedPhoto, maps: Array, index: int, steps: int, shown: bool, seed: int) -> tuple[Array, Array]:
+    """The shares of the pixels changed ``(steps + 1,)`` and the class's scores at each of them ``(M, steps + 1)``, in one sweep.
+
+    maps : ``(M, H, W)`` on the network's input. shown : the strongest pixels appear first; else they are hidden first.
+    """
+    ranks = np.stack([ranks_of(map, seed) for map in maps])
     pixels = masked.size[0] * masked.size[1]
-    counts = counts_of(pixels, subject.steps)
+    counts = counts_of(pixels, steps)
     between = counts[1:-1]
     # The ends are the same for every map: the photo itself, and all of it hidden.
     which = np.repeat(np.arange(len(ranks)), len(between))
     copies = RankedCopies(
         ranks, np.append(which, 0), np.append(np.tile(between, len(ranks)), pixels), np.append([shown] * len(which), False)
     )
-    values = masked.values(copies, len(which) + 1, subject.index)
-    (whole, hidden) = (masked.untouched(subject.index), float(values[-1]))
+    values = masked.values(copies, len(which) + 1, index)
+    (whole, hidden) = (masked.untouched(index), float(values[-1]))
     (first, last) = (hidden, whole) if shown else (whole, hidden)
     curves = np.empty((len(ranks), len(counts)), np.float32)
     (curves[:, 0], curves[:, -1]) = (first, last)
     curves[:, 1:-1] = values[:-1].reshape(len(ranks), -1)
     shares: Array = (counts / pixels).astype(np.float32)
-    return Measurement(np.array([area(shares, curve) for curve in curves], np.float32), curves, shares)
+    return shares, curves
