@@ -41,6 +41,12 @@ def test_a_true_map_scores_better_than_noise(monkeypatch: pytest.MonkeyPatch) ->
     assert np.mean(own["deletion"]) < np.mean(noise["deletion"])
 
 
+def test_a_method_that_does_not_suit_the_network_has_no_values() -> None:
+    (clf, subjects) = truth._planted("together", 1)  # its head is no plain dense layer
+    assert not any(truth.of_method(clf, subjects, "cam").values())
+    assert truth._cell("energy", []) == ""
+
+
 def test_what_is_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
