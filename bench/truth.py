@@ -38,9 +38,9 @@ from seewhy.evaluate.randomisation import likeness, randomised, weighted_layers
 from seewhy.evaluate.references import centre_map
 from seewhy.files import write_whole
 
-SCENES, BOXES, PLANTED = 200, 50, 100
+SCENES, BOXES, PLANTED = 200, 25, 100
 STEPS = 16  # of deletion and insertion
-CHECKED = 50  # photos on which the map is checked
+CHECKED = 25  # photos on which the map is checked
 TIMED = 3  # photos whose maps are timed
 FEW = 20  # photos for which the map is made again with random weights
 PLACE = ROOT / "out" / "truth"
@@ -165,7 +165,7 @@ def _planted(kind: str, count: int) -> tuple[seewhy.Classifier, list[Subject]]:
 
 def _boxed(count: int) -> tuple[seewhy.Classifier, list[Subject]]:
     (clf, photos) = boxed_photos()
-    return clf, [Subject(case.photo, case.target, case.mask) for case in photos[:count]]
+    return clf, [Subject(case.photo, case.target, case.mask) for case in photos[:: len(photos) // count][:count]]
 
 
 def measure(quick: bool = False, only: Iterable[str] = ()) -> dict[str, dict[str, Values]]:
