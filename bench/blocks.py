@@ -16,6 +16,7 @@ from bench import (
     command,
     dream,
     embed,
+    evaluation,
     folder,
     gradcam,
     gradients,
@@ -58,6 +59,7 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         "embed": lambda: _shown(embed.measure(*((2, 20) if quick else ())), embed.show),
         **{f"folder/{network}": partial(_folder, network, quick) for network in folder.NETWORKS[: 1 if quick else None]},
         "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
+        "evaluation": lambda: _shown(evaluation.measure(*((evaluation.NETWORKS[:1], 1) if quick else ())), evaluation.show),
         "anytime": lambda: _shown(anytime.measure(1 if quick else anytime.PHOTOS), anytime.show),
     }
 

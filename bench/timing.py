@@ -21,7 +21,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"  # photos and weights that are not part of the repository
-VERSIONS = ("seewhy", "torch", "torchvision", "numpy", "captum", "grad-cam", "torchcam", "lime")
+VERSIONS = ("seewhy", "torch", "torchvision", "numpy", "captum", "grad-cam", "torchcam", "lime", "quantus")
 
 console = Console()
 if not console.is_terminal:

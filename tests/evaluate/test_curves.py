@@ -106,3 +106,24 @@ def test_each_copy_goes_through_the_network_once() -> None:
     result = seewhy.evaluate(clf, e, steps=10)
     # 9 steps between the ends, of three maps, two ways; the untouched photo, and all of it hidden, once for each way.
     assert sum(photos) == result.cost == 2 * (3 * 9 + 1) + 1
+
+
+@pytest.mark.filterwarnings("ignore")  # quantus' own
+def test_the_same_deletion_as_quantus() -> None:
+    """Its pixel flipping orders the values of all channels, so that only photos of one channel are the same."""
+    quantus = pytest.importorskip("quantus")
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(1600, 3)
+    )
+    (photos, maps) = (torch.rand(2, 1, 20, 20), torch.rand(2, 20, 20))
+    clf = seewhy.Classifier(network.eval(), preprocess=None)
+    indices = clf.scores(photos).argmax(axis=1)
+    metric = quantus.PixelFlipping(
+        features_in_step=20, perturb_baseline=0.0, normalise=False, abs=False, disable_warnings=True, return_auc_per_sample=False
+    )
+    theirs = metric(network, photos.numpy(), indices, maps[:, None].numpy(), softmax=True)
+    for photo, map_, index, curve in zip(photos, maps, indices, theirs, strict=True):
+        result = seewhy.evaluate(clf, of_map(clf, photo, map_, int(index)), ["deletion"], steps=20, fill="black")
+        np.testing.assert_allclose(result.curves["deletion"][1:], curve, atol=1e-6)  # theirs leaves out the photo itself
+        assert result.curves["deletion"][0] == pytest.approx(float(clf.scores(photo)[0, index]), abs=1e-6)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from seewhy.errors import OptionError
 from seewhy.evaluate import energy, hits
@@ -89,3 +90,20 @@ def test_mistakes_are_named(measure: object) -> None:
     ):
         with pytest.raises(OptionError, match=f"^{re.escape(message)}$"):
             measure(map_, mask)
+
+
+@pytest.mark.filterwarnings("ignore")  # quantus' own
+def test_the_same_as_quantus() -> None:
+    quantus = pytest.importorskip("quantus")
+    random = np.random.default_rng(0)
+    (maps, masks) = (random.random((6, 1, 12, 16)).astype(np.float32), np.zeros((6, 1, 12, 16), bool))
+    masks[:, :, 2:10, 4:14] = True
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12 * 16, 2))
+    arrays = (network, np.zeros_like(maps), np.zeros(6, int), maps, masks)
+    settings = {"abs": False, "normalise": False, "disable_warnings": True}
+    theirs = quantus.PointingGame(**settings)(*arrays)
+    assert 0 < sum(theirs) < 6
+    assert [hits(map_[0], mask[0]) for map_, mask in zip(maps, masks, strict=True)] == theirs
+    shares = quantus.RelevanceMassAccuracy(**settings)(*arrays)
+    ours = [energy(map_[0], mask[0]) for map_, mask in zip(maps, masks, strict=True)]
+    np.testing.assert_allclose(ours, shares, rtol=1e-6)
