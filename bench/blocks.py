@@ -13,6 +13,7 @@ from typing import Any
 
 from bench import (
     anytime,
+    checking,
     command,
     dream,
     embed,
@@ -60,6 +61,7 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         **{f"folder/{network}": partial(_folder, network, quick) for network in folder.NETWORKS[: 1 if quick else None]},
         "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
         "evaluation": lambda: _shown(evaluation.measure(*((evaluation.NETWORKS[:1], 1) if quick else ())), evaluation.show),
+        "checking": lambda: _shown(checking.measure(*((4, 2) if quick else ())), checking.show),
         "anytime": lambda: _shown(anytime.measure(1 if quick else anytime.PHOTOS), anytime.show),
     }
 

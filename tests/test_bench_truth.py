@@ -12,23 +12,6 @@ from bench.planted import cases
 import seewhy
 
 
-def test_the_interval_of_a_share() -> None:
-    # Wilson 1927, by hand for 8 of 10 with z = 1.96
-    (low, high) = truth.wilson(8, 10)
-    assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert truth.wilson(0, 10)[0] == 0
-    assert truth.wilson(10, 10)[1] == pytest.approx(1)
-    assert truth.mean_and_interval([1.0] * 8 + [0.0] * 2, counted=True) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
-
-
-def test_the_interval_of_a_mean() -> None:
-    values = np.random.default_rng(0).normal(2, 1, 400)
-    assert truth.mean_and_interval([1.0, 1.0, 1.0]) == (1, 1, 1)  # of measured values, not of counts
-    (mean, low, high) = truth.mean_and_interval(list(values))
-    assert mean == pytest.approx(values.mean())
-    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
-
-
 def test_a_true_map_scores_better_than_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(truth, "STEPS", 4)
     (clf, subjects) = truth._planted("square", 3)
