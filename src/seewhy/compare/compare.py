@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,13 @@ from seewhy.errors import OptionError, PhotoError, TargetError, listed, setting
 from seewhy.evaluate import agreement
 from seewhy.explain import explain
 from seewhy.explanation import Explanation
-from seewhy.features.folder import listing
+from seewhy.features.folder import listing, reduced
 from seewhy.geometry import Array
 from seewhy.methods import METHODS, Method
+from seewhy.records import Photo
+
+LONGEST = 1024  # pixels a side of the photos that are kept
+COMPARED = 256  # pixels a side at which maps are compared: ranks of more take longer and say the same
 
 
 def compare(
@@ -36,6 +41,9 @@ def compare(
     target : the class that is explained: a name or an index of the first network, or "top1", its first choice for each photo; the
     others explain the class of the same name. names : of the columns; else the networks' or methods' own.
     settings : of the methods; each gets those that it has. A photo that cannot be read is skipped and named in ``.skipped``.
+
+    So that memory stays bounded, photos are kept at most 1024 pixels a side, and explanations without ``raw`` and the arrays of
+    their ``details``.
 
     Raises OptionError: nothing to compare, several networks and several methods; TargetError: no class in common.
     """
@@ -62,13 +70,16 @@ def compare(
     sources = listing(photos)
     notes: list[str] | None = None
     rows: list[list[Explanation | None]] = []
+    correlations: list[Array] = []
     skipped: list[tuple[str, str]] = []
     with runner.Progress(progress, len(sources) * len(pairs), "Comparison") as bar:
         for source in sources:
             try:
                 if notes is None:
                     notes = _notes(networks, columns, source.photo)
-                rows.append(_row(pairs, own_settings, source.photo, target, seed))
+                row = _row(pairs, own_settings, source.photo, target, seed)
+                correlations.append(_correlations(row))
+                rows.append(row)
             except PhotoError as error:
                 if len(sources) == 1:
                     raise
@@ -77,8 +88,7 @@ def compare(
     if not rows:
         raise PhotoError(f"None of {len(sources)} photos could be read: {skipped[0][1]}")
     targets = [next(e.targets[0].name for e in row if e is not None) for row in rows]
-    correlations = np.stack([_correlations(row) for row in rows])
-    return Comparison(columns, of, rows, correlations, targets, skipped, notes or [])
+    return Comparison(columns, of, rows, np.stack(correlations), targets, skipped, notes or [])
 
 
 def _row(
@@ -89,22 +99,38 @@ def _row(
     photo = first.read(photo) if all(network is first for network, _ in pairs) else photo
     explanation = explain(first, photo, method, target, seed=seed, progress=False, **settings[0])
     class_ = explanation.targets[0]
-    row: list[Explanation | None] = [explanation]
+    seen = _at_most(explanation.photo, LONGEST)
+    row: list[Explanation | None] = [_kept(explanation, seen)]
     for (network, method), own in zip(pairs[1:], settings[1:], strict=True):
         if network.class_names().names == first.class_names().names:
-            row.append(explain(network, photo, method, class_.index, seed=seed, progress=False, **own))
+            again = explain(network, photo, method, class_.index, seed=seed, progress=False, **own)
         elif class_.name in network.class_names():
-            row.append(explain(network, photo, method, class_.name, seed=seed, progress=False, **own))
+            again = explain(network, photo, method, class_.name, seed=seed, progress=False, **own)
         else:
             row.append(None)
+            continue
+        row.append(_kept(again, seen))
     return row
+
+
+def _kept(explanation: Explanation, seen: Photo) -> Explanation:
+    """What is needed to draw it. seen : the photo that all columns share: hundreds fit into memory, however large they were."""
+    photo = explanation.photo
+    photo = replace(photo, original=seen.original, geometry=photo.geometry.at_size(seen.geometry.photo))
+    details = {name: value for name, value in explanation.details.items() if not isinstance(value, np.ndarray)}
+    return replace(explanation, photo=photo, raw=None, details=details)
+
+
+def _at_most(photo: Photo, longest: int) -> Photo:
+    """The photo with an original of at most so many pixels a side; a smaller one is left as it is."""
+    return photo if max(photo.geometry.photo) <= longest else reduced(photo, longest)
 
 
 def _correlations(row: Sequence[Explanation | None]) -> Array:
     """``(C, C)``: of the maps on the photo; NaN where a column has none."""
     matrix = np.full((len(row),) * 2, np.nan, np.float32)
     present = [place for place, e in enumerate(row) if e is not None]
-    maps = [e.on_photo()[0] for e in row if e is not None]
+    maps = [replace(e, photo=_at_most(e.photo, COMPARED)).on_photo()[0] for e in row if e is not None]
     matrix[np.ix_(present, present)] = agreement(maps)
     return matrix
 
