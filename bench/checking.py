@@ -1,9 +1,9 @@
 """How often does a map pass ``seewhy.check``, that should and that should not? ``python -m bench.checking``.
 
-Grad-CAM maps of the predicted class, the same maps with their cells shuffled, and noise on the same grid: with the real
-SqueezeNet on the 40 photos that were not looked at while the check's shares and fill were chosen (the first 40 were), where
-``../shared/data`` lies beside the project; else with ``demo:honest`` on drawn scenes. And, on the planted networks, whose
-evidence is known, coarse maps of that evidence.
+Grad-CAM maps of the predicted class, the same maps with their cells shuffled, or laid at a random place (what leaves at one
+edge comes in at the other one), noise on the same grid, and a blob in the photo's middle: with the real SqueezeNet on the 40
+photos on which the check's shares and fill were not chosen, where ``../shared/data`` lies beside the project; else with
+``demo:honest`` on drawn scenes. And, on the planted networks, whose evidence is known, coarse maps of that evidence.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import seewhy
 from bench.intervals import wilson
 from bench.planted import KINDS, cases
 from bench.timing import DATA, Figure, options, save, show_figures
+from seewhy.evaluate.references import centre_map
 
 PHOTOS, PLANTED = 40, 25
 GOALS = {"Grad-CAM": (85.0, True), "noise": (10.0, False), "true maps": (95.0, True), "true maps shuffled": (5.0, False)}
@@ -29,6 +30,12 @@ Map = npt.NDArray[np.float32]
 def shuffled(map_: Map, seed: int) -> Map:
     """The map's cells in another order."""
     return np.random.default_rng(seed).permutation(map_.ravel()).reshape(map_.shape)
+
+
+def laid_anywhere(map_: Map, seed: int) -> Map:
+    """The map at a place drawn at random."""
+    moves = np.random.default_rng(seed).integers(0, map_.shape)
+    return np.roll(map_, tuple(int(move) for move in moves), axis=(0, 1))
 
 
 def subjects(count: int) -> tuple[seewhy.Classifier, list[Any]]:
@@ -49,6 +56,8 @@ def of_photos(count: int = PHOTOS) -> list[Figure]:
             grad_cam = seewhy.explain(clf, photo, progress=False)
             maps = {
                 "Grad-CAM shuffled": shuffled(grad_cam.maps[0], seed),
+                "Grad-CAM laid anywhere": laid_anywhere(grad_cam.on_input()[0], seed),
+                "centre blob": centre_map(grad_cam.photo.geometry.input),
                 "noise": np.random.default_rng(seed).random(grad_cam.maps[0].shape, np.float32),
             }
             target = grad_cam.targets[0].index

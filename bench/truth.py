@@ -41,12 +41,12 @@ from seewhy.files import write_whole
 
 SCENES, BOXES, PLANTED = 200, 25, 100
 STEPS = 16  # of deletion and insertion
-CHECKED = 25  # photos on which the map is checked
+FEW = 20  # photos on which the map is checked, and made again with random weights
 TIMED = 3  # photos whose maps are timed
-FEW = 20  # photos for which the map is made again with random weights
 PLACE = ROOT / "out" / "truth"
 RANDOM, CENTRE = "random map", "centre blob"
-COLUMNS = ("energy", "peak", "energy on the logo", "peak on the logo", "deletion", "insertion", "likeness", "check", "passes")
+PLACES = ("energy", "peak", "energy on the logo", "peak on the logo", "deletion", "insertion", "passes")
+TRIALS = ("check", "likeness")
 COUNTED = ("peak", "peak on the logo", "check")  # 0 or 1 for each photo
 
 Mask = npt.NDArray[np.bool_]
@@ -63,45 +63,62 @@ class Subject:
     logo: Mask | None = None
 
 
-def of_method(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) -> Values:
-    """Every photo by one method; no values where the method does not suit the network."""
-    values: Values = {column: [] for column in COLUMNS}
-    noise = randomised(clf, weighted_layers(clf), seed=0)
-    for number, subject in enumerate(subjects):
-        try:
-            explanation = seewhy.explain(clf, subject.photo, method, subject.target, progress=False)
-        except seewhy.errors.MethodError:  # CAM, where something stands between the average and the dense layer
-            return values
-        _add(values, clf, explanation, subject)
-        values["passes"].append(explanation.cost.forward + explanation.cost.backward)
-        if number < FEW:
-            again = explained_again(explanation, 0, noise, explanation.photo)
-            values["likeness"].append(likeness(explanation.maps[0], again)[0])
-    return values
-
-
-def of_reference(clf: seewhy.Classifier, subjects: Sequence[Subject], name: str) -> Values:
-    """The same of maps that know nothing of the photo."""
-    values: Values = {column: [] for column in COLUMNS}
-    for number, subject in enumerate(subjects):
+def explained(clf: seewhy.Classifier, subject: Subject, number: int, method: str, **settings: Any) -> seewhy.Explanation | None:
+    """A subject's map by a method, or one that knows nothing of the photo; None where the method does not suit the network."""
+    if method in (RANDOM, CENTRE):
         photo = clf.read(subject.photo)
-        size = photo.geometry.input
-        map_ = np.random.default_rng(number).random((13, 13), np.float32) if name == RANDOM else centre_map(size)
-        _add(values, clf, seewhy.Explanation.from_map(clf, photo, map_, subject.target), subject)
+        known = (
+            np.random.default_rng(number).random((13, 13), np.float32) if method == RANDOM else centre_map(photo.geometry.input)
+        )
+        return seewhy.Explanation.from_map(clf, photo, known, subject.target)
+    try:
+        return seewhy.explain(clf, subject.photo, method, subject.target, progress=False, **settings)
+    except seewhy.errors.MethodError:  # CAM, where something stands between the average and the dense layer
+        return None
+
+
+def places(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) -> Values:
+    """Where the maps lie, and what is left of the score without and with only their strongest parts; every photo."""
+    values: Values = {column: [] for column in PLACES}
+    for number, subject in enumerate(subjects):
+        explanation = explained(clf, subject, number, method)
+        if explanation is None:
+            return values
+        map_ = explanation.on_photo()[0]
+        values["energy"].append(energy(map_, subject.evidence))
+        values["peak"].append(float(hits(map_, subject.evidence)))
+        if subject.logo is not None:
+            values["energy on the logo"].append(energy(map_, subject.logo))
+            values["peak on the logo"].append(float(hits(map_, subject.logo)))
+        masked = MaskedPhoto(clf, explanation.photo, "blur")
+        for column, shown in (("deletion", False), ("insertion", True)):
+            (shares, curves) = curves_of(masked, explanation.on_input(), explanation.targets[0], STEPS, shown, seed=0)
+            values[column].append(area(shares, curves[0]))
+        if method in seewhy.METHODS:
+            values["passes"].append(explanation.cost.forward + explanation.cost.backward)
     return values
 
 
-def _add(values: Values, clf: seewhy.Classifier, explanation: seewhy.Explanation, subject: Subject) -> None:
-    """What can be measured of any map."""
-    _add_places(values, explanation.on_photo()[0], subject)
-    index = explanation.targets[0].index
-    assert index is not None
-    masked = MaskedPhoto(clf, explanation.photo, "blur")
-    for column, shown in (("deletion", False), ("insertion", True)):
-        (shares, curves) = curves_of(masked, explanation.on_input(), index, STEPS, shown, seed=0)
-        values[column].append(area(shares, curves[0]))
-    if len(values["check"]) < CHECKED:
+def trials(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) -> Values:
+    """What takes longer, for the first few photos: whether the map passes the check, and its likeness to that of random weights.
+
+    The likeness is of maps without a ReLU, which may leave nothing of a map of random weights.
+    """
+    values: Values = {column: [] for column in TRIALS}
+    noise = randomised(clf, weighted_layers(clf), seed=0)
+    kind = seewhy.METHODS.get(method)
+    settings = {"relu": False} if kind is not None and "relu" in kind.setting_names() else {}
+    for number, subject in enumerate(subjects[:FEW]):
+        explanation = explained(clf, subject, number, method)
+        if explanation is None:
+            return values
         values["check"].append(float(seewhy.check(clf, explanation, progress=False).passed))
+        if kind is not None:
+            whole = explained(clf, subject, number, method, **settings) if settings else explanation
+            assert whole is not None
+            again = explained_again(whole, 0, noise, whole.photo)
+            values["likeness"].append(abs(likeness(whole.maps[0], again.maps[0])[0]))
+    return values
 
 
 def seconds(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) -> float:
@@ -111,14 +128,6 @@ def seconds(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) ->
         seconds_of(lambda s=subject: seewhy.explain(clf, s.photo, method, s.target, progress=False)) for subject in subjects
     ]
     return float(np.median(durations[1:]))
-
-
-def _add_places(values: Values, map_: npt.NDArray[np.float32], subject: Subject) -> None:
-    values["energy"].append(energy(map_, subject.evidence))
-    values["peak"].append(float(hits(map_, subject.evidence)))
-    if subject.logo is not None:
-        values["energy on the logo"].append(energy(map_, subject.logo))
-        values["peak on the logo"].append(float(hits(map_, subject.logo)))
 
 
 def scenes(count: int) -> list[Subject]:
@@ -152,24 +161,26 @@ def _boxed(count: int) -> tuple[seewhy.Classifier, list[Subject]]:
 
 def measure(quick: bool = False, only: Iterable[str] = ()) -> dict[str, dict[str, Values]]:
     """Network -> method -> values. What these sources have measured already is read from its file."""
-    place = PLACE / ("quick" if quick else "full") / sources()
+    folder = PLACE / ("quick" if quick else "full") / sources()
     work = {name: cache(make) for name, make in networks(quick).items() if not only or name in only}
-    results = {
-        network: {
-            name: _kept(
-                place / network / f"{name}.json",
-                lambda make=make, name=name: (of_reference if name in (RANDOM, CENTRE) else of_method)(*make(), name),
-            )
-            for name in (*seewhy.METHODS, RANDOM, CENTRE)
-        }
-        for network, make in work.items()
-    }
+    results: dict[str, dict[str, Values]] = {}
+    for network, make in work.items():
+        results[network] = {}
+        for name in (*seewhy.METHODS, RANDOM, CENTRE):
+            parts = [
+                _kept(
+                    folder / network / f"{name}, {part.__name__}.json",
+                    partial(lambda make, part, name: part(*make(), name), make, part, name),
+                )
+                for part in (places, trials)
+            ]
+            results[network][name] = parts[0] | parts[1]
     for network, make in work.items():
         for name in seewhy.METHODS:
-            if not results[network][name]["energy"]:
-                continue
-            path = place / network / f"{name}, seconds.json"
-            results[network][name]["seconds"] = _kept(path, lambda make=make, name=name: [seconds(*make(), name)])
+            if results[network][name]["energy"]:
+                path = folder / network / f"{name}, seconds.json"
+                timed = _kept(path, partial(lambda make, name: [seconds(*make(), name)], make, name))
+                results[network][name]["seconds"] = timed
     return results
 
 
@@ -184,7 +195,7 @@ def _kept(path: Path, measured: Callable[[], Any]) -> Any:
 
 PARTS = {  # of one network's table: so many columns are read at a glance
     "where the map lies": ("energy", "peak", "energy on the logo", "peak on the logo"),
-    "whether it holds": ("deletion", "insertion", "likeness", "check", "passes", "seconds"),
+    "whether it holds": ("deletion", "insertion", "check", "likeness", "passes", "seconds"),
 }
 
 
@@ -203,8 +214,9 @@ def show(results: dict[str, dict[str, Values]]) -> None:
 
 EXPLAINED = (
     "energy, peak: of the map's positive mass, and of the photos' peaks, the share on the evidence (animal, box, square). "
-    f"deletion: less is better, insertion: more. likeness: to the map of random weights, {FEW} photos, near 0 is good. "
-    f"check: share of the first {CHECKED} photos on which the map passes seewhy.check. passes: photos forward and backward."
+    "deletion: less is better, insertion: more. "
+    f"check: share of the first {FEW} photos on which the map passes seewhy.check. likeness: to the map of random weights, "
+    "without a ReLU, the same photos, near 0 is good. passes: photos forward and backward."
 )
 
 

@@ -14,6 +14,14 @@ def test_a_shuffled_map_has_the_same_values_elsewhere() -> None:
     np.testing.assert_array_equal(np.sort(other, axis=None), map_.ravel())
 
 
+def test_a_map_laid_anywhere_keeps_its_shapes() -> None:
+    map_ = np.zeros((20, 30), np.float32)
+    map_[3:6, 4:9] = 1
+    other = checking.laid_anywhere(map_, 1)
+    assert not np.array_equal(map_, other)
+    assert {tuple(np.roll(other, move, axis=(0, 1)).ravel()) for move in np.ndindex(20, 30)} >= {tuple(map_.ravel())}
+
+
 def test_the_shares_of_what_passes() -> None:
     figures = checking._figures("check", [{"noise": True, "own": True}] + [{"noise": False, "own": True}] * 9)
     assert [figure.name for figure in figures] == ["check, 10 maps/noise", "check, 10 maps/own"]

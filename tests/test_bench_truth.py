@@ -10,49 +10,65 @@ from bench import truth
 from bench.planted import cases
 
 import seewhy
+from seewhy.evaluate.randomisation import likeness, randomised, weighted_layers
 
 
 def test_a_true_map_scores_better_than_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(truth, "STEPS", 4)
     (clf, subjects) = truth._planted("square", 3)
-    own = truth.of_method(clf, subjects, "grad_cam")
-    noise = truth.of_reference(clf, subjects, truth.RANDOM)
+    (own, noise) = (truth.places(clf, subjects, method) for method in ("grad_cam", truth.RANDOM))
     assert min(own["energy"]) > 0.95 > 5 * max(noise["energy"])
     assert own["peak"] == [1.0] * 3
-    assert own["check"] == [1.0] * 3
-    assert len(own["likeness"]) == 3
+    assert own["passes"] == [1.0] * 3
+    assert noise["passes"] == []
     assert np.mean(own["deletion"]) < np.mean(noise["deletion"])
+    assert truth.trials(clf, subjects, "grad_cam")["check"] == [1.0] * 3
+    assert len(truth.trials(clf, subjects, "grad_cam")["likeness"]) == 3
+    assert truth.trials(clf, subjects, truth.CENTRE)["likeness"] == []
+
+
+def test_the_map_of_random_weights_is_compared_without_a_relu() -> None:
+    """Grad-CAM's map of random weights is often empty: a likeness of 0 would then say nothing."""
+    (clf, subjects) = truth._planted("square", 2)
+    expected = []
+    noise = randomised(clf, weighted_layers(clf), seed=0)
+    for subject in subjects:
+        (own, again) = (seewhy.explain(network, subject.photo, target="yes", relu=False).maps[0] for network in (clf, noise))
+        expected.append(abs(likeness(own, again)[0]))
+    assert truth.trials(clf, subjects, "grad_cam")["likeness"] == pytest.approx(expected)
 
 
 def test_a_method_that_does_not_suit_the_network_has_no_values() -> None:
     (clf, subjects) = truth._planted("together", 1)  # its head is no plain dense layer
-    assert not any(truth.of_method(clf, subjects, "cam").values())
+    assert not any(truth.places(clf, subjects, "cam").values())
+    assert not any(truth.trials(clf, subjects, "cam").values())
     assert truth._cell("energy", []) == ""
 
 
 def test_what_is_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
-    def measured(clf: seewhy.Classifier, subjects: object, name: str) -> truth.Values:
+    def places(clf: seewhy.Classifier, subjects: object, name: str) -> truth.Values:
         calls.append(name)
-        if name == "occlusion":
+        if name == "occlusion" and calls.count("occlusion") == 1:
             raise KeyboardInterrupt
-        return {column: [1.0] for column in truth.COLUMNS}
+        return {column: [1.0] for column in truth.PLACES}
+
+    def trials(clf: seewhy.Classifier, subjects: object, name: str) -> truth.Values:
+        return {"check": [1.0, 0.0], "likeness": [0.25]}
 
     monkeypatch.setattr(truth, "PLACE", tmp_path)
     monkeypatch.setattr(truth, "networks", lambda quick: {"planted": lambda: (next(cases("square", 1)).clf, [])})
-    monkeypatch.setattr(truth, "of_method", measured)
+    monkeypatch.setattr(truth, "places", places)
+    monkeypatch.setattr(truth, "trials", trials)
+    monkeypatch.setattr(truth, "seconds", lambda clf, subjects, method: 0.5)
     with pytest.raises(KeyboardInterrupt):
         truth.measure()
     first = list(calls)
-    monkeypatch.setattr(
-        truth, "of_method", lambda clf, subjects, name: measured(clf, subjects, name.replace("occlusion", "again"))
-    )
-    monkeypatch.setattr(truth, "of_reference", measured)
-    monkeypatch.setattr(truth, "seconds", lambda clf, subjects, method: 0.5)
     results = truth.measure()
     assert not set(first[:-1]) & set(calls[len(first) :])
     assert set(results["planted"]) == {*seewhy.METHODS, truth.RANDOM, truth.CENTRE}
     truth.show(results)
-    assert len(truth.figures(results)) == len(results["planted"]) * (len(truth.COLUMNS) - 1)  # passes are no share
+    columns = len(truth.PLACES) + len(truth.TRIALS) - 1  # passes are no share
+    assert len(truth.figures(results)) == len(results["planted"]) * columns
     assert f"| `lime` | {' | '.join(['1.00 (1.00-1.00)', '1.00 (0.21-1.00)'] * 2)}" in truth.markdown(results)

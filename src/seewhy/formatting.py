@@ -30,6 +30,14 @@ def format_score(score: float) -> str:
     return f"{score:.2f}" if score == 0 or not abs(score) < 0.01 else f"{score:.1g}"
 
 
+def format_move(before: float, after: float) -> str:
+    """How a score moved, in words: "falls from 0.93 to 0.20", "stays at 0.92" where both read alike."""
+    (first, last) = (format_score(before), format_score(after))
+    if first == last:
+        return f"stays at {first}"
+    return f"{'falls' if after < before else 'rises'} from {first} to {last}"
+
+
 def format_share(share: float) -> str:
     """A share from 0 to 1 in percent: "0.2 %", "45 %", "99.6 %"; only the whole is "100 %"."""
     percent = 100 * share

@@ -11,7 +11,8 @@ import torch
 from bench.planted import KINDS, cases, planted
 
 import seewhy
-from seewhy.evaluate.check import COPIES
+from seewhy.evaluate.check import MapCheck
+from seewhy.evaluate.references import centre_map
 from seewhy.geometry import Array
 
 
@@ -33,18 +34,95 @@ def test_true_maps_pass_and_shuffled_ones_do_not() -> None:
     assert false <= 5
 
 
+def test_a_place_drawn_at_random_is_the_best_once_in_25_times() -> None:
+    """Smooth blobs anywhere on the photo. p is uniform over 1/25 … 1, and larger where places tie (two that miss the square)."""
+    (passed, values) = (0, [])
+    for number, case in enumerate(cases("square", 100, seed=3)):
+        move = np.random.default_rng(number).integers(0, 64, 2)
+        blob = np.roll(centre_map((64, 64)), tuple(move), axis=(0, 1))
+        result = seewhy.check(case.clf, seewhy.Explanation.from_map(case.clf, case.photo, blob, "yes"))
+        passed += result.passed
+        values.append(result.values["p"])
+    assert passed <= 10  # 4 are expected; more than 10 come once in 1,000 times
+    for level in (0.2, 0.4, 0.6):
+        assert np.mean(np.array(values) <= level) <= level + 0.13  # 3 standard errors
+    assert np.mean(values) > 0.45
+
+
+def test_a_blob_in_the_middle_is_named_where_it_does_as_well(planted_clf: seewhy.Classifier) -> None:
+    photo = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.3
+    photo[0, 26:38, 26:38] = 0.9  # the square stands in the middle
+    blob = seewhy.Explanation.from_map(planted_clf, photo, centre_map((64, 64)), "yes")
+    result = seewhy.check(planted_clf, blob)
+    assert result.passed
+    assert result.maps[0].centre
+    assert result.sentence.endswith("laid elsewhere does as well; a blob in the middle of the photo does as well.")
+
+
+def test_a_map_that_changes_nothing_does_not_hold() -> None:
+    """The class is the likelier the less red there is: hiding the red raises it, and showing it alone keeps nothing."""
+    photo = torch.full((3, 60, 60), 0.2)
+    photo[0, 20:32, 20:32] = 1.0
+    clf = seewhy.Classifier(
+        lambda x: torch.stack([40 * x[:, 0, :, 30:].mean((1, 2)), -40 * x[:, 0, :, :30].mean((1, 2))], 1),
+        preprocess=None,
+        classes=["right", "not left"],
+    )
+    map_ = np.zeros((60, 60), np.float32)
+    map_[:, :30] = 1
+    map_[20:32, 20:32] = 2
+    result = seewhy.check(clf, seewhy.Explanation.from_map(clf, photo, map_, "not left"))
+    assert not result.passed
+    (check,) = result.maps
+    if check.p <= 1 / 25:
+        assert not check.matters
+
+
+@pytest.mark.parametrize(
+    ("hidden", "shown", "words"),
+    [
+        (0.2, 0.9, "The map holds: without its strongest 30 % 'cow' falls from 0.78 to 0.20 (elsewhere: 0.84), with nothing"),
+        (0.7801, 0.9, "The map holds: without its strongest 30 % 'cow' stays at 0.78 (elsewhere: 0.84), with nothing else"),
+        (0.8, 0.9, "The map holds: without its strongest 30 % 'cow' rises from 0.78 to 0.80 (elsewhere: 0.84), with nothing"),
+    ],
+)
+def test_the_sentence_says_which_way_the_score_goes(hidden: float, shown: float, words: str) -> None:
+    assert MapCheck("cow", 0.04, 0.78, hidden, shown, 0.84, 0.3).sentence.startswith(words)
+    failed = MapCheck("cow", 0.04, 0.78, 0.8, 0.4, 0.84, 0.3, matters=False)
+    assert not failed.passed
+    assert failed.sentence == (
+        "The map does not hold: without its strongest 30 % 'cow' rises from 0.78 to 0.80, "
+        "and with nothing else it only reaches 0.40."
+    )
+
+
+def test_compared_with_another_class_it_tests_the_difference() -> None:
+    """The map of "cow, not bear" is tested by the difference of the two logits, and reported as the one's share of the two."""
+    clf = seewhy.load("demo:honest")
+    scene = seewhy.demo.scenes(1, labels=["cow"])[0]
+    e = seewhy.explain(clf, scene.photo, target="cow", against="bear")
+    (result,) = seewhy.check(clf, e).maps
+    (bear, cow) = (clf.scores(scene.photo)[0, list(clf.classes).index(name)] for name in ("bear", "cow"))
+    assert result.target == "cow, not bear"
+    assert result.base == pytest.approx(cow / (cow + bear), abs=1e-5)
+    test = seewhy.crop_test(clf, e)
+    assert test.before == pytest.approx(result.base, abs=1e-5)
+    assert "'cow, not bear'" in test.sentence
+    assert seewhy.evaluate(clf, e, ["deletion"], steps=4).curves["deletion"][0] == pytest.approx(result.base, abs=1e-5)
+
+
 def test_the_sentence_and_the_numbers(planted_clf: seewhy.Classifier, red_photo: torch.Tensor) -> None:
     e = seewhy.explain(planted_clf, red_photo, target="yes")
     result = seewhy.check(planted_clf, e)
     assert result.passed
-    assert result.cost == 1 + 160
-    assert result.values["p"] == 1 / (COPIES + 1)
+    assert result.cost == 1 + 104  # 25 places and the centre blob, two shares, hidden and shown
+    assert result.values["p"] == 1 / 25
     assert result.values["base"] == pytest.approx(e.targets[0].score, abs=1e-6)
     assert result.values["hidden"] < result.values["base"] - 0.05
     assert result.values["hidden"] < result.values["hidden_elsewhere"]
     assert result.values["shown"] > result.values["shown_elsewhere"]
     assert result.sentence.startswith("The map holds: without its strongest 30 % 'yes' falls from ")
-    assert result.sentence.endswith("none of 39 copies of the map laid elsewhere does as well.")
+    assert result.sentence.endswith("none of 24 copies of it laid elsewhere does as well.")
 
 
 def test_a_map_of_the_wrong_place_does_not_hold(planted_clf: seewhy.Classifier, red_photo: torch.Tensor) -> None:
@@ -54,7 +132,7 @@ def test_a_map_of_the_wrong_place_does_not_hold(planted_clf: seewhy.Classifier, 
     assert not result.passed
     assert result.values["p"] > 0.1
     assert result.sentence.startswith("The map does not hold: ")
-    assert "of 39 copies of the map laid elsewhere tell as much about 'yes' as the map itself" in result.sentence
+    assert "of 24 copies of it laid elsewhere tell as much about 'yes' as the map itself" in result.sentence
 
 
 def test_a_flat_map_has_nothing_to_check(planted_clf: seewhy.Classifier, red_photo: torch.Tensor) -> None:

@@ -12,7 +12,7 @@ from seewhy.evaluate.infidelity import squares, unexplained
 
 def test_by_hand() -> None:
     assert unexplained(np.array([1.0, 2.0]), np.array([2.0, 4.0])) == pytest.approx(0, abs=1e-12)
-    assert unexplained(np.array([1.0, 2.0]), np.array([-2.0, -4.0])) == pytest.approx(0, abs=1e-12)
+    assert unexplained(np.array([1.0, 2.0]), np.array([-2.0, -4.0])) == 1  # the map says the opposite
     assert unexplained(np.array([1.0, 0.0]), np.array([0.0, 3.0])) == 1
     # b = 3/2, rest (1 - 3/2, 2 - 3/2)² = 1/2 of 5
     assert unexplained(np.array([1.0, 1.0]), np.array([1.0, 2.0])) == pytest.approx(0.5 / 5)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from small_nets import SmallNet
 
 import seewhy
-from seewhy.evaluate.masked import MaskCopies, MaskedPhoto, RankedCopies, ranks_of
+from seewhy.evaluate.masked import MaskCopies, MaskedPhoto, RankedCopies, ranks_of, target_values
+from seewhy.head import Head
+from seewhy.records import Prediction, Target
 
 
 def test_the_strongest_pixel_comes_first_and_equal_ones_in_any_order() -> None:
@@ -28,10 +31,21 @@ def test_values_are_the_scores_of_photos_mixed_by_hand(small: SmallNet, small_ph
     photo = clf.read(small_photos[0])
     masked = MaskedPhoto(clf, photo, 0.5)
     shares = np.random.default_rng(0).random((5, 20, 28), dtype=np.float32)
-    values = masked.values(MaskCopies(shares), 5, 2)
+    target = Target("2", 2, 0.0, 1)
+    values = masked.values(MaskCopies(shares), 5, target)
     for share, value in zip(shares, values, strict=True):
         mixed = torch.from_numpy(share) * small_photos[0] + 0.5 * (1 - torch.from_numpy(share))
         np.testing.assert_allclose(value, clf.scores(mixed)[0, 2], atol=1e-5)
-    np.testing.assert_allclose(masked.untouched(2), clf.scores(small_photos[0])[0, 2], atol=1e-6)
-    odds = masked.values(MaskCopies(shares), 5, 2, "log_odds").astype(np.float64)
+    np.testing.assert_allclose(masked.untouched(target), clf.scores(small_photos[0])[0, 2], atol=1e-6)
+    odds = masked.values(MaskCopies(shares), 5, target, "log_odds").astype(np.float64)
     np.testing.assert_allclose(masked.as_probability(odds), values, atol=1e-5)
+
+
+def test_compared_with_another_class_a_value_is_the_share_of_the_two() -> None:
+    rows = torch.tensor([[1.0, 3.0, 0.5]])
+    target = Target("b", 1, 0.0, 1, against=Prediction("a", 0, 0.0))
+    for kind in ("softmax", "sigmoid"):
+        head = Head(kind)
+        assert target_values(head, rows, target, "log_odds")[0] == pytest.approx(2)
+        assert target_values(head, rows, target, "probability")[0] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
+    assert target_values(Head("none"), rows, target, "probability")[0] == pytest.approx(2)

@@ -25,10 +25,18 @@ def test_the_blob_lies_in_the_middle() -> None:
 
 
 def test_copies_lie_elsewhere_with_the_same_values() -> None:
-    map_ = np.zeros((20, 32), np.float32)
+    map_ = np.zeros((20, 30), np.float32)
     map_[4, 5] = 1
-    for moved in laid_elsewhere(map_, 50, seed=0):
-        (row, column) = np.unravel_index(moved.argmax(), moved.shape)
-        assert moved.sum() == 1
-        (down, across) = ((row - 4) % 20, (column - 5) % 32)
-        assert min(down, 20 - down) >= 5 or min(across, 32 - across) >= 8
+    copies = laid_elsewhere(map_)
+    places = [tuple(int(at) for at in np.unravel_index(copy.argmax(), copy.shape)) for copy in copies]
+    assert set(places) == {((4 + 4 * row) % 20, (5 + 6 * column) % 30) for row in range(5) for column in range(5)} - {(4, 5)}
+    assert (copies.sum(axis=(1, 2)) == 1).all()
+
+
+def test_the_moves_are_a_group() -> None:
+    """From any copy the others and the map itself lie as the copies do from the map: only so is a random place one of 25."""
+    map_ = np.random.default_rng(0).random((10, 15)).astype(np.float32)
+    whole = {map_.tobytes(), *(copy.tobytes() for copy in laid_elsewhere(map_))}
+    assert len(whole) == 25
+    for copy in laid_elsewhere(map_):
+        assert {copy.tobytes(), *(other.tobytes() for other in laid_elsewhere(copy))} == whole

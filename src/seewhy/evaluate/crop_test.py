@@ -16,43 +16,51 @@ from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, is_number, setting, whole_number
 from seewhy.evaluate.belonging import checked_maps
-from seewhy.evaluate.masked import ranks_of
+from seewhy.evaluate.masked import ranks_of, target_values
 from seewhy.evaluate.pointing import Mask
+from seewhy.evaluate.references import laid_elsewhere
 from seewhy.explanation import Explanation
 from seewhy.explanation.drawing import provenance
 from seewhy.files import json_bytes, save_as
-from seewhy.formatting import format_score, format_share
+from seewhy.formatting import format_move, format_score, format_share, format_size
 from seewhy.geometry import Array, map_on_photo
 from seewhy.methods.fills import FILLS, fill_image
 from seewhy.records import Note, Photo, Prediction, Target
 from seewhy.show import Panel, displayable, layout, outline
+from seewhy.show.colour import is_flat
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, rows_of
+from seewhy.targets import PRESENT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHARE = 0.1  # of the network's input that is taken away
-CONTROLS = 39
 SURE = 0.05
-OVERLAP = 0.1  # of a control region that may lie on the evidence
+LEAST = 0.01  # of a probability: a smaller fall is none that counts
+OVERLAP = 0.1  # of a control region that may lie on the evidence, beyond what chance puts there
 INPAINT = "inpaint"
-_TRIES = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class CropTest:
     """What the network says without the strongest evidence, and without equally large regions elsewhere.
 
-    target : the class whose evidence was taken away, with its score for the whole photo. after : its score without it.
-    prediction, prediction_after : the network's first choice before and after. controls : float32 ``(n,)``, the class's score
-    without each of the control regions. control_predictions : n first choices.
-    region : bool ``(H, W)`` on the network's input. control_regions : bool ``(n, H, W)``.
-    fill, seed : how it was done. drop : by how much the class's score fell, control_drop : on average without a control region.
-    interval : 95 % for ``drop - control_drop``, from the controls' spread. p : of the controls, the share
-    that fell at least as far, ``(1 + k) / (1 + n)``.
+    target : the class whose evidence was taken away, with its score for the whole photo. before, after : its score with and
+    without it; compared with another class (``against``), the probability of the one among the two.
+    prediction, prediction_after : the network's first choice before and after. region : bool ``(H, W)`` on the network's input.
+    control_regions : bool ``(n, H, W)``: the region moved by fifths of each side, where it hardly touches the evidence; what
+    leaves at one edge comes in at the other one. controls : float32 ``(n,)``, the class's score without each of them.
+    control_predictions : n first choices.
+    p : the share of all 25 such places, the region's own among them, without which the score falls at least as far. A place
+    drawn at random is the worst of them once in 25 times.
+    fill, seed : how it was done. number : which map of the explanation. head : how scores are read; with several labels
+    ("sigmoid") what turns is whether the class is reported.
+    drop : by how much the class's score fell, control_drop : on average without a control region. interval : where
+    ``drop - drop of one more control region`` lies in 95 %, from the controls' spread.
     """
 
     target: Target
+    before: float
     after: float
     prediction: Prediction
     prediction_after: Prediction
@@ -63,17 +71,20 @@ class CropTest:
     photo: Photo
     edited: Array
     edited_control: Array
+    p: float
     fill: Any
     seed: int
+    number: int = 0
+    head: str = "softmax"
     footer: str = ""
     notes: list[str] = field(default_factory=list)
 
     suffixes: ClassVar = (*PICTURE_SUFFIXES, ".json")  # that :meth:`save` can write
 
     @property
-    def before(self) -> float:
-        """The class's score for the whole photo."""
-        return self.target.score
+    def labels(self) -> bool:
+        """The network reports several labels, each above one half."""
+        return self.head == "sigmoid"
 
     @property
     def drop(self) -> float:
@@ -85,18 +96,17 @@ class CropTest:
 
     @property
     def turned(self) -> bool:
-        """Without the evidence the network's first choice is another one."""
+        """Without the evidence the network's first choice is another one; of several labels, the class is no longer reported."""
+        if self.labels:
+            return (self.before > PRESENT) != (self.after > PRESENT)
         return self.prediction_after.index != self.prediction.index
 
     @property
     def controls_turned(self) -> float:
-        """The share of the control regions without which it is another one."""
+        """The share of the control regions without which it is."""
+        if self.labels:
+            return float(np.mean((self.controls > PRESENT) != (self.before > PRESENT)))
         return float(np.mean([p.index != self.prediction.index for p in self.control_predictions]))
-
-    @property
-    def p(self) -> float:
-        """The chance that a region of this size, anywhere, matters as much."""
-        return (1 + int((self.before - self.controls >= self.drop).sum())) / (1 + len(self.controls))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -104,13 +114,20 @@ class CropTest:
 
         difference = self.drop - self.control_drop
         count = len(self.controls)
-        half = float(t.ppf(0.975, count - 1)) * float(self.controls.std(ddof=1)) / count**0.5 if count > 1 else float("inf")
+        if count < 2:
+            return -float("inf"), float("inf")
+        half = float(t.ppf(0.975, count - 1)) * float(self.controls.std(ddof=1)) * (1 + 1 / count) ** 0.5
         return difference - half, difference + half
 
     @property
+    def matters(self) -> bool:
+        """The score falls, a probability by 0.01 or more, and by more than without an equally large region at any other place."""
+        return self.drop > 0 and self.p <= SURE and (self.head == "none" or self.drop >= LEAST)
+
+    @property
     def decides(self) -> bool:
-        """The score falls, and by more than without an equally large region elsewhere."""
-        return self.drop > 0 and self.p <= SURE
+        """The place matters, and without it the prediction turns."""
+        return self.matters and self.turned
 
     @property
     def share(self) -> float:
@@ -121,21 +138,30 @@ class CropTest:
     def sentence(self) -> str:
         """The result, for people."""
         count = len(self.controls)
-        turned = f"and the prediction turns to '{self.prediction_after.name}'" if self.turned else "and the prediction stays"
+        what = "report" if self.labels else "prediction"
+        turned = f"and the {what} stays"
+        if self.turned:
+            turned = "and the report turns" if self.labels else f"and the prediction turns to '{self.prediction_after.name}'"
         controls = (
             f"equally large regions elsewhere leave it at {format_score(float(self.controls.mean()))} on average, "
-            f"and turn the prediction in {round(self.controls_turned * count)} of {count}"
+            f"and turn the {what} in {round(self.controls_turned * count)} of {count}"
         )
-        verdict = "this place decides" if self.decides else "no more than chance would do"
-        moved = "falls" if self.drop > 0 else "goes"
+        if self.decides:
+            verdict = "this place decides"
+        elif self.matters:
+            verdict = "this place counts for more than any other tried, but does not decide"
+        else:
+            verdict = "no more than chance would do"
         return (
-            f"Without the strongest {format_share(self.share)} of the photo '{self.target.name}' {moved} from "
-            f"{format_score(self.before)} to {format_score(self.after)} {turned}; {controls}: {verdict}."
+            f"Without the strongest {format_share(self.share)} of the photo '{self.target.text}' "
+            f"{format_move(self.before, self.after)} {turned}; {controls}: {verdict}."
         )
 
     def record(self) -> dict[str, Any]:
         """The result as plain JSON values."""
         facts = (
+            "number",
+            "head",
             "before",
             "after",
             "drop",
@@ -144,6 +170,7 @@ class CropTest:
             "controls_turned",
             "p",
             "interval",
+            "matters",
             "decides",
             "share",
             "sentence",
@@ -165,7 +192,7 @@ class CropTest:
 
     def noted(self, explanation: Explanation) -> Explanation:
         """The explanation with the sentence among its notes and the numbers in its details."""
-        note = Note(self.sentence.rstrip("."), 0 if len(explanation.maps) > 1 else None)
+        note = Note(self.sentence.rstrip("."), self.number if len(explanation.maps) > 1 else None)
         record = {name: value for name, value in self.record().items() if name != "photo"}
         return replace(explanation, notes=[*explanation.notes, note], details=explanation.details | {"crop_test": record})
 
@@ -222,7 +249,6 @@ def crop_test(
     *,
     share: float = SHARE,
     fill: Any = "mean",
-    controls: int = CONTROLS,
     number: int = 0,
     seed: int = 0,
     batch_size: int | None = None,
@@ -233,47 +259,54 @@ def crop_test(
     explanation : of this classifier; also a map of your own. share : of the network's input that is taken away, the strongest
     first; less where the map is positive on less. fill : what is seen instead: "mean", "black" (cut out), "blur", "noise",
     "inpaint" (smoothly continued from the edge; takes seconds), a number or one per channel.
-    controls : how many regions of the same shape elsewhere. number : which map of the explanation.
+    number : which map of the explanation. The controls are the same shape at up to 24 places, by fifths of each side.
 
-    Raises OptionError: a map that is positive nowhere, a share that leaves no room elsewhere, an explanation of another network.
+    Raises OptionError: a map that is positive nowhere or the same everywhere, a share of less than a pixel, an explanation of
+    another network; TargetError: the map of a function.
     """
     photo = checked_maps(clf, explanation)
     if not is_number(share) or not 0 < share <= 0.5:
         raise OptionError(
             f"{setting('share', share)}: write a share of the photo above 0, up to 0.5: elsewhere as much must be left."
         )
-    controls = whole_number("controls", controls, 2)
     seed = whole_number("seed", seed, 0)
     if not 0 <= number < len(explanation.maps):
         raise OptionError(f"{setting('number', number)}: the explanation has {len(explanation.maps)} maps, the first is 0.")
-    region = strongest_region(explanation.on_input()[number], share, seed)
-    if not region.any():
-        raise OptionError(
-            f"The map of '{explanation.targets[number].name}' is positive nowhere: there is no evidence that could be taken away."
-        )
-    regions = np.stack([region, *regions_elsewhere(region, controls, seed)])
+    map = explanation.on_input()[number]
+    target = explanation.targets[number]
+    if share * map.size < 1:
+        raise OptionError(f"{setting('share', share)} of {format_size(map.shape)} pixels is less than one: write a larger share.")
+    region = strongest_region(map, share, seed)
+    if not region.any() or is_flat(map):
+        what = "the same everywhere" if region.any() else "positive nowhere"
+        raise OptionError(f"The map of '{target.name}' is {what}: there is no evidence that could be taken away.")
+    (elsewhere, apart) = regions_elsewhere(region)
+    regions = np.stack([region, *elsewhere])
     with memory.kept(), random_state(seed), runner.Progress(progress, len(regions) + 1, "Crop test") as bar:
         pixels = [photo.pixels, *(edit(clf, photo.pixels, mask, fill, seed) for mask in regions)]
-        scores = _scores(clf, photo, pixels, batch_size, bar)
-    index = explanation.targets[number].index
-    assert index is not None
+        (scores, values, head) = _scores(clf, photo, pixels, target, batch_size, bar)
     first = [clf.predictions(row, 1)[0] for row in scores]
-    usual = int(np.argsort(scores[2:, index])[controls // 2])
-    target = replace(explanation.targets[number], score=float(scores[0, index]))
+    controls = 2 + np.flatnonzero(apart)
+    usual = int(controls[np.argsort(values[controls], kind="stable")[len(controls) // 2]])
+    assert target.index is not None
     return CropTest(
-        target=target,
-        after=float(scores[1, index]),
+        target=replace(target, score=float(scores[0, target.index])),
+        before=float(values[0]),
+        after=float(values[1]),
         prediction=first[0],
         prediction_after=first[1],
-        controls=scores[2:, index].copy(),
-        control_predictions=first[2:],
+        controls=values[controls],
+        control_predictions=[first[place] for place in controls],
         region=region,
-        control_regions=regions[1:],
+        control_regions=regions[controls - 1],
         photo=photo,
         edited=pixels[1],
-        edited_control=pixels[2 + usual],
+        edited_control=pixels[usual],
+        p=float((values[1:] <= values[1]).mean()),
         fill=fill,
         seed=seed,
+        number=number,
+        head=head,
         footer=provenance(explanation),
     )
 
@@ -285,24 +318,20 @@ def strongest_region(map: Array, share: float, seed: int) -> Mask:
     return region
 
 
-def regions_elsewhere(region: Mask, count: int, seed: int) -> list[Mask]:
-    """The same shape at other places: what leaves at one edge comes in at the other one; at most a tenth of it on the region.
+def regions_elsewhere(region: Mask) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """The same shape at 24 other places ``(24, H, W)``, and which of them hardly touch the region ``(24,)``.
 
-    Raises OptionError where the region is so scattered that there is no such place.
+    Raises OptionError where none of them does.
     """
-    random = np.random.default_rng(seed)
-    size = int(region.sum())
-    places: list[Mask] = []
-    for _ in range(_TRIES):
-        moved = np.roll(region, tuple(int(random.integers(side)) for side in region.shape), axis=(0, 1))
-        if (moved & region).sum() <= OVERLAP * size:
-            places.append(moved)
-            if len(places) == count:
-                return places
-    raise OptionError(
-        f"The evidence covers {format_share(float(region.mean()))} of the photo, and is spread so widely that no equally large "
-        f"region lies elsewhere: a smaller {setting('share')}."
-    )
+    moved = laid_elsewhere(region)
+    touched = (moved & region).sum(axis=(1, 2)) / region.sum()
+    apart: npt.NDArray[np.bool_] = touched <= OVERLAP + region.mean()  # scattered regions meet by chance
+    if not apart.any():
+        raise OptionError(
+            f"The evidence covers {format_share(float(region.mean()))} of the photo, and is spread so widely that no equally "
+            f"large region lies elsewhere: a smaller {setting('share')}."
+        )
+    return moved, apart
 
 
 def edit(clf: Classifier, pixels: Array, mask: Mask, fill: Any, seed: int) -> Array:
@@ -319,18 +348,25 @@ def edit(clf: Classifier, pixels: Array, mask: Mask, fill: Any, seed: int) -> Ar
     return np.where(mask, hidden, pixels).astype(np.float32)
 
 
-def _scores(clf: Classifier, photo: Photo, pixels: Sequence[Array], batch_size: int | None, bar: runner.Progress) -> Array:
-    """``(n, classes)`` of pixels that are the network's input already."""
+def _scores(
+    clf: Classifier, photo: Photo, pixels: Sequence[Array], target: Target, batch_size: int | None, bar: runner.Progress
+) -> tuple[Array, Array, str]:
+    """The scores ``(n, classes)`` and the target's values ``(n,)`` of pixels that are the network's input already; the head."""
     executor = clf.executor
     copies = [replace(photo, pixels=values) for values in pixels]
     planned = executor.planned(executor.pixels(copies[:1])) if clf.is_module else None
+    kind = ""
 
-    def rows_of_batch(batch: Sequence[Photo]) -> Array:
+    def rows_of_batch(batch: Sequence[Photo]) -> tuple[Array, Array]:
+        nonlocal kind
         output = executor.forward(executor.pixels(batch), planned=planned).output
         rows = clf.class_scores(output, len(batch))
+        head = executor.head(planned, output)
+        kind = head.kind
         bar.advance(len(batch))
-        scores: Array = executor.head(planned, output).scores(rows).float().cpu().numpy()
-        return scores
+        return head.scores(rows).float().cpu().numpy(), target_values(head, rows, target, "probability")
 
     size = executor.batch_size(batch_size, planned, len(copies))
-    return np.concatenate([rows for _, rows in runner.in_batches(copies, size, lambda p: p.pixels.shape, rows_of_batch)])
+    blocks = [block for _, block in runner.in_batches(copies, size, lambda p: p.pixels.shape, rows_of_batch)]
+    (scores, values) = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return scores, values, kind

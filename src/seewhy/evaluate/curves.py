@@ -11,6 +11,7 @@ import numpy.typing as npt
 from seewhy.evaluate.masked import MaskedPhoto, RankedCopies, ranks_of
 from seewhy.evaluate.metric import Measurement, Subject
 from seewhy.geometry import Array
+from seewhy.records import Target
 
 
 def deletion(subject: Subject) -> Measurement:
@@ -34,11 +35,11 @@ def counts_of(pixels: int, steps: int) -> npt.NDArray[np.int64]:
 
 
 def _measured(subject: Subject, shown: bool) -> Measurement:
-    (shares, curves) = curves_of(subject.masked, subject.maps, subject.index, subject.steps, shown, subject.seed)
-    return Measurement(np.array([area(shares, curve) for curve in curves], np.float32), curves, shares)
+    (shares, curves) = curves_of(subject.masked, subject.maps, subject.target, subject.steps, shown, subject.seed)
+    return Measurement(np.array([area(shares, curve) for curve in curves], np.float32), curves=curves, shares=shares)
 
 
-def curves_of(masked: MaskedPhoto, maps: Array, index: int, steps: int, shown: bool, seed: int) -> tuple[Array, Array]:
+def curves_of(masked: MaskedPhoto, maps: Array, target: Target, steps: int, shown: bool, seed: int) -> tuple[Array, Array]:
     """The shares of the pixels changed ``(steps + 1,)`` and the class's scores at each of them ``(M, steps + 1)``, in one sweep.
 
     maps : ``(M, H, W)`` on the network's input. shown : the strongest pixels appear first; else they are hidden first.
@@ -52,8 +53,8 @@ def curves_of(masked: MaskedPhoto, maps: Array, index: int, steps: int, shown: b
     copies = RankedCopies(
         ranks, np.append(which, 0), np.append(np.tile(between, len(ranks)), pixels), np.append([shown] * len(which), False)
     )
-    values = masked.values(copies, len(which) + 1, index)
-    (whole, hidden) = (masked.untouched(index), float(values[-1]))
+    values = masked.values(copies, len(which) + 1, target)
+    (whole, hidden) = (masked.untouched(target), float(values[-1]))
     (first, last) = (hidden, whole) if shown else (whole, hidden)
     curves = np.empty((len(ranks), len(counts)), np.float32)
     (curves[:, 0], curves[:, -1]) = (first, last)

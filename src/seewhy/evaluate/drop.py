@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from seewhy.errors import OptionError, setting
 from seewhy.evaluate.masked import MaskCopies
 from seewhy.evaluate.metric import Measurement, Subject
+from seewhy.formatting import format_score
 from seewhy.geometry import Array
 from seewhy.show import min_max
 
@@ -17,7 +19,12 @@ from seewhy.show import min_max
 def average_drop(subject: Subject) -> Measurement:
     """``max(0, y - o) / y``: the share of the score y that is lost when only the map's part is shown; small is good."""
     (whole, through) = _seen_through(subject)
-    return Measurement(np.maximum(0, whole - through) / max(whole, 1e-12))
+    if whole <= 0:
+        raise OptionError(
+            f"{setting('metrics', 'average_drop')} is a share of the score, and the score of '{subject.target.text}' is "
+            f"{format_score(whole)}: it needs one above 0. Leave it out."
+        )
+    return Measurement(np.maximum(0, whole - through) / whole)
 
 
 def increase(subject: Subject) -> Measurement:
@@ -29,5 +36,5 @@ def increase(subject: Subject) -> Measurement:
 def _seen_through(subject: Subject) -> tuple[float, Array]:
     """The score of the photo, and seen through each map ``(3,)``."""
     shares = np.stack([min_max(map) for map in subject.maps]).astype(np.float32)
-    through = subject.masked.values(MaskCopies(shares), len(shares), subject.index)
-    return subject.masked.untouched(subject.index), through
+    through = subject.masked.values(MaskCopies(shares), len(shares), subject.target)
+    return subject.masked.untouched(subject.target), through

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MOST_STEPS = 10_000  # of a curve
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """How well a map holds: each measure for the map, for a random map and for a centre blob.
@@ -160,6 +163,8 @@ def evaluate(
     """
     names = _metric_names(metrics, mask)
     steps = whole_number("steps", steps)
+    if steps > MOST_STEPS:
+        raise OptionError(f"{setting('steps', steps)}: write at most {MOST_STEPS:,}; 64 are usual.")
     seed = whole_number("seed", seed, 0)
     photo = checked_maps(clf, explanation)
     if mask is not None:
@@ -172,7 +177,8 @@ def evaluate(
             for name in names:
                 measured[name].append(METRICS[name].measure(subject))
                 bar.advance(1)
-    return _evaluation(explanation, measured, steps, fill, seed, masked.passes)
+    passes = masked.passes + sum(round(m.passes) for group in measured.values() for m in group)
+    return _evaluation(explanation, measured, steps, fill, seed, passes)
 
 
 def _evaluation(

@@ -12,8 +12,9 @@ from seewhy.classifier import Classifier
 from seewhy.engine.patched import Positions, Size
 from seewhy.engine.sweep import Copies, Indices, Sweep
 from seewhy.geometry import Array
+from seewhy.head import Head
 from seewhy.methods.fills import fill_image
-from seewhy.records import Photo
+from seewhy.records import Photo, Target
 
 Ranks = npt.NDArray[np.int32]
 
@@ -47,16 +48,16 @@ class MaskedPhoto:
     def passes(self) -> int:
         return self._sweep.spending.passes
 
-    def untouched(self, index: int, score: str = "probability") -> float:
-        """What the network says of class ``index`` for the photo itself."""
-        return float(self._values(self._untouched, index, score)[0])
+    def untouched(self, target: Target, score: str = "probability") -> float:
+        """What the network says of the target's class for the photo itself; see :func:`target_values`."""
+        return float(target_values(self._head, self._untouched, target, score)[0])
 
-    def values(self, copies: Copies, count: int, index: int, score: str = "probability") -> Array:
-        """``(count,)``: what it says for each copy. score : "probability", "logit" or "log_odds"."""
+    def values(self, copies: Copies, count: int, target: Target, score: str = "probability") -> Array:
+        """``(count,)``: what it says for each copy. score : "probability" or "log_odds"."""
         values = np.full(count, np.nan, np.float32)
 
         def on_block(indices: Indices, output: Any) -> None:
-            values[indices] = self._values(self._clf.class_scores(output, len(indices)), index, score)
+            values[indices] = target_values(self._head, self._clf.class_scores(output, len(indices)), target, score)
 
         self._sweep.process(copies, np.arange(count), on_block)
         return values
@@ -67,11 +68,27 @@ class MaskedPhoto:
             return log_odds
         return 1 / (1 + np.exp(-np.clip(log_odds, -700, 700)))
 
-    def _values(self, rows: torch.Tensor, index: int, score: str) -> Array:
-        with torch.no_grad():
-            of_class = torch.full((len(rows),), index, device=rows.device)
-            values: Array = self._head.value(rows.float(), of_class, score).float().cpu().numpy()
-            return values
+
+def target_values(head: Head, rows: torch.Tensor, target: Target, score: str) -> Array:
+    """``(N,)``: what rows of class scores ``(N, K)`` say of a target. score : "probability" or "log_odds".
+
+    Compared with another class: how much more the network leans to the one than to the other, the difference of their logits as
+    log-odds, and as a probability that of the one among the two, ``p_a / (p_a + p_b)`` with softmax. With head "none" the
+    difference of the values.
+    """
+
+    def value(index: int | None, kind: str) -> torch.Tensor:
+        return head.value(rows.float(), torch.full((len(rows),), index or 0, device=rows.device), kind)
+
+    with torch.no_grad():
+        if target.against is None:
+            values = value(target.index, score)
+        else:
+            values = value(target.index, "logit") - value(target.against.index, "logit")
+            if score == "probability" and head.kind != "none":
+                values = values.sigmoid()
+    array: Array = values.float().cpu().numpy()
+    return array
 
 
 class RankedCopies(Copies):

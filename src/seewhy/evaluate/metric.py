@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from seewhy.explain import explain
 from seewhy.explanation import Explanation
 from seewhy.geometry import Array
 from seewhy.methods import METHODS
+from seewhy.records import Target
 
 MAP, RANDOM, CENTRE = 0, 1, 2  # places in ``Subject.maps`` and in what a metric gives
 
@@ -39,11 +41,9 @@ class Subject:
     mask: Mask | None = None
 
     @property
-    def index(self) -> int:
-        """Of the class."""
-        index = self.explanation.targets[self.number].index
-        assert index is not None
-        return index
+    def target(self) -> Target:
+        """The class that the map speaks for."""
+        return self.explanation.targets[self.number]
 
     @cached_property
     def maps(self) -> Array:
@@ -53,26 +53,32 @@ class Subject:
     @cached_property
     def _random(self) -> Array:
         grid = self.explanation.maps.shape[-2:]
-        return random_map((grid[0], grid[1]), self.masked.size, self.seed)
-
-    def explained_again(self, clf: Classifier, photo: Any) -> Array:
-        """The map that the same method makes of another photo or network; see :func:`explained_again`."""
-        return explained_again(self.explanation, self.number, clf, photo)
+        drawn = zlib.crc32(self.explanation.photo.pixels.tobytes())  # another one for each photo
+        return random_map((grid[0], grid[1]), self.masked.size, [self.seed, drawn])
 
 
-def explained_again(explanation: Explanation, number: int, clf: Classifier, photo: Any) -> Array:
-    """The map ``(h, w)`` that the explanation's method, with its settings, makes of another photo or network for the same class.
+def explained_again(explanation: Explanation, number: int, clf: Classifier, photo: Any) -> Explanation:
+    """What the explanation's method, with its settings, makes of another photo or network for the same class: one map.
 
-    Raises MethodError for a map of a person's own.
+    Raises MethodError for a map of a person's own, and for one that a budget cut short.
     """
     if explanation.method not in METHODS:
         raise MethodError(
             "A map of your own cannot be computed again, as the metrics 'stability' and 'randomisation' do: leave these out."
         )
+    if explanation.partial:
+        raise MethodError(
+            "This map was cut short by a budget: the metrics 'stability' and 'randomisation' would compare it with whole ones. "
+            "Leave them out, or explain without a budget."
+        )
     settings = {name: value for name, value in explanation.settings.items() if value is not None}
-    target = explanation.targets[number].index
-    assert target is not None
-    again: Array = explain(clf, photo, explanation.method, target, seed=explanation.seed or 0, progress=False, **settings).maps[0]
+    target = explanation.targets[number]
+    if target.against is not None:
+        settings["against"] = target.against.index
+    assert target.index is not None
+    again: Explanation = explain(
+        clf, photo, explanation.method, target.index, seed=explanation.seed or 0, progress=False, **settings
+    )
     return again
 
 
@@ -80,10 +86,12 @@ def explained_again(explanation: Explanation, number: int, clf: Classifier, phot
 class Measurement:
     """What a metric gives for the map, for a random map and for the centre blob. values : ``(3,)``.
 
+    passes : photos through the network beyond those of ``Subject.masked``, for maps that were made again.
     curves : ``(3, steps + 1)`` and shares : ``(steps + 1,)`` of the pixels that were changed, for metrics that are areas.
     """
 
     values: Array
+    passes: float = 0
     curves: Array | None = None
     shares: Array | None = None
 

@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from seewhy.classifier import Classifier
-from seewhy.errors import MethodError, OptionError, setting
+from seewhy.errors import MethodError, OptionError, setting, whole_number
 from seewhy.evaluate.agreement import rank_correlation
 from seewhy.evaluate.metric import Measurement, Subject, explained_again
+from seewhy.evaluate.references import random_map
 from seewhy.geometry import Array, resize_map
 from seewhy.show import min_max
 
@@ -42,11 +43,17 @@ class Likeness:
 
 
 def randomisation(subject: Subject) -> Measurement:
-    """Rank correlation of |map| with that of a network whose weights are all noise; near 0 is good, 1 proves blindness."""
+    """``|rank correlation|`` of |map| with that of a network whose weights are all noise; small is good, 1 proves blindness.
+
+    The random map's is that of two random maps: what chance gives. The centre blob never changes. 0 also where the map vanishes
+    together with the weights, as a ReLU may make it.
+    """
     noise = randomised(subject.clf, weighted_layers(subject.clf), subject.seed)
-    again = subject.explained_again(noise, subject.explanation.photo)
+    again = explained_again(subject.explanation, subject.number, noise, subject.explanation.photo)
     own = subject.explanation.maps[subject.number]
-    return Measurement(np.array([likeness(own, again)[0], 0.0, 1.0], np.float32))
+    chance = [random_map(own.shape, own.shape, subject.seed + draw) for draw in range(2)]
+    values = [abs(likeness(*pair)[0]) for pair in ((own, again.maps[0]), chance)]
+    return Measurement(np.array([*values, 1.0], np.float32), again.cost.forward)
 
 
 def randomise(
@@ -62,6 +69,9 @@ def randomise(
     """
     if order not in ORDERS:
         raise OptionError(f"{setting('order', order)}: write 'cascading' or 'independent'.")
+    if not explanations:
+        raise OptionError("There is no explanation to make again: give a list with at least one.")
+    layers = None if layers is None else whole_number("layers", layers)
     names = weighted_layers(clf)
     count = len(names) if layers is None else min(layers, len(names))
     depths = sorted({round(depth) for depth in np.linspace(1, len(names), count)})
@@ -69,7 +79,7 @@ def randomise(
     for depth in depths:
         replaced = names[-depth:] if order == "cascading" else [names[-depth]]
         noise = randomised(clf, replaced, seed)
-        pairs = [likeness(e.maps[0], explained_again(e, 0, noise, e.photo)) for e in explanations]
+        pairs = [likeness(e.maps[0], explained_again(e, 0, noise, e.photo).maps[0]) for e in explanations]
         (rank, structure) = (float(np.mean(column)) for column in zip(*pairs, strict=True))
         rows.append(Likeness(names[-depth], len(replaced), rank, structure))
     return rows

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.evaluate.metric import Measurement, Subject
+from seewhy.evaluate.metric import Measurement, Subject, explained_again
 from seewhy.evaluate.references import random_map
 from seewhy.geometry import Array
 
@@ -21,9 +21,12 @@ def stability(subject: Subject) -> Measurement:
     The centre blob is perfectly stable and knows nothing: stability is needed, and proves nothing.
     """
     own = subject.explanation.maps[subject.number]
-    again = [subject.explained_again(subject.clf, noisy(subject, seed)) for seed in range(COPIES)]
+    (e, number) = (subject.explanation, subject.number)
+    explanations = [explained_again(e, number, subject.clf, noisy(subject, seed)) for seed in range(COPIES)]
+    again = [explanation.maps[0] for explanation in explanations]
+    passes = sum(explanation.cost.forward for explanation in explanations)
     noise = [random_map(own.shape, own.shape, subject.seed + seed) for seed in range(COPIES + 1)]
-    return Measurement(np.array([_largest_change(own, again), _largest_change(noise[0], noise[1:]), 0.0], np.float32))
+    return Measurement(np.array([_largest_change(own, again), _largest_change(noise[0], noise[1:]), 0.0], np.float32), passes)
 
 
 def noisy(subject: Subject, seed: int) -> npt.NDArray[Any]:
