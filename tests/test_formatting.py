@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seewhy.formatting import as_sentences, format_number, format_score, format_share, shortened
+from seewhy.formatting import as_sentences, format_correlation, format_number, format_score, format_share, shortened
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ from seewhy.formatting import as_sentences, format_number, format_score, format_
 )
 def test_numbers(value: float, scale: float, text: str) -> None:
     assert format_number(value, scale) == text
+
+
+@pytest.mark.parametrize(
+    ("correlation", "text"),
+    [(0.30512, "0.31"), (-0.8221, "−0.82"), (-0.000246, "0.00"), (1, "1.00"), (float("nan"), "–")],
+)
+def test_correlations(correlation: float, text: str) -> None:
+    assert format_correlation(correlation) == text
 
 
 @pytest.mark.parametrize(
