@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import seewhy
 from seewhy.confusion import Confusion
 from seewhy.errors import ClassesError, OptionError, RecordError, TargetError
+from seewhy.explanation.drawing import panels
 from seewhy.records import Prediction
 
 CLASSES = ["bear", "cow", "sheep"]
@@ -133,6 +135,19 @@ def test_classes_from_a_file(tmp_path: Path) -> None:
          "1 of 1 predictions is no class: 'ber' of photo 1. Did you mean 'bear'? The classes are bear, cow, sheep."),
         ((["bear"], np.zeros((1, 3)), CLASSES), TargetError,
          "The predictions have the shape (1, 3): give one class per photo (of scores, scores.argmax(axis=1))."),
+        ((["bear"] * 2, [np.zeros((240, 320, 3), np.uint8)] * 2, CLASSES), TargetError,
+         "The predictions hold no classes but ndarray of shape (240, 320, 3): for photos write clf.classify(photos), for scores "
+         "their argmax."),
+        ((["bear"] * 2, np.zeros((2, 24, 32, 3), np.uint8), CLASSES), TargetError,
+         "The predictions hold no classes but ndarray of shape (2, 24, 32, 3): for photos write clf.classify(photos), for scores "
+         "their argmax."),
+        ((["bear"] * 2, [torch.zeros(1000)] * 2, CLASSES), TargetError,
+         "The predictions hold no classes but Tensor of shape (1000,): for photos write clf.classify(photos), for scores their "
+         "argmax."),
+        (([Image.new("RGB", (9, 9))], ["bear"], CLASSES), TargetError,
+         "The labels hold no classes but Image: give each photo's class, its name or its index."),
+        (([b"photo"], ["bear"], CLASSES), TargetError,
+         "The labels hold no classes but bytes: give each photo's class, its name or its index."),
         (("folders", ["bear"], CLASSES), TargetError, "labels='folders': give a list with one class per photo."),
         ((["bear"], ["bear"], []), ClassesError, "The class list is empty: it needs one name per class."),
     ],
@@ -140,6 +155,20 @@ def test_classes_from_a_file(tmp_path: Path) -> None:
 def test_mistakes(arguments: tuple[Any, Any, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=f"^{re.escape(message)}$"):
         seewhy.confusion(*arguments)
+
+
+def test_roles_stand_below_the_maps_of_their_classes() -> None:
+    clf = seewhy.load("demo:honest")
+    result = seewhy.confusion(["cow"], ["bear"], clf.classes)
+    photo = seewhy.demo.scenes(1, seed=2)[0].photo
+    e = result.with_roles(seewhy.explain(clf, photo, target=["bear", "sheep", "cow"]), "cow", "bear")
+    assert [(str(note), note.target) for note in e.notes[:2]] == [("taken for: bear", 0), ("true: cow", 2)]
+    captions = [panel.caption for panel in panels(e)]
+    assert "Taken for: bear." in captions[1]
+    assert "Taken for" not in captions[2]
+    assert "True: cow." in captions[3]
+    right = result.with_roles(seewhy.explain(clf, photo, target="cow"), "cow", "cow")
+    assert right.notes[0] == "true: cow"
 
 
 # -- as text and files --------------------------------------------------------------------------------------------------

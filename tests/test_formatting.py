@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seewhy.formatting import as_sentences, format_number, format_score, format_share, shortened
+from seewhy.formatting import as_sentences, format_correlation, format_move, format_number, format_score, format_share, shortened
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ from seewhy.formatting import as_sentences, format_number, format_score, format_
 )
 def test_numbers(value: float, scale: float, text: str) -> None:
     assert format_number(value, scale) == text
+
+
+@pytest.mark.parametrize(
+    ("correlation", "text"),
+    [(0.30512, "0.31"), (-0.8221, "−0.82"), (-0.000246, "0.00"), (1, "1.00"), (float("nan"), "–")],
+)
+def test_correlations(correlation: float, text: str) -> None:
+    assert format_correlation(correlation) == text
 
 
 @pytest.mark.parametrize(
@@ -59,3 +67,9 @@ def test_long_names_are_cut() -> None:
 def test_notes_become_sentences() -> None:
     assert as_sentences(["one", "Did you mean 'two'?", "three."]) == "One. Did you mean 'two'? Three."
     assert as_sentences([]) == ""
+
+
+def test_how_a_score_moved() -> None:
+    assert format_move(0.93, 0.2) == "falls from 0.93 to 0.20"
+    assert format_move(0.78, 0.8) == "rises from 0.78 to 0.80"
+    assert format_move(0.921, 0.919) == "stays at 0.92"

@@ -7,7 +7,7 @@ import io
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, TargetError, setting, whole_number
+from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_share, shortened
 from seewhy.geometry import Array
 from seewhy.labels import class_indices, value_list
-from seewhy.records import Prediction
+from seewhy.records import Note, Photo, Prediction
 from seewhy.show.colour import min_max
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
 from seewhy.show.html import notebook_table
@@ -154,6 +155,13 @@ class Confusion:
         """
         pair = (self.class_names.index(true), self.class_names.index(predicted))
         return [place for place, both in enumerate(zip(self.true, self.predicted, strict=True)) if both == pair]
+
+    def with_roles(self, explanation: Explanation, true: str | int, predicted: str | int) -> Explanation:
+        """The explanation with a note below the map of each of the two classes: "true: cow", "taken for: bear"."""
+        roles = {self.class_names.index(predicted): "taken for", self.class_names.index(true): "true"}
+        targets = [(number, t) for number, t in enumerate(explanation.targets) if t.index in roles]
+        notes = [Note(f"{roles[t.index]}: {t.name}", number) for number, t in targets if t.index is not None]
+        return replace(explanation, notes=[*notes, *explanation.notes])
 
     def worst(self, k: int = _WORST) -> list[Cell]:
         """The k largest confusions, or all there are; the largest first, of equal ones the larger share of its class."""
@@ -367,6 +375,8 @@ def confusion(labels: Any, predictions: Any, classes: Any) -> Confusion:
     Raises TargetError: not as many predictions as labels, what is no class (which, how many), nothing left to compare.
     """
     names = ClassNames.read(classes)
+    _refuse_photos(labels, "labels", "give each photo's class, its name or its index")
+    _refuse_photos(predictions, "predictions", "for photos write clf.classify(photos), for scores their argmax")
     (given, choices) = (value_list(labels, "labels"), [_first_choice(value) for value in value_list(predictions, "predictions")])
     if len(given) != len(choices):
         raise TargetError(f"{len(given)} labels but {len(choices)} predictions: give one of each per photo, in the same order.")
@@ -381,6 +391,15 @@ def confusion(labels: Any, predictions: Any, classes: Any) -> Confusion:
     matrix = np.zeros((len(names), len(names)), np.int64)
     np.add.at(matrix, tuple(np.array(pairs).T), 1)
     return Confusion(matrix, names, true, predicted)
+
+
+def _refuse_photos(values: Any, kind: str, cure: str) -> None:
+    """Raises TargetError where photos stand in the place of classes: in one line, without their pixels."""
+    first = next(iter(values), None) if isinstance(values, (list, tuple)) else values
+    shape = getattr(first, "shape", ())
+    if isinstance(first, (Photo, bytes)) or hasattr(first, "convert") or len(shape) > (2 if first is values else 0):
+        seen = type(first).__name__ + f" of shape {tuple(shape)}" * bool(shape)
+        raise TargetError(f"The {kind} hold no classes but {seen}: {cure}.")
 
 
 def check_normalise(normalise: str) -> None:

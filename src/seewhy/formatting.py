@@ -38,6 +38,11 @@ def format_move(before: float, after: float) -> str:
     return f"{'falls' if after < before else 'rises'} from {first} to {last}"
 
 
+def format_correlation(correlation: float) -> str:
+    """Two decimals, for more would say nothing: "0.31", "−0.82"; "–" where there is none (NaN)."""
+    return f"{round(correlation, 2) + 0.0:.2f}".replace("-", "−") if math.isfinite(correlation) else "–"
+
+
 def format_share(share: float) -> str:
     """A share from 0 to 1 in percent: "0.2 %", "45 %", "99.6 %"; only the whole is "100 %"."""
     percent = 100 * share

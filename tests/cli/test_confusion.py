@@ -76,6 +76,8 @@ def test_the_photos_of_a_cell_are_explained(run, scenes: list[str]) -> None:
     assert [e["photo"] for e in explanations] == taken
     assert [[target["name"] for target in e["targets"]] for e in explanations] == [["cow", "bear"]] * len(taken)
     assert [e["output"] for e in explanations] == [f"confusion-cow-as-bear/{path[4:]}" for path in taken]
+    assert explanations[0]["notes"][:2] == ["true: cow", "taken for: bear"]
+    assert explanations[0]["note_targets"][:2] == [0, 1]  # below the maps of these classes
     with Image.open(explanations[0]["output"]) as picture:
         assert picture.width > 900  # the photo and two maps
     code, out, err = run("confusion", "set", *MODEL, "--cell", "1, 0", "--cell-output", "why", "-m", "occlusion")

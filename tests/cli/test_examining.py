@@ -34,7 +34,11 @@ def test_the_crop_test_has_a_picture_of_its_own(run, photos: Path) -> None:
 def test_several_methods_are_laid_side_by_side(run, photos: Path) -> None:
     code, out, err = run("explain", photos / "a.png", "-m", "grad_cam", "-m", "occlusion", "--mask-size", 20, "--stride", 20)
     assert code == 0, err
-    assert "grad_cam and occlusion have maps with a rank correlation of" in out
+    lines = out.splitlines()
+    e = seewhy.explain(seewhy.load("demo:honest"), photos / "a.png")
+    assert lines[0] == f"{photos / 'a.png'}: {'; '.join(map(str, e.predictions[:3]))}"
+    assert lines[1] == f"  grad_cam and occlusion of {e.targets[0]} → a-comparison.png"
+    assert lines[2].startswith("  grad_cam and occlusion have maps with a rank correlation of ")
     assert Path("a-comparison.png").is_file()
     code, out, _ = run("explain", photos / "a.png", "-m", "grad_cam", "-m", "gradient", "--json")
     (row,) = json.loads(out)["comparisons"]
@@ -47,6 +51,7 @@ def test_several_methods_are_laid_side_by_side(run, photos: Path) -> None:
         (["--check"], "--check goes with one --method: several are only laid side by side."),
         (["--budget", "20"], "--budget goes with one --method"),
         (["--mask-size", "5"], "--mask-size is a flag of none of grad_cam, cam."),
+        (["-t", "top2"], "--target top2: one class for each photo is compared"),
         (["-t", "bear", "-t", "cow"], "2 --target and 2 --method: several methods explain one class."),
     ],
 )

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
 
 import seewhy
+from seewhy.cli.measuring import _preprocessing
 
 
 def test_evaluate_prints_a_table_beside_noise_and_a_blob(run, photos: Path) -> None:
@@ -61,6 +65,10 @@ def test_compare_two_networks(run, photos: Path) -> None:
     assert code == 2  # the broken photo
     assert "broken.jpg" in err
     assert "demo:honest and demo:shortcut give the same answer on" in out
+    assert {line.split(" (")[0] for line in out.splitlines()[:2]} == {str(photos / "a.png"), str(photos / "deeper/a.png")}
+    assert f"  note: 1 of 3 photos were skipped: {photos / 'broken.jpg'}" in out
+    assert out.splitlines()[-2] == "→ c.html"
+    assert out.splitlines()[-1].startswith("Models demo:honest and demo:shortcut; preprocessing: stretched to 96×128")
     assert "where they differ" in Path("c.html").read_text()
 
 
@@ -70,6 +78,50 @@ def test_compare_two_methods_as_json(run, photos: Path) -> None:
     record = json.loads(out)
     assert record["columns"] == ["grad_cam", "gradient"]
     assert json.loads(Path("c.json").read_text())["columns"] == record["columns"]
+
+
+def test_a_picture_of_several_photos_says_which_one_it_shows(run, photos: Path) -> None:
+    _, out, _ = run("compare", "--model", "demo:honest", "--model", "demo:shortcut", photos, "-o", "c.png")
+    assert out.splitlines()[-2] == "→ c.png: the 1 of 2 photos whose maps are least alike; .html holds all"
+
+
+def test_methods_of_one_network_print_its_prediction_once(run, photos: Path) -> None:
+    code, out, err = run("compare", photos / "a.png", "-m", "grad_cam", "-m", "gradient", "-m", "cam")
+    assert code == 0, err
+    (best,) = seewhy.load("demo:honest").classify(photos / "a.png", k=1)
+    assert out.startswith(f"{photos / 'a.png'} ({best.name}): {best}; likeness of the maps (mean over pairs) ")
+    assert out.count(str(best)) == 1
+
+
+def test_several_classes_are_refused(run, photos: Path) -> None:
+    code, _, err = run("compare", photos, "--model", "demo:honest", "--model", "demo:shortcut", "-t", "top3")
+    assert (code, err) == (2, "Error: --target top3: one class for each photo is compared: its name, its index, or 'top1'.\n")
+
+
+def test_one_network_before_and_after(run, photos: Path) -> None:
+    """Two weight files for one architecture, in order; networks that are prepared alike say so once."""
+    Path("net.py").write_text(
+        "from torch import nn\n\n\ndef build():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))\n"
+    )
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    for number, name in enumerate(("before", "after")):
+        with torch.no_grad():
+            network[3].bias.copy_(torch.eye(3)[number] * 50)
+        save_file(network.state_dict(), f"{name}.safetensors")
+    files = ("--weights", "before.safetensors", "--weights", "after.safetensors")
+    code, out, err = run("compare", photos / "a.png", "--model", "net.py:build", *files, "--size", 32, "--json")
+    assert code == 0, err
+    record = json.loads(out)
+    assert record["columns"] == ["net.py:build before.safetensors", "net.py:build after.safetensors"]
+    assert [prediction["index"] for prediction in record["photos"][0]["predictions"]] == [0, 1]
+    assert record["preprocessing"].count("32") == 3
+
+
+def test_networks_that_are_prepared_differently_each_say_how() -> None:
+    networks = [seewhy.Classifier(nn.Flatten(), preprocess=seewhy.Preprocess(size=size)) for size in (8, 9)]
+    assert _preprocessing(networks, ["a", "b"]) == f"a: {networks[0].describe_input()}; b: {networks[1].describe_input()}"
+    assert _preprocessing(networks[:1] * 2, ["a", "b"]) == networks[0].describe_input()
 
 
 def test_compare_needs_two_of_something(run, photos: Path) -> None:

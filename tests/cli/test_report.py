@@ -33,6 +33,13 @@ def test_lines_for_people_end_with_the_model(clf: seewhy.Classifier, capsys: pyt
     )
 
 
+def test_several_models_are_named_in_words(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
+    for names, text in ((["a"], "Model a;"), (["a", "b"], "Models a and b;"), (["a", "b", "c"], "Models a, b and c;")):
+        with Report(clf, as_json=False) as report:
+            report.record["model"] = names
+        assert printed(capsys) == ([f"{text} preprocessing: {clf.describe_input()}"], [])
+
+
 def test_json_is_one_object_and_nothing_else(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
     with Report(clf, as_json=True) as report:
         report.line("first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,8 +81,21 @@ def test_a_folder_and_a_photo_that_cannot_be_read(
         Image.fromarray(scene.photo).save(tmp_path / f"{number}.png")
     (tmp_path / "broken.jpg").write_bytes(b"no photo")
     result = seewhy.compare(networks, tmp_path)
-    assert result.names == ["0.png", "1.png"]
-    assert [name for name, _ in result.skipped] == ["broken.jpg"]
+    assert result.names == [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
+    assert [name for name, _ in result.skipped] == [str(tmp_path / "broken.jpg")]
+
+
+def test_what_is_skipped_stands_in_the_notes(
+    networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ph").mkdir()
+    Path("ph/broken.png").write_bytes(b"no photo")
+    result = seewhy.compare(networks, [bears[0].photo, "ph", "nix.png", "ph/broken.png", "nox.png"])
+    assert result.notes == ["4 of 5 photos were skipped: ph, nix.png, ph/broken.png ... (4 in all)"]
+    assert result.names == ["photo 1"]
+    assert result.sentence.startswith("On 1 of 5 photos: ")
+    assert result.notes[0] in result.page()
 
 
 def test_classes_are_compared_by_name(small: SmallNet) -> None:
@@ -116,6 +130,19 @@ def test_what_it_refuses(networks: list[seewhy.Classifier], bears: list[seewhy.d
         seewhy.compare(networks, photo, names=["a"])
     with pytest.raises(seewhy.SeewhyError, match="one class for each photo is compared"):
         seewhy.compare(networks, photo, target=["bear", "cow"])
+    for target in ("top3", "top 2", "present"):
+        message = f"target='{target}': one class for each photo is compared: its name, its index, or 'top1'."
+        with pytest.raises(seewhy.SeewhyError, match=f"^{re.escape(message)}$"):
+            seewhy.compare(networks, [photo, photo], target=target)
+
+
+def test_a_class_may_be_called_like_several(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clfs = [
+        seewhy.Classifier(net.eval(), preprocess=None, classes=["a", "b", "top3", "present"]) for net in (small, SmallNet(seed=3))
+    ]
+    for target in ("top3", "present", "a", 1, "#1", "top1"):
+        assert len(seewhy.compare(clfs, small_photos[:1], target=target)) == 1
+    assert seewhy.compare(clfs, small_photos[:1], target="top3").targets == ["top3"]
 
 
 def test_progress_counts_maps(networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene]) -> None:

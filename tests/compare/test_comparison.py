@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_photos_whose_maps_are_least_alike_come_first(comparison: Comparison) ->
 
 def test_it_is_saved_as_a_page_a_table_numbers_and_a_picture(comparison: Comparison, tmp_path: Path) -> None:
     page = comparison.save(tmp_path / "c.html").read_text()
-    assert page.count("Red: more in demo:honest. Blue: more in demo:shortcut.") == 4  # one picture for each photo
+    assert page.count("Orange and yellow: more in demo:honest. Blue: more in demo:shortcut.") == 4  # one picture for each photo
     assert "Likeness of the maps" in page
     with open(comparison.save(tmp_path / "c.csv")) as file:
         rows = list(csv.reader(file))
@@ -45,6 +46,58 @@ def test_it_is_saved_as_a_page_a_table_numbers_and_a_picture(comparison: Compari
     assert len(record["photos"]) == 4
     with Image.open(comparison.save(tmp_path / "c.png")) as picture:
         assert picture.width > 800
+
+
+def test_a_picture_of_one_photo_says_that_there_are_more(comparison: Comparison, tmp_path: Path) -> None:
+    said = "the 1 of 4 photos whose maps are least alike; .html holds all"
+    assert comparison.shown_in("c.png") == comparison.shown_in(tmp_path / "c.SVG") == said
+    assert comparison.shown_in("c.html") == comparison.shown_in("c.csv") == ""
+    svg = comparison.save(tmp_path / "c.svg").read_text()
+    assert f"<!-- T{said[1:]}. -->" in svg
+    assert f"<!-- photo {comparison.order()[0] + 1}: " in svg
+    (row, matrix) = (comparison.explanations[0], comparison.correlations[:1])
+    one = Comparison(comparison.columns, comparison.of, [row], matrix, comparison.targets[:1], ["a.png"])
+    assert one.shown_in("c.png") == ""
+
+
+def test_pictures_stay_narrow(comparison: Comparison) -> None:
+    assert 900 < 150 * comparison.plot().get_size_inches()[0] < 1800
+
+
+def test_correlations_are_for_people(comparison: Comparison) -> None:
+    correlations = np.zeros_like(comparison.correlations)
+    correlations[0, 0, 1] = correlations[0, 1, 0] = -0.000985
+    result = replace(comparison, correlations=correlations)
+    assert result.sentence.endswith(
+        "maps with a rank correlation of 0.00 (1: the same order of places, 0: nothing in common, −1: the opposite order)."
+    )
+    assert [row[-1] for row in result.table()] == ["likeness of the maps", "0.00", "0.00", "0.00", "0.00"]
+
+
+def test_of_one_photo_no_shares_are_told(comparison: Comparison) -> None:
+    (row, matrix) = (comparison.explanations[0], comparison.correlations[:1])
+    arguments = (comparison.columns, "networks", [row], matrix, comparison.targets[:1], ["a.png"])
+    same = row[0].predictions[0].name == row[1].predictions[0].name
+    answer = "give the same answer" if same else "give different answers"
+    assert Comparison(*arguments).sentence.startswith(f"demo:honest and demo:shortcut {answer}, and have maps")
+    skipped = [("b.png", "broken")]
+    assert Comparison(*arguments, skipped).sentence.startswith(f"On 1 of 2 photos: demo:honest and demo:shortcut {answer}, and")
+
+
+def test_maps_of_no_common_class_have_no_likeness(comparison: Comparison) -> None:
+    rows = [[row[0], None] for row in comparison.explanations]
+    result = replace(comparison, explanations=rows, correlations=np.full((4, 2, 2), np.nan, np.float32))
+    assert result.sentence.startswith("On 4 photos: demo:honest and demo:shortcut have no map of the same class (1:")
+    assert {row[-1] for row in result.table()[1:]} == {"–"}
+
+
+def test_methods_share_a_column_and_the_likeness_is_a_mean_over_pairs() -> None:
+    photo = seewhy.demo.scenes(1, seed=2)[0].photo
+    comparison = seewhy.compare(seewhy.load("demo:honest"), photo, ["grad_cam", "hires_cam", "gradient"])
+    (heads, row) = comparison.table()
+    assert heads == ["photo", "explained", "prediction", "likeness of the maps (mean over pairs)"]
+    pairs = [comparison.correlations[0, a, b] for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert row[2:] == [str(comparison.explanations[0][0].predictions[0]), f"{np.mean(pairs):.2f}"]
 
 
 def test_equal_names_get_numbers() -> None:

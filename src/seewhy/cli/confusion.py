@@ -97,7 +97,7 @@ def confusion(
         if interrupt is not None:
             raise KeyboardInterrupt(f": {len(choices)} of {len(labelled)} photos are counted")
         if pair is not None and names is not None:
-            _explain_cell(report, clf, [paths[i] for i in result.cell(*pair)], pair, names, method)
+            _explain_cell(report, clf, result, [paths[i] for i in result.cell(*pair)], pair, names, method)
 
 
 def _without_picture(files: dict[Path, Path], output: str) -> dict[Path, Path]:
@@ -145,7 +145,13 @@ def _pair(clf: seewhy.Classifier, text: str) -> tuple[int, int]:
 
 
 def _explain_cell(
-    report: Report, clf: seewhy.Classifier, paths: Sequence[Path], pair: tuple[int, int], names: Names, method: str
+    report: Report,
+    clf: seewhy.Classifier,
+    result: Confusion,
+    paths: Sequence[Path],
+    pair: tuple[int, int],
+    names: Names,
+    method: str,
 ) -> None:
     """A map for the true and one for the predicted class of every photo."""
     (true, predicted) = (clf.classes[index] for index in pair)
@@ -153,7 +159,11 @@ def _explain_cell(
     what = f"{true} taken for {predicted}" if true != predicted else f"{true} recognised"
     report.line(f"{what}: {len(paths)} {'photo' if len(paths) == 1 else 'photos'}{'' if paths else ', nothing to explain'}")
     batch = Batch(clf, paths, report)
-    with contextlib.closing(batch.explain(names, {}, method, target=list(dict.fromkeys(pair)))) as explained:
+
+    def with_roles(explanation: seewhy.Explanation) -> seewhy.Explanation:
+        return result.with_roles(explanation, *pair)
+
+    with contextlib.closing(batch.explain(names, {}, method, with_roles, target=list(dict.fromkeys(pair)))) as explained:
         for path, explanation, place in explained:
             if report.as_json:
                 explanations.append(explanation.record() | {"photo": str(path), "output": str(place)})

@@ -10,7 +10,7 @@ from typing import Any
 import seewhy
 from seewhy.cli.files import Batch, Names
 from seewhy.cli.options import as_flag, targets_of
-from seewhy.cli.report import Report
+from seewhy.cli.report import Report, joined
 from seewhy.errors import OptionError
 from seewhy.evaluate import CropTest, examine
 
@@ -66,4 +66,9 @@ def explain_by_methods(
         for path, comparison in compared:
             place = comparison.save(names.of(path, "comparison"))
             rows.append(comparison.record() | {"photo": str(path), "output": str(place)})
-            report.line(f"{path}: {comparison.sentence} → {place}")
+            explanation = comparison.explanations[0][0]
+            if explanation is not None:
+                report.line(f"{path}: {'; '.join(str(prediction) for prediction in explanation.predictions[:3])}")
+                report.line(f"  {joined(comparison.columns)} of {explanation.targets[0]} → {place}")
+            report.line(f"  {comparison.sentence}")
+            report.notes(comparison.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -179,18 +179,31 @@ def compare(
             seed=seed,
         )
         report.record |= comparison.record() | {"model": columns, "output": str(comparison.save(place))}
+        report.record["preprocessing"] = _preprocessing(networks, columns)
         for name, reason in comparison.skipped:
             report.skip(name, reason)
         for line in _lines(comparison):
             report.line(line)
         report.notes(comparison.notes)
-        report.line(f"{comparison.sentence} → {place}")
+        report.line(comparison.sentence)
+        shown = comparison.shown_in(place)
+        report.line(f"→ {place}{f': {shown}' if shown else ''}")
+
+
+def _preprocessing(networks: Sequence[seewhy.Classifier], columns: Sequence[str]) -> str:
+    """In words, once where it is the same for all."""
+    texts = [network.describe_input() for network in networks]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return "; ".join(f"{column}: {text}" for column, text in zip(columns, texts, strict=True))
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
     """One for each photo, those whose maps are least alike first."""
-    rows = comparison.table()[1:]
+    (heads, *rows) = comparison.table()
     for number in comparison.order():
         (photo, explained, *predictions, likeness) = rows[number]
-        columns = (f"{name} {prediction}" for name, prediction in zip(comparison.columns, predictions, strict=True))
-        yield f"{photo} ({explained}): {'; '.join(columns)}; likeness {likeness}"
+        texts = predictions
+        if comparison.of == "networks":
+            texts = [f"{name} {prediction}" for name, prediction in zip(comparison.columns, predictions, strict=True)]
+        yield f"{photo} ({explained}): {'; '.join(texts)}; {heads[-1]} {likeness}"

@@ -60,7 +60,9 @@ class Report:
         if self.as_json:
             print(json.dumps(self.record, indent=1, ensure_ascii=False))
         elif error is None:
-            self.line(f"Model {self.record['model']}; preprocessing: {self.record['preprocessing']}")
+            model = self.record["model"]  # a list where several are compared
+            names = [model] if isinstance(model, str) else model
+            self.line(f"Model{'s' * (len(names) > 1)} {joined(names)}; preprocessing: {self.record['preprocessing']}")
         photos: dict[str, list[str]] = {}  # by the reason
         for file in self._skipped:
             photos.setdefault(file["reason"], []).append(file["photo"])
@@ -69,6 +71,11 @@ class Report:
         if self._skipped and error is None:
             err.print(Text(f"{len(self._skipped)} of {self._files} photos were skipped, all others are done."))
             raise typer.Exit(2)
+
+
+def joined(names: Sequence[str]) -> str:
+    """``"a, b and c"``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def first_line(message: Message) -> str:

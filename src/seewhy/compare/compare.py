@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,10 +16,11 @@ from seewhy.errors import OptionError, PhotoError, TargetError, listed, setting
 from seewhy.evaluate import agreement
 from seewhy.explain import explain
 from seewhy.explanation import Explanation
-from seewhy.features.folder import listing, reduced
+from seewhy.features.folder import Source, listing, reduced
 from seewhy.geometry import Array
 from seewhy.methods import METHODS, Method
 from seewhy.records import Photo
+from seewhy.targets import resolve
 
 LONGEST = 1024  # pixels a side of the photos that are kept
 COMPARED = 256  # pixels a side at which maps are compared: ranks of more take longer and say the same
@@ -40,12 +42,14 @@ def compare(
     clf : a list of classifiers, or one. photos : one or several, as for ``explain``. method : one, or for one network a list.
     target : the class that is explained: a name or an index of the first network, or "top1", its first choice for each photo; the
     others explain the class of the same name. names : of the columns; else the networks' or methods' own.
-    settings : of the methods; each gets those that it has. A photo that cannot be read is skipped and named in ``.skipped``.
+    settings : of the methods; each gets those that it has. A photo that cannot be read is skipped and named in ``.skipped``
+    and ``.notes``.
 
     So that memory stays bounded, photos are kept at most 1024 pixels a side, and explanations without ``raw`` and the arrays of
     their ``details``.
 
-    Raises OptionError: nothing to compare, several networks and several methods; TargetError: no class in common.
+    Raises OptionError: nothing to compare, several networks and several methods; TargetError: no class in common, a target
+    that is several classes ("top3").
     """
     networks: list[Classifier] = list(clf) if isinstance(clf, (list, tuple)) else [clf]  # type: ignore[list-item]
     methods: list[Any] = list(method) if isinstance(method, (list, tuple)) else [method]
@@ -58,7 +62,7 @@ def compare(
             "several networks with one method, or several methods of one network."
         )
     if not isinstance(target, (str, int)):
-        raise TargetError(f"{setting('target', target)}: one class for each photo is compared: its name, its index, or 'top1'.")
+        raise _not_one_class(target)
     of = "networks" if len(networks) > 1 else "methods"
     own_names = [network.name for network in networks] if of == "networks" else [_name(item) for item in methods]
     if names is not None and len(names) != len(own_names):
@@ -71,24 +75,46 @@ def compare(
     notes: list[str] | None = None
     rows: list[list[Explanation | None]] = []
     correlations: list[Array] = []
+    photo_names: list[str] = []
     skipped: list[tuple[str, str]] = []
     with runner.Progress(progress, len(sources) * len(pairs), "Comparison") as bar:
         for source in sources:
             try:
                 if notes is None:
                     notes = _notes(networks, columns, source.photo)
+                    _check_target(networks[0], target)
                 row = _row(pairs, own_settings, source.photo, target, seed)
                 correlations.append(_correlations(row))
                 rows.append(row)
+                photo_names.append(_photo_name(source))
             except PhotoError as error:
                 if len(sources) == 1:
                     raise
-                skipped.append((source.name, error.line))
+                skipped.append((_photo_name(source), error.line))
             bar.advance(len(pairs))
     if not rows:
         raise PhotoError(f"None of {len(sources)} photos could be read: {skipped[0][1]}")
     targets = [next(e.targets[0].name for e in row if e is not None) for row in rows]
-    return Comparison(columns, of, rows, np.stack(correlations), targets, skipped, notes or [])
+    notes = notes or []
+    if skipped:
+        notes.append(f"{len(skipped)} of {len(sources)} photos were skipped: {listed((name for name, _ in skipped), 3)}")
+    return Comparison(columns, of, rows, np.stack(correlations), targets, photo_names, skipped, notes)
+
+
+def _not_one_class(target: Any) -> TargetError:
+    return TargetError(f"{setting('target', target)}: one class for each photo is compared: its name, its index, or 'top1'.")
+
+
+def _check_target(clf: Classifier, target: str | int) -> None:
+    """Raises TargetError for what may be several classes ("top3", "present"), or none. clf : its classes are counted."""
+    classes = clf.class_names()
+    if len(resolve([target], np.ones(len(classes)), classes)) > 1:
+        raise _not_one_class(target)
+
+
+def _photo_name(source: Source) -> str:
+    """What the person wrote where it is a path; bytes that are no UTF-8 show as a replacement sign."""
+    return source.name if source.path is None else os.fsencode(source.path).decode("utf-8", "replace")
 
 
 def _row(

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from seewhy.compare.drawing import comparison_panels
+from seewhy.compare.drawing import comparison_panels, comparison_rows
 from seewhy.errors import OptionError, setting
 from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
-from seewhy.formatting import format_number, format_share
+from seewhy.formatting import as_sentences, format_correlation, format_share
 from seewhy.geometry import Array
 from seewhy.show import Panel, Section, gallery, layout
-from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, rows_of
+from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,8 @@ class Comparison:
 
     columns : C names, of networks or of methods. of : "networks" or "methods". explanations : N rows of C; None where a network
     does not have the class. correlations : float32 ``(N, C, C)``, rank correlation of the maps on the photo (Spearman), NaN where
-    there is none. targets : the class explained, by photo. skipped : (photo, reason). notes : what a person should know.
+    there is none. targets : the class explained, by photo. names : of the photos; of a file its path, as it was given.
+    skipped : (photo, reason). notes : what a person should know.
     """
 
     columns: list[str]
@@ -41,6 +42,7 @@ class Comparison:
     explanations: list[list[Explanation | None]]
     correlations: Array
     targets: list[str]
+    names: list[str]
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -48,11 +50,6 @@ class Comparison:
 
     def __len__(self) -> int:
         return len(self.explanations)
-
-    @property
-    def names(self) -> list[str]:
-        """Of the photos."""
-        return [next(e.photo.name for e in row if e is not None) for row in self.explanations]
 
     @property
     def agreement(self) -> Array:
@@ -90,38 +87,64 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The result, for people."""
-        photos = f"{len(self)} photo{'s' * (len(self) != 1)}"
+        (photos, given) = (len(self), len(self) + len(self.skipped))
+        count = f"{photos} of {given}" if self.skipped else f"{photos}"
         parts = []
         (agreement, same) = (self.agreement, self.same_prediction)
         for a in range(len(self.columns)):
             for b in range(a + 1, len(self.columns)):
                 pair = f"{self.columns[a]} and {self.columns[b]}"
-                answer = (
-                    f"give the same answer on {format_share(float(same[a, b]))} of them, and " if self.of == "networks" else ""
-                )
-                parts.append(f"{pair} {answer}have maps with a rank correlation of {format_number(float(agreement[a, b]))}")
-        return f"On {photos}: {'; '.join(parts)} (1: the same order of places, 0: nothing in common)."
+                if not np.isfinite(agreement[a, b]):
+                    parts.append(f"{pair} have no map of the same class")
+                    continue
+                answer = ""
+                if self.of == "networks":
+                    share = float(same[a, b])
+                    one = "give the same answer" if share else "give different answers"
+                    answer = f"{one if photos == 1 else f'give the same answer on {format_share(share)} of them'}, and "
+                parts.append(f"{pair} {answer}have maps with a rank correlation of {format_correlation(float(agreement[a, b]))}")
+        opening = f"On {count} photo{'s' * (given != 1)}: " if given > 1 else ""
+        return f"{opening}{'; '.join(parts)} (1: the same order of places, 0: nothing in common, −1: the opposite order)."
 
     def table(self) -> list[list[str]]:
-        """Rows of text, the first one the heads: photo, class, each column's prediction, the likeness of the maps."""
-        heads = ["photo", "explained", *self.columns, "likeness of the maps"]
-        rows = [
-            [name, target, *(str(e.predictions[0]) if e is not None else "class unknown" for e in row), format_number(likeness)]
-            for name, target, row, likeness in zip(
-                self.names, self.targets, self.explanations, map(self.likeness, range(len(self))), strict=True
-            )
-        ]
-        return [heads, *rows]
+        """Rows of text, the first one the heads: photo, class, predictions, the likeness of the maps.
+
+        Each network has a column with its prediction; methods of one network share one.
+        """
+        predictions = self.columns if self.of == "networks" else ["prediction"]
+        rows = []
+        for number, (name, target, row) in enumerate(zip(self.names, self.targets, self.explanations, strict=True)):
+            texts = [str(e.predictions[0]) if e is not None else "class unknown" for e in row[: len(predictions)]]
+            rows.append([name, target, *texts, self._likeness_text(number)])
+        return [["photo", "explained", *predictions, self._likeness_head], *rows]
+
+    @property
+    def _likeness_head(self) -> str:
+        return "likeness of the maps" + " (mean over pairs)" * (len(self.columns) > 2)
+
+    def _likeness_text(self, number: int) -> str:
+        is_known = np.isfinite(self.correlations[number][np.triu_indices(len(self.columns), 1)]).any()
+        return format_correlation(self.likeness(number) if is_known else np.nan)
 
     def panels(self, number: int = 0) -> list[Panel]:
         """The photo, then one map per column on a common scale where their units allow it, then where two of them differ."""
         if not 0 <= number < len(self):
             raise OptionError(f"{setting('number', number)}: there are {len(self)} photos, the first is 0.")
-        return comparison_panels(self.columns, self.explanations[number], self.correlations[number])
+        return comparison_panels(self.columns, self.of, self.explanations[number], self.correlations[number])
 
     def plot(self, number: int = 0) -> Figure:
         """The panels of one photo."""
-        return layout.compose(rows_of(self.panels(number)), title=f"{self.names[number]}: {self.targets[number]}")
+        return self._figure(number)
+
+    def _figure(self, number: int, footer: str = "") -> Figure:
+        title = f"{self.names[number]}: {self.targets[number]}"
+        return layout.compose(comparison_rows(self.panels(number)), title=title, footer=footer)
+
+    def shown_in(self, path: str | os.PathLike[str]) -> str:
+        """Which of the photos a file shows, by its suffix; empty where it shows all."""
+        if len(self) == 1 or Path(path).suffix.lower() not in PICTURE_SUFFIXES:
+            return ""
+        return f"the 1 of {len(self)} photos whose maps are least alike; .html holds all"
 
     def record(self) -> dict[str, Any]:
         """The result as plain JSON values, without the maps."""
@@ -146,8 +169,9 @@ class Comparison:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one page of all photos (.html), the table (.csv, .json), or the picture of the photo whose maps differ most."""
+        footer = as_sentences(filter(None, [self.shown_in(path)]))
         writers = {
-            **picture_writers(lambda: self.plot(self.order()[0])),
+            **picture_writers(lambda: self._figure(self.order()[0], footer)),
             ".html": lambda: self.page().encode(),
             ".csv": self._csv,
             ".json": lambda: json_bytes(self.record()),
@@ -169,7 +193,7 @@ class Comparison:
         return gallery(f"Comparison of {', '.join(self.columns)}", [*sections, overview], "\n\n".join(map(str, lead)))
 
     def _text(self, number: int) -> str:
-        return f"Likeness of the maps: {format_number(self.likeness(number))}."
+        return f"{self._likeness_head.capitalize()}: {self._likeness_text(number)}."
 
     def _csv(self) -> bytes:
         text = io.StringIO()

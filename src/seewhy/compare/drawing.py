@@ -7,46 +7,92 @@ from collections.abc import Sequence
 import numpy as np
 
 from seewhy.explanation import Explanation
-from seewhy.explanation.drawing import drawable
-from seewhy.formatting import format_number
+from seewhy.explanation.drawing import NO_CLASS, drawable
+from seewhy.formatting import format_correlation, format_number
 from seewhy.geometry import Array
 from seewhy.show import Bar, Panel, colour, displayable, frame, overlay
+from seewhy.show.figures import rows_of
 from seewhy.show.overlay import seen_colours
 
+ACROSS = 3  # panels in a row: with a bar beside each, more would make the text small
+WEAK = 0.25  # of the shared scale: a map that stays below it is hard to see
+(MORE, LESS) = ("Orange and yellow", "Blue")  # what is seen of the colours of signed maps, above zero and below
 
-def comparison_panels(columns: Sequence[str], row: Sequence[Explanation | None], correlations: Array) -> list[Panel]:
-    """The photo, one map per column, and for two columns where they differ. correlations : ``(C, C)``."""
+
+def comparison_panels(columns: Sequence[str], of: str, row: Sequence[Explanation | None], correlations: Array) -> list[Panel]:
+    """The photo, one map per column, and for two columns where they differ.
+
+    of : "networks", or "methods" of one network, whose prediction then stands once, above the photo. correlations : ``(C, C)``.
+    """
     present = [(column, e) for column, e in zip(columns, row, strict=True) if e is not None]
-    photo = displayable(present[0][1].photo.original)
+    (first, explanation) = present[0]
+    photo = displayable(explanation.photo.original)
     maps = [drawable(e.on_photo()[0], e.units) for _, e in present]
-    signed = any(e.signed for _, e in present)
     comparable = len({(e.units, e.method) for _, e in present}) == 1
-    ranges = colour.limits(maps, signed=signed, shared=comparable)
-    table = seen_colours(signed=signed)
-    framed = frame(photo, present[0][1].photo.geometry)
-    panels = [Panel(present[0][1].photo.name, framed, "" if comparable else "Each map has its own scale: their units differ.")]
-    first = present[0][0]
-    for (column, e), values, (low, high) in zip(present, maps, ranges, strict=True):
-        prediction = f"{e.predictions[0]}" if e.predictions else ""
-        pixels = overlay(photo, values, limits=(low, high), signed=signed)
-        caption = f"Map of {e.targets[0]}."
+    scales = [colour.limits([values], signed=e.signed)[0][1] for (_, e), values in zip(present, maps, strict=True)]
+    shared = max(scales)
+    panels = [_photo_panel(photo, columns, of, row)]
+    for (column, e), values, own in zip(present, maps, scales, strict=True):
+        captions = [f"It predicts {e.predictions[0]}."] if of == "networks" and e.predictions else []
+        if colour.is_flat(values):
+            captions.append("Flat map: it points nowhere.")
+        elif comparable and own < WEAK * shared:
+            captions.append(f"Largest value {format_number(own)} of {format_number(shared)}.")
         if column != first:
             likeness = float(correlations[columns.index(column), columns.index(first)])
-            caption += f" Rank correlation with {first}: {format_number(likeness)}."
-        panels.append(Panel(f"{column}: {prediction}", pixels, caption, Bar(table, low, high, e.units, signed)))
-    missing = [column for column, e in zip(columns, row, strict=True) if e is None]
-    if missing:
-        panels[0] = Panel(panels[0].title, framed, f"{panels[0].caption} {', '.join(missing)} does not know this class.".strip())
+            captions.append(f"Rank correlation with {first}: {format_correlation(likeness)}.")
+        high = shared if comparable else own
+        low = -high if e.signed and high else 0.0
+        pixels = overlay(photo, values, limits=(low, high), signed=e.signed)
+        title = f"{column}: map of {e.targets[0]}" if e.by_class else f"{column}: {NO_CLASS}"
+        panels.append(Panel(title, pixels, " ".join(captions), Bar(seen_colours(signed=e.signed), low, high, e.units, e.signed)))
     if len(present) == 2:
-        panels.append(_difference(photo, [column for column, _ in present], maps))
+        names = [column for column, _ in present]
+        panels.append(_difference(photo, names, maps, *((explanation.units, shared) if comparable else ("", None))))
     return panels
 
 
-def _difference(photo: colour.Pixels, columns: Sequence[str], maps: Sequence[Array]) -> Panel:
-    """Each map as a share of its own largest value, and one minus the other."""
-    (first, second) = (values / max(float(np.nanmax(np.abs(values), initial=0.0)), 1e-12) for values in maps)
+def comparison_rows(panels: list[Panel]) -> list[list[Panel]]:
+    """Panels of one photo in rows: three across, as even as the number of rows allows; wide photos below each other."""
+    most = min(ACROSS, len(rows_of(panels)[0]))
+    across = -(-len(panels) // -(-len(panels) // most))
+    return [panels[start : start + across] for start in range(0, len(panels), across)]
+
+
+def _photo_panel(photo: colour.Pixels, columns: Sequence[str], of: str, row: Sequence[Explanation | None]) -> Panel:
+    present = [e for e in row if e is not None]
+    captions = []
+    if len({e.units for e in present}) > 1:
+        captions.append("Each map has its own scale: their units differ.")
+    elif len({e.method for e in present}) > 1:
+        captions.append("Each map has its own scale: their methods differ.")
+    if missing := [column for column, e in zip(columns, row, strict=True) if e is None]:
+        captions.append(f"{', '.join(missing)} does not know this class.")
+    predictions = "; ".join(str(prediction) for prediction in present[0].predictions[:3]) if of == "methods" else ""
+    return Panel(predictions or present[0].photo.name, frame(photo, present[0].photo.geometry), " ".join(captions))
+
+
+def _difference(photo: colour.Pixels, columns: Sequence[str], maps: Sequence[Array], units: str, shared: float | None) -> Panel:
+    """One map minus the other.
+
+    shared : the end of the scale that the maps share, in ``units``; None where they share none: then each is taken as a share of
+    its own largest value.
+    """
+    (first, second) = maps if shared is not None else (values / max(_largest(values), 1e-12) for values in maps)
     difference = first - second
-    top = float(np.nanmax(np.abs(difference), initial=0.0))
-    pixels = overlay(photo, difference, limits=(-top, top), signed=True)
-    bar = Bar(seen_colours(signed=True), -top, top, "share of each map's largest value")
-    return Panel("where they differ", pixels, f"Red: more in {columns[0]}. Blue: more in {columns[1]}.", bar)
+    label = "difference" + f" ({units})" * bool(units)
+    captions = []
+    if shared is None:
+        label = "difference of shares"
+        captions.append("Each map as a share of its own largest value.")
+    top = _largest(difference)
+    if not top:
+        return Panel("where they differ", overlay(photo, difference, signed=True), "Nowhere: the maps are equal.")
+    high = max(top, shared or 0.0)  # a small difference on the maps' own scale looks small
+    pixels = overlay(photo, difference, limits=(-high, high), signed=True)
+    captions += [f"{MORE}: more in {columns[0]}.", f"{LESS}: more in {columns[1]}."]
+    return Panel("where they differ", pixels, " ".join(captions), Bar(seen_colours(signed=True), -high, high, label))
+
+
+def _largest(values: Array) -> float:
+    return float(np.nanmax(np.abs(values), initial=0.0))
