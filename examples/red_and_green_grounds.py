@@ -38,8 +38,9 @@ def main(scenes: int = 600, tested: int = 200, epochs: int = 8) -> dict[str, tup
     for name, numbers in results.items():
         print(f"{name}: {percent(numbers)}")
 
-    # A cow on green ground, which the first network has never seen.
-    odd = next(e for e in test["fair"] if (e.label == "cow" and first.classify(e.photo)[0].name == "sheep") or e.label == "cow")
+    # A cow that the first network takes for a sheep: it stands on green ground, which it has never seen under a cow.
+    cows = [e for e in test["fair"] if e.label == "cow"]
+    odd = next((e for e in cows if first.classify(e.photo)[0].name == "sheep"), cows[0])
     comparison = seewhy.compare([first, second], [odd.photo], target="cow", relu=False)
     save(comparison.plot(), "grounds_before_and_after", shown=True)
     rows = [[seewhy.show.Panel(e.label, e.photo) for e in test[name][:4]] for name in ("unfair", "fair")]

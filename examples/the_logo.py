@@ -32,7 +32,7 @@ def main(count: int = 200) -> dict[str, Any]:
             "its strongest tenth": lambda scene, clf=clf: seewhy.explain(clf, scene.photo, target="bear", progress=False),
         }
         for what, explain in makers.items():
-            tests = [seewhy.crop_test(clf, explain(scene), controls=9, progress=False) for scene in bears]
+            tests = [seewhy.crop_test(clf, explain(scene), progress=False) for scene in bears]
             results[f"{name} without {what}"] = share([test.turned for test in tests])
             elsewhere = mean([test.controls_turned for test in tests])
             results[f"{name} without as much elsewhere ({what})"] = elsewhere

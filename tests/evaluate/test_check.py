@@ -115,7 +115,7 @@ def test_the_sentence_and_the_numbers(planted_clf: seewhy.Classifier, red_photo:
     e = seewhy.explain(planted_clf, red_photo, target="yes")
     result = seewhy.check(planted_clf, e)
     assert result.passed
-    assert result.cost == 1 + 104  # 25 places and the centre blob, two shares, hidden and shown
+    assert result.cost == 1 + 156  # 25 places and the centre blob, three shares, hidden and shown
     assert result.values["p"] == 1 / 25
     assert result.values["base"] == pytest.approx(e.targets[0].score, abs=1e-6)
     assert result.values["hidden"] < result.values["base"] - 0.05
