@@ -56,7 +56,7 @@ def test_a_blob_in_the_middle_is_named_where_it_does_as_well(planted_clf: seewhy
     result = seewhy.check(planted_clf, blob)
     assert result.passed
     assert result.maps[0].centre
-    assert result.sentence.endswith("laid elsewhere does as well; a blob in the middle of the photo does as well.")
+    assert result.sentence.endswith("laid elsewhere does as well, but a blob in the middle of the photo does.")
 
 
 def test_a_map_that_changes_nothing_does_not_hold() -> None:
@@ -122,7 +122,7 @@ def test_the_sentence_and_the_numbers(planted_clf: seewhy.Classifier, red_photo:
     assert result.values["hidden"] < result.values["hidden_elsewhere"]
     assert result.values["shown"] > result.values["shown_elsewhere"]
     assert result.sentence.startswith("The map holds: without its strongest 30 % 'yes' falls from ")
-    assert result.sentence.endswith("none of 24 copies of it laid elsewhere does as well.")
+    assert result.sentence.endswith("None of 24 copies of it laid elsewhere does as well.")
 
 
 def test_a_map_of_the_wrong_place_does_not_hold(planted_clf: seewhy.Classifier, red_photo: torch.Tensor) -> None:

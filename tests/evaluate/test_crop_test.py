@@ -84,12 +84,12 @@ def test_of_several_labels_it_asks_whether_the_class_is_still_reported(clf: seew
     result = seewhy.crop_test(labels, seewhy.Explanation.from_map(labels, photo, map_, "square"), fill="black")
     assert result.before > 0.5 > result.after
     assert result.turned
-    assert "and the report turns; equally large regions elsewhere leave it at" in result.sentence
+    assert "and the report turns. Equally large regions elsewhere leave it at" in result.sentence
     wrong = np.zeros((64, 64), np.float32)
     wrong[40:54, 40:54] = 1
     result = seewhy.crop_test(labels, seewhy.Explanation.from_map(labels, photo, wrong, "square"), fill="black")
     assert not result.turned
-    assert "and the report stays; " in result.sentence
+    assert "and the report stays. " in result.sentence
 
 
 def test_the_note_stands_at_its_own_map(clf: seewhy.Classifier, photo: torch.Tensor) -> None:
@@ -174,7 +174,8 @@ def test_it_is_saved_noted_and_drawn(clf: seewhy.Classifier, photo: torch.Tensor
     assert len(record["controls"]) == len(result.control_regions) >= 10
     assert result.save(tmp_path / "c.png").stat().st_size > 10_000
     (original, without, control) = result.panels()
-    assert original.pixels.shape == without.pixels.shape == control.pixels.shape
+    assert without.pixels.shape == control.pixels.shape == (64, 64, 3)
+    assert original.pixels.shape == (576, 576, 3)  # larger squares, so that the line around the region is thin
     noted = result.noted(e)
     assert noted.details["crop_test"]["p"] == result.p
     assert result.sentence.rstrip(".") in noted.notes

@@ -24,9 +24,9 @@ from seewhy.geometry import Array
 from seewhy.records import Note, Target
 from seewhy.show.colour import is_flat
 
-# Of the pixels that are hidden, and shown: small ones for sharp maps, large ones for coarse maps. With 30 and 50 % alone 95 of 100
-# true maps of small squares pass, with these all; Grad-CAM of the real SqueezeNet on 36 of the 42 photos on which they were chosen
-# (python -m bench.checking tells of the other 40).
+# Of the pixels that are hidden, and shown: small ones for sharp maps, large ones for coarse maps. With 30 and 50 % alone 95 of
+# 100 true maps of small squares pass, with these all; Grad-CAM of the real SqueezeNet on 36 of the 42 photos on which they were
+# chosen (python -m bench.checking tells of the other 40).
 SHARES = (0.1, 0.3, 0.5)
 MAPS = SHIFTS[0] * SHIFTS[1]  # the map and its copies
 SURE = 1 / MAPS  # passed: none of the copies does as well as the map
@@ -68,10 +68,10 @@ class MapCheck:
         (part, count) = (format_share(TOLD), MAPS - 1)
         moved = f"without its strongest {part} '{self.target}' {format_move(self.base, self.hidden)}"
         if self.passed:
-            centre = "; a blob in the middle of the photo does as well" if self.centre else ""
+            centre = ", but a blob in the middle of the photo does" if self.centre else ""
             return (
                 f"The map holds: {moved} (elsewhere: {format_score(self.hidden_elsewhere)}), with nothing else it reaches "
-                f"{format_score(self.shown)} (elsewhere: {format_score(self.shown_elsewhere)}); none of {count} copies of it "
+                f"{format_score(self.shown)} (elsewhere: {format_score(self.shown_elsewhere)}). None of {count} copies of it "
                 f"laid elsewhere does as well{centre}."
             )
         if self.p <= SURE:

@@ -26,7 +26,7 @@ from seewhy.formatting import format_move, format_score, format_share, format_si
 from seewhy.geometry import Array, map_on_photo
 from seewhy.methods.fills import FILLS, fill_image
 from seewhy.records import Note, Photo, Prediction, Target
-from seewhy.show import Panel, displayable, layout, outline
+from seewhy.show import Panel, displayable, frame, layout, outline
 from seewhy.show.colour import is_flat
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, rows_of
 from seewhy.targets import PRESENT
@@ -39,6 +39,7 @@ SURE = 0.05
 LEAST = 0.01  # of a probability: a smaller fall is none that counts
 OVERLAP = 0.1  # of a control region that may lie on the evidence, beyond what chance puts there
 INPAINT = "inpaint"
+LEGIBLE = 600  # pixels of the longer side, in which an outline is drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +136,15 @@ class CropTest:
         return float(self.region.mean())
 
     @property
+    def verdict(self) -> str:
+        """The result in a few words."""
+        if self.decides:
+            return "this place decides"
+        if self.matters:
+            return "this place counts for more than any other tried, but does not decide"
+        return "no more than chance would do"
+
+    @property
     def sentence(self) -> str:
         """The result, for people."""
         count = len(self.controls)
@@ -143,18 +153,12 @@ class CropTest:
         if self.turned:
             turned = "and the report turns" if self.labels else f"and the prediction turns to '{self.prediction_after.name}'"
         controls = (
-            f"equally large regions elsewhere leave it at {format_score(float(self.controls.mean()))} on average, "
+            f"Equally large regions elsewhere leave it at {format_score(float(self.controls.mean()))} on average "
             f"and turn the {what} in {round(self.controls_turned * count)} of {count}"
         )
-        if self.decides:
-            verdict = "this place decides"
-        elif self.matters:
-            verdict = "this place counts for more than any other tried, but does not decide"
-        else:
-            verdict = "no more than chance would do"
         return (
             f"Without the strongest {format_share(self.share)} of the photo '{self.target.text}' "
-            f"{format_move(self.before, self.after)} {turned}; {controls}: {verdict}."
+            f"{format_move(self.before, self.after)} {turned}. {controls}: {self.verdict}."
         )
 
     def record(self) -> dict[str, Any]:
@@ -198,29 +202,35 @@ class CropTest:
 
     def panels(self) -> list[Panel]:
         """The photo with the region, the photo without it, and the photo without a usual control region."""
-        pixels = displayable(self.photo.original)
+        (pixels, region) = _enlarged(displayable(self.photo.original), self._on_photo(self.region))
         usual = int(np.argsort(self.controls)[len(self.controls) // 2])
         return [
-            Panel(str(self.prediction), outline(pixels, self._on_photo(self.region)), "The strongest evidence, outlined."),
+            Panel(str(self.prediction), self._framed(outline(pixels, region)), "The strongest evidence, outlined."),
             Panel(
                 f"without it: {self.prediction_after}",
-                self._edited_photo(self.edited, self.region),
-                f"'{self.target.name}': {format_score(self.before)} → {format_score(self.after)}",
+                self._framed(self._edited_photo(self.edited, self.region)),
+                f"'{self.target.text}': {format_score(self.before)} → {format_score(self.after)}",
             ),
             Panel(
                 f"control: {self.control_predictions[usual]}",
-                self._edited_photo(self.edited_control, self.control_regions[usual]),
-                f"The middle one of {len(self.controls)} equally large regions: {format_score(float(self.controls[usual]))}",
+                self._framed(self._edited_photo(self.edited_control, self.control_regions[usual])),
+                f"'{self.target.text}': {format_score(float(self.controls[usual]))}, the middle one of {len(self.controls)}. "
+                "The same shape elsewhere: what leaves at one edge comes in at the other one.",
             ),
         ]
 
     def plot(self) -> Figure:
-        """The panels, with the sentence below."""
-        return layout.compose(rows_of(self.panels()), footer="  ".join(filter(None, (self.sentence, self.footer))))
+        """The panels, with the verdict above and the sentence below."""
+        title = f"{self.verdict[:1].upper()}{self.verdict[1:]}."
+        return layout.compose(rows_of(self.panels()), title=title, footer="\n".join(filter(None, (self.sentence, self.footer))))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture, or the numbers (.json). All or nothing."""
         return save_as(path, {**picture_writers(self.plot), ".json": lambda: json_bytes(self.record())})
+
+    def _framed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """With a line around what the network saw, where that is not all."""
+        return frame(pixels, self.photo.geometry)
 
     def _on_photo(self, mask: Mask) -> Mask:
         on_photo = map_on_photo(mask.astype(np.float32)[None], self.photo.geometry, "nearest")[0]
@@ -309,6 +319,12 @@ def crop_test(
         head=head,
         footer=provenance(explanation),
     )
+
+
+def _enlarged(pixels: npt.NDArray[np.uint8], mask: Mask) -> tuple[npt.NDArray[np.uint8], Mask]:
+    """A small picture and its mask in larger squares, so that the line around the mask is thin beside what it surrounds."""
+    times = max(1, LEGIBLE // max(mask.shape))
+    return tuple(array.repeat(times, axis=0).repeat(times, axis=1) for array in (pixels, mask))  # type: ignore[return-value]
 
 
 def strongest_region(map: Array, share: float, seed: int) -> Mask:

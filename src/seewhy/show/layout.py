@@ -23,6 +23,7 @@ BAR_ROOM = 0.83  # for a colour bar with its numbers and label beside a picture;
 TICK, PAD = 6 / 72, 4 / 72  # a tick with its distance from the number; from there to the label
 LOW = 1.15  # below this height a colour bar lies under its picture
 TITLE, CAPTION, FOOTER, HEADING = 10.0, 8.0, 7.0, 14.0  # points
+BOLD = 1.15  # how much wider bold letters are than those that text is wrapped by
 LINE = 1.32 / 72  # inches per point of a line of text
 INK, GREY, EDGE = "#1a1a1a", "#6f6f6f", "#cccccc"
 
@@ -137,7 +138,7 @@ def compose(rows: Sequence[Sequence[Panel]], *, title: str = "", footer: str = "
         gutters.append(max(cell.gutter for cell in column))
     width = 2 * MARGIN + sum(widths) + sum(gutters) + GAP * (columns - 1)
 
-    heading = wrapped(title, width - 2 * MARGIN, HEADING) if title else ""
+    heading = wrapped(title, (width - 2 * MARGIN) / BOLD, HEADING) if title else ""
     top = MARGIN + (LINE * HEADING * (heading.count("\n") + 1) + 0.12 if heading else 0.0)
     foot = wrapped(footer, width - 2 * MARGIN, FOOTER) if footer else ""
     bottom = (LINE * FOOTER * (foot.count("\n") + 1) + 0.12 if foot else 0.0) + 0.6 * MARGIN
