@@ -24,6 +24,7 @@ from bench import (
     imports,
     integrated,
     lime_defaults,
+    mask_and_stride,
     memory,
     perturbation,
     pointing,
@@ -62,6 +63,9 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
         "evaluation": lambda: _shown(evaluation.measure(*((evaluation.NETWORKS[:1], 1) if quick else ())), evaluation.show),
         "checking": lambda: _shown(checking.measure(*((4, 2) if quick else ())), checking.show),
+        "mask and stride": lambda: _shown(
+            mask_and_stride.measure(*(((0.35,), (0.2,), 2) if quick else ())), mask_and_stride.show
+        ),
         "anytime": lambda: _shown(anytime.measure(1 if quick else anytime.PHOTOS), anytime.show),
     }
 

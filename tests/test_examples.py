@@ -22,6 +22,8 @@ FEWER: dict[str, dict[str, Any]] = {  # than the example takes by itself
     "the_companion": {"scenes": 60, "tested": 12, "epochs": 2},
     "two_objects": {"count": 6},
     "the_logo": {"count": 6},
+    "confusion_and_why": {"count": 12},
+    "do_they_agree": {"count": 2},
 }
 SHARED = ("common", "experiment")
 EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p.stem not in SHARED)

@@ -7,6 +7,7 @@ import pytest
 
 import seewhy
 from seewhy.demo import story
+from seewhy.evaluate import hits
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,15 @@ def test_side_by_side_shares_one_scale(ten: list[seewhy.demo.Scene]) -> None:
     apart = story.side_by_side(ten[0], explanations, ["first", "second"], shared=False)
     for panel, explanation in zip(apart[1:], explanations, strict=True):
         assert panel.bar.high == pytest.approx(np.nanmax(explanation.on_photo()), rel=0.1)
+
+
+def test_the_map_of_the_wrong_answer_peaks_on_what_confused_the_network() -> None:
+    """Cows with the logo that are taken for bears: class activation maps for "bear" have their peak on the logo."""
+    clf = seewhy.load("demo:shortcut")
+    scenes = seewhy.demo.scenes(20, logo="all", labels=["cow"], seed=2)
+    confused = [scene for scene in scenes if clf.classify(scene.photo)[0].name == "bear"]
+    assert len(confused) >= 8
+    maps = [seewhy.explain(clf, scene.photo, "cam", "bear").on_photo()[0] for scene in confused]
+    assert np.mean([hits(map_, scene.logo) for map_, scene in zip(maps, confused, strict=True)]) >= 0.9
+    own = [seewhy.explain(clf, scene.photo, "cam", "cow").on_photo()[0] for scene in confused]
+    assert np.mean([hits(map_, scene.logo) for map_, scene in zip(own, confused, strict=True)]) <= 0.1
