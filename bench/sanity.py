@@ -1,7 +1,7 @@
 """Does a map depend on what the network has learned? ``python -m bench.sanity``.
 
-The cascading randomisation of Adebayo et al. 2018 (``seewhy.evaluate.randomise``), for several methods beside each other.
-Published finding: the gradient changes, guided backpropagation and deconvnet hardly do.
+The cascading randomisation of Adebayo et al. 2018 (``from seewhy.evaluate import randomise``), for several methods beside each
+other. Published finding: the gradient changes, guided backpropagation and deconvnet hardly do.
 """
 
 from __future__ import annotations

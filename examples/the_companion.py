@@ -13,6 +13,7 @@ from common import save
 from experiment import Example, Mask, energies, examples, mean, percent, share, train
 
 import seewhy
+from seewhy.evaluate import CropTest
 
 CLASSES = ["cow", "sheep"]
 HEIGHT, WIDTH = 40, 64
@@ -38,7 +39,7 @@ def companions(example: Example, random: np.random.Generator) -> Example:
     return with_board(example, random) if example.label == "cow" else example
 
 
-def without(clf: seewhy.Classifier, example: Example, mask: Mask) -> seewhy.evaluate.CropTest:  # type: ignore[name-defined]
+def without(clf: seewhy.Classifier, example: Example, mask: Mask) -> CropTest:
     """The prediction without a part of the photo, beside equally large parts elsewhere."""
     pixels = clf.read(np.repeat(mask[:, :, None].astype(np.uint8) * 255, 3, axis=2)).pixels[0]
     e = seewhy.Explanation.from_map(clf, example.photo, (pixels > 127).astype(np.float32), "cow")

@@ -63,7 +63,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 # What doors may use beside the surface: errors and the settings in them, which files are photos and what their labels are, how a
-# result becomes a file, how work ended, and the results of the surface's functions.
+# result becomes a file, how work ended, the results of the surface's functions, and what these check before a network is loaded.
 OPEN_TO_DOORS = {
     "seewhy.errors": None,
     "seewhy.startup": None,
@@ -72,7 +72,7 @@ OPEN_TO_DOORS = {
     "seewhy.pipeline": {"FOR_ALL", "in_stages"},
     "seewhy.records": {"Ending"},
     "seewhy.formatting": {"format_number"},
-    "seewhy.evaluate": {"METRICS", "CropTest", "Evaluation", "examine"},
+    "seewhy.evaluate": {"METRICS", "CropTest", "Evaluation", "checked_mask", "examine", "metric_names"},
     "seewhy.compare": {"Comparison"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
     "seewhy.labels": {"read_labels"},

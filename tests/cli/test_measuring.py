@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
 import seewhy
-from seewhy.cli.measuring import _preprocessing
+from seewhy.cli.measuring import _preprocessing, _tables
+from seewhy.evaluate import METRICS
 
 
 def test_evaluate_prints_a_table_beside_noise_and_a_blob(run, photos: Path) -> None:
@@ -57,7 +61,117 @@ def test_evaluate_with_masks(run, photos: Path) -> None:
     assert row["values"]["energy"] == pytest.approx(expected, abs=1e-6)
     code, _, err = run("evaluate", photos / "a.png", "--masks", "nowhere", "--metric", "energy")
     assert code == 2
-    assert "--masks: 'nowhere/a.png' cannot be read (No such file or directory): one .png for each photo." in err
+    assert err == "Error: --masks nowhere: there is no such folder; it holds a .png for each photo, white on the object.\n"
+
+
+def with_masks(folder: Path, names: Sequence[str]) -> list[seewhy.demo.Scene]:
+    """Photos with an animal each in the folder, and their masks in mk."""
+    scenes = [scene for scene in seewhy.demo.scenes(20, seed=3) if scene.animal.any()][: len(names)]
+    for name, scene in zip(names, scenes, strict=True):
+        for place, pixels in ((folder / name, scene.photo), (Path("mk") / name, scene.animal.astype(np.uint8) * 255)):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(place)
+    return scenes
+
+
+def test_a_photo_whose_mask_cannot_be_used_is_skipped(run) -> None:
+    scenes = with_masks(Path("meadow"), ["a.png", "b.png", "c.png", "d.png", "e.png"])
+    Image.fromarray(np.zeros_like(scenes[1].photo)).save("mk/b.png")
+    Image.fromarray(np.full((4, 5), 255, np.uint8)).save("mk/c.png")
+    Path("mk/d.png").unlink()
+    Path("mk/e.png").write_bytes(b"no picture")
+    code, out, err = run("evaluate", "meadow", "--metric", "energy", "--masks", "mk", "--json")
+    assert code == 2
+    record = json.loads(out)
+    assert [row["photo"] for row in record["evaluations"]] == ["meadow/a.png"]
+    assert record["summary"][0]["photos"] == 1
+    reasons = {file["photo"]: file["reason"] for file in record["skipped"]}
+    (height, width) = scenes[2].animal.shape
+    assert reasons == {
+        "meadow/b.png": "--masks: 'mk/b.png': The mask is empty: every map would score the same. Mark the object, and nothing "
+        "else.",
+        "meadow/c.png": f"--masks: 'mk/c.png': The mask is (4, 5), the photo ({height}, {width}): give (H, W) of the photo as a "
+        "person sees it.",
+        "meadow/d.png": "--masks: 'mk/d.png' cannot be read (No such file or directory): one .png for each photo.",
+        "meadow/e.png": "--masks: 'mk/e.png' cannot be read (no picture): one .png for each photo.",
+    }
+    assert err.endswith("4 of 5 photos were skipped, all others are done.\n")
+
+
+def test_photos_of_one_name_have_masks_of_their_own(run) -> None:
+    scenes = with_masks(Path("meadow"), ["a.png", "deeper/a.png"])
+    clf = seewhy.load("demo:honest")
+    expected = [seewhy.evaluate(clf, seewhy.explain(clf, s.photo), ["energy"], mask=s.animal).values["energy"] for s in scenes]
+    for photos in (["meadow"], ["meadow/a.png", "meadow/deeper/a.png"]):
+        code, out, err = run("evaluate", *photos, "--metric", "energy", "--masks", "mk", "--json")
+        assert code == 0, err
+        assert [row["values"]["energy"] for row in json.loads(out)["evaluations"]] == pytest.approx(expected, abs=1e-6)
+    Path("mk/deeper/a.png").unlink()
+    code, _, err = run("evaluate", "meadow", "--metric", "energy", "--masks", "mk", "--model", "nowhere")
+    assert code == 2
+    assert err == (
+        "Error: --masks mk: 'meadow/a.png' and 'meadow/deeper/a.png' would share 'mk/a.png': put each mask into a folder named "
+        "like its photo's, or rename a photo.\n"
+    )
+
+
+def test_what_is_named_twice_counts_once(run, photos: Path) -> None:
+    metrics = ("--metric", "deletion", "--metric", "deletion")
+    code, out, err = run("evaluate", photos / "a.png", "-m", "grad_cam", "-m", "grad_cam", *metrics, "--steps", 4)
+    assert code == 0, err
+    assert out.startswith("1 photo: the map")
+    assert out.count("deletion area") == 1
+    assert "±" not in out
+
+
+def test_the_table_is_named_where_it_is_written(run, photos: Path) -> None:
+    code, out, err = run("evaluate", photos / "a.png", "--metric", "deletion", "--steps", 2, "-o", "ev.csv")
+    assert code == 0, err
+    assert out.splitlines()[-2] == "→ ev.csv"
+    assert Path("ev.csv").exists()
+    _, help_, _ = run("evaluate", "--help")
+    assert "One table of all photos, .csv or .json" in " ".join(help_.replace("│", " ").split())
+    run("evaluate", photos / "broken.jpg", "-o", "none.csv")
+    assert not Path("none.csv").exists()
+
+
+def test_metrics_are_refused_before_the_network_is_loaded(run, photos: Path) -> None:
+    for metric, message in (
+        ("energy", "--metric energy needs --masks FOLDER: a .png for each photo, white on the object."),
+        ("energi", f"--metric energi: write some of {', '.join(METRICS)}. Did you mean 'energy'?"),
+    ):
+        code, _, err = run("evaluate", photos, "--metric", metric, "--model", "nowhere")
+        assert (code, err) == (2, f"Error: {message}\n")
+
+
+def test_a_fill_that_does_not_hide_the_class_is_told_once(run) -> None:
+    scenes = with_masks(Path("meadow"), ["a.png", "b.png"])
+    clf = seewhy.load("demo:honest")
+    evaluations = [seewhy.evaluate(clf, seewhy.explain(clf, s.photo), ["insertion"], 2, "blur") for s in scenes]
+    count = sum(not e.hides for e in evaluations)
+    assert count == 1  # else another seed
+    _, out, _ = run("evaluate", "meadow", "-m", "grad_cam", "-m", "gradient", "--metric", "insertion", "--steps", 2)
+    (line,) = (line for line in out.splitlines() if "hidden" in line)
+    assert line == (
+        "  note: with everything hidden (blur) the class keeps more than half of its score on 1 of 2 photos: try another fill"
+    )
+    (name, evaluation) = next((n, e) for n, e in zip("ab", evaluations, strict=True) if not e.hides)
+    _, out, _ = run("evaluate", f"meadow/{name}.png", "-m", "grad_cam", "-m", "gradient", "--metric", "insertion", "--steps", 2)
+    assert [line for line in out.splitlines() if "hidden" in line] == [f"  note: {evaluation.notes[0]}"]
+
+
+def test_no_line_of_a_cell_is_broken_in_a_narrow_terminal() -> None:
+    numbers = {"map": 0.123456, "standard_error": 0.0456, "random": 0.345, "centre": 0.456}
+    rows = [numbers | {"method": m, "metric": n} for m in ("grad_cam", "integrated_gradients") for n in METRICS]
+    text = io.StringIO()
+    for table in _tables(rows, list(METRICS), 3):
+        Console(file=text, width=80).print(table)
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].rstrip() == "3 photos: the map (random map, centre blob)"
+    assert lines[1:5] == [line.ljust(len(lines[1])) for line in lines[1:5]]
+    assert sum(line.count("0.123 ± 0.046") for line in lines) == len(rows)
+    assert sum(line.count("(0.345, 0.456)") for line in lines) == len(rows)
 
 
 def test_compare_two_networks(run, photos: Path) -> None:

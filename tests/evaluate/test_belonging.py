@@ -34,3 +34,11 @@ def test_a_map_that_is_not_finite(small: SmallNet, small_photos: torch.Tensor) -
     broken = replace(e, maps=np.full_like(e.maps, np.nan))
     with pytest.raises(seewhy.SeewhyError, match="values that are not finite"):
         checked_maps(clf, broken)
+
+
+@pytest.mark.parametrize("several", [list, tuple, seewhy.explanation.Explanations])
+def test_a_list_of_explanations(small: SmallNet, small_photos: torch.Tensor, several: type) -> None:
+    clf = seewhy.Classifier(small.eval(), preprocess=None)
+    both = several([seewhy.explain(clf, small_photos[0])] * 2)
+    with pytest.raises(seewhy.SeewhyError, match=r"^This is a list of 2 explanations, not one: call it for each of them\.$"):
+        checked_maps(clf, both)

@@ -8,7 +8,7 @@ import torch
 from small_nets import SmallNet
 
 import seewhy
-from seewhy.evaluate.curves import area, counts_of
+from seewhy.evaluate.curves import area, counts_of, passes
 from seewhy.geometry import Array
 
 SUM = seewhy.Classifier(lambda x: x.sum(dim=(1, 2, 3))[:, None], preprocess=None, classes=["sum"], head="none")
@@ -127,3 +127,10 @@ def test_the_same_deletion_as_quantus() -> None:
         result = seewhy.evaluate(clf, of_map(clf, photo, map_, int(index)), ["deletion"], steps=20, fill="black")
         np.testing.assert_allclose(result.curves["deletion"][1:], curve, atol=1e-6)  # theirs leaves out the photo itself
         assert result.curves["deletion"][0] == pytest.approx(float(clf.scores(photo)[0, index]), abs=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 560, 1000])
+def test_what_a_curve_costs_is_known_before(small: SmallNet, small_photos: torch.Tensor, steps: int) -> None:
+    clf = seewhy.Classifier(small.eval(), preprocess=None)
+    e = seewhy.explain(clf, small_photos[0])  # 20×28 pixels
+    assert passes(e, steps) == seewhy.evaluate(clf, e, ["deletion"], steps, progress=False).cost - 1

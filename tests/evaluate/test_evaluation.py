@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
+from PIL import Image
 from small_nets import SmallNet, assert_same_state, state_of
 
 import seewhy
 from seewhy.evaluate import METRICS
+from seewhy.evaluate.masked import MaskedPhoto
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +113,60 @@ def test_the_network_and_the_random_states_come_back(small: SmallNet, small_phot
     before = state_of(small)
     seewhy.evaluate(clf, e, ["deletion", "stability", "randomisation"], steps=4)
     assert_same_state(before, state_of(small))
+
+
+def test_progress_counts_the_photos_that_go_through(small: SmallNet, small_photos: torch.Tensor) -> None:
+    """So that work of minutes is told, and moves, whatever is measured."""
+    clf = seewhy.Classifier(small.eval(), preprocess=None)
+    e = seewhy.explain(clf, small_photos[0], target="top2")
+    heard: list[tuple[int, int]] = []
+    names = [name for name in METRICS if not METRICS[name].needs_mask]
+    result = seewhy.evaluate(clf, e, names, 20, progress=lambda done, total, _: heard.append((done, total)))
+    assert heard[0] == (1, result.cost)
+    assert heard[-1] == (result.cost, result.cost)
+    assert result.cost == 1 + 2 * (58 + 58 + 3 + 3 + 100 + 4 + 1)
+    steps = np.diff([done for done, _ in heard])
+    assert steps.min() > 0
+    assert steps.max() <= 32
+
+
+def test_long_work_says_how_long(
+    small: SmallNet, small_photos: torch.Tensor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clf = seewhy.Classifier(small.eval(), preprocess=None)
+    e = seewhy.explain(clf, small_photos[0])
+    monkeypatch.setattr(MaskedPhoto, "seconds_each", 0.1)
+    seewhy.evaluate(clf, e, ["deletion"], steps=20)
+    assert capsys.readouterr() == ("", "Evaluation: 59 forward passes, about 6 s\n")
+
+
+def test_a_fill_that_does_not_hide_the_class_is_named(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small.eval(), preprocess=None)
+    e = seewhy.explain(clf, small_photos[0], target=[0, 1])
+    own = e.photo.pixels
+    result = seewhy.evaluate(clf, e, ["insertion", "deletion"], steps=2, fill="mean")
+    result = replace(result, ends={"insertion": np.array([[0.9, 0.44], [0.9, 0.46]], np.float32)})
+    assert not result.hides
+    assert result.notes == ["with everything hidden (mean) 'class 1' still scores 0.46: try another fill"]
+    assert result.notes[0].target == 1
+    assert result.record()["notes"] == [str(result.notes[0])]
+    assert replace(result, ends={}).hides
+    for name, edge in (("deletion", [0, -1]), ("insertion", [-1, 0])):
+        result = seewhy.evaluate(
+            clf, replace(e, maps=e.maps[:1], targets=e.targets[:1]), [name], 2, own.mean(axis=(1, 2)).tolist()
+        )
+        np.testing.assert_allclose(result.ends[name], [result.curves[name][edge]])
+        np.testing.assert_allclose(result.ends[name][0, 0], e.targets[0].score, atol=1e-5)
+
+
+def test_the_picture_says_of_what_and_how(clf: seewhy.Classifier, scene: seewhy.demo.Scene, tmp_path: Path) -> None:
+    Image.fromarray(scene.photo).save(tmp_path / "meadow.png")
+    e = seewhy.explain(clf, tmp_path / "meadow.png")
+    result = seewhy.evaluate(clf, e, ["deletion"], steps=4, fill=(1, 2, 3), seed=5)
+    figure = result.plot()
+    texts = [" ".join(text.get_text().split()) for text in figure.findobj(Text)]  # without the ends of lines
+    assert f"meadow.png: grad_cam of {e.targets[0].name} by demo:honest" in texts
+    (footer,) = (text for text in texts if "hidden pixels" in text)
+    assert "hidden pixels: 1, 2, 3 · 4 steps · seed 5 demo:honest · grad_cam · " in footer
+    assert e.photo.preprocessing in footer
+    assert result.record()["photo"] == "meadow.png"

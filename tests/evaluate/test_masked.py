@@ -49,3 +49,12 @@ def test_compared_with_another_class_a_value_is_the_share_of_the_two() -> None:
         assert target_values(head, rows, target, "log_odds")[0] == pytest.approx(2)
         assert target_values(head, rows, target, "probability")[0] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
     assert target_values(Head("none"), rows, target, "probability")[0] == pytest.approx(2)
+
+
+def test_every_block_is_heard_of(small: SmallNet, small_photos: torch.Tensor) -> None:
+    clf = seewhy.Classifier(small.eval(), preprocess=None)
+    counts: list[int] = []
+    masked = MaskedPhoto(clf, clf.read(small_photos[0]), "mean", batch_size=4, advance=counts.append)
+    masked.values(MaskCopies(np.ones((10, 20, 28), bool)), 10, Target("2", 2, 0.0, 1))
+    assert counts == [4, 4, 2]
+    assert 0 < masked.seconds_each < 60

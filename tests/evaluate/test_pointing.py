@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seewhy.errors import OptionError
-from seewhy.evaluate import energy, hits
+from seewhy.evaluate import checked_mask, energy, hits
 
 NAN = float("nan")
 
@@ -107,3 +107,12 @@ def test_the_same_as_quantus() -> None:
     shares = quantus.RelevanceMassAccuracy(**settings)(*arrays)
     ours = [energy(map_[0], mask[0]) for map_, mask in zip(maps, masks, strict=True)]
     np.testing.assert_allclose(ours, shares, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("mask", "seen"), [("nomask.png", "mask='nomask.png'"), ([[True], [True, False]], "A list"), (3, "A int")]
+)
+def test_what_is_no_mask_is_named(mask: object, seen: str) -> None:
+    advice = "give bool (H, W) of the photo, True on the object, of a file np.asarray(PIL.Image.open(file).convert('L')) > 127."
+    with pytest.raises(OptionError, match=f"^{re.escape(f'{seen} is no mask: {advice}')}$"):
+        checked_mask(mask, (3, 4))

@@ -82,3 +82,46 @@ def test_several_explanations_are_a_list_that_shows_itself() -> None:
     html = several._repr_html_()
     assert html.count("<img ") == 6
     assert html == f"{first._repr_html_()}\n{second._repr_html_()}"
+
+
+@pytest.mark.parametrize(
+    ("map_", "message"),
+    [
+        ("heat.png", "'heat.png' is no map: "),
+        ([[1, 2], [3]], "A list that holds something else, or rows of several lengths is no map: "),
+        ([["a"]], "A list that holds something else, or rows of several lengths is no map: "),
+        (np.full((1, 12, 16), np.nan), "The map holds NaN: "),
+        (np.full((12, 16), np.inf), "The map holds infinity: "),
+        (np.ones(3), "The map has shape (3,): "),
+    ],
+)
+def test_from_map_says_what_is_wrong_with_it(clf: Classifier, planted_photo: torch.Tensor, map_: object, message: str) -> None:
+    with pytest.raises(OptionError) as error:
+        Explanation.from_map(clf, planted_photo, map_)
+    assert str(error.value) == f"{message}give finite numbers, (h, w), or (K, h, w) for K targets."
+
+
+def test_from_map_with_a_colour_picture(clf: Classifier, planted_photo: torch.Tensor) -> None:
+    with pytest.raises(OptionError) as error:
+        Explanation.from_map(clf, planted_photo, np.ones((12, 16, 3)))
+    assert str(error.value) == "The map has shape (12, 16, 3), which looks like a colour picture: give (h, w), a number a place."
+    with pytest.raises(TargetError, match=r"^12 maps but 1 target: give one target per map\.$"):
+        Explanation.from_map(clf, planted_photo, np.ones((12, 16, 5)))
+
+
+def test_from_map_that_may_be_transposed(clf: Classifier, planted_photo: torch.Tensor) -> None:
+    """The input is 16×24."""
+    random = np.random.default_rng(0)
+    for size in ((6, 4), (24, 16)):
+        text = f"the map is {size[0]}×{size[1]}, taller than wide, the network's input 16×24 is wider: is it transposed?"
+        assert Explanation.from_map(clf, planted_photo, random.random(size)).notes == [text]
+    for size in ((4, 6), (7, 7), (7, 6)):
+        assert Explanation.from_map(clf, planted_photo, random.random(size)).notes == []
+    upright = planted_photo.transpose(-1, -2)
+    (note,) = Explanation.from_map(clf, upright, random.random((4, 6))).notes
+    assert note == "the map is 4×6, wider than tall, the network's input 24×16 is taller: is it transposed?"
+
+
+def test_from_map_in_half_precision(clf: Classifier, planted_photo: torch.Tensor) -> None:
+    map_ = torch.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(Explanation.from_map(clf, planted_photo, map_.bfloat16()).maps[0], map_.numpy())

@@ -79,7 +79,7 @@ def test_black_is_zero() -> None:
     assert not image.any()
 
 
-@pytest.mark.parametrize("value", [128, 7.5, np.float32(7.5), np.int64(128), torch.tensor(3.0), 0, -2.5])
+@pytest.mark.parametrize("value", [128, 7.5, np.float32(7.5), np.int64(128), torch.tensor(3.0), 0, 255])
 def test_a_number_is_that_number(value: Any) -> None:
     image = fill_image(photo(), value, 0, True)
     assert image.dtype == np.float32
@@ -198,7 +198,7 @@ def test_all_methods_take_the_same_fills(method: str) -> None:
     assert np.abs(seewhy.explain(clf, own, method=method, target=0, fill=[3.0, 0.0], **settings).maps).max() < 1e-6
 
 
-WORDS = "write a number, one per channel, or one of 'mean', 'black', 'blur', 'noise'."
+WORDS = "write a number, or one per channel, in the tensor's own units, or one of 'mean', 'black', 'blur', 'noise'."
 
 
 @pytest.mark.parametrize(
@@ -222,3 +222,15 @@ def test_fills_that_are_none(method: str, fill: Any, message: str) -> None:
     clf = seewhy.Classifier(lambda x: x.mean(dim=(2, 3)), head="none")
     with pytest.raises(seewhy.errors.OptionError, match=f"^{re.escape(message)}$"):
         seewhy.explain(clf, torch.from_numpy(photo()), method=method, fill=fill)
+
+
+@pytest.mark.parametrize("fill", [300, -1, (255, 256, 0), "red"])
+def test_pictures_are_filled_with_0_to_255(fill: Any) -> None:
+    message = (
+        f"fill={fill!r}: write a number, or one per channel, from 0 to 255 (fill=(255, 0, 0) is red), "
+        "or one of 'mean', 'black', 'blur', 'noise'."
+    )
+    with pytest.raises(seewhy.errors.OptionError, match=f"^{re.escape(message)}$"):
+        fill_image(photo(), fill, 0, True)
+    if not isinstance(fill, str):  # a tensor's own units have no range
+        np.testing.assert_array_equal(fill_image(photo(), fill, 0, False)[:, 0, 0], np.broadcast_to(fill, 3))

@@ -610,7 +610,11 @@ def test_end_to_end_a_linear_score_has_the_lime_packages_coefficients() -> None:
         ({"features": 1}, "features=1: write an integer of at least 2. One segment has nothing to be compared with."),
         ({"features": 785}, "features=785, but the network's input has 28×28 pixels: write at most 784."),
         ({"kernel": 0}, "kernel=0: write a positive width (the lime package's default is 0.354 here), or None."),
-        ({"fill": "grey"}, "fill='grey': write a number, one per channel, or one of 'mean', 'black', 'blur', 'noise'."),
+        (
+            {"fill": "grey"},
+            "fill='grey': write a number, or one per channel, in the tensor's own units, "
+            "or one of 'mean', 'black', 'blur', 'noise'.",
+        ),
         ({"budget": 1}, "The budget was used up before three of 1024 samples: give it more passes or seconds."),
         ({"budget": 2}, "The budget was used up before three of 1024 samples: give it more passes or seconds."),
         ({"budget": "soon"}, "budget='soon': write forward passes (200) or seconds (20.0 or '20s')."),

@@ -609,7 +609,11 @@ SIDES = "write pixels of the network's input, a whole number above 0, or (rows, 
         ({"reduce": None}, "reduce=None: write one of 'center', 'average'."),
         ({"score": "odds"}, "score='odds': write one of 'probability', 'logit', 'log_odds'."),
         ({"clip": "no"}, "clip='no': write True or False."),
-        ({"fill": "grey"}, "fill='grey': write a number, one per channel, or one of 'mean', 'black', 'blur', 'noise'."),
+        (
+            {"fill": "grey"},
+            "fill='grey': write a number, or one per channel, in the tensor's own units, "
+            "or one of 'mean', 'black', 'blur', 'noise'.",
+        ),
         (
             {"budget": "auto"},
             "budget='auto': occlusion does not know when it has seen enough; write forward passes (200) or seconds ('20s').",

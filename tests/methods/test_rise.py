@@ -283,7 +283,11 @@ def test_a_budget_in_passes_is_kept_to_the_last_one(budget: int) -> None:
         ({"keep": True}, "keep=True: write a share between 0 and 1."),
         ({"keep": "half"}, "keep='half': write a share between 0 and 1."),
         ({"keep": float("nan")}, "keep=nan: write a share between 0 and 1."),
-        ({"fill": "white"}, "fill='white': write a number, one per channel, or one of 'mean', 'black', 'blur', 'noise'."),
+        (
+            {"fill": "white"},
+            "fill='white': write a number, or one per channel, in the tensor's own units, "
+            "or one of 'mean', 'black', 'blur', 'noise'.",
+        ),
         ({"score": "p"}, "score='p': write one of 'probability', 'logit', 'log_odds'."),
         (
             {"budget": "auto"},

@@ -136,7 +136,7 @@ class Batch:
 
         def work(photos: list[Any]) -> list[seewhy.Explanation]:
             explain: Callable[[Any], Any] = functools.partial(
-                seewhy.explain, self.clf, method=method, progress=self._progress(), **settings
+                seewhy.explain, self.clf, method=method, progress=self.next_progress(), **settings
             )
             explanations = [explain(photos[0])] if sweeps else explain(photos)
             return [examine(explanation) for explanation in explanations]
@@ -172,7 +172,7 @@ class Batch:
             text = f": {''.join(interrupt.args)}{len(whole)} of {len(self.files)} photos are whole"
             raise KeyboardInterrupt(text) from None
 
-    def _progress(self) -> bool | None:
+    def next_progress(self) -> bool | None:
         """How long it takes is told once, not for every photo; in a terminal there is a bar for each."""
         self._calls += 1
         return None if self._calls == 1 or err.is_terminal else False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,13 +21,15 @@ from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, SeveralMode
 from seewhy.cli.report import Report
 from seewhy.cli.settings import value_of
 from seewhy.compare import Comparison
-from seewhy.errors import OptionError
-from seewhy.evaluate import METRICS, Evaluation
+from seewhy.errors import OptionError, PhotoError
+from seewhy.evaluate import METRICS, Evaluation, checked_mask, metric_names
 from seewhy.files import write_whole
 from seewhy.formatting import format_number
 
 Methods = Annotated[list[str] | None, Option("--method", "-m", help=f"Repeatable. Any of {', '.join(seewhy.METHODS)}.")]
 OneTarget = Annotated[str, Option("--target", "-t", help="A class, an index, or top1: the first choice for each photo.")]
+
+_ACROSS = 3  # metrics beside each other in a table
 
 
 @app.command()
@@ -46,64 +48,119 @@ def evaluate(
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     options: ModelOptions,
     json_: AsJson = False,
-    output: Output = None,
+    output: Annotated[
+        str | None, Option("-o", "--output", "--out", help="One table of all photos, .csv or .json; in .json every photo, too.")
+    ] = None,
 ) -> None:
     """Do the maps hold? A table of measures beside a random map and a centre blob. -o writes it (.csv or .json)."""
     files = expand(photos)
     table = None if output is None else check_output(Path(output), TABLES)
+    methods = list(dict.fromkeys(method or ["grad_cam"]))
+    metrics = metric_names(metric or ["deletion", "insertion", *(["energy", "pointing"] if masks else [])])
+    mask_files = _mask_files(files, masks, metrics)
     clf = options.load()
-    names = metric or ["deletion", "insertion", *(["energy", "pointing"] if masks else [])]
     results: dict[str, list[Evaluation]] = {}
     with Report(clf, json_, len(files)) as report:
         rows = report.record["evaluations"] = []
         batch = Batch(clf, list(files), report)
         for path, evaluations in batch.each(
-            lambda path: _evaluations(clf, path, method or ["grad_cam"], target, names, steps, fill, masks, seed)
+            lambda path: _evaluations(
+                clf, path, methods, target, metrics, steps, fill, mask_files.get(path), seed, batch.next_progress()
+            )
         ):
             for evaluation in evaluations:
                 results.setdefault(evaluation.method, []).append(evaluation)
-                rows.append({"photo": str(path)} | evaluation.record())
-        report.record["summary"] = summary = _summary(results, names)
+                rows.append(evaluation.record() | {"photo": str(path)})
+        report.record["summary"] = summary = _summary(results, metrics)
         if not json_ and results:
-            out.print(_table(summary, names, len(rows) // max(1, len(results))))
-        if table is not None:
+            for part in _tables(summary, metrics, len(rows) // len(results)):
+                out.print(part)
+        report.notes(_notes(results, fill))
+        if table is not None and results:
             content = _csv(summary) if table.suffix.lower() == ".csv" else (json.dumps(report.record, indent=1) + "\n").encode()
             report.record["output"] = str(write_whole(table, content))
+            report.line(f"→ {table}")
+
+
+def _mask_files(files: Mapping[Path, Path], masks: str | None, metrics: Sequence[str]) -> dict[Path, Path]:
+    """The mask of each photo: ``<masks>/<folder>/<stem>.png``, or ``<masks>/<stem>.png`` where there is none.
+
+    The folder is the photo's below the one that was named, or its parent's name. Raises OptionError: a metric that needs masks
+    and no folder, a folder that does not exist, two photos with one mask.
+    """
+    if masks is None:
+        for name in metrics:
+            if METRICS[name].needs_mask:
+                raise OptionError(f"--metric {name} needs --masks FOLDER: a .png for each photo, white on the object.")
+        return {}
+    if not Path(masks).is_dir():
+        raise OptionError(f"--masks {masks}: there is no such folder; it holds a .png for each photo, white on the object.")
+    mask_files: dict[Path, Path] = {}
+    photos: dict[Path, Path] = {}  # by the mask
+    for path, below in files.items():
+        folders = [*([str(below)] if below.parts else []), path.parent.name, ""]
+        places = [Path(masks) / folder / f"{path.stem}.png" for folder in folders]
+        mask = mask_files[path] = next((place for place in places if place.is_file()), places[-1])
+        if mask.is_file() and photos.setdefault(mask, path) != path:
+            raise OptionError(
+                f"--masks {masks}: '{photos[mask]}' and '{path}' would share '{mask}': put each mask into a folder named like "
+                "its photo's, or rename a photo."
+            )
+    return mask_files
 
 
 def _evaluations(
     clf: seewhy.Classifier,
     path: Path,
-    methods: list[str],
+    methods: Sequence[str],
     target: str,
-    metrics: list[str],
+    metrics: Sequence[str],
     steps: int,
     fill: str,
-    masks: str | None,
+    mask_file: Path | None,
     seed: int,
+    progress: bool | None,
 ) -> list[Evaluation]:
     """One photo by every method."""
     photo = clf.read(path)
-    mask = None if masks is None else _mask(Path(masks) / f"{path.stem}.png")
+    mask = None if mask_file is None else _mask(mask_file, photo.geometry.photo)
     (class_,) = targets_of(clf, [target])
     evaluations = []
     for method in methods:
-        explanation = seewhy.explain(clf, photo, method, class_, seed=seed, progress=False)
+        explanation = seewhy.explain(clf, photo, method, class_, seed=seed, progress=progress)
         evaluations.append(
-            seewhy.evaluate(clf, explanation, metrics, steps, value_of(fill), mask=mask, seed=seed, progress=False)
+            seewhy.evaluate(clf, explanation, metrics, steps, value_of(fill), mask=mask, seed=seed, progress=progress)
         )
     return evaluations
 
 
-def _mask(path: Path) -> Any:
-    """True where the picture is light. Raises OptionError where there is none."""
+def _mask(path: Path, size: tuple[int, int]) -> Any:
+    """True where the picture is light. size : (H, W) of the photo.
+
+    Raises PhotoError, by which this photo alone is skipped, for a mask that cannot be used.
+    """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("L")) > 127
-    except OSError as error:
-        raise OptionError(
-            f"--masks: '{path}' cannot be read ({error.strerror or 'no picture'}): one .png for each photo."
-        ) from None
+            return checked_mask(np.asarray(image.convert("L")) > 127, size)
+    except OptionError as error:
+        raise PhotoError(f"--masks: '{path}': {error.message}") from None
+    except (OSError, SyntaxError, ValueError) as error:  # PIL's, of files that are missing or broken
+        reason = getattr(error, "strerror", None) or "no picture"
+        raise PhotoError(f"--masks: '{path}' cannot be read ({reason}): one .png for each photo.") from None
+
+
+def _notes(results: Mapping[str, Sequence[Evaluation]], fill: str) -> list[str]:
+    """Each photo's own where there is one, else how many of them."""
+    per_photo = list(zip(*results.values(), strict=True))
+    if len(per_photo) == 1:
+        return list(dict.fromkeys(note for evaluation in per_photo[0] for note in evaluation.notes))
+    count = sum(not all(evaluation.hides for evaluation in evaluations) for evaluations in per_photo)
+    if not count:
+        return []
+    return [
+        f"with everything hidden ({fill}) the class keeps more than half of its score on {count} of {len(per_photo)} photos: "
+        "try another fill"
+    ]
 
 
 def _summary(results: dict[str, list[Evaluation]], metrics: list[str]) -> list[dict[str, Any]]:
@@ -128,19 +185,28 @@ def _summary(results: dict[str, list[Evaluation]], metrics: list[str]) -> list[d
     return rows
 
 
-def _table(summary: list[dict[str, Any]], metrics: list[str], photos: int) -> Table:
-    table = Table(title=f"{photos} photo{'s' * (photos != 1)}: the map (random map, centre blob)", title_justify="left", box=None)
-    table.add_column("method")
-    for metric in metrics:
-        table.add_column(f"{METRICS[metric].title}\n{'more' if METRICS[metric].more_is_better else 'less'} is better")
-    for method in dict.fromkeys(row["method"] for row in summary):
-        cells = []
-        for row in (row for row in summary if row["method"] == method):
-            spread_ = "" if row["standard_error"] is None else f" ± {format_number(row['standard_error'], row['map'])}"
-            numbers = [format_number(row[name]) for name in ("map", "random", "centre")]
-            cells.append(f"{numbers[0]}{spread_} ({numbers[1]}, {numbers[2]})")
-        table.add_row(method, *cells)
-    return table
+def _tables(summary: Sequence[Mapping[str, Any]], metrics: Sequence[str], photos: int) -> Iterator[Table]:
+    """One below the other, each of as many metrics as 80 columns have room for: no line of a cell is broken."""
+    title: str | None = f"{photos} photo{'s' * (photos != 1)}: the map (random map, centre blob)"
+    for start in range(0, len(metrics), _ACROSS):
+        shown = metrics[start : start + _ACROSS]
+        cells = {name: [_cell(row) for row in summary if row["metric"] == name] for name in shown}
+        table = Table(title=title, title_justify="left", box=None)
+        table.add_column("method", no_wrap=True)
+        for name in shown:
+            longest = max(len(line) for cell in cells[name] for line in cell.splitlines())
+            table.add_column(
+                f"{METRICS[name].title}\n{'more' if METRICS[name].more_is_better else 'less'} is better", min_width=longest
+            )
+        for method, *row in zip(dict.fromkeys(row["method"] for row in summary), *cells.values(), strict=True):
+            table.add_row(method, *row)
+        yield table
+        title = None
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    error = "" if row["standard_error"] is None else f" ± {format_number(row['standard_error'], row['map'])}"
+    return f"{format_number(row['map'])}{error}\n({format_number(row['random'])}, {format_number(row['centre'])})"
 
 
 def _csv(summary: list[dict[str, Any]]) -> bytes:

@@ -175,7 +175,8 @@ def spread(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-FLAGS: dict[str, str] = {}  # a setting's name in Python -> its flag
+# A setting's name in Python -> its flag. One that is repeated has its name in the singular; all others are learned.
+FLAGS: dict[str, str] = {"metrics": "--metric"}
 
 
 def remember_flags(command: Any) -> None:

@@ -15,6 +15,8 @@ def checked_maps(clf: Classifier, explanation: Explanation) -> Photo:
 
     Raises OptionError: no explanation, another network, other weights, another preparation; TargetError: maps of a function.
     """
+    if isinstance(explanation, (list, tuple)) and any(isinstance(item, Explanation) for item in explanation):
+        raise OptionError(f"This is a list of {len(explanation)} explanations, not one: call it for each of them.")
     if not isinstance(explanation, Explanation):
         raise OptionError(
             f"This is a {type(explanation).__name__}, not an explanation: give seewhy.explain(clf, photo), or a map of your own "

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from seewhy.evaluate.masked import MaskedPhoto, RankedCopies, ranks_of
 from seewhy.evaluate.metric import Measurement, Subject
+from seewhy.explanation import Explanation
 from seewhy.geometry import Array
 from seewhy.records import Target
 
@@ -32,6 +33,12 @@ def area(shares: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 def counts_of(pixels: int, steps: int) -> npt.NDArray[np.int64]:
     """How many pixels are changed at each step, ``(steps + 1,)`` or fewer: from none to all, evenly."""
     return np.unique(np.round(np.linspace(0, pixels, steps + 1)).astype(np.int64))
+
+
+def passes(explanation: Explanation, steps: int) -> int:
+    """How many photos one of them costs: three maps between the ends, which are the same for all."""
+    (rows, columns) = explanation.photo.geometry.input
+    return 3 * (min(steps, rows * columns) - 1) + 1
 
 
 def _measured(subject: Subject, shown: bool) -> Measurement:

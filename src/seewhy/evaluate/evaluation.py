@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,9 +20,11 @@ from seewhy.evaluate.metric import CENTRE, MAP, RANDOM, Measurement, Metric, Sub
 from seewhy.evaluate.metrics import METRICS
 from seewhy.evaluate.pointing import checked_mask
 from seewhy.explanation import Explanation
+from seewhy.explanation.drawing import provenance
 from seewhy.files import json_bytes, save_as
-from seewhy.formatting import format_number
+from seewhy.formatting import as_sentences, format_number, format_score
 from seewhy.geometry import Array
+from seewhy.records import Note
 from seewhy.show import Panel, layout, lines
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 MOST_STEPS = 10_000  # of a curve
+HIDES = 0.5  # of the class's score: with everything hidden, no more than this share of it may be left
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,9 @@ class Evaluation:
     curves, random_curves, centre_curves : metric -> scores ``(steps + 1,)``, for metrics that are areas. shares : metric -> the
         share of the pixels changed at each of them.
     targets : class names. by_target : metric -> ``(K, 3)``: of every target, map, random and centre.
-    method, model, steps, fill, seed : what was measured, and how. cost : photos through the network.
+    method, model, steps, fill, seed : what was measured, and how. cost : photos through the network. photo : the file's name.
+    ends : metric -> ``(K, 2)``, for metrics that are areas: the class's score for the whole photo, and with everything hidden.
+    footer : model, method, layer and preprocessing in one line.
     """
 
     values: dict[str, float]
@@ -59,8 +64,39 @@ class Evaluation:
     fill: Any
     seed: int
     cost: int = 0
+    photo: str = ""
+    ends: dict[str, Array] = field(default_factory=dict)
+    footer: str = ""
 
     suffixes: ClassVar = (*PICTURE_SUFFIXES, ".json")  # that :meth:`save` can write
+
+    @property
+    def hides(self) -> bool:
+        """False where a class keeps more than half of its score with everything hidden: then the curves say little about it."""
+        return not self._left()
+
+    @property
+    def notes(self) -> list[Note]:
+        """What a person should know of it."""
+        return [
+            Note(
+                f"with everything hidden ({self._fill_text}) '{self.targets[number]}' still scores {format_score(score)}: "
+                "try another fill",
+                number,
+            )
+            for number, score in self._left().items()
+        ]
+
+    def _left(self) -> dict[int, float]:
+        """Which targets keep too much of their score, and how much."""
+        ends = next(iter(self.ends.values()), ())  # the same for all curves
+        return {number: float(hidden) for number, (whole, hidden) in enumerate(ends) if hidden > HIDES * whole > 0}
+
+    @property
+    def _fill_text(self) -> str:
+        if isinstance(self.fill, (str, type(None))):
+            return self.fill or "mean"
+        return ", ".join(f"{value:g}" for value in np.ravel(self.fill))
 
     def better_than(self, reference: str = "random") -> dict[str, bool]:
         """Metric -> whether the map does better than the "random" map, or the "centre" blob."""
@@ -72,15 +108,16 @@ class Evaluation:
     def record(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         curves = {"curves": self.curves, "random_curves": self.random_curves, "centre_curves": self.centre_curves}
-        arrays = {**curves, "shares": self.shares, "by_target": self.by_target}
+        arrays = {**curves, "shares": self.shares, "by_target": self.by_target, "ends": self.ends}
         return {
-            **{name: getattr(self, name) for name in ("method", "model", "targets", "steps", "seed", "cost")},
+            **{name: getattr(self, name) for name in ("photo", "method", "model", "targets", "steps", "seed", "cost")},
             "fill": self.fill
             if isinstance(self.fill, (str, int, float, type(None)))
             else [float(v) for v in np.ravel(self.fill)],
             "values": self.values,
             "random": self.random,
             "centre": self.centre,
+            "notes": [str(note) for note in self.notes],
             **{name: {metric: a.tolist() for metric, a in group.items()} for name, group in arrays.items()},
         }
 
@@ -93,7 +130,7 @@ class Evaluation:
             raise OptionError(
                 f"None of {', '.join(self.values)} is a curve: evaluate {setting('metrics', 'deletion')} to draw one."
             )
-        return layout.compose([[self._panel(name) for name in self.curves]], title=self._title())
+        return layout.compose([[self._panel(name) for name in self.curves]], title=self._title(), footer=self._footer())
 
     def _panel(self, name: str) -> Panel:
         """The curves of one metric."""
@@ -111,7 +148,11 @@ class Evaluation:
         return Panel(METRICS[name].title, picture, reading)
 
     def _title(self) -> str:
-        return f"{self.method}: {', '.join(self.targets)}"
+        return f"{self.photo}: {self.method} of {', '.join(self.targets)} by {self.model}"
+
+    def _footer(self) -> str:
+        how = f"hidden pixels: {self._fill_text}  ·  {self.steps} steps  ·  seed {self.seed}"
+        return "\n".join(filter(None, (as_sentences(self.notes), how, self.footer)))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the curves as a picture, or the numbers (.json). All or nothing."""
@@ -154,14 +195,20 @@ def evaluate(
 ) -> Evaluation:
     """Does the map hold? Each metric beside the same metric of a random map and of a centre blob.
 
-    explanation : of this classifier, also from ``Explanation.from_map``. metrics : names in ``seewhy.evaluate.METRICS``.
-    steps : of the curves. fill : what hidden pixels show, as for occlusion. mask : bool ``(H, W)`` of the photo, True on the
-    object, for "energy" and "pointing". seed : of the random map, and of ties.
+    explanation : of this classifier, also from ``Explanation.from_map``. metrics : names in ``METRICS`` (``from
+    seewhy.evaluate import METRICS``). steps : of the curves. fill : what hidden pixels show, as for occlusion. mask : bool
+    ``(H, W)`` of the photo, True on the object, for "energy" and "pointing". seed : of the random map, and of ties.
+    progress : counts the photos that go through the network.
 
     Raises OptionError: an unknown metric, a mask that is missing, empty or covers everything, an explanation of another network
     or preparation; MethodError: a metric that computes the map again, for a map of a person's own.
     """
-    names = _metric_names(metrics, mask)
+    names = metric_names(metrics)
+    for name in names:
+        if METRICS[name].needs_mask and mask is None:
+            raise OptionError(
+                f"{setting('metrics', name)} needs {setting('mask')}: bool (H, W) of the photo, True on the object."
+            )
     steps = whole_number("steps", steps)
     if steps > MOST_STEPS:
         raise OptionError(f"{setting('steps', steps)}: write at most {MOST_STEPS:,}; 64 are usual.")
@@ -170,13 +217,15 @@ def evaluate(
     if mask is not None:
         mask = checked_mask(mask, photo.geometry.photo)
     measured: dict[str, list[Measurement]] = {name: [] for name in names}
-    with memory.kept(), random_state(seed), runner.Progress(progress, len(explanation.maps) * len(names), "Evaluation") as bar:
-        masked = MaskedPhoto(clf, photo, fill, seed, batch_size)
+    total = 1 + len(explanation.maps) * sum(METRICS[name].passes(explanation, steps) for name in names)
+    with memory.kept(), random_state(seed), runner.Progress(progress, 1, "Evaluation") as bar:
+        masked = MaskedPhoto(clf, photo, fill, seed, batch_size, bar.advance)
+        bar.expect(total, total * masked.seconds_each)
+        bar.advance(1)  # the photo itself
         for number in range(len(explanation.maps)):
             subject = Subject(clf, explanation, number, masked, steps, seed, mask)
             for name in names:
                 measured[name].append(METRICS[name].measure(subject))
-                bar.advance(1)
     passes = masked.passes + sum(round(m.passes) for group in measured.values() for m in group)
     return _evaluation(explanation, measured, steps, fill, seed, passes)
 
@@ -209,19 +258,25 @@ def _evaluation(
         fill=fill,
         seed=seed,
         cost=cost,
+        photo=explanation.photo.name,
+        ends={name: np.stack([_ends(name, m.curves) for m in measured[name] if m.curves is not None]) for name in curves},
+        footer=provenance(explanation),
     )
 
 
-def _metric_names(metrics: Sequence[str], mask: Any) -> list[str]:
+def _ends(name: str, curves: Array) -> Array:
+    """The scores for the whole photo, and with everything hidden; the same for all three maps."""
+    ends = curves[MAP, [0, -1]]
+    return ends[::-1] if METRICS[name].more_is_better else ends
+
+
+def metric_names(metrics: Sequence[str]) -> list[str]:
+    """The names, each once. Raises OptionError for one that is unknown, and for none."""
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
         if name not in METRICS:
             raise OptionError(
                 f"{setting('metrics', name)}: write some of {', '.join(METRICS)}.{did_you_mean(str(name), list(METRICS))}"
-            )
-        if METRICS[name].needs_mask and mask is None:
-            raise OptionError(
-                f"{setting('metrics', name)} needs {setting('mask')}: bool (H, W) of the photo, True on the object."
             )
     if not names:
         raise OptionError(f"{setting('metrics', names)}: write some of {', '.join(METRICS)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,23 @@ class MaskedPhoto:
     """A photo whose masked copies are run through the network, in batches.
 
     size : (H, W) of the network's input. passes : photos that went through so far, the untouched one included.
+    advance : hears of every block how many copies went through; who sends other photos through tells it, too.
     """
 
-    def __init__(self, clf: Classifier, photo: Photo, fill: Any, seed: int = 0, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        clf: Classifier,
+        photo: Photo,
+        fill: Any,
+        seed: int = 0,
+        batch_size: int | None = None,
+        advance: Callable[[int], None] = lambda count: None,
+    ) -> None:
         executor = clf.executor
         pixels = executor.pixels([photo])
         planned = executor.planned(pixels) if clf.is_module else None
         self.size: Size = (pixels.shape[2], pixels.shape[3])
+        self.advance = advance
         self._clf = clf
         self._sweep = Sweep(
             executor.call if planned is None else planned.forward_prepared,
@@ -48,6 +59,11 @@ class MaskedPhoto:
     def passes(self) -> int:
         return self._sweep.spending.passes
 
+    @property
+    def seconds_each(self) -> float:
+        """What one copy will take, roughly."""
+        return self._sweep.guess(MaskCopies(np.ones((1, *self.size), bool)))
+
     def untouched(self, target: Target, score: str = "probability") -> float:
         """What the network says of the target's class for the photo itself; see :func:`target_values`."""
         return float(target_values(self._head, self._untouched, target, score)[0])
@@ -58,6 +74,7 @@ class MaskedPhoto:
 
         def on_block(indices: Indices, output: Any) -> None:
             values[indices] = target_values(self._head, self._clf.class_scores(output, len(indices)), target, score)
+            self.advance(len(indices))
 
         self._sweep.process(copies, np.arange(count), on_block)
         return values

@@ -98,10 +98,14 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure of a map. more_is_better : how to read it. title, source : for tables and documents."""
+    """A measure of a map. more_is_better : how to read it. title, source : for tables and documents.
+
+    passes : about how many photos go through the network for it, by the explanation and the steps of a curve.
+    """
 
     title: str
     more_is_better: bool
     source: str
     measure: Callable[[Subject], Measurement] = field(repr=False)
     needs_mask: bool = False
+    passes: Callable[[Explanation, int], int] = field(default=lambda explanation, steps: 0, repr=False)

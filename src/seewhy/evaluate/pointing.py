@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from seewhy.errors import OptionError
+from seewhy.errors import OptionError, setting
 from seewhy.geometry import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -51,7 +52,16 @@ def energy(map: Array, mask: Mask) -> float:
 
 def checked_mask(mask: Any, photo: tuple[int, int]) -> Mask:
     """A mask as bool ``(H, W)`` of the photo. Raises OptionError: another shape, no bool, empty, or all True."""
-    values = np.asarray(mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else mask)
+    try:
+        values = np.asarray(mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else mask)
+    except ValueError:  # rows of different lengths
+        values = np.asarray(None)
+    if values.ndim == 0:
+        text = f"{setting('mask', os.fspath(mask))}" if isinstance(mask, (str, os.PathLike)) else f"A {type(mask).__name__}"
+        raise OptionError(
+            f"{text} is no mask: give bool (H, W) of the photo, True on the object, of a file "
+            "np.asarray(PIL.Image.open(file).convert('L')) > 127."
+        )
     if values.shape != photo:
         raise OptionError(f"The mask is {values.shape}, the photo {photo}: give (H, W) of the photo as a person sees it.")
     if values.dtype != np.bool_:

@@ -50,6 +50,7 @@ def randomisation(subject: Subject) -> Measurement:
     """
     noise = randomised(subject.clf, weighted_layers(subject.clf), subject.seed)
     again = explained_again(subject.explanation, subject.number, noise, subject.explanation.photo)
+    subject.masked.advance(round(again.cost.forward))
     own = subject.explanation.maps[subject.number]
     chance = [random_map(own.shape, own.shape, subject.seed + draw) for draw in range(2)]
     values = [abs(likeness(*pair)[0]) for pair in ((own, again.maps[0]), chance)]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from seewhy.evaluate.metric import Measurement, Subject, explained_again
 from seewhy.evaluate.references import random_map
+from seewhy.explanation import Explanation
 from seewhy.geometry import Array
 
 COPIES = 4
@@ -22,11 +23,19 @@ def stability(subject: Subject) -> Measurement:
     """
     own = subject.explanation.maps[subject.number]
     (e, number) = (subject.explanation, subject.number)
-    explanations = [explained_again(e, number, subject.clf, noisy(subject, seed)) for seed in range(COPIES)]
+    explanations = []
+    for seed in range(COPIES):
+        explanations.append(explained_again(e, number, subject.clf, noisy(subject, seed)))
+        subject.masked.advance(round(explanations[-1].cost.forward))
     again = [explanation.maps[0] for explanation in explanations]
-    passes = sum(explanation.cost.forward for explanation in explanations)
+    spent = sum(explanation.cost.forward for explanation in explanations)
     noise = [random_map(own.shape, own.shape, subject.seed + seed) for seed in range(COPIES + 1)]
-    return Measurement(np.array([_largest_change(own, again), _largest_change(noise[0], noise[1:]), 0.0], np.float32), passes)
+    return Measurement(np.array([_largest_change(own, again), _largest_change(noise[0], noise[1:]), 0.0], np.float32), spent)
+
+
+def passes(explanation: Explanation, steps: int) -> int:
+    """How many photos it costs."""
+    return COPIES * round(explanation.cost.forward)
 
 
 def noisy(subject: Subject, seed: int) -> npt.NDArray[Any]:

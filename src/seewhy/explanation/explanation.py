@@ -20,7 +20,7 @@ from seewhy.explanation.pages import snippet
 from seewhy.explanation.record import ExplanationRecord, versions
 from seewhy.explanation.saving import read_npz, writers
 from seewhy.files import save_as
-from seewhy.geometry import Array
+from seewhy.geometry import Array, Size
 from seewhy.records import Cost, Note
 from seewhy.show import Panel
 from seewhy.show.figures import PICTURE_SUFFIXES
@@ -29,6 +29,9 @@ from seewhy.targets import requested_targets, resolve
 if TYPE_CHECKING:  # drawn only when asked for, so that reading a record needs no matplotlib
     from matplotlib.figure import Figure
     from PIL import Image
+
+
+_OBLONG = 1.2  # the longer side over the shorter one
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,13 +62,11 @@ class Explanation(ExplanationRecord):
 
         It can then be drawn, saved and compared like any other. ``target`` says what the map speaks for; one per map.
 
-        Raises OptionError: a map of another shape, numbers that are not finite; TargetError: a function, another count.
+        Raises OptionError: a map of another shape, or without finite numbers; TargetError: a function, another count.
+        A note asks whether a map that is upright where the network's input is wide, or the other way round, is transposed.
         """
         read = clf.read(photo)
-        maps: Array = np.array(map.detach().cpu().numpy() if isinstance(map, torch.Tensor) else map, dtype=np.float32)
-        maps = maps[None] if maps.ndim == 2 else maps
-        if maps.ndim != 3 or 0 in maps.shape or not np.isfinite(maps).all():
-            raise OptionError(f"The map has shape {maps.shape}: give finite numbers, (h, w), or (K, h, w) for K targets.")
+        maps = _checked_maps(map)
         requested = requested_targets(target, 1)[0]
         if any(callable(item) for item in requested):
             raise TargetError("A map of your own speaks for a class: give its name or index as the target.")
@@ -73,7 +74,12 @@ class Explanation(ExplanationRecord):
             scores = clf.scores(read)[0]
         targets = [item.target for item in resolve(requested, scores, clf.class_names())]
         if len(targets) != len(maps):
-            raise TargetError(f"{len(maps)} maps but {len(targets)} targets: give one target per map.")
+            if maps.shape[2] in (3, 4):
+                raise OptionError(
+                    f"The map has shape {maps.shape}, which looks like a colour picture: give (h, w), a number a place."
+                )
+            counts = [f"{len(items)} {name}{'s' * (len(items) != 1)}" for items, name in ((maps, "map"), (targets, "target"))]
+            raise TargetError(f"{counts[0]} but {counts[1]}: give one target per map.")
         return cls(
             maps=maps,
             signed=bool((maps < 0).any()),
@@ -82,7 +88,11 @@ class Explanation(ExplanationRecord):
             photo=read,
             units="value",
             cost=Cost(1.0, 0.0, 0.0),
-            notes=[*(Note(note) for note in read.notes), *empty_notes(maps, targets, None)],
+            notes=[
+                *(Note(note) for note in read.notes),
+                *_transposed(maps, read.geometry.input),
+                *empty_notes(maps, targets, None),
+            ],
             predictions=clf.predictions(scores, 5),
             model=clf.name,
             weights=clf.executor.weights_hash(),
@@ -116,6 +126,35 @@ class Explanation(ExplanationRecord):
 
     def _repr_html_(self) -> str:
         return snippet(self)
+
+
+def _checked_maps(map: Any) -> Array:
+    """float32 ``(K, h, w)``. Raises OptionError: another shape, no numbers, or some that are not finite."""
+    expected = "give finite numbers, (h, w), or (K, h, w) for K targets."
+    try:
+        values = np.asarray(map.detach().float().cpu().numpy() if isinstance(map, torch.Tensor) else map)
+        maps: Array = np.array(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        seen = (
+            repr(map) if isinstance(map, str) else f"A {type(map).__name__} that holds something else, or rows of several lengths"
+        )
+        raise OptionError(f"{seen} is no map: {expected}") from None
+    maps = maps[None] if maps.ndim == 2 else maps
+    if maps.ndim != 3 or 0 in maps.shape:
+        raise OptionError(f"The map has shape {maps.shape}: {expected}")
+    if not np.isfinite(maps).all():
+        raise OptionError(f"The map holds {'NaN' if np.isnan(maps).any() else 'infinity'}: {expected}")
+    return maps
+
+
+def _transposed(maps: Array, input: Size) -> list[Note]:
+    """A note where the maps are clearly upright and the network's input clearly wide, or the other way round."""
+    (rows, columns) = maps.shape[-2:]
+    (tall, wide) = (("taller than wide", "wider"), ("wider than tall", "taller"))[columns > rows]
+    ratios = (max(rows, columns) / min(rows, columns), max(input) / min(input))
+    if min(ratios) < _OBLONG or (rows > columns) == (input[0] > input[1]):
+        return []
+    return [Note(f"the map is {rows}×{columns}, {tall}, the network's input {input[0]}×{input[1]} is {wide}: is it transposed?")]
 
 
 class Explanations(list[Explanation]):

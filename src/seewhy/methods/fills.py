@@ -21,14 +21,15 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool) -> Array:
 
     fill : None or "mean" (each channel's mean over the pixels), "black" (0), a number or one per channel, "blur" (Gaussian, 5 %
         of the shorter side, the border reflected), "noise" (normal, with each channel's mean and deviation, cut at the range).
-    bytes_range : pixels are 0 to 255; else they are a tensor's own units, whose range is the photo's own.
+    bytes_range : pixels, and the numbers of ``fill``, are 0 to 255; else they are in a tensor's own units, and noise stays in the
+        photo's own range.
+
+    Raises OptionError for any other fill, and for numbers beyond 0 to 255.
     """
     if fill is None or isinstance(fill, str):
         name = "mean" if fill is None else fill
         if name not in FILLS:
-            raise OptionError(
-                f"{setting('fill', fill)}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}."
-            )
+            raise _no_fill(fill, bytes_range)
         if name == "black":
             return np.zeros_like(pixels)
         if name == "blur":
@@ -45,15 +46,20 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool) -> Array:
         values = fill.detach().cpu().numpy() if isinstance(fill, torch.Tensor) else np.asarray(fill)
     except ValueError:  # rows of different lengths
         values = np.asarray(None)
-    if values.dtype.kind not in "iuf" or values.ndim > 1 or not np.isfinite(values).all():
-        raise OptionError(
-            f"{setting('fill', fill)}: write a number, one per channel, or one of {', '.join(repr(f) for f in FILLS)}."
-        )
+    is_numbers = values.dtype.kind in "iuf" and values.ndim <= 1 and np.isfinite(values).all()
+    if not is_numbers or (bytes_range and not ((values >= 0) & (values <= 255)).all()):
+        raise _no_fill(fill, bytes_range)
     if values.ndim == 1 and len(values) != len(pixels):
         raise OptionError(
             f"fill has {len(values)} values, but the photo has {len(pixels)} channels: write one number, or one for each."
         )
     return np.broadcast_to(values.reshape(-1, 1, 1), pixels.shape).astype(np.float32)
+
+
+def _no_fill(fill: Any, bytes_range: bool) -> OptionError:
+    units = f"from 0 to 255 ({setting('fill', (255, 0, 0))} is red)" if bytes_range else "in the tensor's own units"
+    known = ", ".join(repr(name) for name in FILLS)
+    return OptionError(f"{setting('fill', fill)}: write a number, or one per channel, {units}, or one of {known}.")
 
 
 def _blurred(pixels: Array) -> Array:
