@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from PIL import Image
 import seewhy
 from seewhy.compare import Comparison
 from seewhy.compare.comparison import checked_columns
+from seewhy.compare.drawing import comparison_panels
 from seewhy.compare.likeness import mismatched_correlations
 from seewhy.formatting import format_correlation
+from seewhy.show import Panel
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,22 @@ def test_it_is_saved_as_a_page_a_table_numbers_and_a_picture(comparison: Compari
     assert len(record["photos"]) == 4
     with Image.open(comparison.save(tmp_path / "c.png")) as picture:
         assert picture.width > 800
+
+
+def test_a_page_has_the_pictures_of_few_photos_in_memory(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures: list[weakref.ref[Panel]] = []
+    alive: list[int] = []
+
+    def watched(*arguments: object) -> list[Panel]:
+        alive.append(sum(picture() is not None for picture in pictures))
+        panels = comparison_panels(*arguments)
+        pictures.extend(map(weakref.ref, panels))
+        return panels
+
+    monkeypatch.setattr(sys.modules[Comparison.__module__], "comparison_panels", watched)
+    assert comparison.page().count("<h2>") == 5
+    assert len(pictures) == 16
+    assert max(alive) <= 4  # of four photos with four pictures each, those of the photo before
 
 
 def test_a_picture_of_one_photo_says_that_there_are_more(comparison: Comparison, tmp_path: Path) -> None:

@@ -203,20 +203,19 @@ class Comparison:
 
     def page(self) -> str:
         """One HTML page: the photos on which the maps differ most come first."""
-        numbers = self.order()[:MOST_ON_A_PAGE]
-        sections = [
-            Section(f"{self.names[number]}: {self.targets[number]}", self._text(number), self.panels(number))
-            for number in numbers
-        ]
-        left_out = len(self) - len(numbers)
+        order = self.order()
         lead = [self.sentence, "The photos whose maps are least alike come first.", *self.notes]
-        if left_out:
+        if (left_out := len(self) - MOST_ON_A_PAGE) > 0:
             lead.append(f"{left_out} more photos, whose maps are more alike, are in the table.")
-        overview = Section("All photos", "", table=[self.table()[0], *(self.table()[1 + number] for number in self.order())])
-        return gallery(f"Comparison of {', '.join(self.columns)}", [*sections, overview], "\n\n".join(map(str, lead)))
+        (heads, *rows) = self.table()
+        overview = Section("All photos", "", table=[heads, *(rows[number] for number in order)])
+        sections = _Sections(self, order[:MOST_ON_A_PAGE], overview)
+        return gallery(f"Comparison of {', '.join(self.columns)}", sections, "\n\n".join(map(str, lead)))
 
-    def _text(self, number: int) -> str:
-        return f"{self._likeness_head.capitalize()}: {self._likeness_text(number)}."
+    def section(self, number: int) -> Section:
+        """One photo on the page."""
+        text = f"{self._likeness_head.capitalize()}: {self._likeness_text(number)}."
+        return Section(f"{self.names[number]}: {self.targets[number]}", text, self.panels(number))
 
     def _csv(self) -> bytes:
         text = io.StringIO()
@@ -225,6 +224,19 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self.columns)} {self.of}: {self.sentence}>"
+
+
+class _Sections(Sequence[Section]):
+    """The photos' sections, then one more. Each is made when the page comes to it: pictures of few photos are in memory."""
+
+    def __init__(self, comparison: Comparison, numbers: Sequence[int], last: Section) -> None:
+        (self._comparison, self._numbers, self._last) = (comparison, numbers, last)
+
+    def __len__(self) -> int:
+        return len(self._numbers) + 1
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._last if place == len(self._numbers) else self._comparison.section(self._numbers[place])
 
 
 def _plain(matrix: Array) -> list[list[float | None]]:
