@@ -73,7 +73,7 @@ OPEN_TO_DOORS = {
     "seewhy.records": {"Ending"},
     "seewhy.formatting": {"format_number"},
     "seewhy.evaluate": {"METRICS", "CropTest", "Evaluation", "checked_mask", "examine", "metric_names"},
-    "seewhy.compare": {"Comparison"},
+    "seewhy.compare": {"Comparison", "Omission"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
     "seewhy.labels": {"read_labels"},
     "seewhy.confusion": {"Confusion", "check_normalise"},

@@ -180,10 +180,48 @@ def test_compare_two_networks(run, photos: Path) -> None:
     assert "broken.jpg" in err
     assert "demo:honest and demo:shortcut give the same answer on" in out
     assert {line.split(" (")[0] for line in out.splitlines()[:2]} == {str(photos / "a.png"), str(photos / "deeper/a.png")}
-    assert f"  note: 1 of 3 photos were skipped: {photos / 'broken.jpg'}" in out
+    assert "broken" not in out  # told once
+    assert err.count("Skipped ") == 1
+    assert "1 of 3 photos were skipped, all others are done." in err
     assert out.splitlines()[-2] == "→ c.html"
     assert out.splitlines()[-1].startswith("Models demo:honest and demo:shortcut; preprocessing: stretched to 96×128")
     assert "where they differ" in Path("c.html").read_text()
+
+
+def test_compare_against_another_class(run, photos: Path) -> None:
+    """A photo whose first choice is that class itself is skipped, and the message names the flag."""
+    clf = seewhy.load("demo:honest")
+    paths = [photos / "a.png", photos / "deeper/a.png"]
+    (first, second) = clf.classify(paths[0], 3)[0].name, clf.classify(paths[0], 3)[1].name
+    flags = ("-m", "grad_cam", "-m", "hires_cam", "--json", "-o", "c.json")
+    code, out, err = run("compare", paths[0], *flags, "-t", first, "--against", second)
+    assert code == 0, err
+    (row,) = seewhy.compare(clf, paths[0], ["grad_cam", "hires_cam"], first, against=second).explanations
+    assert row[0].targets[0].against.name == second
+    assert (
+        json.loads(out)["agreement"]
+        == seewhy.compare(clf, paths[0], ["grad_cam", "hires_cam"], against=second).record()["agreement"]
+    )
+    code, _, err = run("compare", *paths, *flags, "-t", first, "--against", first)
+    assert code == 2
+    assert f"None of 2 photos could be compared: --against {first} is the target itself" in err
+
+
+def test_ctrl_c_saves_what_is_compared(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = seewhy.Classifier.read
+
+    def interrupted(clf: seewhy.Classifier, photo: object) -> object:
+        if str(photo).endswith("deeper/a.png"):
+            raise KeyboardInterrupt
+        return read(clf, photo)
+
+    monkeypatch.setattr(seewhy.Classifier, "read", interrupted)
+    code, out, err = run("compare", photos / "a.png", photos / "deeper/a.png", "-m", "grad_cam", "-m", "cam", "-o", "c.json")
+    assert code == 130
+    assert "Interrupted: 1 of 2 photos are compared." in err
+    assert "interrupted" not in out
+    record = json.loads(Path("c.json").read_text())
+    assert (record["partial"], len(record["photos"])) == (True, 1)
 
 
 def test_compare_two_methods_as_json(run, photos: Path) -> None:

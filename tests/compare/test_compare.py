@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_nets import SmallNet
+from small_nets import Planted, SmallNet
 
 import seewhy
 from seewhy.evaluate import rank_correlation
@@ -111,9 +111,119 @@ def test_classes_are_compared_by_name(small: SmallNet) -> None:
     assert result.explanations[0][1] is None
     assert np.isnan(result.correlations[0, 0, 1])
     assert "SmallNet (2) does not know this class" in result.panels()[0].caption
+    assert result.predictions == [[clf.classify(photo, 1)[0] for clf in (first, second)]]
     strangers = seewhy.Classifier(SmallNet(2, seed=1).eval(), preprocess=prepared, classes=["x", "y"])
     with pytest.raises(seewhy.SeewhyError, match=r"SmallNet \(1\) and SmallNet \(2\) have no class in common: ant"):
         seewhy.compare([first, strangers], photo)
+
+
+def planted(classes: list[str]) -> seewhy.Classifier:
+    """Its class is the channel that is bright."""
+    return seewhy.Classifier(Planted(len(classes)).eval(), preprocess=None, classes=classes)
+
+
+def bright(*channels: int) -> list[np.ndarray]:
+    """A photo for each of the channels: bright there in a square, and a little in the next channel."""
+    photos = np.zeros((len(channels), 3, 16, 16), np.float32)
+    for photo, channel in zip(photos, channels, strict=True):
+        photo[channel, 4:12, 4:12] = 1
+        photo[(channel + 1) % 3, :4, :4] = 1
+    return list(photos)
+
+
+def test_what_concerns_one_photo_skips_it() -> None:
+    """The second photo's class has a name that two classes of the other network share."""
+    networks = [planted(["ant", "bee", "cat"]), planted(["ant", "bee", "bee"])]
+    result = seewhy.compare(networks, bright(0, 1, 0))
+    assert result.names == ["photo 1", "photo 3"]
+    assert result.skipped == [("photo 2", "2 classes are called 'bee': 1 and 2. Say which one by its index: '#1'.")]
+    assert result.notes[-1] == "1 of 3 photos were skipped: photo 2"
+    with pytest.raises(seewhy.SeewhyError, match="2 classes are called 'bee'"):
+        seewhy.compare(networks, bright(1, 0))
+
+
+def test_a_setting_that_fails_ends_the_work_with_the_first_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    explain = seewhy.compare.__globals__["explain"]
+    monkeypatch.setitem(seewhy.compare.__globals__, "explain", lambda *a, **k: (calls.append(1), explain(*a, **k))[1])
+    clf = planted(["ant", "bee", "cat"])
+    with pytest.raises(seewhy.SeewhyError, match="'nowhere'"):
+        seewhy.compare([clf, clf], bright(0, 1, 2), layer="nowhere")
+    assert len(calls) == 1
+
+
+def test_ctrl_c_keeps_the_photos_that_are_done() -> None:
+    """Ctrl-C in the middle of the second photo's second map: explain would return part of it, which is not compared."""
+    network = Planted(3).eval()
+    (seen, last) = (0, 10**9)
+
+    def interrupted(pixels: torch.Tensor) -> torch.Tensor:
+        nonlocal seen
+        seen += len(pixels)
+        if seen > last:
+            raise KeyboardInterrupt
+        return network(pixels)
+
+    classes = ["ant", "bee", "cat"]
+    networks = [planted(classes), seewhy.Classifier(interrupted, preprocess=None, classes=classes)]
+    whole = seewhy.compare(networks, bright(0, 1), "occlusion")
+    assert (whole.partial, whole.notes) == (False, [])
+    (seen, last) = (0, seen * 3 // 4)
+    result = seewhy.compare(networks, bright(0, 1, 2), "occlusion")
+    assert (result.names, result.partial, result.unreached) == (["photo 1"], True, 2)
+    np.testing.assert_array_equal(result.correlations, whole.correlations[:1])
+    assert result.notes == ["interrupted after 1 of 3 photos"]
+    assert result.sentence.startswith("On 1 of 3 photos: ")
+    assert result.record()["partial"] is True
+    (seen, last) = (0, 10)
+    with pytest.raises(KeyboardInterrupt):
+        seewhy.compare(networks, bright(0, 1, 2), "occlusion")
+
+
+def test_settings_beside_a_method_that_is_made_are_refused() -> None:
+    clf = planted(["ant", "bee", "cat"])
+    made = seewhy.METHODS["grad_cam"](relu=True)
+    for methods in ([made, "hires_cam"], ["lime", made]):
+        with pytest.raises(seewhy.SeewhyError, match="The method is made already: relu cannot be given beside it"):
+            seewhy.compare(clf, bright(0), methods, relu=False)
+    (row,) = seewhy.compare(clf, bright(0), [made, "gradient"], signed=True).explanations
+    assert [e.settings.get("signed") for e in row] == [None, True]
+
+
+def test_the_budget_holds_for_every_map(networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene]) -> None:
+    result = seewhy.compare(networks[0], bears[0].photo, ["occlusion", "rise"], budget=20, batch_size=4)
+    assert [e.cost.forward for e in result.explanations[0]] == [20, 20]
+    assert result.notes == [f"{name}: the budget stopped 1 of 1 maps before they were complete" for name in ("occlusion", "rise")]
+    with pytest.raises(seewhy.SeewhyError, match="batch_size=0"):
+        seewhy.compare(networks[0], bears[0].photo, ["occlusion", "rise"], batch_size=0)
+
+
+def test_against_is_found_by_name() -> None:
+    first = planted(["ant", "bee", "cat"])
+    second = planted(["cat", "ant", "bee"])
+    for against in ("cat", 2, "#2"):
+        result = seewhy.compare([first, second], bright(0), target="ant", against=against)
+        assert result.targets == ["ant, not cat"]
+        ((a, b),) = result.explanations
+        assert [(e.targets[0].name, e.targets[0].against.name) for e in (a, b)] == [("ant", "cat")] * 2
+        assert [(e.targets[0].index, e.targets[0].against.index) for e in (a, b)] == [(0, 2), (1, 0)]
+    # "top2" is the second choice of the first network.
+    ((a, b),) = seewhy.compare([first, second], bright(0), against="top2").explanations
+    assert [e.targets[0].against.name for e in (a, b)] == ["bee", "bee"]
+    ((a, b),) = seewhy.compare(first, bright(0), ["eigen_cam", "grad_cam"], against="top2").explanations
+    assert (a.targets[0].against, b.targets[0].against.name) == (None, "bee")
+    result = seewhy.compare([first, planted(["ant", "eel", "bee"])], bright(0), target="ant", against="cat")
+    assert result.explanations[0][1] is None
+    alone = seewhy.explain(first, bright(0)[0], target="ant", against="cat")
+    np.testing.assert_array_equal(result.explanations[0][0].maps, alone.maps)
+
+
+def test_a_photo_whose_first_choice_is_compared_with_itself_is_skipped() -> None:
+    clf = planted(["ant", "bee", "cat"])
+    result = seewhy.compare([clf, clf], bright(2, 0), against="cat")
+    assert (result.names, [name for name, _ in result.skipped]) == (["photo 2"], ["photo 1"])
+    with pytest.raises(seewhy.SeewhyError, match="None of 2 photos could be compared: against='cat' is the target itself"):
+        seewhy.compare([clf, clf], bright(2, 2), against="cat")
 
 
 def test_what_it_refuses(networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene], small: SmallNet) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +16,28 @@ from PIL import Image
 import seewhy
 from seewhy.compare import Comparison
 from seewhy.compare.comparison import checked_columns
+from seewhy.compare.drawing import comparison_panels
+from seewhy.compare.likeness import mismatched_correlations
+from seewhy.formatting import format_correlation
+from seewhy.show import Panel
 
 
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     networks = [seewhy.load("demo:honest"), seewhy.load("demo:shortcut")]
     return seewhy.compare(networks, [scene.photo for scene in seewhy.demo.scenes(4, logo=True, seed=2)], relu=False)
+
+
+def first_photo(comparison: Comparison) -> Comparison:
+    """The comparison of the first photo alone, called a.png."""
+    return replace(
+        comparison,
+        explanations=comparison.explanations[:1],
+        predictions=comparison.predictions[:1],
+        correlations=comparison.correlations[:1],
+        targets=comparison.targets[:1],
+        names=["a.png"],
+    )
 
 
 def test_the_sentence_names_both_numbers(comparison: Comparison) -> None:
@@ -48,6 +66,22 @@ def test_it_is_saved_as_a_page_a_table_numbers_and_a_picture(comparison: Compari
         assert picture.width > 800
 
 
+def test_a_page_has_the_pictures_of_few_photos_in_memory(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures: list[weakref.ref[Panel]] = []
+    alive: list[int] = []
+
+    def watched(*arguments: object) -> list[Panel]:
+        alive.append(sum(picture() is not None for picture in pictures))
+        panels = comparison_panels(*arguments)
+        pictures.extend(map(weakref.ref, panels))
+        return panels
+
+    monkeypatch.setattr(sys.modules[Comparison.__module__], "comparison_panels", watched)
+    assert comparison.page().count("<h2>") == 5
+    assert len(pictures) == 16
+    assert max(alive) <= 4  # of four photos with four pictures each, those of the photo before
+
+
 def test_a_picture_of_one_photo_says_that_there_are_more(comparison: Comparison, tmp_path: Path) -> None:
     said = "the 1 of 4 photos whose maps are least alike; .html holds all"
     assert comparison.shown_in("c.png") == comparison.shown_in(tmp_path / "c.SVG") == said
@@ -55,8 +89,7 @@ def test_a_picture_of_one_photo_says_that_there_are_more(comparison: Comparison,
     svg = comparison.save(tmp_path / "c.svg").read_text()
     assert f"<!-- T{said[1:]}. -->" in svg
     assert f"<!-- photo {comparison.order()[0] + 1}: " in svg
-    (row, matrix) = (comparison.explanations[0], comparison.correlations[:1])
-    one = Comparison(comparison.columns, comparison.of, [row], matrix, comparison.targets[:1], ["a.png"])
+    one = first_photo(comparison)
     assert one.shown_in("c.png") == ""
 
 
@@ -68,27 +101,52 @@ def test_correlations_are_for_people(comparison: Comparison) -> None:
     correlations = np.zeros_like(comparison.correlations)
     correlations[0, 0, 1] = correlations[0, 1, 0] = -0.000985
     result = replace(comparison, correlations=correlations)
-    assert result.sentence.endswith(
-        "maps with a rank correlation of 0.00 (1: the same order of places, 0: nothing in common, −1: the opposite order)."
-    )
+    assert "have maps with a rank correlation of 0.00 (" in result.sentence
+    assert result.sentence.endswith(" (1: the same order of places, 0: nothing in common, −1: the opposite order).")
     assert [row[-1] for row in result.table()] == ["likeness of the maps", "0.00", "0.00", "0.00", "0.00"]
 
 
 def test_of_one_photo_no_shares_are_told(comparison: Comparison) -> None:
-    (row, matrix) = (comparison.explanations[0], comparison.correlations[:1])
-    arguments = (comparison.columns, "networks", [row], matrix, comparison.targets[:1], ["a.png"])
-    same = row[0].predictions[0].name == row[1].predictions[0].name
-    answer = "give the same answer" if same else "give different answers"
-    assert Comparison(*arguments).sentence.startswith(f"demo:honest and demo:shortcut {answer}, and have maps")
-    skipped = [("b.png", "broken")]
-    assert Comparison(*arguments, skipped).sentence.startswith(f"On 1 of 2 photos: demo:honest and demo:shortcut {answer}, and")
+    one = first_photo(comparison)
+    (first, second) = one.predictions[0]
+    answer = "give the same answer" if first.name == second.name else "give different answers"
+    assert one.sentence.startswith(f"demo:honest and demo:shortcut {answer}, and have maps")
+    two = replace(one, skipped=[("b.png", "broken")])
+    assert two.sentence.startswith(f"On 1 of 2 photos: demo:honest and demo:shortcut {answer}, and")
+    assert replace(two, unreached=3).sentence.startswith("On 1 of 5 photos: ")
 
 
 def test_maps_of_no_common_class_have_no_likeness(comparison: Comparison) -> None:
     rows = [[row[0], None] for row in comparison.explanations]
     result = replace(comparison, explanations=rows, correlations=np.full((4, 2, 2), np.nan, np.float32))
-    assert result.sentence.startswith("On 4 photos: demo:honest and demo:shortcut have no map of the same class (1:")
+    assert "of them, and have no map of the same class (1:" in result.sentence
     assert {row[-1] for row in result.table()[1:]} == {"–"}
+
+
+def test_predictions_are_compared_on_all_photos(comparison: Comparison) -> None:
+    """Also on those whose class one of the networks does not know."""
+    choices = [["bear", "bear"], ["bear", "cow"], ["cow", "bear"], ["cow", "sheep"]]
+    predictions = [[seewhy.Prediction(name, 0, 0.5) for name in row] for row in choices]
+    rows = [[row[0], None if number else row[1]] for number, row in enumerate(comparison.explanations)]
+    result = replace(comparison, explanations=rows, predictions=predictions)
+    np.testing.assert_array_equal(result.same_prediction, [[1, 0.25], [0.25, 1]])
+    assert result.sentence.startswith("On 4 photos: demo:honest and demo:shortcut give the same answer on 25 % of them, and")
+    assert [row[3] for row in result.table()[1:3]] == ["bear (0.50)", "cow (0.50), class unknown"]
+    assert [prediction["name"] for prediction in result.record()["photos"][3]["predictions"]] == ["cow", "sheep"]
+
+
+def test_maps_of_different_photos_stand_beside_those_of_the_same(comparison: Comparison) -> None:
+    expected = mismatched_correlations(comparison.explanations)
+    np.testing.assert_array_equal(comparison.mismatched, expected)
+    (same, different) = (format_correlation(float(matrix[0, 1])) for matrix in (comparison.agreement, expected))
+    text = f"of {same} (maps of different photos: {different}) (1:"
+    assert text in comparison.sentence
+    assert text in comparison.page()
+    np.testing.assert_allclose(comparison.record()["mismatched"], expected, rtol=1e-6)
+    one = first_photo(comparison)
+    assert np.isnan(one.mismatched).all()
+    assert "different photos" not in one.sentence
+    assert one.record()["mismatched"] == [[None, None], [None, None]]
 
 
 def test_methods_share_a_column_and_the_likeness_is_a_mean_over_pairs() -> None:

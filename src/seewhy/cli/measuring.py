@@ -18,10 +18,10 @@ import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.files import TABLES, Batch, check_output, expand
 from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, SeveralModels, out, spread, targets_of
-from seewhy.cli.report import Report
+from seewhy.cli.report import Report, first_line
 from seewhy.cli.settings import value_of
-from seewhy.compare import Comparison
-from seewhy.errors import OptionError, PhotoError
+from seewhy.compare import Comparison, Omission
+from seewhy.errors import Message, OptionError, PhotoError
 from seewhy.evaluate import METRICS, Evaluation, checked_mask, metric_names
 from seewhy.files import write_whole
 from seewhy.formatting import format_number
@@ -224,6 +224,9 @@ def compare(
     *,
     method: Methods = None,
     target: OneTarget = "top1",
+    against: Annotated[
+        str | None, Option(help="Why the target and not this class? A class, an index, or top2: each photo's second choice.")
+    ] = None,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     options: SeveralModels,
     json_: AsJson = False,
@@ -242,18 +245,22 @@ def compare(
             methods if len(methods) > 1 else methods[0],
             class_,
             names=columns if len(networks) > 1 else None,
+            against=None if against is None else targets_of(networks[0], [against])[0],
             seed=seed,
         )
         report.record |= comparison.record() | {"model": columns, "output": str(comparison.save(place))}
         report.record["preprocessing"] = _preprocessing(networks, columns)
         for name, reason in comparison.skipped:
-            report.skip(name, reason)
+            report.skip(name, first_line(Message(reason)))
         for line in _lines(comparison):
             report.line(line)
-        report.notes(comparison.notes)
+        report.notes([note for note in comparison.notes if not isinstance(note, Omission)])  # the report's end tells these
         report.line(comparison.sentence)
         shown = comparison.shown_in(place)
         report.line(f"→ {place}{f': {shown}' if shown else ''}")
+        if comparison.partial:
+            reached = len(files) - comparison.unreached
+            raise KeyboardInterrupt(f": {reached} of {len(files)} photos are compared")
 
 
 def _preprocessing(networks: Sequence[seewhy.Classifier], columns: Sequence[str]) -> str:

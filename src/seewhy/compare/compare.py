@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from seewhy.classifier import Classifier
-from seewhy.compare.comparison import Comparison, checked_columns
+from seewhy.compare.comparison import Comparison, Omission, checked_columns
+from seewhy.compare.likeness import matched_correlations
 from seewhy.engine import runner
-from seewhy.errors import OptionError, PhotoError, TargetError, listed, setting
-from seewhy.evaluate import agreement
-from seewhy.explain import explain
+from seewhy.engine.state import random_state
+from seewhy.errors import ComparisonError, Message, OptionError, PhotoError, SeewhyError, TargetError, listed, setting
+from seewhy.explain import explain, make_method
 from seewhy.explanation import Explanation
 from seewhy.features.folder import Source, listing, reduced
 from seewhy.geometry import Array
 from seewhy.methods import METHODS, Method
-from seewhy.records import Photo
+from seewhy.records import Photo, Prediction, Target
 from seewhy.targets import resolve
 
 LONGEST = 1024  # pixels a side of the photos that are kept
-COMPARED = 256  # pixels a side at which maps are compared: ranks of more take longer and say the same
 
 
 def compare(
@@ -33,8 +33,11 @@ def compare(
     target: Any = "top1",
     *,
     names: Sequence[str] | None = None,
+    against: str | int | None = None,
+    batch_size: int | None = None,
     seed: int = 0,
     progress: bool | runner.ProgressCallback | None = None,
+    budget: int | float | str | None = None,
     **settings: Any,
 ) -> Comparison:
     """Do they look at the same thing? Several networks with one method, or one network with several methods.
@@ -42,13 +45,18 @@ def compare(
     clf : a list of classifiers, or one. photos : one or several, as for ``explain``. method : one, or for one network a list.
     target : the class that is explained: a name or an index of the first network, or "top1", its first choice for each photo; the
     others explain the class of the same name. names : of the columns; else the networks' or methods' own.
-    settings : of the methods; each gets those that it has. A photo that cannot be read is skipped and named in ``.skipped``
-    and ``.notes``.
+    against : why the target and not this class? Named like the target; a network that does not have it has no map.
+    batch_size, seed, progress, budget : as for ``explain``; the budget is that of one map.
+    settings : of the methods; each gets those that it has. A photo that cannot be read or explained is skipped and named in
+    ``.skipped`` and ``.notes``; but what stops the first one would stop all of them, and is raised.
+
+    Ctrl-C: the photos that are done are returned, ``partial``; it is raised where there is none yet.
 
     So that memory stays bounded, photos are kept at most 1024 pixels a side, and explanations without ``raw`` and the arrays of
     their ``details``.
 
-    Raises OptionError: nothing to compare, several networks and several methods; TargetError: no class in common, a target
+    Raises OptionError: nothing to compare, several networks and several methods, settings beside a method that is made already,
+    as for ``explain``; TargetError: no class in common, a target
     that is several classes ("top3").
     """
     networks: list[Classifier] = list(clf) if isinstance(clf, (list, tuple)) else [clf]  # type: ignore[list-item]
@@ -68,37 +76,86 @@ def compare(
     if names is not None and len(names) != len(own_names):
         raise OptionError(f"{len(names)} names for {len(own_names)} {of}: give one for each.")
     columns = checked_columns(list(names or own_names))
-    pairs = [(network, item) for network in networks for item in methods]
-    own_settings = [_settings_of(item, settings) for item in methods] * len(networks)
     _check_settings(settings, methods)
     sources = listing(photos)
+    common = {"seed": seed, "batch_size": batch_size, "budget": budget}
+    requests = [_Request(network, item, common | _settings_of(item, settings)) for network in networks for item in methods]
     notes: list[str] | None = None
-    rows: list[list[Explanation | None]] = []
-    correlations: list[Array] = []
-    photo_names: list[str] = []
+    rows: list[_Row] = []
     skipped: list[tuple[str, str]] = []
-    with runner.Progress(progress, len(sources) * len(pairs), "Comparison") as bar:
-        for source in sources:
-            try:
-                if notes is None:
-                    notes = _notes(networks, columns, source.photo)
-                    _check_target(networks[0], target)
-                row = _row(pairs, own_settings, source.photo, target, seed)
-                correlations.append(_correlations(row))
-                rows.append(row)
-                photo_names.append(_photo_name(source))
-            except PhotoError as error:
-                if len(sources) == 1:
-                    raise
-                skipped.append((_photo_name(source), error.line))
-            bar.advance(len(pairs))
+    errors: list[SeewhyError] = []
+    try:
+        with runner.Progress(progress, len(sources) * len(requests), "Comparison") as bar:
+            for source in sources:
+                try:
+                    if notes is None:
+                        notes = _notes(networks, columns, source.photo)
+                        _check_target(networks[0], target)
+                    rows.append(_row(requests, source, target, against))
+                except SeewhyError as error:
+                    concerns_photo = isinstance(error, (PhotoError, ComparisonError))  # whatever the settings are
+                    if len(sources) == 1 or not (rows or concerns_photo):
+                        raise
+                    errors.append(error)
+                    skipped.append((_photo_name(source), Message(error.message.marked.split("\n")[0])))
+                bar.advance(len(requests))
+    except KeyboardInterrupt:
+        if not rows:
+            raise
     if not rows:
-        raise PhotoError(f"None of {len(sources)} photos could be read: {skipped[0][1]}")
-    targets = [next(e.targets[0].name for e in row if e is not None) for row in rows]
-    notes = notes or []
+        raise type(errors[0])(f"None of {len(sources)} photos could be compared: {errors[0].message.marked}")
+    reached = len(rows) + len(skipped)
+    notes = [*(notes or []), *_stopped_notes(columns, rows)]
     if skipped:
-        notes.append(f"{len(skipped)} of {len(sources)} photos were skipped: {listed((name for name, _ in skipped), 3)}")
-    return Comparison(columns, of, rows, np.stack(correlations), targets, photo_names, skipped, notes)
+        notes.append(
+            Omission(f"{len(skipped)} of {len(sources)} photos were skipped: {listed((name for name, _ in skipped), 3)}")
+        )
+    if reached < len(sources):
+        notes.append(Omission(f"interrupted after {reached} of {len(sources)} photos"))
+    return Comparison(
+        columns,
+        of,
+        [row.explanations for row in rows],
+        [row.predictions for row in rows],
+        np.stack([row.correlations for row in rows]),
+        [row.target for row in rows],
+        [row.name for row in rows],
+        skipped,
+        notes,
+        len(sources) - reached,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """What a column asks of ``explain``. settings : the common ones, and the method's own."""
+
+    clf: Classifier
+    method: str | Method
+    settings: dict[str, Any]
+
+    def explain(self, photo: Any, target: str | int, against: str | int | None) -> Explanation:
+        """In a list, so that Ctrl-C is raised: part of a map is not compared with whole ones."""
+        explanations = explain(self.clf, [photo], self.method, target, against=against, progress=False, **self.settings)
+        explanation: Explanation = explanations[0]
+        return explanation
+
+    def prediction(self, photo: Any) -> Prediction:
+        """Of a photo whose class the network does not have."""
+        with random_state(self.settings["seed"]):
+            predictions: list[Prediction] = self.clf.classify([photo], 1)[0]
+        return predictions[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One photo by every network or method; see ``Comparison``."""
+
+    name: str
+    target: str
+    explanations: list[Explanation | None]
+    predictions: list[Prediction]
+    correlations: Array
 
 
 def _not_one_class(target: Any) -> TargetError:
@@ -117,26 +174,48 @@ def _photo_name(source: Source) -> str:
     return source.name if source.path is None else os.fsencode(source.path).decode("utf-8", "replace")
 
 
-def _row(
-    pairs: Sequence[tuple[Classifier, Any]], settings: Sequence[dict[str, Any]], photo: Any, target: Any, seed: int
-) -> list[Explanation | None]:
+def _row(requests: Sequence[_Request], source: Source, target: str | int, against: str | int | None) -> _Row:
     """One photo by every network or method."""
-    (first, method) = pairs[0]
-    photo = first.read(photo) if all(network is first for network, _ in pairs) else photo
-    explanation = explain(first, photo, method, target, seed=seed, progress=False, **settings[0])
+    first = requests[0].clf
+    photo = first.read(source.photo) if all(request.clf is first for request in requests) else source.photo
+    explanation = requests[0].explain(photo, target, against)
     class_ = explanation.targets[0]
     seen = _at_most(explanation.photo, LONGEST)
-    row: list[Explanation | None] = [_kept(explanation, seen)]
-    for (network, method), own in zip(pairs[1:], settings[1:], strict=True):
-        if network.class_names().names == first.class_names().names:
-            again = explain(network, photo, method, class_.index, seed=seed, progress=False, **own)
-        elif class_.name in network.class_names():
-            again = explain(network, photo, method, class_.name, seed=seed, progress=False, **own)
+    explanations: list[Explanation | None] = [_kept(explanation, seen)]
+    predictions = [explanation.predictions[0]]
+    for request in requests[1:]:
+        classes = (class_.index, against) if request.clf is first else _classes_of(request.clf, first, class_)
+        if classes is None:
+            explanations.append(None)
+            predictions.append(request.prediction(photo))
         else:
-            row.append(None)
-            continue
-        row.append(_kept(again, seen))
-    return row
+            explanation = request.explain(photo, *classes)
+            explanations.append(_kept(explanation, seen))
+            predictions.append(explanation.predictions[0])
+    return _Row(_photo_name(source), class_.text, explanations, predictions, matched_correlations(explanations))
+
+
+def _classes_of(clf: Classifier, first: Classifier, target: Target) -> tuple[str | int, str | int | None] | None:
+    """The target of the first network, and what it is compared with, for another one; None where that lacks one of them."""
+    other = target.against
+    assert target.index is not None  # it is no function
+    if clf.class_names().names == first.class_names().names:
+        return target.index, None if other is None else other.index
+    names = [target.name] if other is None else [target.name, other.name]
+    if not all(name in clf.class_names() for name in names):
+        return None
+    return target.name, None if other is None else other.name
+
+
+def _stopped_notes(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
+    """Maps that the budget ended early."""
+    notes = []
+    for number, column in enumerate(columns):
+        explanations = [e for row in rows if (e := row.explanations[number]) is not None]
+        stopped = sum(e.partial for e in explanations)
+        if stopped:
+            notes.append(f"{column}: the budget stopped {stopped} of {len(explanations)} maps before they were complete")
+    return notes
 
 
 def _kept(explanation: Explanation, seen: Photo) -> Explanation:
@@ -152,15 +231,6 @@ def _at_most(photo: Photo, longest: int) -> Photo:
     return photo if max(photo.geometry.photo) <= longest else reduced(photo, longest)
 
 
-def _correlations(row: Sequence[Explanation | None]) -> Array:
-    """``(C, C)``: of the maps on the photo; NaN where a column has none."""
-    matrix = np.full((len(row),) * 2, np.nan, np.float32)
-    present = [place for place, e in enumerate(row) if e is not None]
-    maps = [replace(e, photo=_at_most(e.photo, COMPARED)).on_photo()[0] for e in row if e is not None]
-    matrix[np.ix_(present, present)] = agreement(maps)
-    return matrix
-
-
 def _name(method: str | Method) -> str:
     return method if isinstance(method, str) else method.name
 
@@ -171,19 +241,24 @@ def _setting_names(method: Any) -> list[str]:
 
 
 def _settings_of(method: str | Method, settings: dict[str, Any]) -> dict[str, Any]:
-    """Those of the settings that this method has; of a method that is configured already, none."""
-    if not isinstance(method, str) or method not in METHODS:
-        return {}
+    """Those of the settings that this method has."""
     return {name: value for name, value in settings.items() if name in _setting_names(method)}
 
 
 def _check_settings(settings: dict[str, Any], methods: Sequence[Any]) -> None:
-    """Raises OptionError for a setting that none of the methods has. An unknown method is reported by ``explain``."""
+    """Raises OptionError for a setting that none of the methods has, and for one of a method that is made already.
+
+    An unknown method is reported by ``explain``.
+    """
+    for method in methods:
+        if isinstance(method, Method):
+            make_method(method, _settings_of(method, settings))
     known = {name for method in methods for name in _setting_names(method)}
     unknown = [name for name in settings if name not in known]
     if unknown and known:
         raise OptionError(
-            f"None of {listed(map(_name, methods))} has a setting '{unknown[0]}': they have {listed(sorted(known), 20)}."
+            f"None of {listed(map(_name, methods))} has a setting '{unknown[0]}': they have {listed(sorted(known), 20)}; every "
+            "method takes against, batch_size, seed, progress and budget."
         )
 
 

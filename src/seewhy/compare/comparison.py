@@ -7,17 +7,20 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from seewhy.compare.drawing import comparison_panels, comparison_rows
+from seewhy.compare.likeness import mismatched_correlations
 from seewhy.errors import OptionError, setting
 from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import as_sentences, format_correlation, format_share
 from seewhy.geometry import Array
+from seewhy.records import Note, Prediction
 from seewhy.show import Panel, Section, gallery, layout
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers
 
@@ -27,29 +30,41 @@ if TYPE_CHECKING:
 MOST_ON_A_PAGE = 100  # photos; those on which the maps differ most
 
 
+class Omission(Note):
+    """A note on photos that are not in the comparison."""
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """N photos, each explained in C ways.
 
     columns : C names, of networks or of methods. of : "networks" or "methods". explanations : N rows of C; None where a network
-    does not have the class. correlations : float32 ``(N, C, C)``, rank correlation of the maps on the photo (Spearman), NaN where
-    there is none. targets : the class explained, by photo. names : of the photos; of a file its path, as it was given.
-    skipped : (photo, reason). notes : what a person should know.
+    does not have the class. predictions : N rows of C, the first choices, also where the class is not known. correlations :
+    float32 ``(N, C, C)``, rank correlation of the maps on the photo (Spearman), NaN where there is none. targets : what is
+    explained of each photo, "cow" or "cow, not bear". names : of the photos; of a file its path, as it was given. skipped :
+    (photo, reason). notes : what a person should know. unreached : photos that Ctrl-C left out.
     """
 
     columns: list[str]
     of: str
     explanations: list[list[Explanation | None]]
+    predictions: list[list[Prediction]]
     correlations: Array
     targets: list[str]
     names: list[str]
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unreached: int = 0
 
     suffixes: ClassVar = (*PICTURE_SUFFIXES, ".html", ".csv", ".json")  # that :meth:`save` can write
 
     def __len__(self) -> int:
         return len(self.explanations)
+
+    @property
+    def partial(self) -> bool:
+        """True when it was interrupted and holds the photos that were reached."""
+        return self.unreached > 0
 
     @property
     def agreement(self) -> Array:
@@ -63,16 +78,17 @@ class Comparison:
     @property
     def same_prediction(self) -> Array:
         """``(C, C)``: the share of the photos on which two columns' first choices have the same name."""
-        shares = np.full((len(self.columns),) * 2, np.nan, np.float32)
-        for a in range(len(self.columns)):
-            for b in range(len(self.columns)):
-                equal = [
-                    row[a].predictions[0].name == row[b].predictions[0].name  # type: ignore[union-attr]
-                    for row in self.explanations
-                    if row[a] is not None and row[b] is not None
-                ]
-                shares[a, b] = np.mean(equal) if equal else np.nan
+        names = np.array([[prediction.name for prediction in row] for row in self.predictions], dtype=object)
+        shares: Array = (names[:, :, None] == names[:, None, :]).mean(axis=0).astype(np.float32)
         return shares
+
+    @cached_property
+    def mismatched(self) -> Array:
+        """``(C, C)``: the mean rank correlation of two columns' maps of *different* photos; NaN with a single photo.
+
+        Objects stand in the middle, so that any two maps have something in common: what :attr:`agreement` has to exceed.
+        """
+        return mismatched_correlations(self.explanations)
 
     def order(self) -> list[int]:
         """The photos' numbers, those whose maps are least alike first."""
@@ -87,36 +103,41 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The result, for people."""
-        (photos, given) = (len(self), len(self) + len(self.skipped))
-        count = f"{photos} of {given}" if self.skipped else f"{photos}"
-        parts = []
-        (agreement, same) = (self.agreement, self.same_prediction)
-        for a in range(len(self.columns)):
-            for b in range(a + 1, len(self.columns)):
-                pair = f"{self.columns[a]} and {self.columns[b]}"
-                if not np.isfinite(agreement[a, b]):
-                    parts.append(f"{pair} have no map of the same class")
-                    continue
-                answer = ""
-                if self.of == "networks":
-                    share = float(same[a, b])
-                    one = "give the same answer" if share else "give different answers"
-                    answer = f"{one if photos == 1 else f'give the same answer on {format_share(share)} of them'}, and "
-                parts.append(f"{pair} {answer}have maps with a rank correlation of {format_correlation(float(agreement[a, b]))}")
-        opening = f"On {count} photo{'s' * (given != 1)}: " if given > 1 else ""
-        return f"{opening}{'; '.join(parts)} (1: the same order of places, 0: nothing in common, −1: the opposite order)."
+        (photos, total) = (len(self), len(self) + len(self.skipped) + self.unreached)
+        count = f"{photos} of {total}" if photos < total else f"{photos}"
+        opening = f"On {count} photo{'s' * (total != 1)}: " if total > 1 else ""
+        pairs = [self._pair_text(a, b) for a in range(len(self.columns)) for b in range(a + 1, len(self.columns))]
+        return f"{opening}{'; '.join(pairs)} (1: the same order of places, 0: nothing in common, −1: the opposite order)."
+
+    def _pair_text(self, a: int, b: int) -> str:
+        """Two columns: their answers, where they are networks, and their maps."""
+        answer = ""
+        if self.of == "networks":
+            share = float(self.same_prediction[a, b])
+            answer = f"give the same answer on {format_share(share)} of them, and "
+            if len(self) == 1:
+                answer = f"give {'the same answer' if share else 'different answers'}, and "
+        maps = "have no map of the same class"
+        if np.isfinite(self.agreement[a, b]):
+            maps = f"have maps with a rank correlation of {format_correlation(float(self.agreement[a, b]))}"
+            if np.isfinite(self.mismatched[a, b]):
+                maps += f" (maps of different photos: {format_correlation(float(self.mismatched[a, b]))})"
+        return f"{self.columns[a]} and {self.columns[b]} {answer}{maps}"
 
     def table(self) -> list[list[str]]:
         """Rows of text, the first one the heads: photo, class, predictions, the likeness of the maps.
 
         Each network has a column with its prediction; methods of one network share one.
         """
-        predictions = self.columns if self.of == "networks" else ["prediction"]
+        heads = self.columns if self.of == "networks" else ["prediction"]
         rows = []
-        for number, (name, target, row) in enumerate(zip(self.names, self.targets, self.explanations, strict=True)):
-            texts = [str(e.predictions[0]) if e is not None else "class unknown" for e in row[: len(predictions)]]
-            rows.append([name, target, *texts, self._likeness_text(number)])
-        return [["photo", "explained", *predictions, self._likeness_head], *rows]
+        for number, (name, target) in enumerate(zip(self.names, self.targets, strict=True)):
+            texts = [
+                f"{prediction}{', class unknown' * (e is None)}"
+                for prediction, e in zip(self.predictions[number], self.explanations[number], strict=True)
+            ]
+            rows.append([name, target, *texts[: len(heads)], self._likeness_text(number)])
+        return [["photo", "explained", *heads, self._likeness_head], *rows]
 
     @property
     def _likeness_head(self) -> str:
@@ -153,15 +174,17 @@ class Comparison:
             "of": self.of,
             "sentence": self.sentence,
             "agreement": _plain(self.agreement),
+            "mismatched": _plain(self.mismatched),
             "same_prediction": _plain(self.same_prediction),
+            "partial": self.partial,
             "photos": [
                 {
                     "photo": name,
                     "target": target,
-                    "predictions": [None if e is None else vars(e.predictions[0]) for e in row],
+                    "predictions": [vars(prediction) for prediction in row],
                     "correlations": _plain(matrix),
                 }
-                for name, target, row, matrix in zip(self.names, self.targets, self.explanations, self.correlations, strict=True)
+                for name, target, row, matrix in zip(self.names, self.targets, self.predictions, self.correlations, strict=True)
             ],
             "notes": [str(note) for note in self.notes],
             "skipped": [{"photo": name, "reason": reason} for name, reason in self.skipped],
@@ -180,20 +203,19 @@ class Comparison:
 
     def page(self) -> str:
         """One HTML page: the photos on which the maps differ most come first."""
-        numbers = self.order()[:MOST_ON_A_PAGE]
-        sections = [
-            Section(f"{self.names[number]}: {self.targets[number]}", self._text(number), self.panels(number))
-            for number in numbers
-        ]
-        left_out = len(self) - len(numbers)
+        order = self.order()
         lead = [self.sentence, "The photos whose maps are least alike come first.", *self.notes]
-        if left_out:
+        if (left_out := len(self) - MOST_ON_A_PAGE) > 0:
             lead.append(f"{left_out} more photos, whose maps are more alike, are in the table.")
-        overview = Section("All photos", "", table=[self.table()[0], *(self.table()[1 + number] for number in self.order())])
-        return gallery(f"Comparison of {', '.join(self.columns)}", [*sections, overview], "\n\n".join(map(str, lead)))
+        (heads, *rows) = self.table()
+        overview = Section("All photos", "", table=[heads, *(rows[number] for number in order)])
+        sections = _Sections(self, order[:MOST_ON_A_PAGE], overview)
+        return gallery(f"Comparison of {', '.join(self.columns)}", sections, "\n\n".join(map(str, lead)))
 
-    def _text(self, number: int) -> str:
-        return f"{self._likeness_head.capitalize()}: {self._likeness_text(number)}."
+    def section(self, number: int) -> Section:
+        """One photo on the page."""
+        text = f"{self._likeness_head.capitalize()}: {self._likeness_text(number)}."
+        return Section(f"{self.names[number]}: {self.targets[number]}", text, self.panels(number))
 
     def _csv(self) -> bytes:
         text = io.StringIO()
@@ -202,6 +224,19 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self.columns)} {self.of}: {self.sentence}>"
+
+
+class _Sections(Sequence[Section]):
+    """The photos' sections, then one more. Each is made when the page comes to it: pictures of few photos are in memory."""
+
+    def __init__(self, comparison: Comparison, numbers: Sequence[int], last: Section) -> None:
+        (self._comparison, self._numbers, self._last) = (comparison, numbers, last)
+
+    def __len__(self) -> int:
+        return len(self._numbers) + 1
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._last if place == len(self._numbers) else self._comparison.section(self._numbers[place])
 
 
 def _plain(matrix: Array) -> list[list[float | None]]:
