@@ -57,7 +57,8 @@ def main(count: int = 200) -> dict[str, tuple[float, float, float]]:
     (photo, masks) = pairs(1)[0]
     e = seewhy.explain(clf, photo, target=["cow", "sheep"])
     save(e.image(), "two_objects", shown=True)
-    save(seewhy.crop_test(clf, e).plot(), "two_objects_crop_test", shown=True)
+    winner = seewhy.explain(clf, photo, target=e.predictions[0].name)
+    save(seewhy.crop_test(clf, winner).plot(), "two_objects_crop_test", shown=True)
     return results
 
 
