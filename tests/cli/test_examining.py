@@ -45,11 +45,20 @@ def test_several_methods_are_laid_side_by_side(run, photos: Path) -> None:
     assert row["columns"] == ["grad_cam", "gradient"]
 
 
+def test_several_methods_take_a_budget_and_another_class(run, photos: Path) -> None:
+    code, out, _ = run(
+        "explain", photos / "a.png", "-m", "grad_cam", "-m", "rise", "--budget", "20", "-t", "bear", "--against", "cow", "--json"
+    )
+    assert code == 0
+    (row,) = json.loads(out)["comparisons"]
+    assert row["photos"][0]["target"] == "bear, not cow"
+    assert any("budget" in note for note in row["notes"])
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--check"], "--check goes with one --method: several are only laid side by side."),
-        (["--budget", "20"], "--budget goes with one --method"),
         (["--mask-size", "5"], "--mask-size is a flag of none of grad_cam, cam."),
         (["-t", "top2"], "--target top2: one class for each photo is compared"),
         (["-t", "bear", "-t", "cow"], "2 --target and 2 --method: several methods explain one class."),

@@ -50,3 +50,11 @@ def test_the_same_as_torchcam(small: SmallNet, small_photos: torch.Tensor) -> No
         theirs = {**seen_through.summary(), **areas.summary()}
         expected = [theirs[name] for name in ("avg_drop", "conf_increase", "deletion_auc", "insertion_auc")]
         np.testing.assert_allclose([values[name] for name in names], expected, atol=1e-5)
+
+
+def test_a_score_that_is_not_above_zero_has_no_share_to_lose() -> None:
+    """It concerns one photo: a folder goes on without it."""
+    clf = seewhy.Classifier(lambda x: -x.mean(dim=(1, 2, 3))[:, None], preprocess=None, classes=["dark"], head="none")
+    own = seewhy.Explanation.from_map(clf, torch.full((1, 2, 2), 0.5), [[1.0, 0.0], [0.0, 0.0]], 0)
+    with pytest.raises(seewhy.errors.PhotoError, match=r"score of .dark. is -0\.50: it needs one"):
+        seewhy.evaluate(clf, own, ["average_drop"], fill="black")

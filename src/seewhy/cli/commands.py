@@ -98,12 +98,11 @@ def explain(
     files = expand(photos)
     if method and len(method) > 1:
         names = Names(files, output, Comparison.suffixes, form)
-        refuse_beside_methods(
-            {"check": check, "crop_test": crop_test, "budget": budget, "against": against, "cmap": cmap, "alpha": alpha}
-        )
-        explain_by_methods(
-            files, names, method, target or ["top1"], settings_of_any(method, settings), options.load(), seed, json_
-        )
+        refuse_beside_methods({"check": check, "crop_test": crop_test, "cmap": cmap, "alpha": alpha})
+        clf = options.load()
+        other = None if against is None else targets_of(clf, [against])[0]
+        shared = {"seed": seed, "budget": budget, "against": other}
+        explain_by_methods(files, names, method, target or ["top1"], settings_of_any(method, settings) | shared, clf, json_)
         return
     (name,) = method or ["grad_cam"]
     method_settings = settings_of(name, settings)

@@ -50,7 +50,6 @@ def explain_by_methods(
     targets: Sequence[str],
     settings: Mapping[str, Any],
     clf: seewhy.Classifier,
-    seed: int,
     as_json: bool,
 ) -> None:
     """A picture per photo with the maps of several methods side by side, and how alike they are."""
@@ -60,9 +59,7 @@ def explain_by_methods(
     with Report(clf, as_json, len(files)) as report:
         rows = report.record["comparisons"] = []
         batch = Batch(clf, list(files), report)
-        compared = batch.each(
-            lambda path: seewhy.compare(clf, [path], list(methods), target, seed=seed, progress=False, **settings)
-        )
+        compared = batch.each(lambda path: seewhy.compare(clf, [path], list(methods), target, progress=False, **settings))
         for path, comparison in compared:
             place = comparison.save(names.of(path, "comparison"))
             rows.append(comparison.record() | {"photo": str(path), "output": str(place)})

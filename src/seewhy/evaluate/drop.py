@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seewhy.errors import OptionError, setting
+from seewhy.errors import PhotoError, setting
 from seewhy.evaluate.masked import MaskCopies
 from seewhy.evaluate.metric import Measurement, Subject
 from seewhy.formatting import format_score
@@ -20,7 +20,7 @@ def average_drop(subject: Subject) -> Measurement:
     """``max(0, y - o) / y``: the share of the score y that is lost when only the map's part is shown; small is good."""
     (whole, through) = _seen_through(subject)
     if whole <= 0:
-        raise OptionError(
+        raise PhotoError(
             f"{setting('metrics', 'average_drop')} is a share of the score, and the score of '{subject.target.text}' is "
             f"{format_score(whole)}: it needs one above 0. Leave it out."
         )

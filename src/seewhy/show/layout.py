@@ -23,6 +23,7 @@ BAR_ROOM = 0.83  # for a colour bar with its numbers and label beside a picture;
 TICK, PAD = 6 / 72, 4 / 72  # a tick with its distance from the number; from there to the label
 LOW = 1.15  # below this height a colour bar lies under its picture
 TITLE, CAPTION, FOOTER, HEADING = 10.0, 8.0, 7.0, 14.0  # points
+WIDER = 1.03  # than its outline: how a line of small letters comes out on pixels
 BOLD = 1.15  # how much wider bold letters are than those that text is wrapped by
 LINE = 1.32 / 72  # inches per point of a line of text
 INK, GREY, EDGE = "#1a1a1a", "#6f6f6f", "#cccccc"
@@ -106,12 +107,12 @@ def _words(text: str, width: float, size: float) -> list[str]:
 
 
 def inches(text: str, size: float) -> float:
-    """How long a line of text is at ``size`` points."""
+    """How long a line of text is at ``size`` points, at most: small letters are set on whole pixels, which makes them wider."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
     with without_warnings():
-        return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)[0]) / 72
+        return WIDER * float(text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)[0]) / 72
 
 
 @contextmanager
