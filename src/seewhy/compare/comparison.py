@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -209,7 +210,8 @@ class Comparison:
             lead.append(f"{left_out} more photos, whose maps are more alike, are in the table.")
         (heads, *rows) = self.table()
         overview = Section("All photos", "", table=[heads, *(rows[number] for number in order)])
-        sections = _Sections(self, order[:MOST_ON_A_PAGE], overview)
+        # One after the other, so that pictures of one photo are in memory.
+        sections = itertools.chain(map(self.section, order[:MOST_ON_A_PAGE]), [overview])
         return gallery(f"Comparison of {', '.join(self.columns)}", sections, "\n\n".join(map(str, lead)))
 
     def section(self, number: int) -> Section:
@@ -224,19 +226,6 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self.columns)} {self.of}: {self.sentence}>"
-
-
-class _Sections(Sequence[Section]):
-    """The photos' sections, then one more. Each is made when the page comes to it: pictures of few photos are in memory."""
-
-    def __init__(self, comparison: Comparison, numbers: Sequence[int], last: Section) -> None:
-        (self._comparison, self._numbers, self._last) = (comparison, numbers, last)
-
-    def __len__(self) -> int:
-        return len(self._numbers) + 1
-
-    def __getitem__(self, place: Any) -> Any:
-        return self._last if place == len(self._numbers) else self._comparison.section(self._numbers[place])
 
 
 def _plain(matrix: Array) -> list[list[float | None]]:

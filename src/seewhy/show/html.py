@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,10 +41,11 @@ class Section:
     table: Sequence[Sequence[object]] | None = None
 
 
-def gallery(title: str, sections: Sequence[Section], lead: str = "", footer: str = "") -> str:
+def gallery(title: str, sections: Iterable[Section], lead: str = "", footer: str = "") -> str:
     """A story as one HTML page: sections of prose, each with a row of pictures and perhaps a table.
 
-    lead : a few sentences below the title. footer : one small line at the end.
+    sections : each is drawn before the next one is asked for. lead : a few sentences below the title. footer : one small line at
+    the end.
     """
     rendered = [
         {
