@@ -45,6 +45,7 @@ FEW = 20  # photos on which the map is checked, and made again with random weigh
 TIMED = 3  # photos whose maps are timed
 PLACE = ROOT / "out" / "truth"
 RANDOM, CENTRE = "random map", "centre blob"
+METHODS = (*seewhy.METHODS, RANDOM, CENTRE)
 PLACES = ("energy", "peak", "energy on the logo", "peak on the logo", "deletion", "insertion", "passes")
 TRIALS = ("check", "likeness")
 COUNTED = ("peak", "peak on the logo", "check")  # 0 or 1 for each photo
@@ -166,7 +167,7 @@ def measure(quick: bool = False, only: Iterable[str] = ()) -> dict[str, dict[str
     results: dict[str, dict[str, Values]] = {}
     for network, make in work.items():
         results[network] = {}
-        for name in (*seewhy.METHODS, RANDOM, CENTRE):
+        for name in METHODS:
             parts = [
                 _kept(
                     folder / network / f"{name}, {part.__name__}.json",
@@ -199,8 +200,47 @@ PARTS = {  # of one network's table: so many columns are read at a glance
 }
 
 
+SUMMARY = {  # heading -> network, column
+    "animal hit": ("demo:honest", "peak"),
+    "logo hit": ("demo:shortcut", "peak on the logo"),
+    "object hit": ("squeezenet1_0", "peak"),
+    "check passed": ("squeezenet1_0", "check"),
+    "likeness": ("squeezenet1_0", "likeness"),
+    "passes": ("squeezenet1_0", "passes"),
+    "seconds": ("squeezenet1_0", "seconds"),
+}
+
+
+def summary(results: dict[str, dict[str, Values]]) -> dict[str, list[str]]:
+    """One line for each method, from all networks: heading -> a cell for each method. Means without their intervals."""
+    planted = [methods for network, methods in results.items() if network.startswith("planted")]
+    columns: dict[str, list[str]] = {"method": [f"`{method}`" for method in METHODS]}
+    if planted:
+        columns["planted evidence"] = [_least([methods[method]["energy"] for methods in planted]) for method in METHODS]
+    for heading, (network, column) in SUMMARY.items():
+        if network in results:
+            columns[heading] = [_mean(column, results[network][method].get(column, [])) for method in METHODS]
+    return columns
+
+
+def _least(energies: Sequence[Sequence[float]]) -> str:
+    """The lowest of the networks' means; those that the method does not suit are left out."""
+    return f"{min(float(np.mean(energy)) for energy in energies if energy):.2f}"
+
+
+def _mean(column: str, values: Sequence[float]) -> str:
+    if not values or column in ("passes", "seconds"):
+        return _cell(column, values)
+    return f"{100 * np.mean(values):.0f} %" if column in COUNTED else f"{np.mean(values):.2f}"
+
+
 def show(results: dict[str, dict[str, Values]]) -> None:
-    """Two tables for each network: a line for each method, means with their 95 % intervals."""
+    """One table of all networks, then two for each: a line for each method, means with their 95 % intervals."""
+    columns = summary(results)
+    report = table("every method; means", tuple(columns))
+    for row in zip(*columns.values(), strict=True):
+        report.add_row(*row)
+    console.print(report)
     for network, methods in results.items():
         count = len(methods[RANDOM]["energy"])
         for part, names in PARTS.items():
@@ -230,14 +270,16 @@ def _cell(column: str, values: Sequence[float]) -> str:
 
 
 def markdown(results: dict[str, dict[str, Values]]) -> str:
-    """The same tables for the documents."""
-    lines = []
+    """The same for the documents, below one table of all networks."""
+    columns = summary(results)
+    rows = [list(columns), ["---"] * len(columns), *zip(*columns.values(), strict=True)]
+    lines = [*(f"| {' | '.join(row)} |" for row in rows), ""]
     for network, methods in results.items():
         count = len(methods[RANDOM]["energy"])
-        columns = [column for names in PARTS.values() for column in names if any(v.get(column) for v in methods.values())]
-        lines += [f"### {network}, {count} photos", "", f"| method | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+        names = [name for part in PARTS.values() for name in part if any(values.get(name) for values in methods.values())]
+        lines += [f"### {network}, {count} photos", "", f"| method | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
         lines += [
-            f"| `{method}` | {' | '.join(_cell(column, values.get(column, [])) for column in columns)} |"
+            f"| `{method}` | {' | '.join(_cell(name, values.get(name, [])) for name in names)} |"
             for method, values in methods.items()
         ]
         lines.append("")

@@ -72,3 +72,32 @@ def test_what_is_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     columns = len(truth.PLACES) + len(truth.TRIALS) - 1  # passes are no share
     assert len(truth.figures(results)) == len(results["planted"]) * columns
     assert f"| `lime` | {' | '.join(['1.00 (1.00-1.00)', '1.00 (0.21-1.00)'] * 2)}" in truth.markdown(results)
+
+
+def test_the_summary_takes_the_worst_planted_network_and_the_other_networks_own_columns() -> None:
+    def network(**columns: list[float]) -> dict[str, truth.Values]:
+        return {method: {"energy": [], "peak": [], **columns} for method in truth.METHODS}
+
+    columns = truth.summary(
+        {
+            "planted, square": network(energy=[1.0, 0.5]),
+            "planted, distractor": network(energy=[0.25, 0.0]),
+            "planted, together": network(),  # does not suit it
+            "demo:honest": network(peak=[1.0, 0.0, 1.0]),
+            "demo:shortcut": network(**{"peak on the logo": [1.0, 0.0]}),
+            "squeezenet1_0": network(peak=[0.0], likeness=[0.125, 0.375], passes=[1.0, 1001.0, 2001.0], seconds=[0.25]),
+        }
+    )
+    assert columns["method"][0] == "`cam`"
+    rows = {
+        "planted evidence": "0.12",
+        "animal hit": "67 %",
+        "logo hit": "50 %",
+        "object hit": "0 %",
+        "check passed": "",
+        "likeness": "0.25",
+        "passes": "1,001",
+        "seconds": "0.25",
+    }
+    assert {heading: cells[3] for heading, cells in columns.items() if heading != "method"} == rows
+    assert set(truth.summary({"demo:honest": network(peak=[1.0])})) == {"method", "animal hit"}
