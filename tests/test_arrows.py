@@ -69,6 +69,7 @@ OPEN_TO_DOORS = {
     "seewhy.startup": None,
     "seewhy.photo": {"PHOTO_SUFFIXES", "photos_below"},
     "seewhy.files": {"write_whole"},
+    "seewhy.engine.runner": {"Progress"},
     "seewhy.pipeline": {"FOR_ALL", "in_stages"},
     "seewhy.records": {"Ending"},
     "seewhy.formatting": {"format_number"},

@@ -46,6 +46,16 @@ def test_evaluate_writes_means_over_photos_and_names_what_it_skipped(run, photos
     assert (row["method"], row["metric"], row["photos"]) == ("grad_cam", "deletion", "2")
 
 
+def test_evaluate_says_how_long_all_maps_take_and_not_how_long_each(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seewhy.engine.runner._LONG", 0)
+    command = ("evaluate", photos / "a.png", "-m", "grad_cam", "--steps", 2)
+    assert "Evaluation: 9 forward passes, about" in run(*command)[2]
+    (code, _, err) = run(*command, "-m", "gradient")
+    assert code == 0
+    assert "Evaluation of maps: 1 of 2 are done, all of them take about" in err
+    assert "forward passes" not in err
+
+
 def test_evaluate_with_masks(run, photos: Path) -> None:
     (scene, *_) = seewhy.demo.scenes(2, seed=11)
     Path("masks").mkdir()

@@ -21,6 +21,7 @@ from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, SeveralMode
 from seewhy.cli.report import Report, first_line
 from seewhy.cli.settings import value_of
 from seewhy.compare import Comparison, Omission
+from seewhy.engine.runner import Progress
 from seewhy.errors import Message, OptionError, PhotoError
 from seewhy.evaluate import METRICS, Evaluation, checked_mask, metric_names
 from seewhy.files import write_whole
@@ -63,14 +64,17 @@ def evaluate(
     with Report(clf, json_, len(files)) as report:
         rows = report.record["evaluations"] = []
         batch = Batch(clf, list(files), report)
-        for path, evaluations in batch.each(
-            lambda path: _evaluations(
-                clf, path, methods, target, metrics, steps, fill, mask_files.get(path), seed, batch.next_progress()
+        several = len(files) * len(methods) > 1  # then maps are counted, else passes
+        with Progress(several, len(files) * len(methods), "Evaluation of maps") as bar:
+            evaluated = batch.each(
+                lambda path: _evaluations(
+                    clf, path, methods, target, metrics, steps, fill, mask_files.get(path), seed, bar if several else None
+                )
             )
-        ):
-            for evaluation in evaluations:
-                results.setdefault(evaluation.method, []).append(evaluation)
-                rows.append(evaluation.record() | {"photo": str(path)})
+            for path, evaluations in evaluated:
+                for evaluation in evaluations:
+                    results.setdefault(evaluation.method, []).append(evaluation)
+                    rows.append(evaluation.record() | {"photo": str(path)})
         report.record["summary"] = summary = _summary(results, metrics)
         if not json_ and results:
             for part in _tables(summary, metrics, len(rows) // len(results)):
@@ -119,9 +123,10 @@ def _evaluations(
     fill: str,
     mask_file: Path | None,
     seed: int,
-    progress: bool | None,
+    bar: Progress | None,
 ) -> list[Evaluation]:
-    """One photo by every method."""
+    """One photo by every method. bar : counts the maps; None shows the passes of the only one."""
+    progress = None if bar is None else False
     photo = clf.read(path)
     mask = None if mask_file is None else _mask(mask_file, photo.geometry.photo)
     (class_,) = targets_of(clf, [target])
@@ -131,6 +136,8 @@ def _evaluations(
         evaluations.append(
             seewhy.evaluate(clf, explanation, metrics, steps, value_of(fill), mask=mask, seed=seed, progress=progress)
         )
+        if bar is not None:
+            bar.advance(1)
     return evaluations
 
 
