@@ -22,7 +22,8 @@ ORDER = [
     ["explain"],
     ["evaluate", "features"],
     ["compare", "confusion", "demo"],
-    ["live", "cli"],
+    ["live"],
+    ["cli"],
 ]
 PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms}
 FILES = {
@@ -77,6 +78,7 @@ OPEN_TO_DOORS = {
     "seewhy.compare": {"Comparison", "Omission"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
     "seewhy.labels": {"read_labels"},
+    "seewhy.live": None,
     "seewhy.confusion": {"Confusion", "check_normalise"},
 }
 

@@ -22,6 +22,7 @@ with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes th
     from seewhy.explain import explain
     from seewhy.explanation import Explanation
     from seewhy.features import activations, deep_dream, embed, extremes
+    from seewhy.live import live
     from seewhy.load import load
     from seewhy.methods import METHODS
     from seewhy.preprocess import Preprocess
@@ -48,6 +49,7 @@ __all__ = [
     "evaluate",
     "explain",
     "extremes",
+    "live",
     "load",
     "show",
 ]

@@ -1,0 +1,94 @@
+"""``seewhy live``: a window, a video file, or a page in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+import seewhy
+from seewhy.cli.app import app
+from seewhy.cli.options import ModelOptions, out, spread, targets_of
+from seewhy.errors import OptionError, PhotoError
+from seewhy.live.controls import Controls
+from seewhy.live.loop import LiveLoop
+from seewhy.live.recording import Recording
+from seewhy.live.screen import LOOKS, Screen
+from seewhy.live.sources import open_source
+from seewhy.live.window import Window
+
+
+@app.command()
+@spread
+def live(
+    source: Annotated[str | None, typer.Argument(help="A camera's number, a video, a folder of photos, or one photo.")] = None,
+    *,
+    camera: Annotated[int, Option(help="The camera's number, where no SOURCE is named.")] = 0,
+    method: Annotated[str, Option("--method", "-m", help=f"Any of {', '.join(seewhy.METHODS)}.")] = "cam",
+    target: Annotated[
+        str, Option("--target", "-t", help="A class, an index, or top1: the first choice for each frame.")
+    ] = "top1",
+    look: Annotated[str, Option(help=f"{' or '.join(LOOKS)}.")] = "overlay",
+    realtime: Annotated[bool | None, Option("--realtime/--every-frame", help="Drop late frames, or explain every one.")] = None,
+    seconds: Annotated[float | None, Option(help="End after so long.")] = None,
+    options: ModelOptions,
+    output: Annotated[str | None, Option("-o", "--output", "--out", help="A video file to write instead of a window.")] = None,
+) -> None:
+    """A camera looks, and the map follows, in a window; press ? in it for the keys."""
+    if source is not None and camera:
+        raise OptionError(f"--camera {camera} beside '{source}': name one of them.")
+    clf = options.load()
+    (class_,) = targets_of(clf, [target])
+    screen = Screen(look)
+    if output is not None:
+        _record(clf, source if source is not None else camera, method, class_, screen, Path(output), realtime, seconds)
+        return
+    with (
+        Window("seewhy live") as window,
+        LiveLoop(
+            clf,
+            source if source is not None else camera,
+            method,
+            class_,
+            realtime=realtime is not False,
+            again=True,
+        ) as loop,
+        Controls(loop, screen, Path(), seconds) as controls,
+    ):
+        controls.watch(window)
+    for path in controls.saved:
+        out.print(f"→ {path}")
+
+
+def _record(
+    clf: seewhy.Classifier,
+    source: str | int,
+    method: str,
+    target: str,
+    screen: Screen,
+    path: Path,
+    realtime: bool | None,
+    seconds: float | None,
+) -> None:
+    """Every frame's picture into a video file; Ctrl-C ends it, and what is there is kept."""
+    opened = open_source(source)
+    (first, dropped, partial) = (None, 0, False)
+    with LiveLoop(clf, opened, method, target, realtime=realtime) as loop, Recording(path, opened.rate) as recording:
+        try:
+            for moment in loop:
+                first = moment.captured if first is None else first
+                at = moment.captured - first
+                recording.add(screen.compose(moment), at if loop.realtime else None)
+                dropped = moment.dropped
+                if seconds is not None and at >= seconds:
+                    break
+        except KeyboardInterrupt:
+            if not recording.count:
+                raise
+            partial = True
+    if not recording.count:
+        raise PhotoError(f"{opened.name} gave no frame: nothing was written.")
+    ending = ", until Ctrl-C" if partial else ""
+    out.print(f"{recording.count:,} frames{f', {dropped:,} dropped' if dropped else ''}{ending} → {path}")

@@ -1,0 +1,243 @@
+"""Capture, network and drawing side by side; only the newest frame is explained."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seewhy.classifier import Classifier
+from seewhy.errors import MethodError, OptionError
+from seewhy.explain import explain
+from seewhy.explanation import Explanation
+from seewhy.live.handover import Closed, Handover
+from seewhy.live.sources import Frame, Source, open_source
+
+RECENT = 30  # frames over which the rate is taken
+PATIENCE = 5.0  # seconds for a thread to end
+
+
+@dataclass(frozen=True, eq=False)
+class Captured:
+    """A frame, its number from 0, and the seconds of the monotonic clock at which it came."""
+
+    pixels: Frame
+    number: int
+    at: float
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A frame and why.
+
+    frame : uint8 ``(H, W, 3)``. number : of the frame, from 0; dropped : frames so far that were not explained. captured : seconds
+    of the monotonic clock; seconds : that the explanation took. rate : explained frames a second, over the last thirty.
+    """
+
+    frame: Frame
+    explanation: Explanation
+    number: int
+    dropped: int
+    captured: float
+    seconds: float
+    rate: float
+
+    @property
+    def latency(self) -> float:
+        """Seconds since the frame was captured."""
+        return time.monotonic() - self.captured
+
+
+class LiveLoop:
+    """Moments of a source, one after the other, until it ends or the loop is closed; to be used in a ``with``.
+
+    method, target, settings : of ``explain``; they may be changed while it runs, and hold from the next frame on. "cam" becomes
+    Grad-CAM where the network's head does not allow it. realtime : late frames are dropped; else every frame is explained. None:
+    what comes by itself, a camera, in real time. again : videos and photos begin anew at their end.
+    """
+
+    def __init__(
+        self,
+        clf: Classifier,
+        source: Any = 0,
+        method: str = "cam",
+        target: Any = "top1",
+        *,
+        realtime: bool | None = None,
+        again: bool = False,
+        **settings: Any,
+    ) -> None:
+        if isinstance(target, (list, tuple)):
+            raise OptionError(f"target={target!r}: a live picture explains one class at a time.")
+        (self.clf, self.method, self.target, self.settings) = (clf, method, target, settings)
+        self.source: Source = open_source(source)
+        self.realtime = self.source.is_camera if realtime is None else realtime
+        self._again = again and not self.source.is_camera
+        self._frames: Handover[Captured] = Handover()
+        self._moments: Handover[Moment] = Handover()
+        self._stopped = threading.Event()
+        self._running = threading.Event()  # cleared while paused
+        self._running.set()
+        self._error: BaseException | None = None
+        self._dropped = 0
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work, handover), name=f"seewhy {work.__name__[1:]}", daemon=True)
+            for work, handover in ((self._capture, self._frames), (self._explain, self._moments))
+        ]
+        self._started = False
+
+    def __enter__(self) -> LiveLoop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Moment]:
+        while True:
+            moment = self.next()
+            if moment is None:
+                return
+            yield moment
+
+    def next(self, timeout: float | None = None) -> Moment | None:
+        """The next moment; None at the end, and where none came for ``timeout`` seconds (``ended`` tells them apart).
+
+        Raises what went wrong while frames were captured or explained.
+        """
+        if not self._started:
+            self._started = True
+            for thread in self._threads:
+                thread.start()
+        try:
+            return self._moments.take(timeout)
+        except Closed:
+            if self._error is not None:
+                (error, self._error) = (self._error, None)
+                raise error from None
+            return None
+
+    @property
+    def ended(self) -> bool:
+        """True where no moment comes any more."""
+        return self._started and not self._threads[1].is_alive()
+
+    def pause(self, paused: bool) -> None:
+        """Stop the source, or let it go on."""
+        (self._running.clear if paused else self._running.set)()
+
+    def close(self) -> None:
+        """End both threads and give the source back. What is under way is finished first."""
+        self._stopped.set()
+        self._running.set()
+        for handover in (self._frames, self._moments):
+            handover.close()
+        if self._started:
+            for thread in self._threads:
+                thread.join(PATIENCE)
+        self.source.close()
+
+    def _guarded(self, work: Any, handover: Any) -> None:
+        try:
+            work()
+        except Closed:
+            pass
+        except BaseException as error:
+            self._error = self._error or error
+        finally:
+            handover.close()
+
+    def _capture(self) -> None:
+        """Frames, in time where that is asked for."""
+        (number, first) = (0, True)
+        due = time.monotonic()
+        while not self._stopped.is_set():
+            if not self._running.is_set():
+                self._running.wait()
+                due = time.monotonic()
+            frame = self.source.read(self._stopped)
+            if frame is None:
+                if self._stopped.is_set() or not self._again or first:
+                    return
+                self.source.rewind()
+                first = True
+                continue
+            first = False
+            if self.realtime and not self.source.is_camera:
+                self._stopped.wait(max(0.0, due - time.monotonic()))
+                due = max(due, time.monotonic() - 1) + 1 / self.source.rate
+            captured = Captured(frame, number, time.monotonic())
+            self._dropped += self._frames.put(captured, over=self.realtime)
+            number += 1
+
+    def _explain(self) -> None:
+        """The newest frame, as soon as the moment before it was taken."""
+        durations: deque[float] = deque(maxlen=RECENT)
+        last: float | None = None
+        while True:
+            self._moments.wait_until_empty()
+            captured = self._frames.take()
+            assert captured is not None
+            start = time.monotonic()
+            explanation = self._explained(captured.pixels)
+            end = time.monotonic()
+            if last is not None:
+                durations.append(end - last)
+            last = end
+            rate = len(durations) / sum(durations) if durations else 0.0
+            moment = Moment(captured.pixels, explanation, captured.number, self._dropped, captured.at, end - start, rate)
+            self._moments.put(moment)
+
+    def _explained(self, frame: Frame) -> Explanation:
+        """By the method and for the class that are asked for now."""
+        try:
+            return self.explain(frame, self.method)
+        except MethodError:
+            if self.method != "cam":
+                raise
+            self.method = "grad_cam"  # the head does not allow CAM
+            return self.explain(frame, self.method)
+
+    def explain(self, frame: Frame, method: str, budget: float | None = None) -> Explanation:
+        """One frame, by any method; in a list, so that Ctrl-C is raised. budget : seconds."""
+        explanations = explain(self.clf, [frame], method, self.target, progress=False, budget=budget, **self.settings)
+        explanation: Explanation = explanations[0]
+        return explanation
+
+
+def live(
+    clf: Classifier,
+    source: Any = 0,
+    method: str = "cam",
+    target: Any = "top1",
+    *,
+    realtime: bool | None = None,
+    again: bool = False,
+    **settings: Any,
+) -> Generator[tuple[Frame, Explanation], None, None]:
+    """A camera looks, and the map follows: pairs of a frame and its explanation, for those who build their own screen.
+
+    >>> for frame, explanation in seewhy.live(clf, "video.mp4"): ...
+
+    source : a camera's number, a video file, a folder of photos, one photo or several. method : of ``explain``; "cam" becomes
+    Grad-CAM where the network's head does not allow it. target, settings : of ``explain``. realtime : late frames are dropped, as
+    with a camera; False explains every frame, as with a file. again : a video or photos begin anew at their end.
+
+    Frames are uint8 ``(H, W, 3)``, RGB. ``explanation.details["live"]`` has the frame's number, the frames dropped so far and the
+    latency in seconds when it was handed over. Frames are captured and explained in threads of their own while the caller draws;
+    closing the generator ends them and gives the camera back.
+
+    Raises PhotoError: no such camera, file or photo, or a camera that was lost; MissingExtraError: a camera or video without OpenCV.
+    """
+    loop = LiveLoop(clf, source, method, target, realtime=realtime, again=again, **settings)
+
+    def pairs() -> Generator[tuple[Frame, Explanation], None, None]:
+        with loop:
+            for moment in loop:
+                facts = {"frame": moment.number, "dropped": moment.dropped, "latency": moment.latency}
+                details = moment.explanation.details | {"live": facts}
+                yield moment.frame, replace(moment.explanation, details=details)
+
+    return pairs()

@@ -1,0 +1,88 @@
+"""A window of the desktop that shows pictures and hears keys, by SDL."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.errors import MissingExtraError, OptionError
+
+PART = (0.9, 0.8)  # of the screen's width and height that the window may take
+NO_DISPLAY = "There is no display for a window: --out FILE.mp4 writes a video, --web shows it in a browser."
+CLOSE = "close"  # the key that stands for the window's own button
+
+
+class Window:
+    """Used in a ``with``. Raises MissingExtraError without pygame, OptionError where there is no display."""
+
+    def __init__(self, title: str) -> None:
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        try:
+            import pygame
+        except ImportError as error:
+            raise MissingExtraError(
+                "A window needs pygame-ce: pip install 'seewhy[live]'. --out FILE.mp4 and --web do without."
+            ) from error
+        self._pygame: Any = pygame
+        if _no_display():
+            raise OptionError(NO_DISPLAY)
+        try:
+            pygame.display.init()
+            information = pygame.display.Info()
+        except pygame.error as error:
+            pygame.display.quit()
+            raise OptionError(NO_DISPLAY) from error
+        self._room = (int(PART[0] * information.current_w), int(PART[1] * information.current_h))
+        self._title = title
+        self._surface: Any = None
+        self._shape: tuple[int, ...] = ()
+
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._pygame.display.quit()
+
+    def show(self, picture: npt.NDArray[np.uint8]) -> None:
+        """uint8 ``(H, W, 3)``, as large as the window allows, its sides in proportion."""
+        pygame = self._pygame
+        (height, width) = picture.shape[:2]
+        if self._surface is None or picture.shape != self._shape:
+            scale = min(self._room[0] / width, self._room[1] / height, 2.0)
+            self._surface = pygame.display.set_mode((round(scale * width), round(scale * height)), pygame.RESIZABLE)
+            pygame.display.set_caption(self._title)
+            self._shape = picture.shape
+        surface = self._surface
+        image = pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB")
+        (across, down) = surface.get_size()
+        scale = min(across / width, down / height)
+        size = (max(1, round(scale * width)), max(1, round(scale * height)))
+        if size != (width, height):
+            image = pygame.transform.smoothscale(image, size)
+        surface.fill(0)
+        surface.blit(image, ((across - size[0]) // 2, (down - size[1]) // 2))
+        pygame.display.flip()
+
+    def pressed(self) -> list[str]:
+        """What was pressed since the last call, as characters; "close" for the window's button and Escape."""
+        pygame = self._pygame
+        keys = []
+        for event in pygame.event.get() if self._surface is not None else []:
+            if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE):
+                keys.append(CLOSE)
+            elif event.type == pygame.KEYDOWN and event.unicode:
+                keys.append(event.unicode.lower())
+            elif event.type == pygame.VIDEORESIZE:
+                self._surface = pygame.display.get_surface()
+        return keys
+
+
+def _no_display() -> bool:
+    """True where SDL would draw into memory that nobody sees."""
+    known = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER")
+    return sys.platform.startswith("linux") and not any(os.environ.get(name) for name in known)
