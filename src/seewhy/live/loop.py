@@ -33,8 +33,8 @@ class Captured:
 class Moment:
     """A frame and why.
 
-    frame : uint8 ``(H, W, 3)``. number : of the frame, from 0; dropped : frames so far that were not explained. captured : seconds
-    of the monotonic clock; seconds : that the explanation took. rate : explained frames a second, over the last thirty.
+    frame : uint8 ``(H, W, 3)``. number : of the frame, from 0; dropped : frames so far that were not explained. captured :
+    seconds of the monotonic clock; seconds : that the explanation took. rate : explained frames a second, over the last thirty.
     """
 
     frame: Frame
@@ -229,7 +229,8 @@ def live(
     latency in seconds when it was handed over. Frames are captured and explained in threads of their own while the caller draws;
     closing the generator ends them and gives the camera back.
 
-    Raises PhotoError: no such camera, file or photo, or a camera that was lost; MissingExtraError: a camera or video without OpenCV.
+    Raises PhotoError: no such camera, file or photo, or a camera that was lost; MissingExtraError: a camera or video without
+    OpenCV.
     """
     loop = LiveLoop(clf, source, method, target, realtime=realtime, again=again, **settings)
 

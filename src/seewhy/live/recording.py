@@ -32,7 +32,7 @@ class Recording:
         self._written = 0
         self._repeats = max(1, round(LEAST_RATE / rate))
         self._rate = rate * self._repeats
-        self._size: tuple[int, int] | None = None
+        self._size = (0, 0)
         self._writer: Any = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ class Recording:
         """
         cv2 = cv2_module()
         if self._writer is None:
-            (height, width) = self._size = picture.shape[:2]
+            (height, width) = self._size = (picture.shape[0], picture.shape[1])
             code = cv2.VideoWriter_fourcc(*CODECS[self.path.suffix.lower()])
             self._writer = cv2.VideoWriter(str(self._temporary), code, self._rate, (width, height))
             if not self._writer.isOpened():
