@@ -9,6 +9,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from seewhy.classifier import Classifier
 from seewhy.errors import MethodError, OptionError
 from seewhy.explain import explain
@@ -88,6 +90,7 @@ class LiveLoop:
             for work, handover in ((self._capture, self._frames), (self._explain, self._moments))
         ]
         self._started = False
+        self._limits: Any = None
 
     def __enter__(self) -> LiveLoop:
         return self
@@ -109,6 +112,7 @@ class LiveLoop:
         """
         if not self._started:
             self._started = True
+            self._limits = threadpool_limits(1, "blas")  # small products, whose threads would wait for those of the network
             for thread in self._threads:
                 thread.start()
         try:
@@ -137,6 +141,9 @@ class LiveLoop:
         if self._started:
             for thread in self._threads:
                 thread.join(PATIENCE)
+        if self._limits is not None:
+            self._limits.restore_original_limits()
+            self._limits = None
         self.source.close()
 
     def _guarded(self, work: Any, handover: Any) -> None:

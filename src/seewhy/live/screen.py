@@ -14,8 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from seewhy.errors import OptionError
 from seewhy.explanation import Explanation
 from seewhy.formatting import format_score, shortened
+from seewhy.geometry import map_on_photo
 from seewhy.live.loop import RECENT, Moment
-from seewhy.show import cam_show, frame, overlay
+from seewhy.live.painting import cam_show, overlay
+from seewhy.show import frame
 from seewhy.show.colour import limits
 
 Pixels = npt.NDArray[np.uint8]
@@ -45,7 +47,7 @@ class Screen:
         """uint8 ``(H, W, 3)``, both sides even, as video formats want. hints : lines laid over the pictures. mark : beside the
         status: paused, frozen."""
         explanation = moment.explanation
-        pictures = [_sized(picture) for picture in self._pictures(moment.frame, explanation)]
+        pictures = self._pictures(_sized(moment.frame), explanation)
         (height, width) = pictures[0].shape[:2]
         canvas = np.empty((height + (self._lines + 1) * LINE + 3 * GAP, 2 * width + 3 * GAP, 3), np.uint8)
         canvas[:] = GROUND
@@ -65,16 +67,17 @@ class Screen:
         return canvas[: canvas.shape[0] // 2 * 2, : canvas.shape[1] // 2 * 2]
 
     def _pictures(self, pixels: Pixels, explanation: Explanation) -> tuple[Pixels, Pixels]:
-        map_ = explanation.on_photo()[0]
-        plain = frame(pixels, explanation.photo.geometry)
+        geometry = explanation.photo.geometry.at_size((pixels.shape[0], pixels.shape[1]))
+        map_ = map_on_photo(explanation.maps[:1], geometry, sample_grid=explanation.sample_grid)[0]
+        plain = frame(pixels, geometry)
         if self.look == "cam_show":
             return plain, cam_show(pixels, map_)
-        ((low, high),) = limits([map_], signed=explanation.signed)
+        ((low, high),) = limits([explanation.maps[0]], signed=explanation.signed)
         which = (explanation.method, explanation.targets[0].name)
         self._scales.append((which, high))
         high = max(scale for kind, scale in self._scales if kind == which)
         low = -high if explanation.signed else low
-        return plain, overlay(pixels, map_, limits=(low, high), signed=explanation.signed)
+        return plain, overlay(pixels, map_, (low, high), explanation.signed)
 
     def _choices(self, explanation: Explanation, width: int) -> Pixels:
         """A line for each of the first choices, the explained one in colour; behind it a bar as long as its score."""

@@ -6,6 +6,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -215,13 +216,12 @@ def _rgb(pixels: Any) -> Frame:
     return frame
 
 
+@lru_cache(maxsize=1)
 def cv2_module() -> Any:
     """OpenCV, quiet: that a camera is missing is said in our words. Raises MissingExtraError where it is not installed."""
     try:
         import cv2
     except ImportError as error:
-        raise MissingExtraError(
-            "Cameras and videos need OpenCV: pip install 'seewhy[live]' (photos and folders work without)."
-        ) from error
+        raise MissingExtraError("Cameras, videos and windows need OpenCV: pip install 'seewhy[live]'.") from error
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2

@@ -1,0 +1,82 @@
+"""``seewhy live``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_sources import video
+from PIL import Image
+
+import seewhy
+
+cv2 = pytest.importorskip("cv2")
+
+
+@pytest.fixture
+def moving(tmp_path: Path) -> Path:
+    """Twelve frames: three scenes that move to the right."""
+    scenes = [scene.photo for scene in seewhy.demo.scenes(3, seed=2)]
+    return video(tmp_path / "moving.avi", [np.roll(scenes[i // 4], 5 * (i % 4), 1) for i in range(12)])
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (reading := capture.read())[0]:
+        frames.append(reading[1][..., ::-1])
+    capture.release()
+    return frames
+
+
+def test_a_video_becomes_a_video_without_a_display(run, moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    (code, out, err) = run("live", moving, "--out", "result.mp4")
+    assert code == 0, err
+    assert "12 frames → result.mp4" in out
+    frames = frames_of(Path("result.mp4"))
+    assert len(frames) == 12  # every one, in order
+    originals = frames_of(moving)
+    for frame, original in zip(frames, originals, strict=True):
+        left = np.asarray(Image.fromarray(frame[90:360, 12:372]).resize((128, 96)))
+        errors = [np.abs(left.astype(int) - other).mean() for other in originals]
+        assert np.argmin(errors) == [np.array_equal(other, original) for other in originals].index(True)
+
+
+def test_in_real_time_late_frames_are_dropped_and_the_length_is_kept(run, moving: Path) -> None:
+    (code, out, err) = run("live", moving, "--out", "result.avi", "--realtime")
+    assert code == 0, err
+    assert "frames" in out
+    assert len(frames_of(Path("result.avi"))) >= 10  # at 25 a second, whatever was explained
+
+
+def test_a_photo_in_place_of_a_camera(run, photos: Path) -> None:
+    (code, out, _) = run(
+        "live", photos / "a.png", "--out", "a.avi", "--target", "cow", "--method", "grad_cam", "--look", "cam_show"
+    )
+    assert code == 0
+    assert "1 frames → a.avi" in out
+    assert len(frames_of(Path("a.avi"))) == 10  # two seconds of it
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    cases = {
+        ("live", "none.mp4", "--out", "r.mp4"): "There is no 'none.mp4'",
+        ("live", photos / "broken.jpg", "--out", "r.mp4"): "broken.jpg",
+        ("live", photos / "a.png", "--out", "r.gif"): "'r.gif' is no video that can be written",
+        ("live", photos / "a.png", "--camera", "1"): "--camera 1 beside",
+        ("live", photos / "a.png", "--look", "sepia", "--out", "r.mp4"): "sepia",
+        ("live", photos / "a.png", "--method", "camm", "--out", "r.mp4"): "camm",
+        ("live", photos / "a.png", "--target", "giraffe", "--out", "r.mp4"): "giraffe",
+        ("live", photos / "a.png"): "There is no display for a window",
+        ("live", "77", "--out", "r.mp4"): "Camera 77 cannot be opened",
+    }
+    for command, message in cases.items():
+        (code, _, err) = run(*command)
+        assert (code, len([line for line in err.splitlines() if line.startswith("Error")])) == (2, 1), err
+        assert message in err
+    assert [name for name in os.listdir() if name.startswith((".r", "r."))] == []

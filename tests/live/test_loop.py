@@ -1,0 +1,175 @@
+"""Capture, network and reader side by side: order, drops, ends, errors."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from live_sources import FakeCapture, fake_camera, numbered
+from small_nets import SmallNet
+from torch import nn
+
+import seewhy
+from seewhy.errors import OptionError, PhotoError, TargetError
+from seewhy.live import LiveLoop, live, sources
+from seewhy.live.loop import Moment
+from seewhy.live.sources import Frame, Source
+
+
+class Ticking(Source):
+    """A camera's stand-in: as many frames as asked for, whenever ``tick`` is set."""
+
+    is_camera = True
+    rate = 100.0
+    name = "ticking"
+
+    def __init__(self, count: int) -> None:
+        self.frames = numbered(count)
+        self.closed = False
+
+    def read(self, stopped: threading.Event) -> Frame | None:
+        return self.frames.pop(0) if self.frames else None
+
+    def rewind(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def live_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("seewhy")]
+
+
+@pytest.fixture
+def clf() -> seewhy.Classifier:
+    return seewhy.load("demo:honest")
+
+
+def corner(moment: Moment) -> int:
+    return int(moment.frame[2, 2, 0])
+
+
+def test_every_frame_of_photos_in_order_with_the_map_of_explain(clf: seewhy.Classifier) -> None:
+    photos = [scene.photo for scene in seewhy.demo.scenes(4)]
+    pairs = list(live(clf, photos))
+    assert [explanation.details["live"]["frame"] for _, explanation in pairs] == [0, 1, 2, 3]
+    for photo, (frame, explanation) in zip(photos, pairs, strict=True):
+        np.testing.assert_array_equal(frame, photo)
+        expected = seewhy.explain(clf, photo, method="cam")
+        np.testing.assert_array_equal(explanation.maps, expected.maps)
+        assert explanation.targets == expected.targets
+        assert explanation.method == "cam"
+        assert explanation.details["live"]["dropped"] == 0
+        assert explanation.details["live"]["latency"] > 0
+    assert live_threads() == []
+
+
+def test_late_frames_are_dropped_and_counted(clf: seewhy.Classifier) -> None:
+    source = Ticking(50)
+    with LiveLoop(clf, source) as loop:
+        moments = []
+        for moment in loop:
+            moments.append(moment)
+            time.sleep(0.005)
+    numbers = [moment.number for moment in moments]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 49  # the newest one is never dropped
+    assert [corner(moment) for moment in moments] == numbers
+    assert moments[-1].dropped == 50 - len(moments)
+    assert len(moments) < 50
+    assert source.closed
+
+
+def test_every_frame_is_explained_where_that_is_asked_for(clf: seewhy.Classifier) -> None:
+    with LiveLoop(clf, Ticking(12), realtime=False) as loop:
+        moments = []
+        for moment in loop:
+            moments.append(moment.number)
+            time.sleep(0.002)
+    assert moments == list(range(12))
+
+
+def test_again_and_closing_while_it_runs(clf: seewhy.Classifier) -> None:
+    frames = numbered(2)
+    pairs = live(clf, frames, again=True)
+    corners = [int(next(pairs)[0][2, 2, 0]) for _ in range(7)]
+    assert corners == [0, 1, 0, 1, 0, 1, 0]
+    pairs.close()
+    assert live_threads() == []
+
+
+def test_a_source_that_was_never_read_is_given_back(clf: seewhy.Classifier) -> None:
+    source = Ticking(1)
+    with LiveLoop(clf, source):
+        pass
+    assert source.closed
+
+
+def test_a_paused_source_stands_still(clf: seewhy.Classifier) -> None:
+    with LiveLoop(clf, numbered(2), again=True) as loop:
+        assert loop.next() is not None
+        loop.pause(True)
+        while loop.next(0.2) is not None:
+            pass
+        assert not loop.ended
+        loop.pause(False)
+        assert loop.next() is not None
+
+
+def test_target_and_method_hold_from_the_next_frame_on(clf: seewhy.Classifier) -> None:
+    with LiveLoop(clf, numbered(2), again=True) as loop:
+        moment = loop.next()
+        assert moment is not None
+        assert moment.explanation.targets[0].rank == 1
+        (loop.target, loop.method) = ("sheep", "gradient")
+        for _ in range(3):
+            moment = loop.next()
+        assert moment is not None
+        assert (moment.explanation.targets[0].name, moment.explanation.method) == ("sheep", "gradient")
+
+
+def test_cam_becomes_grad_cam_where_the_head_does_not_allow_it() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 3))
+    clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=16))
+    ((_, explanation),) = live(clf, numbered(1))
+    assert explanation.method == "grad_cam"
+
+
+def test_what_goes_wrong_in_a_thread_reaches_the_reader(clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TargetError, match="giraffe"):
+        list(live(clf, numbered(3), target="giraffe"))
+    monkeypatch.setattr(sources, "WAIT", 0.001)
+    opened = fake_camera(monkeypatch, [FakeCapture(numbered(2)), *(FakeCapture([]) for _ in range(20))])
+    pairs = live(clf, 0)
+    with pytest.raises(PhotoError, match="gives no more pictures"):
+        list(pairs)
+    assert all(capture.released for capture in opened)
+    assert live_threads() == []
+
+
+def test_frames_that_change_their_size(clf: seewhy.Classifier) -> None:
+    frames = [*numbered(1, (48, 64)), *numbered(1, (96, 64)), *numbered(1, (30, 200))]
+    shapes = [(frame.shape, explanation.on_photo().shape[1:]) for frame, explanation in live(clf, frames)]
+    assert shapes == [((48, 64, 3), (48, 64)), ((96, 64, 3), (96, 64)), ((30, 200, 3), (30, 200))]
+
+
+def test_settings_reach_the_method_and_several_targets_are_refused(clf: seewhy.Classifier) -> None:
+    ((_, explanation),) = live(clf, numbered(1), method="grad_cam", relu=False, layer="block2")
+    assert explanation.layer == "block2"
+    assert explanation.settings["relu"] is False
+    with pytest.raises(OptionError, match="one class at a time"):
+        live(clf, numbered(1), target=["bear", "cow"])
+
+
+def test_the_network_comes_back_as_it_was(tmp_path: Path) -> None:
+    network = SmallNet().train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=(20, 28)))
+    list(live(clf, numbered(2)))
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
