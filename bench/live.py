@@ -1,7 +1,7 @@
 """Live beside the bare pass: ``python -m bench.live``.
 
-SqueezeNet 1.0 with random weights, a drawn video of 640×480 pixels, each contender in a process of its own. bare: the planned network
-on one prepared frame, nothing else; explained: CAM of the same frame by ``seewhy.explain``; window: every frame of the video captured,
+SqueezeNet 1.0 with random weights, a drawn video of 640×480 pixels, each contender in a process of its own. bare: the planned
+network on one prepared frame, nothing else; explained: CAM of frames by ``seewhy.explain``; window: every frame captured,
 explained and drawn (overlay, or the glow of ``cam_show``) and shown in SDL's stand-in for a screen; recorded: drawn into a video.
 Beside them the latency from capture to picture in frames, the seconds to the first map, and the memory after many frames.
 """

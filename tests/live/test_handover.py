@@ -26,12 +26,11 @@ def test_in_order_none_is_lost() -> None:
 
     thread = threading.Thread(target=put_all)
     thread.start()
-    values = []
-    with pytest.raises(Closed):
-        while True:
-            values.append(handover.take())
+    values = [handover.take() for _ in range(200)]
     thread.join()
     assert values == list(range(200))
+    with pytest.raises(Closed):
+        handover.take()
 
 
 def test_who_waits_is_woken_when_it_is_closed() -> None:

@@ -124,7 +124,7 @@ def _window_of(screen, title: str):
 
 
 def _press_q(screen, window) -> None:
-    from Xlib import X, XK
+    from Xlib import XK, X
     from Xlib.ext import xtest
 
     window.set_input_focus(X.RevertToParent, X.CurrentTime)

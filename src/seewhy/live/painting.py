@@ -1,4 +1,4 @@
-"""The pictures of ``seewhy.show``, fast enough for a camera: the same equations on bytes, by OpenCV, to within three grey levels."""
+"""The pictures of ``seewhy.show``, fast enough for a camera: the same equations on bytes, by OpenCV; to three levels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def overlay(pixels: Pixels, map: Map, limits: Limits, signed: bool) -> Pixels:
         (lift, light) = UNSEEN
         dark = cv2.addWeighted(pixels, light * COLOUR_LEFT, grey, light * (1 - COLOUR_LEFT), lift)
         picture[unseen] = dark[unseen]
-    return picture  # type: ignore[no-any-return]
+    return np.asarray(picture, np.uint8)
 
 
 def cam_show(pixels: Pixels, map: Map) -> Pixels:
@@ -48,7 +48,7 @@ def cam_show(pixels: Pixels, map: Map) -> Pixels:
     total = cv2.add(dark // 2, cv2.LUT(_in_three(levels), _glow()).astype(np.uint16))
     (darkest, lightest) = (float(total.min()), float(total.max()))
     scale = 255 / max(lightest - darkest, 1)
-    return cv2.convertScaleAbs(total, alpha=scale, beta=-darkest * scale)  # type: ignore[no-any-return]
+    return np.asarray(cv2.convertScaleAbs(total, alpha=scale, beta=-darkest * scale), np.uint8)
 
 
 def _levels(map: Map, limits: Limits, signed: bool) -> Pixels:
