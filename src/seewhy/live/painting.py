@@ -40,7 +40,7 @@ def cam_show(pixels: Pixels, map: Map) -> Pixels:
     cv2 = cv2_module()
     dark = _in_three(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)).astype(np.uint16)
     if is_flat(map):
-        return (dark // 2).astype(np.uint8)
+        return np.asarray(dark // 2, np.uint8)
     known = map[np.isfinite(map)] if np.isnan(map).any() else map
     (low, high) = (float(known.min()), float(known.max()))
     levels = _levels(map, (low, high), signed=False)
@@ -61,7 +61,7 @@ def _levels(map: Map, limits: Limits, signed: bool) -> Pixels:
     part += np.float32(0.5)
     np.clip(part, 0, LEVELS - 1, out=part)
     cv2_module().patchNaNs(part, neutral)
-    return part.astype(np.uint8)
+    return np.asarray(part, np.uint8)
 
 
 @lru_cache(maxsize=2)
