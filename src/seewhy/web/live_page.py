@@ -1,0 +1,104 @@
+"""The live page: what the browser gets, and the WebSocket over which it asks."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from seewhy.errors import OptionError, SeewhyError
+from seewhy.explanation import Explanation
+from seewhy.explanation.saving import writers
+from seewhy.files import in_memory
+from seewhy.methods import METHODS
+from seewhy.show.html import environment, gradient, joined_script, source_hash
+from seewhy.show.overlay import recipe, seen_colours
+from seewhy.web.explaining import Explainer
+from seewhy.web.frames import MOST_BYTES, MOST_PIXELS, answer, pack, read_message, read_picture, refusal
+
+KEPT = 4  # explanations that a page can still keep: what it shows, and what is on its way
+RECENT = 30  # answers whose largest value is the scale, as on the desktop
+_TEMPLATES = Path(__file__).parent / "templates"
+_log = logging.getLogger("seewhy.web")
+
+
+def render(explainer: Explainer, target: int | None = None) -> str:
+    """The page as text. target : the class that is explained at first, None for the first choice."""
+    clf = explainer.clf
+    data = {
+        "method": None,
+        "target": target,
+        "name": None if target is None else clf.classes[target],
+        "model": clf.name,
+        "recent": RECENT,
+        "most_bytes": MOST_BYTES,
+        "most_pixels": MOST_PIXELS,
+        "signed": {"recipe": recipe(True), "bar": gradient(seen_colours(signed=True))},
+        "unsigned": {"recipe": recipe(False), "bar": gradient(seen_colours(signed=False))},
+    }
+    template = environment(_TEMPLATES).get_template("live.html")
+    return template.render(
+        title="seewhy live",
+        model=clf.name,
+        preprocessing=clf.describe_input(),
+        data=data,
+        script=joined_script(_TEMPLATES / "live.js"),
+    )
+
+
+def policy(page: str, host: str) -> str:
+    """The Content-Security-Policy under which the page runs: its own script and style, and nothing from anywhere else.
+
+    host : the request's Host header, checked already; some browsers do not count WebSockets among 'self'.
+    """
+    scripts = " ".join(source_hash(text) for text in re.findall(r"<script>(.*?)</script>", page, re.DOTALL))
+    styles = " ".join(source_hash(text) for text in re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src data: blob:; media-src blob: mediastream:; "
+        f"connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+class Conversation:
+    """What one page asks, one message after the other; everything but :meth:`reply` is private to the explaining thread."""
+
+    def __init__(self, explainer: Explainer) -> None:
+        self._explainer = explainer
+        self._kept: OrderedDict[int, Explanation] = OrderedDict()
+
+    def reply(self, message: dict[str, Any]) -> bytes:
+        """The answer to a message of the WebSocket; it is a refusal where the message, the photo or the network says no."""
+        sequence: int | None = None
+        try:
+            content = message.get("bytes")
+            if content is None:
+                raise OptionError("The message is text: the page sends binary ones.")
+            (request, photo) = read_message(content, len(self._explainer.clf.class_names()), METHODS)
+            sequence = request.sequence
+            if request.keep:
+                return self._record(sequence, request.keep)
+            explanation = self._explainer.explain(read_picture(photo), request.method, request.target)
+            self._kept[sequence] = explanation
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return answer(
+                request,
+                explanation,
+                methods=self._explainer.methods,
+                default=self._explainer.method,
+                milliseconds=round(1000 * explanation.cost.seconds, 1),
+            )
+        except SeewhyError as error:
+            return refusal(sequence, error.line)
+        except Exception as error:  # the page must not take the server with it, nor wait for an answer that never comes
+            _log.exception("A frame could not be explained.")
+            return refusal(sequence, f"Something went wrong in the server: {type(error).__name__}. It says more in its terminal.")
+
+    def _record(self, sequence: int, suffix: str) -> bytes:
+        """The record of a frame that was explained, with the frame itself (.npz), as a file's content."""
+        if sequence not in self._kept:
+            raise OptionError("This frame is gone: only the last ones can be kept.")
+        content = in_memory(writers(self._kept[sequence], {})[suffix]())
+        return pack({"kind": "record", "sequence": sequence, "suffix": suffix}, content)
