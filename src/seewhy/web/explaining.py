@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +27,14 @@ Result = TypeVar("Result")
 class Explainer:
     """Explains one frame after the other, whoever asks; to be used in a ``with``.
 
-    method : "cam" becomes Grad-CAM where the network's head does not allow it. settings : of that method. Frames of several pages
-    take turns: each page waits for its answer before it asks again.
+    method : "cam" becomes Grad-CAM where the network's head does not allow it. Frames of several pages take turns: one of each
+    waits.
     """
 
-    def __init__(self, clf: Classifier, method: str = "cam", **settings: Any) -> None:
-        (self.clf, self.method, self._settings) = (clf, method, settings)
+    def __init__(self, clf: Classifier, method: str = "cam") -> None:
+        (self.clf, self.method) = (clf, method)
         self.methods: tuple[str, ...] = (method,)  # those that are offered; it grows while they are tried
+        self.tried = threading.Event()  # set when all methods were tried
         self._pool = ThreadPoolExecutor(1, "seewhy explaining")
         self._closed = False
         self._frame = np.random.default_rng(0).integers(0, 256, (*TRIAL, 3), dtype=np.uint8)
@@ -59,11 +61,10 @@ class Explainer:
     def explain(self, photo: Any, method: str | None = None, target: int | None = None) -> Explanation:
         """One photo. Raises what ``explain`` raises."""
         method = self.method if method is None else method
-        settings = self._settings if method == self.method else {}
         budget = MOST if METHODS[method].sweeps else None
-        asked = "top1" if target is None or not METHODS[method].by_class else target
+        class_ = target if target is not None and METHODS[method].by_class else "top1"
         # In a list: Ctrl-C belongs to the server.
-        explanations = explain(self.clf, [photo], method, asked, progress=False, budget=budget, **settings)
+        explanations = explain(self.clf, [photo], method, class_, progress=False, budget=budget)
         explanation: Explanation = explanations[0]
         return explanation
 
@@ -72,7 +73,7 @@ class Explainer:
             self.explain(self._frame)
         except MethodError:
             if self.method == "cam":
-                (self.method, self.methods, self._settings) = ("grad_cam", ("grad_cam",), {})
+                (self.method, self.methods) = ("grad_cam", ("grad_cam",))
         except SeewhyError:  # is said to the page, with its first frame
             pass
         self._try_next([name for name in METHODS if name != self.method])
@@ -80,6 +81,7 @@ class Explainer:
     def _try_next(self, names: list[str]) -> None:
         """Try one method, and put the rest behind the frames that came in between."""
         if self._closed or not names:
+            self.tried.set()
             return
         if self._is_fast(names[0]):
             self.methods = tuple(name for name in METHODS if name in (*self.methods, names[0]))

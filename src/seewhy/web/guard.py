@@ -43,8 +43,7 @@ class ServerAddress:
     public: str = ""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.public)
-        if self.public and (parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.netloc)):
+        if self.public and not _HOST.fullmatch(_netloc(self.public)):
             raise OptionError(f"{setting('public', self.public)} is no address: write it as 'https://me.example/seewhy/'.")
 
     @property
@@ -69,12 +68,20 @@ class ServerAddress:
 
     def sends(self, origin: str, host: str) -> bool:
         """True for the Origin header of a page that came from here. host : the request's Host header."""
-        parts = urlsplit(origin)
-        return parts.scheme in ("http", "https") and parts.netloc.lower() in {host.lower(), self._public_netloc} - {""}
+        return _netloc(origin) in {host.lower(), self._public_netloc} - {""}
 
     @property
     def _public_netloc(self) -> str:
-        return urlsplit(self.public).netloc.lower()
+        return _netloc(self.public)
+
+
+def _netloc(address: str) -> str:
+    """Name and port of an address in the web, in lower case; "" for anything else."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return parts.netloc.lower() if parts.scheme in ("http", "https") else ""
 
 
 def _is_address(name: str) -> bool:

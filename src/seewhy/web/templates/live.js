@@ -379,6 +379,7 @@ function take(source, width, height, longest) {
 }
 
 function tell(text) {
+  text = text.charAt(0).toUpperCase() + text.slice(1);
   if (problem.textContent !== text) problem.textContent = text;
 }
 
