@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -48,6 +49,7 @@ class Browser:
         self._number = 0
         self.errors: list[str] = []
         self._connection: Any = None
+        self._opened = ExitStack()
         port_file = folder / "DevToolsActivePort"
         try:
             wait_until(lambda: port_file.is_file() and port_file.read_text().count("\n") >= 1, 60)
@@ -67,7 +69,8 @@ class Browser:
                 return [target for target in json.load(answer) if target["type"] == "page"]
 
         wait_until(lambda: bool(targets()), 30)
-        self._connection = connect(targets()[0]["webSocketDebuggerUrl"], max_size=None, compression=None)
+        address = targets()[0]["webSocketDebuggerUrl"]
+        self._connection = self._opened.enter_context(connect(address, max_size=None, compression=None))
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
@@ -78,8 +81,7 @@ class Browser:
         self._end()
 
     def _end(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self._opened.close()
         self._process.terminate()
         try:
             self._process.wait(20)

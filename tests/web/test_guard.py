@@ -45,7 +45,9 @@ def test_without_the_last_slash_it_leads_to_the_page() -> None:
     assert (answer.status, answer.headers["location"]) == (307, f"{TOKEN}/")
 
 
-@pytest.mark.parametrize("path", ["/", "", "/wrong/", f"/{TOKEN}x/", f"/{TOKEN[:-1]}/", f"/{TOKEN.upper()}/", f"//{TOKEN}/", "/é/", "/\0/"])
+@pytest.mark.parametrize(
+    "path", ["/", "", "/wrong/", f"/{TOKEN}x/", f"/{TOKEN[:-1]}/", f"/{TOKEN.upper()}/", f"//{TOKEN}/", "/é/", "/\0/"]
+)
 def test_a_wrong_or_missing_token_is_refused(path: str) -> None:
     answer = get(guarded(), path)
     assert answer.status == 403
@@ -81,7 +83,17 @@ def test_a_host_that_was_asked_for_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "file://", "chrome-extension://abc", "http://127.0.0.1", "", "http://["]
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:9999",
+        "file://",
+        "chrome-extension://abc",
+        "http://127.0.0.1",
+        "",
+        "http://[",
+    ],
 )
 def test_another_sites_page_is_refused(origin: str) -> None:
     answer = get(guarded(), f"/{TOKEN}/", origin=origin)
