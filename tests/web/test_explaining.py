@@ -19,7 +19,7 @@ from seewhy.web.explaining import Explainer
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("seewhy explaining")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("seewhy explaining", "seewhy reading"))]
 
 
 def test_it_explains_as_the_surface_does(explainer: Explainer, scene: Any) -> None:

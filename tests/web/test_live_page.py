@@ -22,7 +22,11 @@ from seewhy.web.live_page import KEPT, Conversation, policy, render
 
 
 def ask(conversation: Conversation, sequence: int, content: bytes = b"", **more: Any) -> tuple[dict[str, Any], bytes]:
-    return unpack(conversation.reply({"type": "websocket.receive", "bytes": message({"sequence": sequence, **more}, content)}))
+    return tell(conversation, bytes=message({"sequence": sequence, **more}, content))
+
+
+def tell(conversation: Conversation, **content: Any) -> tuple[dict[str, Any], bytes]:
+    return unpack(conversation.reply(conversation.read({"type": "websocket.receive", **content})))
 
 
 def test_the_page_is_one_file_that_fetches_nothing(explainer: Explainer) -> None:
@@ -92,7 +96,7 @@ def test_what_cannot_be_explained_is_said(explainer: Explainer, scene: Any, monk
         ({"text": None, "bytes": b""}, "The message has no head"),
         ({"bytes": message({"sequence": 4}, b"no picture")}, "This is not a picture that can be read"),
     ):
-        (head, _) = unpack(conversation.reply({"type": "websocket.receive", **content}))
+        (head, _) = tell(conversation, **content)
         assert head["kind"] == "refusal"
         assert head["reason"].startswith(reason)
     assert head["sequence"] == 4
@@ -149,9 +153,7 @@ def test_a_thousand_malformed_messages_stop_nothing_and_reach_no_file(
     photos = [picture(scene[::4, ::4], format) for format in ("JPEG", "PNG", "WEBP")]
     kinds = []
     for _ in range(1000):
-        kinds.append(
-            unpack(conversation.reply({"type": "websocket.receive", **broken(chance, chance.choice(photos))}))[0]["kind"]
-        )
+        kinds.append(tell(conversation, **broken(chance, chance.choice(photos)))[0]["kind"])
     assert set(kinds) <= {"map", "refusal", "record"}
     assert kinds.count("refusal") > 500  # a few are whole by chance: a flipped bit, a head that is right
     assert list(tmp_path.iterdir()) == []

@@ -107,7 +107,7 @@ def test_two_pages_take_turns(honest: seewhy.Classifier, scene: Any) -> None:
 
     class Held(Explainer):
         def explain(self, photo: Any, *arguments: Any) -> Any:
-            heights.append(photo.size[0])
+            heights.append(photo.geometry.photo[0])
             begun.set()
             assert everything_sent.wait(20)
             return super().explain(photo, *arguments)
@@ -226,13 +226,21 @@ def test_the_command_prints_one_address_and_ends_at_ctrl_c(scene: Any, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("more", "seen"), [(["bear.jpg"], "'bear.jpg'"), (["--camera", "1"], "--camera 1"), (["-o", "x.mp4"], "-o x.mp4")]
+    ("more", "seen"),
+    [
+        (["bear.jpg"], "'bear.jpg'"),
+        (["--camera", "1"], "--camera 1"),
+        (["-o", "x.mp4"], "-o x.mp4"),
+        (["--look", "cam_show"], "--look cam_show"),
+        (["--every-frame"], "--every-frame"),
+        (["--seconds", "3"], "--seconds 3.0"),
+    ],
 )
 def test_the_page_has_a_camera_of_its_own(more: list[str], seen: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["live", "--web", "--no-open", *more])
     assert end.value.code == 2
-    expected = f"Error: {seen} beside --web: the page takes the browser's own camera, or a photo that is dropped there.\n"
+    expected = f"Error: {seen} beside --web: the page has the browser's own camera, or a photo that is dropped there.\n"
     assert capsys.readouterr() == ("", expected)
 
 

@@ -49,9 +49,16 @@ def live(
     if source is not None and camera:
         raise OptionError(f"--camera {camera} beside '{source}': name one of them.")
     if web:
-        unused = {f"'{source}'": source, f"--camera {camera}": camera, f"-o {output}": output}
-        for words in (words for words, value in unused.items() if value):
-            raise OptionError(f"{words} beside --web: the page takes the browser's own camera, or a photo that is dropped there.")
+        unused = {
+            f"'{source}'": source is not None,
+            f"--camera {camera}": camera != 0,
+            f"-o {output}": output is not None,
+            f"--look {look}": look != LOOKS[0],
+            "--realtime" if realtime else "--every-frame": realtime is not None,
+            f"--seconds {seconds}": seconds is not None,
+        }
+        for words in (words for words, is_given in unused.items() if is_given):
+            raise OptionError(f"{words} beside --web: the page has the browser's own camera, or a photo that is dropped there.")
         serve_page(options.load(), method, target, host, port, public, open_page)
         return
     clf = options.load()
@@ -85,6 +92,8 @@ def serve_page(clf: seewhy.Classifier, method: str, target: str, host: str, port
     def opened(address: str) -> None:
         print(address, flush=True)
         err.print("Open it in a browser; Ctrl-C ends it.")
+        if host not in (LOCAL, "localhost", "::1"):
+            err.print("Others who have this address can use the page, and what it sends is not encrypted.")
         if open_page and _has_screen():
             webbrowser.open(address)
 

@@ -1,4 +1,4 @@
-"""One thread that explains frames for all pages, and finds out which methods are fast enough."""
+"""One thread that reads frames for all pages, and one that explains them and finds out which methods are fast enough."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ Result = TypeVar("Result")
 class Explainer:
     """Explains one frame after the other, whoever asks; to be used in a ``with``.
 
-    method : "cam" becomes Grad-CAM where the network's head does not allow it. Frames of several pages take turns: one of each
-    waits.
+    method : "cam" becomes Grad-CAM where the network's head does not allow it. Pages take turns: one frame of each
+    is explained or waits for that, and the one after it is read meanwhile.
     """
 
     def __init__(self, clf: Classifier, method: str = "cam") -> None:
         (self.clf, self.method) = (clf, method)
         self.methods: tuple[str, ...] = (method,)  # those that are offered; it grows while they are tried
+        self.classes = len(clf.class_names())
         self.tried = threading.Event()  # set when all methods were tried
         self._pool = ThreadPoolExecutor(1, "seewhy explaining")
+        self._reading = ThreadPoolExecutor(1, "seewhy reading")
         self._closed = False
         self._frame = np.random.default_rng(0).integers(0, 256, (*TRIAL, 3), dtype=np.uint8)
 
@@ -50,12 +52,17 @@ class Explainer:
         self._pool.submit(self._begin)
 
     def close(self) -> None:
-        """End the thread; what is under way is finished first."""
+        """End the threads; what is under way is finished first."""
         self._closed = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._reading, self._pool):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    async def read(self, work: Callable[[], Result]) -> Result:
+        """The result of ``work``, done by the thread that reads."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, work)
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """The result of ``work``, done by the one thread."""
+        """The result of ``work``, done by the thread that explains."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def explain(self, photo: Any, method: str | None = None, target: int | None = None) -> Explanation:

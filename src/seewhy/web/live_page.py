@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,11 @@ from seewhy.explanation import Explanation
 from seewhy.explanation.saving import writers
 from seewhy.files import in_memory
 from seewhy.methods import METHODS
+from seewhy.records import Photo
 from seewhy.show.html import environment, gradient, joined_script, source_hash
 from seewhy.show.overlay import recipe, seen_colours
 from seewhy.web.explaining import Explainer
-from seewhy.web.frames import MOST_BYTES, MOST_PIXELS, answer, pack, read_message, read_picture, refusal
+from seewhy.web.frames import MOST_BYTES, MOST_PIXELS, FrameRequest, answer, pack, read_message, read_picture, refusal
 
 KEPT = 4  # explanations that a page can still keep: what it shows, and what is on its way
 RECENT = 30  # answers whose largest value is the scale, as on the desktop
@@ -61,44 +65,73 @@ def policy(page: str, host: str) -> str:
     )
 
 
+@dataclass
+class Question:
+    """A message that was read. request : None where it is none. photo : of a frame. problem : why there is no other answer."""
+
+    request: FrameRequest | None = None
+    photo: Photo | None = None
+    problem: str = ""
+
+
 class Conversation:
-    """What one page asks, one message after the other; everything but :meth:`reply` is private to the explaining thread."""
+    """What one page asks, one message after the other: each is read by one thread, and answered by another one."""
 
     def __init__(self, explainer: Explainer) -> None:
         self._explainer = explainer
         self._kept: OrderedDict[int, Explanation] = OrderedDict()
 
-    def reply(self, message: dict[str, Any]) -> bytes:
-        """The answer to a message of the WebSocket; it is a refusal where the message, the photo or the network says no."""
-        sequence: int | None = None
-        try:
+    def read(self, message: dict[str, Any]) -> Question:
+        """A message of the WebSocket, its photo as the network sees it."""
+        question = Question()
+        with _refusing(question):
             content = message.get("bytes")
             if content is None:
                 raise OptionError("The message is text: the page sends binary ones.")
-            (request, photo) = read_message(content, len(self._explainer.clf.class_names()), METHODS)
-            sequence = request.sequence
-            if request.keep:
-                return self._record(sequence, request.keep)
-            explanation = self._explainer.explain(read_picture(photo), request.method, request.target)
-            self._kept[sequence] = explanation
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-            return answer(
-                request,
-                explanation,
-                methods=self._explainer.methods,
-                default=self._explainer.method,
-                milliseconds=round(1000 * explanation.cost.seconds, 1),
-            )
-        except SeewhyError as error:
-            return refusal(sequence, error.line)
-        except Exception as error:  # the page must not take the server with it, nor wait for an answer that never comes
-            _log.exception("A frame could not be explained.")
-            return refusal(sequence, f"Something went wrong in the server: {type(error).__name__}. It says more in its terminal.")
+            (question.request, photo) = read_message(content, self._explainer.classes, METHODS)
+            if not question.request.keep:
+                question.photo = self._explainer.clf.read(read_picture(photo))
+        return question
 
-    def _record(self, sequence: int, suffix: str) -> bytes:
+    def reply(self, question: Question) -> bytes:
+        """The answer; it is a refusal where the message, the photo or the network says no."""
+        reply = b""
+        with _refusing(question):
+            if question.request is not None and question.request.keep:
+                reply = self._record(question.request)
+            elif question.request is not None and question.photo is not None:
+                reply = self._map(question.request, question.photo)
+        sequence = None if question.request is None else question.request.sequence
+        return refusal(sequence, question.problem) if question.problem else reply
+
+    def _map(self, request: FrameRequest, photo: Photo) -> bytes:
+        explanation = self._explainer.explain(photo, request.method, request.target)
+        self._kept[request.sequence] = explanation
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return answer(
+            request,
+            explanation,
+            methods=self._explainer.methods,
+            default=self._explainer.method,
+            milliseconds=round(1000 * explanation.cost.seconds, 1),
+        )
+
+    def _record(self, request: FrameRequest) -> bytes:
         """The record of a frame that was explained, with the frame itself (.npz), as a file's content."""
-        if sequence not in self._kept:
+        if request.sequence not in self._kept:
             raise OptionError("This frame is gone: only the last ones can be kept.")
-        content = in_memory(writers(self._kept[sequence], {})[suffix]())
-        return pack({"kind": "record", "sequence": sequence, "suffix": suffix}, content)
+        content = in_memory(writers(self._kept[request.sequence], {})[request.keep]())
+        return pack({"kind": "record", "sequence": request.sequence, "suffix": request.keep}, content)
+
+
+@contextmanager
+def _refusing(question: Question) -> Iterator[None]:
+    """An error becomes the question's problem: it must not take the server with it, nor leave the page waiting."""
+    try:
+        yield
+    except SeewhyError as error:
+        question.problem = error.line
+    except Exception as error:
+        _log.exception("A frame could not be explained.")
+        question.problem = f"Something went wrong in the server: {type(error).__name__}. It says more in its terminal."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from seewhy.explain import make_method
 from seewhy.web.explaining import Explainer
 from seewhy.web.frames import MOST_BYTES
 from seewhy.web.guard import App, Guard, ServerAddress
-from seewhy.web.live_page import Conversation, policy, render
+from seewhy.web.live_page import Conversation, Question, policy, render
 
 LOCAL = "127.0.0.1"
 PATIENCE = 5  # seconds that a frame in flight gets when the server ends
@@ -44,16 +46,25 @@ def create_app(explainer: Explainer, token: str, address: ServerAddress | None =
         return HTMLResponse(page, headers={"content-security-policy": policy(page, request.headers["host"])})
 
     async def frames(web_socket: WebSocket) -> None:
+        """One message is read while the one before is explained; more than that wait in the socket, and then in the page."""
         await web_socket.accept()
         conversation = Conversation(explainer)
+        replying: asyncio.Task[None] | None = None
+
+        async def reply(question: Question) -> None:
+            await web_socket.send_bytes(await explainer.run(partial(conversation.reply, question)))
+
         try:
-            while True:
-                message = await web_socket.receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                await web_socket.send_bytes(await explainer.run(partial(conversation.reply, dict(message))))
+            while (message := await web_socket.receive())["type"] != "websocket.disconnect":
+                question = await explainer.read(partial(conversation.read, dict(message)))
+                if replying is not None:
+                    await replying
+                replying = asyncio.create_task(reply(question))
         except (WebSocketDisconnect, RuntimeError):  # the page, or the server, has gone meanwhile
-            return
+            pass
+        finally:
+            if replying is not None:
+                await asyncio.gather(replying, return_exceptions=True)
 
     routes = [Route("/", live_page, methods=["GET"]), WebSocketRoute("/frames", frames)]
     return Guard(FastAPI(routes=routes, docs_url=None, redoc_url=None, openapi_url=None), token, address)
@@ -115,7 +126,8 @@ def bound(host: str, port: int) -> socket.socket:
         raise OptionError(f"{setting('host', host)} is not known here: write 127.0.0.1 or an address of this machine.") from error
     listening = socket.socket(family, kind, protocol)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # a port that was just given back; on Windows it would mean one that is in use
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
         listening.listen(128)
     except OSError as error:
