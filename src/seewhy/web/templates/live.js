@@ -5,6 +5,7 @@ const [screen_, view, tip, spot, problem] = ["screen", "view", "tip", "spot", "p
 const paper = screen_.getContext("2d");
 const IN_FLIGHT = 2; // one is explained while the next is on its way
 const LONGEST = { camera: 640, photo: 1000 }; // pixels that are drawn
+const TELL_EVERY = 150; // milliseconds: nobody reads faster, and laying out words takes as long as painting
 const SHORTEST = 480; // of the longer side: smaller pictures are enlarged
 const ROWS = 255;
 
@@ -16,6 +17,7 @@ let photo = null; // { pixels, file }
 let socket = null;
 let sequence = 0;
 let shown = null; // { head, pixels, values, limits }
+let told_at = 0;
 let reading = null; // where the value is read, as parts of the picture
 const waiting = new Map(); // sequence -> { pixels, at }
 const scales = [];
@@ -112,7 +114,22 @@ function enlarged(map, head, width, height) {
 
 // ---- drawing ------------------------------------------------------------------------------------------------------------------
 
-const lights = Object.fromEntries(["signed", "unsigned"].map((sign) => [sign, Float64Array.from(data[sign].recipe.table.flat())]));
+// A pixel of a row of the scale is base + by_grey * its light + by_pixel * itself, for red, green and blue; seven numbers a row.
+// The last row is what the network did not see. mix : of the overlay with the plain frame.
+function parts(sign, mix) {
+  const { table, colour_left, seen, unseen, grain, even } = data[sign].recipe;
+  const rows = new Float64Array(7 * (ROWS + 1));
+  for (let row = 0; row <= ROWS; row++) {
+    const [lift, left] = row < ROWS ? seen : unseen;
+    const [red, green, blue, opacity] = row < ROWS ? table[row] : [0, 0, 0, 0];
+    [red, green, blue].forEach((colour, c) => {
+      rows[7 * row + c] = mix * ((1 - opacity) * lift + opacity * colour * (1 - grain * even));
+      rows[7 * row + 3 + c] = mix * ((1 - opacity) * left * (1 - colour_left) + (opacity * colour * grain) / 255);
+    });
+    rows[7 * row + 6] = mix * (1 - opacity) * left * colour_left + 1 - mix;
+  }
+  return rows;
+}
 
 let drawn = null; // reused from frame to frame, as the enlarged map is
 
@@ -120,19 +137,16 @@ let drawn = null; // reused from frame to frame, as the enlarged map is
 function paint() {
   const { head, pixels, values } = shown;
   const sign = head.signed ? "signed" : "unsigned";
-  const { grey, colour_left, seen, unseen, grain, even } = data[sign].recipe;
-  const table = lights[sign];
-  const [red, green, blue] = grey;
-  const [[lift_seen, left_seen], [lift_unseen, left_unseen]] = [seen, unseen];
+  const rows = parts(sign, by_id("opacity").value / 100);
+  const [red, green, blue] = data[sign].recipe.grey;
   const [low, high] = shown.limits;
   const empty = !(head.high > 0); // this map shows nothing, whatever the others did
-  const mix = by_id("opacity").value / 100;
-  const plain = 1 - mix;
+  const neutral = 7 * (head.signed ? (ROWS - 1) / 2 : 0);
+  const step = ROWS / (high - low);
   if (!drawn || drawn.width !== pixels.width || drawn.height !== pixels.height) drawn = new ImageData(pixels.width, pixels.height);
   // Four bytes at once, red lowest: every browser's machine keeps them so.
   const from = new Uint32Array(pixels.data.buffer);
   const to = new Uint32Array(drawn.data.buffer);
-  const step = ROWS / (high - low);
   for (let i = 0; i < from.length; i++) {
     const value = values[i];
     const pixel = from[i];
@@ -140,22 +154,15 @@ function paint() {
     const g = (pixel >> 8) & 255;
     const b = (pixel >> 16) & 255;
     const light = red * r + green * g + blue * b;
-    const outside = value !== value;
-    const left = outside ? left_unseen : left_seen;
-    const kept = left * colour_left;
-    const base = (outside ? lift_unseen : lift_seen) + (left - kept) * light;
-    let opacity = 0;
-    let row = 0;
-    if (!outside && !empty) {
+    let row = 7 * ROWS;
+    if (value === value) {
       row = ((value - low) * step) | 0;
-      row = 4 * (row < 0 ? 0 : row < ROWS ? row : ROWS - 1);
-      opacity = table[row + 3];
+      row = empty ? neutral : 7 * (row < 0 ? 0 : row < ROWS ? row : ROWS - 1);
     }
-    const tone = mix * opacity * (1 + grain * (light / 255 - even));
-    const ground = mix * (1 - opacity);
-    const new_r = (ground * (base + kept * r) + tone * table[row] + plain * r + 0.5) | 0;
-    const new_g = (ground * (base + kept * g) + tone * table[row + 1] + plain * g + 0.5) | 0;
-    const new_b = (ground * (base + kept * b) + tone * table[row + 2] + plain * b + 0.5) | 0;
+    const kept = rows[row + 6];
+    const new_r = (rows[row] + rows[row + 3] * light + kept * r + 0.5) | 0;
+    const new_g = (rows[row + 1] + rows[row + 4] * light + kept * g + 0.5) | 0;
+    const new_b = (rows[row + 2] + rows[row + 5] * light + kept * b + 0.5) | 0;
     to[i] = 0xff000000 | ((new_b > 255 ? 255 : new_b) << 16) | ((new_g > 255 ? 255 : new_g) << 8) | (new_r > 255 ? 255 : new_r);
   }
   if (screen_.width !== pixels.width || screen_.height !== pixels.height) [screen_.width, screen_.height] = [pixels.width, pixels.height];
@@ -181,10 +188,13 @@ function draw(head, map, { pixels, at }) {
   const now = performance.now();
   arrivals.push(now);
   if (arrivals.length > data.recent) arrivals.shift();
-  legend();
-  list_classes();
-  list_methods();
-  status(now - at);
+  if (now - told_at > TELL_EVERY || state.paused || state.source !== "camera") {
+    told_at = now;
+    legend();
+    list_classes();
+    list_methods();
+    status(now - at);
+  }
   read_value();
 }
 
