@@ -14,10 +14,12 @@ from browser import Browser, wait_until
 from PIL import Image
 from serving import TOKEN, Recorder, Serving, picture, serving
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
 
 import seewhy
 from seewhy.errors import PhotoError
+from seewhy.formatting import format_number
 from seewhy.show import overlay
 from seewhy.web.server import create_app
 
@@ -259,11 +261,35 @@ def test_another_sites_page_reaches_nothing(stage: Stage) -> None:
       web_socket.onclose = (event) => done(event.code);
     }})"""
     assert browser.value(connecting) == "open"
-    browser.open("data:text/html,<p>another site that knows the token</p>")
-    browser.wait_for("document.querySelector('p')?.textContent.startsWith('another')")
-    assert browser.value(connecting) == 1006
-    browser.open(stage.address)
-    browser.wait_for("typeof shown !== 'undefined' && shown", 60)
+    other_site = Starlette(routes=[Route("/", lambda _: HTMLResponse("<p>another site, that knows the token</p>"))])
+    with serving(other_site) as other:
+        browser.open(f"http://127.0.0.1:{other.port}/")
+        browser.wait_for("document.querySelector('p')?.textContent.startsWith('another')")
+        assert browser.value(connecting) == 1006
+        assert browser.value(f"fetch('{stage.address}').then((answer) => answer.text(), (error) => error.name)") == "TypeError"
+        browser.open(stage.address)
+        browser.wait_for("typeof shown !== 'undefined' && shown", 60)
+    assert any("Unexpected response code: 403" in error for error in browser.errors)
+    browser.errors.clear()
+
+
+def test_the_scale_is_the_largest_of_the_last_thirty_answers_of_the_same_question(paused: Stage) -> None:
+    ask = """((kept) => {
+      scales.length = 0;
+      const limits = (index, high, signed = true) => limits_of({ method: "", by_class: true, target: { index }, high, signed });
+      const seen = [limits(1, 2), limits(1, 1), limits(2, 1, false), limits(1, 3)];
+      for (let i = 0; i < 29; i++) limits(2, 1);
+      seen.push(limits(1, 0.5));
+      scales.splice(0, scales.length, ...kept);
+      return seen;
+    })([...scales])"""
+    assert paused.browser.value(ask) == [[-2, 2], [-2, 2], [0, 1], [-3, 3], [-0.5, 0.5]]
+
+
+def test_numbers_read_as_those_of_the_desktop(paused: Stage) -> None:
+    numbers = [(12.34, 0), (1540.2, 0), (-0.00012345, 0), (1e-9, 12.3), (-60.23, 60.23), (0.5, 0), (0, 3), (123456.0, 0)]
+    texts = [format_number(value, scale) for value, scale in numbers]
+    assert paused.browser.value(f"{[list(pair) for pair in numbers]}.map(([value, scale]) => number(value, scale))") == texts
 
 
 def test_a_server_that_ends_is_said(stage: Stage) -> None:

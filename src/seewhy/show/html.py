@@ -79,11 +79,11 @@ def environment(*folders: Path) -> Environment:
     )
 
 
-def joined_script(file: Path) -> Markup:
+def joined_script(*files: Path) -> Markup:
     """The script of a page, behind the functions that all of them share."""
     from markupsafe import Markup
 
-    return Markup((_TEMPLATES / "elements.js").read_text(encoding="utf-8") + "\n" + file.read_text(encoding="utf-8"))
+    return Markup("\n".join(file.read_text(encoding="utf-8") for file in (_TEMPLATES / "elements.js", *files)))
 
 
 def source_hash(text: str) -> str:

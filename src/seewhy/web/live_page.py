@@ -48,7 +48,7 @@ def render(explainer: Explainer, target: int | None = None) -> str:
         model=clf.name,
         preprocessing=clf.describe_input(),
         data=data,
-        script=joined_script(_TEMPLATES / "live.js"),
+        script=joined_script(*(_TEMPLATES / name for name in ("drawing.js", "live.js", "live_hands.js"))),
     )
 
 

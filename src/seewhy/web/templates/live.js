@@ -7,7 +7,6 @@ const IN_FLIGHT = 2; // one is explained while the next is on its way
 const LONGEST = { camera: 640, photo: 1000 }; // pixels that are drawn
 const TELL_EVERY = 150; // milliseconds: nobody reads faster, and laying out words takes as long as painting
 const SHORTEST = 480; // of the longer side: smaller pictures are enlarged
-const ROWS = 255;
 
 const video = document.createElement("video");
 video.muted = video.playsInline = true;
@@ -23,148 +22,15 @@ const waiting = new Map(); // sequence -> { pixels, at }
 const scales = [];
 const arrivals = [];
 
-// ---- numbers ------------------------------------------------------------------------------------------------------------------
-
-// Three digits, as everywhere in seewhy; digits below a thousandth of the scale are left out.
-function number(value, scale = 0) {
-  if (scale) {
-    const step = 10 ** (Math.floor(Math.log10(Math.abs(scale))) - 2);
-    value = Math.round(value / step) * step;
-  }
-  const rounded = Number(value.toPrecision(3));
-  const size = Math.abs(rounded);
-  const text = size >= 1000 && size < 1e7 ? rounded.toLocaleString("en") : size && size < 1e-4 ? rounded.toExponential() : String(rounded);
-  return text.replaceAll("-", "−");
-}
-
-const keys = (x) => (x <= 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0);
-
-// Which samples of the map each pixel along an axis reads, and how much of each: Keys' cubic, widened where the map is reduced.
-function weights(axis, count, length) {
-  const shrink = Math.max(1, axis.scale / length);
-  const taps = Math.ceil(4 * shrink);
-  const index = new Int32Array(length * taps);
-  const weight = new Float64Array(length * taps);
-  const seen = new Uint8Array(length);
-  for (let i = 0; i < length; i++) {
-    const part = (i + 0.5) / length;
-    seen[i] = part >= axis.from && part <= axis.to;
-    let centre = axis.scale * part + axis.offset - 0.5;
-    if (axis.clamp) centre = Math.min(Math.max(centre, 0), count - 1);
-    const first = Math.floor(centre - 2 * shrink) + 1;
-    let sum = 0;
-    for (let k = 0; k < taps; k++) {
-      const value = keys(Math.abs(centre - first - k) / shrink);
-      const mirrored = (((first + k) % (2 * count)) + 2 * count) % (2 * count);
-      index[i * taps + k] = mirrored < count ? mirrored : 2 * count - 1 - mirrored;
-      weight[i * taps + k] = value;
-      sum += value;
-    }
-    for (let k = 0; k < taps; k++) weight[i * taps + k] /= sum;
-  }
-  return { taps, index, weight, seen };
-}
-
-const known_weights = new Map();
-function weights_of(axis, count, length) {
-  const key = `${axis.scale} ${axis.offset} ${axis.clamp} ${count} ${length}`;
-  if (!known_weights.has(key)) {
-    if (known_weights.size > 16) known_weights.clear();
-    known_weights.set(key, weights(axis, count, length));
-  }
-  return known_weights.get(key);
-}
-
-// The map as large as the picture, in place of the one before; NaN where the network saw nothing. No value leaves the range of the map's own.
-function enlarged(map, head, width, height) {
-  const [count_down, count_across] = head.grid;
-  const down = weights_of(head.rows, count_down, height);
-  const across = weights_of(head.columns, count_across, width);
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of map) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  const values = shown && shown.values.length === width * height ? shown.values : new Float32Array(width * height);
-  const line = new Float64Array(count_across);
-  for (let y = 0; y < height; y++) {
-    if (!down.seen[y]) {
-      values.fill(NaN, y * width, (y + 1) * width);
-      continue;
-    }
-    line.fill(0);
-    for (let k = y * down.taps; k < (y + 1) * down.taps; k++) {
-      const [start, part] = [down.index[k] * count_across, down.weight[k]];
-      for (let x = 0; x < count_across; x++) line[x] += part * map[start + x];
-    }
-    const { taps, index, weight, seen } = across;
-    for (let x = 0, k = 0, i = y * width; x < width; x++, i++) {
-      let value = 0;
-      if (taps === 4) { // the map is enlarged
-        value = weight[k] * line[index[k]] + weight[k + 1] * line[index[k + 1]] + weight[k + 2] * line[index[k + 2]] + weight[k + 3] * line[index[k + 3]];
-        k += 4;
-      } else {
-        for (const end = k + taps; k < end; k++) value += weight[k] * line[index[k]];
-      }
-      values[i] = seen[x] ? (value < low ? low : value > high ? high : value) : NaN;
-    }
-  }
-  return values;
-}
-
 // ---- drawing ------------------------------------------------------------------------------------------------------------------
-
-// A pixel of a row of the scale is base + by_grey * its light + by_pixel * itself, for red, green and blue; seven numbers a row.
-// The last row is what the network did not see. mix : of the overlay with the plain frame.
-function parts(sign, mix) {
-  const { table, colour_left, seen, unseen, grain, even } = data[sign].recipe;
-  const rows = new Float64Array(7 * (ROWS + 1));
-  for (let row = 0; row <= ROWS; row++) {
-    const [lift, left] = row < ROWS ? seen : unseen;
-    const [red, green, blue, opacity] = row < ROWS ? table[row] : [0, 0, 0, 0];
-    [red, green, blue].forEach((colour, c) => {
-      rows[7 * row + c] = mix * ((1 - opacity) * lift + opacity * colour * (1 - grain * even));
-      rows[7 * row + 3 + c] = mix * ((1 - opacity) * left * (1 - colour_left) + (opacity * colour * grain) / 255);
-    });
-    rows[7 * row + 6] = mix * (1 - opacity) * left * colour_left + 1 - mix;
-  }
-  return rows;
-}
 
 let drawn = null; // reused from frame to frame, as the enlarged map is
 
-// The frame with the evidence on it, as seewhy.show.overlay makes it; the colours are looked up in the server's table.
 function paint() {
-  const { head, pixels, values } = shown;
-  const sign = head.signed ? "signed" : "unsigned";
-  const rows = parts(sign, by_id("opacity").value / 100);
-  const [red, green, blue] = data[sign].recipe.grey;
-  const [low, high] = shown.limits;
-  const empty = !(head.high > 0); // this map shows nothing, whatever the others did
-  const neutral = 7 * (head.signed ? (ROWS - 1) / 2 : 0);
-  const step = ROWS / (high - low);
+  const { head, pixels, values, limits } = shown;
+  const { recipe } = data[head.signed ? "signed" : "unsigned"];
   if (!drawn || drawn.width !== pixels.width || drawn.height !== pixels.height) drawn = new ImageData(pixels.width, pixels.height);
-  // Four bytes at once, red lowest: every browser's machine keeps them so.
-  const from = new Uint32Array(pixels.data.buffer);
-  const to = new Uint32Array(drawn.data.buffer);
-  for (let i = 0; i < from.length; i++) {
-    const value = values[i];
-    const pixel = from[i];
-    const r = pixel & 255;
-    const g = (pixel >> 8) & 255;
-    const b = (pixel >> 16) & 255;
-    const light = red * r + green * g + blue * b;
-    let row = 7 * ROWS;
-    if (value === value) {
-      row = ((value - low) * step) | 0;
-      row = empty ? neutral : 7 * (row < 0 ? 0 : row < ROWS ? row : ROWS - 1);
-    }
-    const kept = rows[row + 6];
-    const new_r = (rows[row] + rows[row + 3] * light + kept * r + 0.5) | 0;
-    const new_g = (rows[row + 1] + rows[row + 4] * light + kept * g + 0.5) | 0;
-    const new_b = (rows[row + 2] + rows[row + 5] * light + kept * b + 0.5) | 0;
-    to[i] = 0xff000000 | ((new_b > 255 ? 255 : new_b) << 16) | ((new_g > 255 ? 255 : new_g) << 8) | (new_r > 255 ? 255 : new_r);
-  }
+  overlay(recipe, by_id("opacity").value / 100, pixels, values, limits, head.signed, !(head.high > 0), drawn);
   if (screen_.width !== pixels.width || screen_.height !== pixels.height) [screen_.width, screen_.height] = [pixels.width, pixels.height];
   paper.putImageData(drawn, 0, 0);
 }
@@ -179,7 +45,8 @@ function limits_of(head) {
 }
 
 function draw(head, map, { pixels, at }) {
-  shown = { head, pixels, at, limits: limits_of(head), values: enlarged(map, head, pixels.width, pixels.height) };
+  const values = enlarged(map, head, pixels.width, pixels.height, shown && shown.values);
+  shown = { head, pixels, values, limits: limits_of(head) };
   paint();
   screen_.classList.add("drawn");
   screen_.dataset.sequence = head.sequence;
@@ -499,120 +366,3 @@ addEventListener("drop", (event) => {
   use_photo(event.dataTransfer.files[0]);
 });
 addEventListener("paste", (event) => use_photo(event.clipboardData.files[0]));
-
-// ---- reading values -----------------------------------------------------------------------------------------------------------
-
-// The picture inside the canvas' box, which may be wider or taller than it.
-function box() {
-  const edges = screen_.getBoundingClientRect();
-  const scale = Math.min(edges.width / screen_.width, edges.height / screen_.height);
-  const [width, height] = [scale * screen_.width, scale * screen_.height];
-  return { left: edges.left + (edges.width - width) / 2, top: edges.top + (edges.height - height) / 2, width, height };
-}
-
-function value_at([across, down]) {
-  const { pixels, values } = shown;
-  const x = Math.min(Math.floor(across * pixels.width), pixels.width - 1);
-  const y = Math.min(Math.floor(down * pixels.height), pixels.height - 1);
-  return values[y * pixels.width + x];
-}
-
-function read_value() {
-  tip.style.display = spot.style.display = reading && shown ? "block" : "none";
-  if (!reading || !shown) return;
-  const { head, limits } = shown;
-  const value = value_at(reading);
-  const words = Number.isNaN(value) ? "not seen by the network" : `${number(value, limits[1])} ${head.units}`;
-  const [bold, small] = tip.querySelectorAll("b, small");
-  if (bold.textContent !== words) bold.textContent = words;
-  small.textContent = `row ${Math.floor(reading[1] * head.photo[0])}, column ${Math.floor(reading[0] * head.photo[1])}`;
-  const { left, top, width, height } = box();
-  const [x, y] = [left + reading[0] * width, top + reading[1] * height];
-  const edges = view.getBoundingClientRect();
-  [spot.style.left, spot.style.top] = [`${x - edges.left}px`, `${y - edges.top}px`];
-  place_tip(tip, view, x, y);
-}
-
-function read_at(event) {
-  const { left, top, width, height } = box();
-  const [across, down] = [(event.clientX - left) / width, (event.clientY - top) / height];
-  reading = across >= 0 && across < 1 && down >= 0 && down < 1 ? [across, down] : null;
-  read_value();
-}
-screen_.addEventListener("pointermove", read_at);
-screen_.addEventListener("pointerdown", read_at);
-screen_.addEventListener("pointerleave", (event) => {
-  if (event.pointerType !== "mouse") return;
-  reading = null;
-  read_value();
-});
-screen_.addEventListener("blur", () => {
-  reading = null;
-  read_value();
-});
-
-const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-screen_.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") reading = null;
-  const way = WAYS[event.key];
-  if (way) {
-    event.preventDefault();
-    const step = event.shiftKey ? 0.005 : 0.03;
-    const from = reading || [0.5, 0.5];
-    reading = from.map((part, axis) => Math.min(Math.max(part + step * way[axis], 0), 0.9999));
-  }
-  read_value();
-});
-addEventListener("resize", read_value);
-
-// ---- keeping ------------------------------------------------------------------------------------------------------------------
-
-const saves = new Map(); // sequence -> name of its files
-
-function download(blob, name) {
-  const link = html("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}
-
-// What is seen, with a line below that says what it is, and the record of the very same frame.
-function save() {
-  if (!shown) return;
-  const { head, limits } = shown;
-  const name = `seewhy-live-${new Date().toISOString().slice(0, 23).replace(/[-:.]/g, "")}`;
-  saves.set(head.sequence, name);
-  if (saves.size > 20) saves.delete(saves.keys().next().value);
-  const sheet = document.createElement("canvas");
-  const line = 22;
-  [sheet.width, sheet.height] = [screen_.width, screen_.height + 2 * line];
-  const context = sheet.getContext("2d");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, sheet.width, sheet.height);
-  context.drawImage(screen_, 0, 0);
-  context.fillStyle = "#1d1c1a";
-  context.font = "13px system-ui, sans-serif";
-  const what = head.by_class ? `${head.target.name} (${head.target.text})` : "no class";
-  const range = `${head.signed ? `${number(limits[0], limits[1])} to ` : "0 to "}${number(limits[1])} ${head.units}`;
-  context.fillText(`${what}  ·  ${range}`, 8, screen_.height + 16, sheet.width - 16);
-  context.fillText([data.model, head.method, head.layer].filter(Boolean).join("  ·  "), 8, screen_.height + line + 14, sheet.width - 16);
-  sheet.toBlob((blob) => download(blob, `${name}.png`), "image/png");
-  socket.send(message({ sequence: head.sequence, keep: ".npz" }));
-}
-by_id("save").addEventListener("click", save);
-
-const actions = { m: next_method, p: () => by_id("pause").click(), s: save, 0: () => choose(null, null) };
-function next_method() {
-  methods.selectedIndex = (methods.selectedIndex + 1) % methods.length;
-  methods.dispatchEvent(new Event("change"));
-}
-addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || ["SELECT", "INPUT"].includes(event.target.tagName) || !shown) return;
-  const choice = shown.head.predictions[Number(event.key) - 1];
-  if (choice) choose(choice.index, choice.name);
-  else if (event.key in actions) actions[event.key]();
-});
-
-connect();
-use_camera();
