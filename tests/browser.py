@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -45,7 +47,11 @@ class Browser:
 
     def __init__(self, folder: Path, video: Path) -> None:
         command = [program(), *FLAGS, f"--use-file-for-fake-video-capture={video}", f"--user-data-dir={folder}", "about:blank"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._scratch = tempfile.mkdtemp(
+            prefix="b"
+        )  # what it would leave among everybody's files; the name of a socket must be short
+        quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(command, env={**os.environ, "TMPDIR": self._scratch}, **quiet)
         self._number = 0
         self.errors: list[str] = []
         self._connection: Any = None
@@ -88,6 +94,7 @@ class Browser:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """A command of the protocol, and its result."""
