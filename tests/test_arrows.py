@@ -22,7 +22,7 @@ ORDER = [
     ["explain"],
     ["evaluate", "features"],
     ["compare", "confusion", "demo"],
-    ["live"],
+    ["live", "web"],
     ["cli"],
 ]
 PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms}
@@ -79,6 +79,7 @@ OPEN_TO_DOORS = {
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
     "seewhy.labels": {"read_labels"},
     "seewhy.live": None,
+    "seewhy.web.server": {"LOCAL", "serve"},
     "seewhy.confusion": {"Confusion", "check_normalise"},
 }
 

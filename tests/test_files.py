@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from seewhy.errors import RecordError
-from seewhy.files import npz_content, write_whole
+from seewhy.files import in_memory, npz_content, write_whole
 
 
 @pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
@@ -86,3 +86,10 @@ def test_arrays_that_are_kept_plain(tmp_path: Path) -> None:
         for name, values in arrays.items():
             np.testing.assert_array_equal(file[name], values)
             assert file[name].dtype == values.dtype
+
+
+def test_what_would_become_a_file_stays_in_memory(tmp_path: Path) -> None:
+    content = npz_content({"format": 1}, {"maps": np.arange(6.0)})
+    path = write_whole(tmp_path / "e.npz", content)
+    assert in_memory(content) == path.read_bytes()
+    assert in_memory(b"{}") == b"{}"

@@ -24,6 +24,7 @@ CROSS_CUTTING = {
     "test_package.py",
     "methods/test_gradient_parity.py",
     "methods/test_parity.py",
+    "web/test_in_browser.py",
 }
 STRAYS = ("*.orig", "*.rej", "*.bak", "*.swp", "*.tmp", "*.log", "*~", ".DS_Store")
 

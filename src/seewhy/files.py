@@ -58,6 +58,15 @@ def write_whole(path: Path, content: Content) -> Path:
     return path
 
 
+def in_memory(content: Content) -> bytes:
+    """What would become a file, as bytes."""
+    if isinstance(content, bytes):
+        return content
+    buffer = io.BytesIO()
+    content(buffer)
+    return buffer.getvalue()
+
+
 def png_bytes(image: Image.Image) -> bytes:
     """A PIL image as a .png file."""
     buffer = io.BytesIO()

@@ -5,7 +5,7 @@ from PIL import Image
 from seewhy.errors import OptionError
 from seewhy.geometry import Geometry, resize_map
 from seewhy.show import cam_show, frame, overlay
-from seewhy.show.overlay import seen_colours
+from seewhy.show.overlay import recipe, seen_colours
 from seewhy.show.tables import table
 
 GREY = np.full((2, 2), 100, dtype=np.uint8)
@@ -193,3 +193,25 @@ def test_the_frame_follows_a_resized_picture():
 def test_no_frame_where_everything_was_seen():
     picture = np.zeros((4, 4, 3), dtype=np.uint8)
     assert frame(picture, Geometry.whole((4, 4))) is picture
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_recipe_gives_the_overlay(signed):
+    random = np.random.default_rng(0)
+    photo = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    map = random.random((40, 50)) - (0.5 if signed else 0)
+    map[:, :5] = np.nan
+    (low, high) = (-0.6 if signed else 0.0, 0.9)
+    steps = recipe(signed)
+    rows = np.array(steps["table"])
+    assert rows.shape == (255, 4)
+    assert rows[127 if signed else 0, 3] == 0  # no evidence, no colour
+    seen = ~np.isnan(map)[:, :, None]
+    row = rows[np.clip(np.floor((np.nan_to_num(map) + high * signed) / (high + high * signed) * 255), 0, 254).astype(int)]
+    light = (photo @ np.array(steps["grey"]))[:, :, None]
+    pale = steps["colour_left"] * photo + (1 - steps["colour_left"]) * light
+    ground = np.where(seen, steps["seen"][0] + steps["seen"][1] * pale, steps["unseen"][0] + steps["unseen"][1] * pale)
+    opacity = np.where(seen, row[:, :, 3:], 0)
+    drawn = (1 - opacity) * ground + opacity * row[:, :, :3] * (1 + steps["grain"] * (light / 255 - steps["even"]))
+    expected = overlay(photo, map, limits=(-high if signed else low, high), signed=signed)
+    assert np.abs(np.clip(drawn, 0, 255) - expected).max() <= 3  # the opacity comes in 255 steps

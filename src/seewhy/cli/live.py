@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +13,7 @@ from typer import Option
 
 import seewhy
 from seewhy.cli.app import app
-from seewhy.cli.options import ModelOptions, out, spread, targets_of
+from seewhy.cli.options import ModelOptions, err, out, spread, targets_of
 from seewhy.errors import OptionError, PhotoError
 from seewhy.live.controls import Controls
 from seewhy.live.loop import LiveLoop
@@ -18,6 +21,7 @@ from seewhy.live.recording import Recording
 from seewhy.live.screen import LOOKS, Screen
 from seewhy.live.sources import open_source
 from seewhy.live.window import Window
+from seewhy.web.server import LOCAL, serve
 
 
 @app.command()
@@ -35,10 +39,28 @@ def live(
     seconds: Annotated[float | None, Option(help="End after so long.")] = None,
     options: ModelOptions,
     output: Annotated[str | None, Option("-o", "--output", "--out", help="A video file to write instead of a window.")] = None,
+    web: Annotated[bool, Option("--web", help="A page in the browser, with the browser's camera, instead of a window.")] = False,
+    port: Annotated[int, Option(min=0, max=65535, help="Of the page; 0 takes a free one.")] = 0,
+    host: Annotated[str, Option(help="Where the page is served; another host lets others in who have the address.")] = LOCAL,
+    public: Annotated[str, Option(help="The address under which a proxy shows the page.")] = "",
+    open_page: Annotated[bool, Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
     """A camera looks, and the map follows, in a window; press ? in it for the keys."""
     if source is not None and camera:
         raise OptionError(f"--camera {camera} beside '{source}': name one of them.")
+    if web:
+        unused = {
+            f"'{source}'": source is not None,
+            f"--camera {camera}": camera != 0,
+            f"-o {output}": output is not None,
+            f"--look {look}": look != LOOKS[0],
+            "--realtime" if realtime else "--every-frame": realtime is not None,
+            f"--seconds {seconds}": seconds is not None,
+        }
+        for words in (words for words, is_given in unused.items() if is_given):
+            raise OptionError(f"{words} beside --web: the page has the browser's own camera, or a photo that is dropped there.")
+        serve_page(options.load(), method, target, host, port, public, open_page)
+        return
     clf = options.load()
     (class_,) = targets_of(clf, [target])
     screen = Screen(look)
@@ -60,6 +82,27 @@ def live(
         controls.watch(window)
     for path in controls.saved:
         out.print(f"→ {path}")
+
+
+def serve_page(clf: seewhy.Classifier, method: str, target: str, host: str, port: int, public: str, open_page: bool) -> None:
+    """The page, until Ctrl-C; its address is the only line on standard output."""
+    (class_,) = targets_of(clf, [target])
+    index = None if class_ == "top1" else clf.class_names().index(class_)
+
+    def opened(address: str) -> None:
+        print(address, flush=True)
+        err.print("Open it in a browser; Ctrl-C ends it.")
+        if host not in (LOCAL, "localhost", "::1"):
+            err.print("Others who have this address can use the page, and what it sends is not encrypted.")
+        if open_page and _has_screen():
+            webbrowser.open(address)
+
+    serve(clf, host, port, method=method, target=index, public=public, opened=opened)
+
+
+def _has_screen() -> bool:
+    """False where the only browsers are those of the terminal, which would take it over."""
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _record(

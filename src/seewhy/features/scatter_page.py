@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from seewhy.geometry import map_on_photo
 from seewhy.records import Photo
 from seewhy.show import overlay
 from seewhy.show.colour import limits
-from seewhy.show.html import environment, jpeg_uri
+from seewhy.show.html import environment, joined_script, jpeg_uri, source_hash
 
 MOST_EXPLAINED = 300  # about 10 MB of pictures
 MOST_LISTED = 60  # misclassified photos below the plot
@@ -51,11 +49,8 @@ def page(
     method, settings : of ``seewhy.explain``. photos : in the order of ``embed``, for files that have moved
         since; else each photo is read from its file, or taken as it was given.
     """
-    from markupsafe import Markup
-
     explained, unread = ({}, 0) if clf is None else _explained(embedding, clf, method, photos, settings)
-    script = (_HERE / "templates" / "scatter.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    script = joined_script(_HERE / "templates" / "scatter.js")
     thumbs = [jpeg_uri(thumbnail, 80) for thumbnail in embedding.thumbnails]
     wrong = [int(i) for i in np.flatnonzero(embedding.wrong)]
     (places, height) = _places(embedding.points)
@@ -73,7 +68,7 @@ def page(
             caption=" ".join(notes),
             promise="its explanation, and the photos nearest to it." if explained else "the photo, and the photos nearest to it.",
             policy="default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-            f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+            f"script-src {source_hash(script)}; base-uri 'none'; form-action 'none'",
             count=len(embedding),
             wrong=len(wrong),
             known=sum(label is not None for label in embedding.labels),
@@ -95,7 +90,7 @@ def page(
             ],
             data=_data(embedding, places, thumbs, explained, none),
             height=round(height),
-            script=Markup(script),
+            script=script,
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seewhy.formatting import format_number
-from seewhy.show.colour import Pixels, to_bytes
+from seewhy.show.colour import Floats, Pixels, to_bytes
 from seewhy.show.figures import ACROSS, WIDE
 from seewhy.show.panel import Bar, Panel
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
     from PIL import Image
 
 STOPS = 24  # of a colour bar's gradient
@@ -60,18 +62,33 @@ def gallery(title: str, sections: Iterable[Section], lead: str = "", footer: str
     return template.render(title=title, lead=_paragraphs(lead), sections=rendered, footer=footer)
 
 
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
 @lru_cache(maxsize=4)
 def environment(*folders: Path) -> Environment:
     """What renders the templates: those of ``folders``, and ours, which they may extend."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader([*folders, Path(__file__).parent / "templates"]),
+        loader=FileSystemLoader([*folders, _TEMPLATES]),
         autoescape=True,  # class names come from files: they may hold anything
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def joined_script(*files: Path) -> Markup:
+    """The script of a page, behind the functions that all of them share."""
+    from markupsafe import Markup
+
+    return Markup("\n".join(file.read_text(encoding="utf-8") for file in (_TEMPLATES / "elements.js", *files)))
+
+
+def source_hash(text: str) -> str:
+    """A script or a style inside a page as a Content-Security-Policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
 def picture_row(panels: Sequence[Panel]) -> dict[str, Any]:
@@ -134,16 +151,21 @@ def _uri(kind: str, buffer: io.BytesIO) -> str:
 
 
 def _gradient(bar: Bar) -> dict[str, Any]:
-    rows = to_bytes(255 * bar.table)
+    table = bar.table
     if not bar.high > bar.low:
-        rows = rows[len(rows) // 2 if bar.signed else 0][None]
-    stops = [rows[round(part * (len(rows) - 1) / (STOPS - 1))] for part in range(STOPS)]
-    colours = ", ".join("#{:02x}{:02x}{:02x}".format(*row) for row in stops)
+        table = table[len(table) // 2 if bar.signed else 0][None]
     return {
-        "colours": f"linear-gradient(to right, {colours})",
+        "colours": gradient(table),
         "marks": [text for _, text in bar.marks],
         "label": bar.label,
     }
+
+
+def gradient(table: Floats) -> str:
+    """A colour table ``(m, 3)`` in [0, 1] as CSS, from left to right."""
+    rows = to_bytes(255 * table)
+    stops = [rows[round(part * (len(rows) - 1) / (STOPS - 1))] for part in range(STOPS)]
+    return f"linear-gradient(to right, {', '.join('#{:02x}{:02x}{:02x}'.format(*row) for row in stops)})"
 
 
 def _paragraphs(text: str) -> list[Any]:

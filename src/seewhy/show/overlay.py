@@ -81,6 +81,25 @@ def dimmed(pixels: Pixels, lift: float, light: float) -> Floats:
     return lift + light * pale
 
 
+def recipe(signed: bool = False) -> dict[str, Any]:
+    """All that :func:`overlay` is made of, as plain values, for a page that lays maps over photos by itself.
+
+    table : for each row of the scale red, green and blue, 0-255, and its opacity, 0-1. The others are the constants of this file.
+    """
+    ramp = np.linspace(-1.0 if signed else 0.0, 1.0, ROWS)
+    opacity = OPACITY * colour.strength(ramp, (float(ramp[0]), 1.0), signed=signed) ** RISE
+    rows = np.column_stack([255 * table(signed=signed), opacity])
+    return {
+        "table": [[round(float(value), 4) for value in row] for row in rows],
+        "grey": GREY.tolist(),
+        "colour_left": COLOUR_LEFT,
+        "seen": SEEN,
+        "unseen": UNSEEN,
+        "grain": GRAIN,
+        "even": EVEN,
+    }
+
+
 def seen_colours(cmap: Any = None, alpha: float | None = None, signed: bool = False) -> Floats:
     """The table ``(255, 3)`` in [0, 1] as it looks on a mid-grey photo: what a colour bar has to show.
 

@@ -1,4 +1,3 @@
-"use strict";
 // Photos as points: hover shows one, a click opens it, the legend hides classes, the wheel zooms. Names reach the page as text only.
 const data = JSON.parse(document.getElementById("data").textContent);
 const photos = data.photos;
@@ -12,28 +11,6 @@ let focused = -1;
 let open = -1;
 let waiting = false;
 
-function svg(name, attributes, parent) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const key in attributes) made.setAttribute(key, attributes[key]);
-  if (parent) parent.append(made);
-  return made;
-}
-
-function html(name, parent, text, kind) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (kind) made.className = kind;
-  if (parent) parent.append(made);
-  return made;
-}
-
-function picture(source, parent, kind, words) {
-  const made = html("img", parent, undefined, kind);
-  made.src = source;
-  made.alt = words || "";
-  return made;
-}
-
 const points = svg("g", {}, plot);
 const rings = svg("g", {}, plot);
 const here = svg("circle", { class: "here", r: 0 }, plot);
@@ -41,15 +18,6 @@ for (const photo of [...photos].sort((a, b) => a.wrong - b.wrong || b.group - a.
   const group = data.groups[photo.group];
   photo.mark = svg("path", { d: group.shape, fill: group.colour }, points);
   if (photo.wrong) photo.ring = svg("circle", { class: "ring", r: 1.75 * data.radius }, rings);
-}
-
-const pressed = (id) => document.getElementById(id)?.getAttribute("aria-pressed") === "true";
-
-function toggles(button, then) {
-  button.addEventListener("click", () => {
-    button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
-    then();
-  });
 }
 
 data.groups.forEach((group, number) => {
@@ -152,12 +120,9 @@ function point_at(number) {
     const words = html("div", tip);
     html("b", words, photo.name);
     verdict(photo, words);
-    const card = plot.parentElement.getBoundingClientRect();
     const [x, y] = place(photo);
     const spot = new DOMPoint(x, y).matrixTransform(plot.getScreenCTM());
-    const left = spot.x - card.left + 14;
-    tip.style.left = `${Math.max(4, left + tip.offsetWidth > card.width ? left - 28 - tip.offsetWidth : left)}px`;
-    tip.style.top = `${Math.max(4, spot.y - card.top - tip.offsetHeight - 10)}px`;
+    place_tip(tip, plot.parentElement, spot.x, spot.y);
   }
   redraw();
 }
