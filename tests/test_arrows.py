@@ -78,7 +78,12 @@ OPEN_TO_DOORS = {
     "seewhy.compare": {"Comparison", "Omission"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
     "seewhy.labels": {"read_labels"},
-    "seewhy.live": None,
+    "seewhy.live.controls": {"Controls"},
+    "seewhy.live.loop": {"LiveLoop"},
+    "seewhy.live.recording": {"Recording"},
+    "seewhy.live.screen": {"LOOKS", "Screen"},
+    "seewhy.live.sources": {"open_source"},
+    "seewhy.live.window": {"Window"},
     "seewhy.web.server": {"LOCAL", "serve"},
     "seewhy.confusion": {"Confusion", "check_normalise"},
 }

@@ -17,10 +17,10 @@ import seewhy
 from seewhy.errors import OptionError, PhotoError, TargetError
 from seewhy.live import LiveLoop, live, sources
 from seewhy.live.loop import Moment
-from seewhy.live.sources import Frame, Source
+from seewhy.live.sources import Frame, FrameSource
 
 
-class Ticking(Source):
+class Ticking(FrameSource):
     """A camera's stand-in: as many frames as asked for, whenever ``tick`` is set."""
 
     is_camera = True

@@ -13,12 +13,12 @@ from PIL import Image
 
 from seewhy.errors import MissingExtraError, OptionError, PhotoError
 from seewhy.live import sources
-from seewhy.live.sources import Camera, Photos, Source, Video, open_source
+from seewhy.live.sources import Camera, FrameSource, Photos, Video, open_source
 
 NEVER = threading.Event()
 
 
-def corners(source: Source) -> list[int]:
+def corners(source: FrameSource) -> list[int]:
     """The numbers on all frames."""
     numbers = []
     while (frame := source.read(NEVER)) is not None:

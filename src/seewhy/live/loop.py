@@ -16,7 +16,7 @@ from seewhy.errors import MethodError, OptionError
 from seewhy.explain import explain
 from seewhy.explanation import Explanation
 from seewhy.live.handover import Closed, Handover
-from seewhy.live.sources import Frame, Source, open_source
+from seewhy.live.sources import Frame, FrameSource, open_source
 
 RECENT = 30  # frames over which the rate is taken
 PATIENCE = 5.0  # seconds for a thread to end
@@ -75,7 +75,7 @@ class LiveLoop:
         if isinstance(target, (list, tuple)):
             raise OptionError(f"target={target!r}: a live picture explains one class at a time.")
         (self.clf, self.method, self.target, self.settings) = (clf, method, target, settings)
-        self.source: Source = open_source(source)
+        self.source: FrameSource = open_source(source)
         self.realtime = self.source.is_camera if realtime is None else realtime
         self._again = again and not self.source.is_camera
         self._frames: Handover[Captured] = Handover()

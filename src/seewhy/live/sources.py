@@ -24,7 +24,7 @@ TRIES = 10  # to open a camera again that was lost
 WAIT = 0.5  # seconds between them
 
 
-class Source(ABC):
+class FrameSource(ABC):
     """Frames, one after the other.
 
     name : for titles. rate : frames a second at which they come by themselves. is_camera : they come whether or not somebody
@@ -51,7 +51,7 @@ class Source(ABC):
         """Give the camera or the file back."""
 
 
-class Camera(Source):
+class Camera(FrameSource):
     """A camera by its number. Raises PhotoError where there is none."""
 
     is_camera = True
@@ -94,7 +94,7 @@ class Camera(Source):
         return capture
 
 
-class Video(Source):
+class Video(FrameSource):
     """A video file. Raises PhotoError where it cannot be read."""
 
     def __init__(self, path: Path) -> None:
@@ -128,7 +128,7 @@ class Video(Source):
         self._capture.release()
 
 
-class Photos(Source):
+class Photos(FrameSource):
     """Photos as anything that ``explain`` takes, each shown for two seconds.
 
     skipped : why a photo, by its number, cannot be read; the others are shown.
@@ -165,12 +165,13 @@ class Photos(Source):
         """Nothing is open between two photos."""
 
 
-def open_source(source: Any) -> Source:
-    """A camera's number, a video file, a folder of photos, one photo (anything that ``explain`` takes), several, or a Source.
+def open_source(source: Any) -> FrameSource:
+    """A camera's number, a video file, a folder of photos, one photo (anything that ``explain`` takes), several, or a
+    FrameSource.
 
     Raises PhotoError: no such camera, file or photo; MissingExtraError: a camera or a video without OpenCV.
     """
-    if isinstance(source, Source):
+    if isinstance(source, FrameSource):
         return source
     if isinstance(source, bool) or source is None:
         raise OptionError(f"source={source!r}: write a camera's number, or name a video, a folder of photos or a photo.")
@@ -193,7 +194,7 @@ def _camera_number(number: int) -> int:
     return number
 
 
-def _from_path(path: Path) -> Source:
+def _from_path(path: Path) -> FrameSource:
     if not path.exists():
         raise PhotoError(f"There is no '{path}': name a camera's number, a video, a photo or a folder of photos.")
     if path.is_dir():
