@@ -31,6 +31,16 @@ def test_the_crop_test_has_a_picture_of_its_own(run, photos: Path) -> None:
         assert picture.width > 600
 
 
+def test_each_target_is_tested_and_the_picture_says_which_one_it_shows(run, photos: Path) -> None:
+    code, out, err = run("explain", photos / "a.png", "-t", "bear", "-t", "cow", "--crop-test", "--check", "-o", "why.png")
+    assert code == 0, err
+    notes = [line for line in out.splitlines() if line.startswith("  note: ")]
+    for name in ("bear", "cow"):
+        assert any("Without the strongest " in line and f" of the photo '{name}' " in line for line in notes)
+        assert any("laid elsewhere" in line and f"'{name}'" in line for line in notes)
+    assert "  crop test of 'bear' → why-crop-test.png" in out.splitlines()
+
+
 def test_several_methods_are_laid_side_by_side(run, photos: Path) -> None:
     code, out, err = run("explain", photos / "a.png", "-m", "grad_cam", "-m", "occlusion", "--mask-size", 20, "--stride", 20)
     assert code == 0, err

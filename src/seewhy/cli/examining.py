@@ -30,10 +30,12 @@ class Examined:
         self._pictures.append(test)
         return explanation
 
-    def save(self, place: Path) -> Path | None:
-        """The picture of the next explanation's crop test, beside the explanation's own; None where there is none."""
+    def save(self, place: Path, report: Report) -> None:
+        """Write the picture of the next explanation's crop test, if it has one, beside the explanation's own, and say of what."""
         test = self._pictures.popleft() if self._pictures else None
-        return None if test is None else test.save(place.with_name(f"{place.stem}-crop-test.png"))
+        if test is not None:
+            picture = test.save(place.with_name(f"{place.stem}-crop-test.png"))
+            report.line(f"  crop test of '{test.target.text}' → {picture}")
 
 
 def refuse_beside_methods(flags: Mapping[str, Any]) -> None:
