@@ -259,8 +259,9 @@ def compare(
         report.record["preprocessing"] = _preprocessing(networks, columns)
         for name, reason in comparison.skipped:
             report.skip(name, first_line(Message(reason)))
-        for line in _lines(comparison):
+        for number, line in _lines(comparison):
             report.line(line)
+            report.notes(comparison.notes_of(number))
         report.notes([note for note in comparison.notes if not isinstance(note, Omission)])  # the report's end tells these
         report.line(comparison.sentence)
         shown = comparison.shown_in(place)
@@ -278,12 +279,14 @@ def _preprocessing(networks: Sequence[seewhy.Classifier], columns: Sequence[str]
     return "; ".join(f"{column}: {text}" for column, text in zip(columns, texts, strict=True))
 
 
-def _lines(comparison: Comparison) -> Iterator[str]:
-    """One for each photo, those whose maps are least alike first."""
+def _lines(comparison: Comparison) -> Iterator[tuple[int, str]]:
+    """The number of each photo and its line, those whose maps are least alike first."""
     (heads, *rows) = comparison.table()
+    networks = len(comparison.columns) if comparison.of == "networks" else 0
     for number in comparison.order():
-        (photo, explained, *predictions, likeness) = rows[number]
-        texts = predictions
-        if comparison.of == "networks":
-            texts = [f"{name} {prediction}" for name, prediction in zip(comparison.columns, predictions, strict=True)]
-        yield f"{photo} ({explained}): {'; '.join(texts)}; {heads[-1]} {likeness}"
+        (photo, explained, *cells) = rows[number]
+        predictions = cells[: networks or 1]
+        texts = (
+            [f"{name} {text}" for name, text in zip(comparison.columns, predictions, strict=True)] if networks else predictions
+        )
+        yield number, f"{photo} ({explained}): {'; '.join(texts)}; {heads[2 + len(texts)]} {cells[len(texts)]}"
