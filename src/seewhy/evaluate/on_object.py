@@ -29,8 +29,7 @@ def pointing(subject: Subject) -> Measurement:
 def _share_of_peaks(map: Array, mask: Mask) -> float:
     """The share of the map's equal peaks that lies on the object.
 
-    A random map has many: enlarging it overshoots at its largest cells, and is cut off there. The first of them, which counts
-    for a map (see ``hits``), nearly always lies at the top.
+    A random map has many: enlarging it overshoots at its largest cells, and is cut off there.
     """
     return float(mask[map == np.nanmax(map)].mean())
 
