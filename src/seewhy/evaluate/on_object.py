@@ -23,10 +23,10 @@ def energy_on_object(subject: Subject) -> Measurement:
 
 def pointing(subject: Subject) -> Measurement:
     """1 where the map's peak lies in ``subject.mask``, else 0; of 100 random maps the share whose peak does."""
-    return _measured(subject, hits, _share_of_peaks)
+    return _measured(subject, hits, share_of_peaks)
 
 
-def _share_of_peaks(map: Array, mask: Mask) -> float:
+def share_of_peaks(map: Array, mask: Mask) -> float:
     """The share of the map's equal peaks that lies on the object.
 
     A random map has many: enlarging it overshoots at its largest cells, and is cut off there.
