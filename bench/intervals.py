@@ -12,13 +12,13 @@ def mean_and_interval(values: Sequence[float], counted: bool = False, seed: int 
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
     if counted:
-        return mean, *wilson(int(array.sum()), len(array))
+        return mean, *wilson(float(array.sum()), len(array))
     draws = np.random.default_rng(seed).integers(0, len(array), (2_000, len(array)))
     (low, high) = np.quantile(array[draws].mean(axis=1), [0.025, 0.975])
     return mean, float(low), float(high)
 
 
-def wilson(successes: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(successes: float, count: int, z: float = 1.959964) -> tuple[float, float]:
     """The score interval for a share (Wilson 1927)."""
     share = successes / count
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)

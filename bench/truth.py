@@ -35,6 +35,7 @@ from seewhy.evaluate import energy, hits
 from seewhy.evaluate.curves import area, curves_of
 from seewhy.evaluate.masked import MaskedPhoto
 from seewhy.evaluate.metric import explained_again
+from seewhy.evaluate.on_object import share_of_peaks
 from seewhy.evaluate.randomisation import likeness, randomised, weighted_layers
 from seewhy.evaluate.references import centre_map
 from seewhy.files import write_whole
@@ -87,10 +88,11 @@ def places(clf: seewhy.Classifier, subjects: Sequence[Subject], method: str) -> 
             return values
         map_ = explanation.on_photo()[0]
         values["energy"].append(energy(map_, subject.evidence))
-        values["peak"].append(float(hits(map_, subject.evidence)))
+        points_at = share_of_peaks if method == RANDOM else hits  # a random map has several peaks, cut off at the same value
+        values["peak"].append(float(points_at(map_, subject.evidence)))
         if subject.logo is not None:
             values["energy on the logo"].append(energy(map_, subject.logo))
-            values["peak on the logo"].append(float(hits(map_, subject.logo)))
+            values["peak on the logo"].append(float(points_at(map_, subject.logo)))
         masked = MaskedPhoto(clf, explanation.photo, "blur")
         for column, shown in (("deletion", False), ("insertion", True)):
             (shares, curves) = curves_of(masked, explanation.on_input(), explanation.targets[0], STEPS, shown, seed=0)
@@ -201,25 +203,37 @@ PARTS = {  # of one network's table: so many columns are read at a glance
 
 
 SUMMARY = {  # heading -> network, column
-    "animal hit": ("demo:honest", "peak"),
-    "logo hit": ("demo:shortcut", "peak on the logo"),
-    "object hit": ("squeezenet1_0", "peak"),
+    "peak on the animal": ("demo:honest", "peak"),
+    "peak on the unread logo": ("demo:honest", "peak on the logo"),
+    "peak on the read logo": ("demo:shortcut", "peak on the logo"),
+    "peak in the box": ("squeezenet1_0", "peak"),
     "check passed": ("squeezenet1_0", "check"),
-    "likeness": ("squeezenet1_0", "likeness"),
-    "passes": ("squeezenet1_0", "passes"),
-    "seconds": ("squeezenet1_0", "seconds"),
+    "deletion": ("squeezenet1_0", "deletion"),
+    "insertion": ("squeezenet1_0", "insertion"),
+    "cost in passes": ("squeezenet1_0", "passes"),
 }
+TIMED_ON = "squeezenet1_0"
 
 
 def summary(results: dict[str, dict[str, Values]]) -> dict[str, list[str]]:
-    """One line for each method, from all networks: heading -> a cell for each method. Means without their intervals."""
+    """From all networks: heading -> a cell for each line. Means without their intervals.
+
+    What knows nothing of the photo stands first. Methods that differ in nothing but their seconds share a line, with the most.
+    """
     planted = [methods for network, methods in results.items() if network.startswith("planted")]
-    columns: dict[str, list[str]] = {"method": [f"`{method}`" for method in METHODS]}
-    if planted:
-        columns["planted evidence"] = [_least([methods[method]["energy"] for methods in planted]) for method in METHODS]
-    for heading, (network, column) in SUMMARY.items():
-        if network in results:
-            columns[heading] = [_mean(column, results[network][method].get(column, [])) for method in METHODS]
+    shown = {heading: place for heading, place in SUMMARY.items() if place[0] in results}
+    lines: dict[tuple[str, ...], list[str]] = {}  # cells -> methods
+    for method in (RANDOM, CENTRE, *seewhy.METHODS):
+        cells = [_least([methods[method]["energy"] for methods in planted])] if planted else []
+        cells += [_mean(column, results[network][method].get(column, [])) for network, column in shown.values()]
+        lines.setdefault(tuple(cells), []).append(method)
+    headings = ["energy on the planted evidence"] * bool(planted) + list(shown)
+    names = [", ".join(f"`{method}`" if method in seewhy.METHODS else method for method in methods) for methods in lines.values()]
+    columns = {"method": names, **dict(zip(headings, map(list, zip(*lines, strict=True)), strict=True))}
+    seconds = results.get(TIMED_ON, {})
+    if any(values.get("seconds") for values in seconds.values()):
+        longest = [[t for method in methods for t in seconds[method].get("seconds", [])] for methods in lines.values()]
+        columns["cost in seconds"] = [_cell("seconds", [max(times)] if times else []) for times in longest]
     return columns
 
 
@@ -229,9 +243,7 @@ def _least(energies: Sequence[Sequence[float]]) -> str:
 
 
 def _mean(column: str, values: Sequence[float]) -> str:
-    if not values or column in ("passes", "seconds"):
-        return _cell(column, values)
-    return f"{100 * np.mean(values):.0f} %" if column in COUNTED else f"{np.mean(values):.2f}"
+    return _cell(column, values).split(" (")[0]
 
 
 def show(results: dict[str, dict[str, Values]]) -> None:
@@ -266,6 +278,8 @@ def _cell(column: str, values: Sequence[float]) -> str:
     if column in ("passes", "seconds"):
         return f"{np.median(values):,.0f}" if column == "passes" else f"{np.median(values):.2g}"
     (mean, low, high) = mean_and_interval(values, column in COUNTED)
+    if column in COUNTED:
+        return f"{100 * mean:.0f} % ({100 * low:.0f}-{100 * high:.0f})"
     return f"{mean:.2f} ({low:.2f}-{high:.2f})"
 
 

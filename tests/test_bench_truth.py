@@ -71,7 +71,7 @@ def test_what_is_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     truth.show(results)
     columns = len(truth.PLACES) + len(truth.TRIALS) - 1  # passes are no share
     assert len(truth.figures(results)) == len(results["planted"]) * columns
-    assert f"| `lime` | {' | '.join(['1.00 (1.00-1.00)', '1.00 (0.21-1.00)'] * 2)}" in truth.markdown(results)
+    assert f"| `lime` | {' | '.join(['1.00 (1.00-1.00)', '100 % (21-100)'] * 2)}" in truth.markdown(results)
 
 
 def test_the_summary_takes_the_worst_planted_network_and_the_other_networks_own_columns() -> None:
@@ -81,23 +81,26 @@ def test_the_summary_takes_the_worst_planted_network_and_the_other_networks_own_
     columns = truth.summary(
         {
             "planted, square": network(energy=[1.0, 0.5]),
-            "planted, distractor": network(energy=[0.25, 0.0]),
+            "planted, distractor": network(energy=[0.25, 0.0]) | {truth.RANDOM: {"energy": [0.625]}},
             "planted, together": network(),  # does not suit it
             "demo:honest": network(peak=[1.0, 0.0, 1.0]),
             "demo:shortcut": network(**{"peak on the logo": [1.0, 0.0]}),
-            "squeezenet1_0": network(peak=[0.0], likeness=[0.125, 0.375], passes=[1.0, 1001.0, 2001.0], seconds=[0.25]),
+            "squeezenet1_0": network(peak=[0.0], deletion=[0.125, 0.375], passes=[1.0, 1001.0, 2001.0], seconds=[0.25]),
         }
     )
-    assert columns["method"][0] == "`cam`"
+    assert columns["method"] == ["random map", ", ".join(["centre blob", *(f"`{method}`" for method in seewhy.METHODS)])]
     rows = {
-        "planted evidence": "0.12",
-        "animal hit": "67 %",
-        "logo hit": "50 %",
-        "object hit": "0 %",
+        "energy on the planted evidence": "0.12",
+        "peak on the animal": "67 %",
+        "peak on the unread logo": "",
+        "peak on the read logo": "50 %",
+        "peak in the box": "0 %",
         "check passed": "",
-        "likeness": "0.25",
-        "passes": "1,001",
-        "seconds": "0.25",
+        "deletion": "0.25",
+        "insertion": "",
+        "cost in passes": "1,001",
+        "cost in seconds": "0.25",
     }
-    assert {heading: cells[3] for heading, cells in columns.items() if heading != "method"} == rows
-    assert set(truth.summary({"demo:honest": network(peak=[1.0])})) == {"method", "animal hit"}
+    assert {heading: cells[1] for heading, cells in columns.items() if heading != "method"} == rows
+    assert columns["energy on the planted evidence"][0] == "0.62"
+    assert set(truth.summary({"demo:honest": network(peak=[1.0])})) == {"method", "peak on the animal", "peak on the unread logo"}

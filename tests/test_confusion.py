@@ -157,6 +157,14 @@ def test_mistakes(arguments: tuple[Any, Any, Any], kind: type[Exception], messag
         seewhy.confusion(*arguments)
 
 
+def test_labels_and_predictions_that_are_swapped_are_named_in_one_line() -> None:
+    predictions = [[seewhy.Prediction("bear", 0, 0.9)], None]
+    message = "Labels and predictions are swapped: write seewhy.confusion(labels, predictions, clf.classes)."
+    for labels in (predictions, [seewhy.Prediction("bear", 0, 0.9), None]):
+        with pytest.raises(TargetError, match=f"^{re.escape(message)}$"):
+            seewhy.confusion(labels, ["bear", "cow"], ["bear", "cow"])
+
+
 def test_roles_stand_below_the_maps_of_their_classes() -> None:
     clf = seewhy.load("demo:honest")
     result = seewhy.confusion(["cow"], ["bear"], clf.classes)

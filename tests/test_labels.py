@@ -13,7 +13,7 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, TargetError
-from seewhy.labels import class_indices, read_labels, value_list
+from seewhy.labels import class_indices, read_labels, refuse_photos, value_list
 
 CLASSES = ClassNames(["red", "green", "blue"])
 
@@ -166,8 +166,8 @@ def test_many_photos_of_one_name_take_no_time(tmp_path: Path) -> None:
          "'x.csv' has a label for none of the 3 photos (set/red/1.jpg, set/red/2.jpg, set/blue/1.jpg): it names a.jpg, b.jpg, "
          "c.jpg ...; write paths from its own folder or from the current one, or names that only one photo has."),
         ("x.csv", "id,species,camera\n1,red,x\n", OptionError,
-         "'x.csv' has the columns id, species, camera: name that of the photos photo and that of their classes label in the "
-         "first line."),
+         "'x.csv' has the columns id, species, camera: name that of the photos 'photo' and that of their classes 'label' in "
+         "the first line."),
         ("x.csv", "photo,label\n2.jpg,red\n,blue\n", OptionError, "'x.csv', line 3: it names no photo."),
         ("x.csv", "", TargetError, "'x.csv' has 0 labels for 3 photos: write one a line"),
         ("x.json", "{", OptionError, "'x.json' is no whole JSON file: Expecting property name"),
@@ -206,7 +206,7 @@ def test_labels_that_are_no_classes_are_named_and_counted() -> None:
         class_indices(CLASSES, ["red", "gren", "gren", None, 7, "gren"], "labels", names)
     assert str(error.value) == (
         "4 of 5 labels are no classes: 'gren' of 1.jpg and 2 more, 7 of 4.jpg. Did you mean 'green'? The classes are red, green, "
-        "blue."
+        "blue. Indices count from 0: 0 = red, 1 = green, 2 = blue."
     )
     with pytest.raises(TargetError) as error:
         class_indices(CLASSES, ["a", "b", "c", "d", 0], "predictions")
@@ -225,6 +225,52 @@ def test_digits_are_an_index_where_they_were_written() -> None:
     assert class_indices(ClassNames(["3", "0"]), ["0", "3", "1"], "labels", written=True) == [1, 0, 1]
     with pytest.raises(TargetError, match=r"^1 of 1 labels is no class: '2' of photo 1"):
         class_indices(CLASSES, ["2"], "labels")
+
+
+@pytest.mark.parametrize(
+    ("labels", "what"),
+    [
+        ({"a.txt": "1\n\n2\n"}, "labels"),
+        ({"a.txt": "1\nred\n2\n"}, "digits among the labels"),
+        ({"a.json": "[1, null, 2]"}, "labels"),
+        ({"a.json": "[true, null, 2]"}, "digits among the labels"),
+        ({"a.txt": "red\n\nblue\n"}, None),
+    ],
+)
+def test_how_digits_in_a_file_were_read_is_told(photos: list[Path], labels: dict[str, str], what: str | None) -> None:
+    ((file, text),) = labels.items()
+    note = [f"{what} are indices from 0: 0 = red, 1 = green, 2 = blue"] if what else []
+    assert read_labels(write(file, text), photos).index_note(CLASSES) == note
+
+
+def test_what_is_no_index_in_a_file_is_not_told_as_one(photos: list[Path]) -> None:
+    assert read_labels(write("a.txt", "1\n2\n1\n"), photos).index_note(ClassNames(["2", "1"])) == []
+    assert read_labels([0, 1, 2], photos).index_note(CLASSES) == []
+    many = ClassNames([f"class {number}" for number in range(9)])
+    assert read_labels(write("a.txt", "1\n2\n1\n"), photos).index_note(many) == [
+        "labels are indices from 0: 0 = class 0, 1 = class 1, 2 = class 2, 3 = class 3, 4 = class 4 ... (9 in all)"
+    ]
+
+
+def test_an_index_that_does_not_exist_and_a_folder_that_is_no_class(photos: list[Path]) -> None:
+    with pytest.raises(TargetError) as error:
+        read_labels(write("a.txt", "1\n2\n3\n"), photos).indices(CLASSES)
+    assert str(error.value) == (
+        "1 of 3 labels is no class: '3' of set/blue/1.jpg. The classes are red, green, blue. Indices count from 0: 0 = red, "
+        "1 = green, 2 = blue."
+    )
+    with pytest.raises(TargetError) as error:
+        read_labels("folders", [*photos, Path("set/rest/1.jpg")]).indices(CLASSES)
+    assert str(error.value) == (
+        "1 of 4 labels is no class: 'rest' of set/rest/1.jpg. The classes are red, green, blue. A folder that is no class: "
+        "leave it out, or rename it."
+    )
+
+
+def test_photos_in_the_place_of_classes_are_named_without_their_pixels() -> None:
+    refuse_photos(["red", 1], "labels", "give classes")
+    with pytest.raises(TargetError, match=r"^The labels hold no classes but ndarray of shape \(4, 5, 3\): give classes\.$"):
+        refuse_photos([np.zeros((4, 5, 3))], "labels", "give classes")
 
 
 def test_values_one_by_one() -> None:

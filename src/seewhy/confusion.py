@@ -20,8 +20,8 @@ from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_share, shortened
 from seewhy.geometry import Array
-from seewhy.labels import class_indices, value_list
-from seewhy.records import Note, Photo, Prediction
+from seewhy.labels import class_indices, refuse_photos, value_list
+from seewhy.records import Note, Prediction
 from seewhy.show.colour import min_max
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
 from seewhy.show.html import notebook_table
@@ -372,11 +372,13 @@ def confusion(labels: Any, predictions: Any, classes: Any) -> Confusion:
         returns, whose first choices are taken.
     classes : the names in index order, or a file with them: ``clf.classes``.
 
-    Raises TargetError: not as many predictions as labels, what is no class (which, how many), nothing left to compare.
+    Raises TargetError: labels and predictions are swapped, or not equally many; what is no class (which, how many); nothing left.
     """
     names = ClassNames.read(classes)
-    _refuse_photos(labels, "labels", "give each photo's class, its name or its index")
-    _refuse_photos(predictions, "predictions", "for photos write clf.classify(photos), for scores their argmax")
+    if _holds_predictions(labels):
+        raise TargetError("Labels and predictions are swapped: write seewhy.confusion(labels, predictions, clf.classes).")
+    refuse_photos(labels, "labels", "give each photo's class, its name or its index")
+    refuse_photos(predictions, "predictions", "for photos write clf.classify(photos), for scores their argmax")
     (given, choices) = (value_list(labels, "labels"), [_first_choice(value) for value in value_list(predictions, "predictions")])
     if len(given) != len(choices):
         raise TargetError(f"{len(given)} labels but {len(choices)} predictions: give one of each per photo, in the same order.")
@@ -393,19 +395,16 @@ def confusion(labels: Any, predictions: Any, classes: Any) -> Confusion:
     return Confusion(matrix, names, true, predicted)
 
 
-def _refuse_photos(values: Any, kind: str, cure: str) -> None:
-    """Raises TargetError where photos stand in the place of classes: in one line, without their pixels."""
-    first = next(iter(values), None) if isinstance(values, (list, tuple)) else values
-    shape = getattr(first, "shape", ())
-    if isinstance(first, (Photo, bytes)) or hasattr(first, "convert") or len(shape) > (2 if first is values else 0):
-        seen = type(first).__name__ + f" of shape {tuple(shape)}" * bool(shape)
-        raise TargetError(f"The {kind} hold no classes but {seen}: {cure}.")
-
-
 def check_normalise(normalise: str) -> None:
     """Raises OptionError for what is not one of the three."""
     if normalise not in NORMALISATIONS:
         raise OptionError(f"{setting('normalise', normalise)}: write 'true', 'predicted' or 'all'.")
+
+
+def _holds_predictions(values: Any) -> bool:
+    """True for what ``clf.classify`` returns."""
+    values = values if isinstance(values, (list, tuple)) else []
+    return any(_first_choice(value) is not value for value in values)
 
 
 def _first_choice(prediction: Any) -> Any:

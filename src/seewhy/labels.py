@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, TargetError, did_you_mean, listed, setting
+from seewhy.errors import OptionError, TargetError, did_you_mean, is_whole_number, listed, setting
 from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.records import Photo
 
 FOLDERS = ("folders", "folder")
 PHOTO_COLUMNS = ("photo", "path", "file", "filename", "image")
@@ -25,6 +26,7 @@ LABEL_COLUMNS = ("label", "class", "true")
 _TABLES = (".csv", ".tsv")
 _DELIMITERS = "\t;,"
 _NAMED = 3  # photos in a message
+_NO_CLASS = "A folder that is no class: leave it out, or rename it."
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class PhotoLabels:
     values : names or indices, as they were given; None where the label is not known. names : of the photos, for messages.
     source : what was read, in words ("'labels.csv'"); empty for a list. written : read from text, where digits are an index
     unless a class is called so. missing : the places of the photos that the source leaves out; their values are None.
-    unmatched : what the source names and is not among the photos.
+    unmatched : what the source names and is not among the photos. advice : what to do about labels that are no classes.
     """
 
     values: list[Any]
@@ -43,10 +45,18 @@ class PhotoLabels:
     written: bool = False
     missing: list[int] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
+    advice: str = ""
 
     def indices(self, classes: ClassNames) -> list[int | None]:
         """The labels as classes. Raises TargetError for labels that are none, and says which and how many."""
-        return class_indices(classes, self.values, "labels", self.names, self.written)
+        return class_indices(classes, self.values, "labels", self.names, self.written, self.advice)
+
+    def index_note(self, classes: ClassNames) -> list[str]:
+        """How digits that a person wrote were read, where they are indices: people who count from 1 see it."""
+        known = [label for label in self.values if label is not None]
+        count = sum(_is_index(label, self.written) and label not in classes for label in known) if self.written else 0
+        what = "labels" if count == len(known) else "digits among the labels"
+        return [f"{what} are indices from 0: {_numbered(classes)}"] if count else []
 
     @property
     def missing_note(self) -> list[str]:
@@ -95,7 +105,7 @@ def read_labels(labels: Any, photos: Sequence[Path | None], names: Sequence[str]
     names = [f"photo {i + 1}" if path is None else str(path) for i, path in enumerate(photos)] if names is None else list(names)
     if isinstance(labels, str) and labels in FOLDERS:
         paths = _files(photos, names, setting("labels", labels))
-        return PhotoLabels([path.absolute().parent.name for path in paths], names, "the folders", written=True)
+        return PhotoLabels([path.absolute().parent.name for path in paths], names, "the folders", written=True, advice=_NO_CLASS)
     if isinstance(labels, (str, os.PathLike)):
         path = Path(labels)
         (content, source) = (_content(path, len(photos)), f"'{path}'")
@@ -128,6 +138,15 @@ def value_list(values: Any, kind: str) -> list[Any]:
     return [_known(value) for value in values]
 
 
+def refuse_photos(values: Any, kind: str, cure: str) -> None:
+    """Raises TargetError where photos stand in the place of classes: in one line, without their pixels."""
+    first = next(iter(values), None) if isinstance(values, (list, tuple)) else values
+    shape = getattr(first, "shape", ())
+    if isinstance(first, (Photo, bytes)) or hasattr(first, "convert") or len(shape) > (2 if first is values else 0):
+        seen = type(first).__name__ + f" of shape {tuple(shape)}" * bool(shape)
+        raise TargetError(f"The {kind} hold no classes but {seen}: {cure}.")
+
+
 def class_index(classes: ClassNames, label: Any, written: bool = False) -> int:
     """The class of one label. written : digits are an index, unless a class is called so. Raises TargetError."""
     if written and isinstance(label, str) and label.isdecimal() and label not in classes:
@@ -138,9 +157,14 @@ def class_index(classes: ClassNames, label: Any, written: bool = False) -> int:
 
 
 def class_indices(
-    classes: ClassNames, labels: Sequence[Any], kind: str, names: Sequence[str] | None = None, written: bool = False
+    classes: ClassNames,
+    labels: Sequence[Any],
+    kind: str,
+    names: Sequence[str] | None = None,
+    written: bool = False,
+    advice: str = "",
 ) -> list[int | None]:
-    """The classes of labels or predictions, None for None.
+    """The classes of labels or predictions, None for None. advice : what to do about those that are none, for the message.
 
     Raises TargetError: some are no classes (which, of which photos, how many), or a name that two classes share.
     """
@@ -163,8 +187,26 @@ def class_indices(
         if label is not None and indices[-1] is None:
             unknown.setdefault(repr(label), []).append(place)
     if unknown:
-        raise TargetError(_no_classes(classes, labels, unknown, kind, names))
+        counted = any(_is_index(labels[places[0]], written) for places in unknown.values())
+        parts = (
+            _no_classes(classes, labels, unknown, kind, names),
+            f"Indices count from 0: {_numbered(classes)}." * counted,
+            advice,
+        )
+        raise TargetError(" ".join(filter(None, parts)))
     return indices
+
+
+def _is_index(label: Any, written: bool) -> bool:
+    """True for what is read as an index, unless a class is called so."""
+    if isinstance(label, str):
+        return written and label.isdecimal()
+    return is_whole_number(label) or (isinstance(label, (float, np.floating)) and float(label).is_integer())
+
+
+def _numbered(classes: ClassNames) -> str:
+    """The first classes with their indices."""
+    return listed((f"{index} = {name}" for index, name in enumerate(classes.names)), 5)
 
 
 def _no_classes(
@@ -319,8 +361,8 @@ def _columns(rows: Sequence[tuple[int, list[str]]], width: int, path: Path) -> t
         return photo, label, True
     if width > 2:
         raise OptionError(
-            f"'{path}' has the columns {', '.join(cell.strip() for cell in rows[0][1])}: name that of the photos photo and that "
-            "of their classes label in the first line."
+            f"'{path}' has the columns {', '.join(cell.strip() for cell in rows[0][1])}: name that of the photos 'photo' and "
+            "that of their classes 'label' in the first line."
         )
     if photo is not None:
         return photo, 1 - photo, True

@@ -291,7 +291,8 @@ def test_a_table_of_answers(run, photos: Path) -> None:
             "-o -: results are files, not a stream: write a file or a folder.",
         ),
         (("classify", "photos/a.png", "-o", "-"), "-o -: results are files, not a stream"),
-        (("dream", "bear", "-o", "photos"), "-o photos: '' is not one of .png, .jpg, .jpeg, .pdf, .svg, .npz."),
+        (("dream", "bear", "-o", "photos"), "-o photos: that is a folder; write a file in it."),
+        (("dream", "bear", "-o", "ca"), "-o ca has no ending: write ca.png; known are .png, .jpg, .jpeg, .pdf, .svg, .npz."),
         (
             ("activations", "photos", "--channel", "3", "-o", "x.npz"),
             "-o x.npz: '.npz' is not one of .png, .jpg, .jpeg, .pdf, .svg, .html, .json.",

@@ -176,6 +176,28 @@ def test_mistakes_are_found_before_the_work(
     assert err.count("\n") == 1
 
 
+def test_digits_in_a_file_are_told_as_indices(run, scenes: list[str]) -> None:
+    Path("labels.csv").write_text("".join(f"{path},{number % 3}\n" for number, path in enumerate(scenes)))
+    code, out, err = run("confusion", "set", *MODEL, "--labels", "labels.csv")
+    assert (code, err) == (0, "")
+    note = "labels are indices from 0: 0 = bear, 1 = cow, 2 = sheep"
+    assert out.splitlines()[-3] == f"  note: {note}"
+    record = json.loads(run("confusion", "set", *MODEL, "--labels", "labels.csv", "--json")[1])
+    assert record["notes"] == [note]
+    assert json.loads(run("confusion", "set", *MODEL, "--json")[1])["notes"] == []
+
+
+def test_a_folder_that_is_no_class_has_a_cure(run, scenes: list[str]) -> None:
+    Path("set/misc").mkdir()
+    Path(scenes[0]).rename("set/misc/0.png")
+    code, _, err = run("confusion", "set", *MODEL)
+    assert (code, err) == (
+        2,
+        "Error: 1 of 9 labels is no class: 'misc' of set/misc/0.png. The classes are bear, cow, sheep. A folder that is no "
+        "class: leave it out, or rename it.\n",
+    )
+
+
 def test_names_with_commas_in_a_cell(run, scenes: list[str]) -> None:
     Path("classes.txt").write_text("bear, brown\ncow, spotted\nsheep\n")
     Path("labels.txt").write_text("".join(f"{['bear', 'cow', 'sheep'].index(Path(path).parent.name)}\n" for path in scenes))

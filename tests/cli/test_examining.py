@@ -31,6 +31,16 @@ def test_the_crop_test_has_a_picture_of_its_own(run, photos: Path) -> None:
         assert picture.width > 600
 
 
+def test_each_target_is_tested_and_the_picture_says_which_one_it_shows(run, photos: Path) -> None:
+    code, out, err = run("explain", photos / "a.png", "-t", "bear", "-t", "cow", "--crop-test", "--check", "-o", "why.png")
+    assert code == 0, err
+    notes = [line for line in out.splitlines() if line.startswith("  note: ")]
+    for name in ("bear", "cow"):
+        assert any("Without the strongest " in line and f" of the photo '{name}' " in line for line in notes)
+        assert any("laid elsewhere" in line and f"'{name}'" in line for line in notes)
+    assert "  crop test of 'bear' → why-crop-test.png" in out.splitlines()
+
+
 def test_several_methods_are_laid_side_by_side(run, photos: Path) -> None:
     code, out, err = run("explain", photos / "a.png", "-m", "grad_cam", "-m", "occlusion", "--mask-size", 20, "--stride", 20)
     assert code == 0, err
@@ -52,7 +62,23 @@ def test_several_methods_take_a_budget_and_another_class(run, photos: Path) -> N
     assert code == 0
     (row,) = json.loads(out)["comparisons"]
     assert row["photos"][0]["target"] == "bear, not cow"
-    assert any("budget" in note for note in row["notes"])
+    (note,) = row["photos"][0]["notes"]
+    assert note.startswith("rise: stopped by the budget after 19 of 2,000 masks: standard error ")
+    _, out, _ = run(
+        "explain", photos / "a.png", "-m", "grad_cam", "-m", "rise", "--budget", "20", "-t", "bear", "--against", "cow"
+    )
+    assert [line for line in out.splitlines() if "note:" in line] == [f"  note: {note}"]
+
+
+def test_several_methods_say_how_long_they_take_once(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seewhy.engine.runner._LONG", 0)
+    files = (photos / "a.png", photos / "deeper/a.png")
+    code, _, err = run("explain", *files, "-m", "grad_cam", "-m", "rise", "--masks", 30)
+    assert code == 0
+    assert [line.split(" about")[0] for line in err.splitlines()[1:]] == [
+        "RISE: 31 forward passes,",
+        "Comparison: 1 of 2 are done, all of them take",
+    ]
 
 
 @pytest.mark.parametrize(

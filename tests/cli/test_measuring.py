@@ -39,6 +39,8 @@ def test_evaluate_writes_means_over_photos_and_names_what_it_skipped(run, photos
     assert "broken.jpg" in err
     record = json.loads(out)
     (row,) = csv.DictReader(Path("t.csv").read_text().splitlines())
+    _, text, _ = run("evaluate", photos, "--metric", "deletion", "--steps", 4)
+    assert text.startswith("2 photos: the map ± standard error of the mean (random map, centre blob)\n")
     values = [photo["values"]["deletion"] for photo in record["evaluations"]]
     assert len(values) == 2
     assert float(row["map"]) == pytest.approx(np.mean(values))
@@ -100,8 +102,8 @@ def test_a_photo_whose_mask_cannot_be_used_is_skipped(run) -> None:
     assert reasons == {
         "meadow/b.png": "--masks: 'mk/b.png': The mask is empty: every map would score the same. Mark the object, and nothing "
         "else.",
-        "meadow/c.png": f"--masks: 'mk/c.png': The mask is (4, 5), the photo ({height}, {width}): give (H, W) of the photo as a "
-        "person sees it.",
+        "meadow/c.png": f"--masks: 'mk/c.png' has 5×4 pixels, its photo {width}×{height}: make it {width}×{height} pixels "
+        "(width × height).",
         "meadow/d.png": "--masks: 'mk/d.png' cannot be read (No such file or directory): one .png for each photo.",
         "meadow/e.png": "--masks: 'mk/e.png' cannot be read (no picture): one .png for each photo.",
     }
@@ -178,7 +180,7 @@ def test_no_line_of_a_cell_is_broken_in_a_narrow_terminal() -> None:
         Console(file=text, width=80).print(table)
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0].rstrip() == "3 photos: the map (random map, centre blob)"
+    assert lines[0].rstrip() == "3 photos: the map ± standard error of the mean (random map, centre blob)"
     assert lines[1:5] == [line.ljust(len(lines[1])) for line in lines[1:5]]
     assert sum(line.count("0.123 ± 0.046") for line in lines) == len(rows)
     assert sum(line.count("(0.345, 0.456)") for line in lines) == len(rows)
@@ -260,17 +262,25 @@ def test_several_classes_are_refused(run, photos: Path) -> None:
     assert (code, err) == (2, "Error: --target top3: one class for each photo is compared: its name, its index, or 'top1'.\n")
 
 
+NET = (
+    "from torch import nn\n\n\ndef build():\n"
+    "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))\n"
+)
+
+
+def network(favourite: int = 1) -> nn.Sequential:
+    """What NET builds, which always gives one class."""
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    with torch.no_grad():
+        layers[3].bias.copy_(torch.eye(3)[favourite] * 50)
+    return layers
+
+
 def test_one_network_before_and_after(run, photos: Path) -> None:
     """Two weight files for one architecture, in order; networks that are prepared alike say so once."""
-    Path("net.py").write_text(
-        "from torch import nn\n\n\ndef build():\n"
-        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))\n"
-    )
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    Path("net.py").write_text(NET)
     for number, name in enumerate(("before", "after")):
-        with torch.no_grad():
-            network[3].bias.copy_(torch.eye(3)[number] * 50)
-        save_file(network.state_dict(), f"{name}.safetensors")
+        save_file(network(number).state_dict(), f"{name}.safetensors")
     files = ("--weights", "before.safetensors", "--weights", "after.safetensors")
     code, out, err = run("compare", photos / "a.png", "--model", "net.py:build", *files, "--size", 32, "--json")
     assert code == 0, err
@@ -294,4 +304,57 @@ def test_compare_needs_two_of_something(run, photos: Path) -> None:
         "compare", photos / "a.png", "--model", "a", "--model", "b", "--weights", "x", "--weights", "y", "--weights", "z"
     )
     assert code == 2
-    assert "2 --model and 3 --weights: give one --weights for each --model." in err
+    message = (
+        "Error: 2 --model and {} --weights: write one --weights for each --model, in the same order; --weights none for a model "
+        "that brings its own.\n"
+    )
+    assert err == message.format(3)
+    code, _, err = run("compare", photos / "a.png", "--model", "demo:honest", "--model", "net.py:build", "--weights", "x")
+    assert (code, err) == (2, message.format(1))
+
+
+def test_a_model_that_brings_its_own_weights_beside_one_that_does_not(run, photos: Path) -> None:
+    Path("net.py").write_text(NET)
+    save_file(network().state_dict(), "w.safetensors")
+    models = ("--model", "demo:honest", "--model", "net.py:build", "--weights", "none", "--weights", "w.safetensors")
+    Path("classes.txt").write_text("bear\ncow\nsheep\n")
+    code, out, err = run("compare", photos / "a.png", *models, "--classes", "classes.txt", "--size", 32, "--json")
+    assert code == 0, err
+    record = json.loads(out)
+    assert record["columns"] == ["demo:honest", "net.py:build w.safetensors"]
+    (photo,) = record["photos"]
+    assert photo["predictions"][1]["index"] == 1
+
+
+def test_where_a_result_goes_is_told_in_the_help_and_in_the_message(run, photos: Path) -> None:
+    endings = ".png, .jpg, .jpeg, .pdf, .svg, .html, .csv, .json"
+    for output, message in (
+        ("ca", f"-o ca has no ending: write ca.html; known are {endings}."),
+        ("photos", "-o photos: that is a folder; write a file in it."),
+        ("c.gif", f"-o c.gif: '.gif' is not one of {endings}."),
+    ):
+        code, _, err = run("compare", photos, "-m", "grad_cam", "-m", "cam", "-o", output)
+        assert (code, err) == (2, f"Error: {message}\n")
+    for command, text in (
+        ("compare", "One file: .html with all photos, .png with the one whose maps differ most, .csv or .json."),
+        ("confusion", "One file: a picture (.png, .pdf ...), or the numbers (.csv, .json)."),
+    ):
+        _, help_, _ = run(command, "--help")
+        assert text in " ".join(help_.replace("│", " ").split())
+
+
+def test_compare_tells_each_photo_s_notes_below_its_line(run, photos: Path) -> None:
+    files = (photos / "a.png", photos / "deeper/a.png")
+    code, out, err = run("compare", *files, "-m", "grad_cam", "-m", "lime", "--json", "-o", "c.csv")
+    assert code == 0, err
+    comparison = seewhy.compare(seewhy.load("demo:honest"), list(map(str, files)), ["grad_cam", "lime"])
+    notes = [comparison.notes_of(number) for number in comparison.order()]
+    assert [photo["notes"] for photo in json.loads(out)["photos"]] == [comparison.notes_of(number) for number in range(2)]
+    _, out, _ = run("compare", *files, "-m", "grad_cam", "-m", "lime")
+    expected = [
+        line
+        for number, own in zip(comparison.order(), notes, strict=True)
+        for line in (f"{files[number]} (", *(f"  note: {note}" for note in own))
+    ]
+    lines = out.splitlines()[: len(expected)]
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))

@@ -193,9 +193,27 @@ def test_settings_beside_a_method_that_is_made_are_refused() -> None:
 def test_the_budget_holds_for_every_map(networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene]) -> None:
     result = seewhy.compare(networks[0], bears[0].photo, ["occlusion", "rise"], budget=20, batch_size=4)
     assert [e.cost.forward for e in result.explanations[0]] == [20, 20]
-    assert result.notes == [f"{name}: the budget stopped 1 of 1 maps before they were complete" for name in ("occlusion", "rise")]
+    assert (result.notes, [e.partial for e in result.explanations[0]]) == ([], [True, True])
+    result = seewhy.compare(networks[0], [scene.photo for scene in bears[:2]], ["grad_cam", "rise"], budget=20)
+    assert result.notes == ["rise: the budget stopped 2 of 2 maps before they were complete"]
     with pytest.raises(seewhy.SeewhyError, match="batch_size=0"):
         seewhy.compare(networks[0], bears[0].photo, ["occlusion", "rise"], batch_size=0)
+
+
+def test_a_budget_goes_to_the_methods_that_it_can_limit(
+    networks: list[seewhy.Classifier], bears: list[seewhy.demo.Scene]
+) -> None:
+    result = seewhy.compare(networks[0], bears[0].photo, ["grad_cam", "rise"], budget=20)
+    assert [len(e.notes) for e in result.explanations[0]] == [0, 1]
+    result = seewhy.compare(networks[0], bears[0].photo, ["grad_cam", "cam"], budget=20)
+    assert [e.notes[0].startswith("budget=20 limits nothing") for e in result.explanations[0]] == [True, True]
+
+
+def test_a_map_of_no_class_is_told_of_a_target_that_a_person_asked_for() -> None:
+    clf = planted(["ant", "bee", "cat"])
+    for target, count in (("top1", 0), ("bee", 1)):
+        ((_, e),) = seewhy.compare(clf, bright(0), ["grad_cam", "eigen_cam"], target).explanations
+        assert len([note for note in e.notes if note.startswith("target= changes nothing")]) == count
 
 
 def test_against_is_found_by_name() -> None:
@@ -259,6 +277,29 @@ def test_progress_counts_maps(networks: list[seewhy.Classifier], bears: list[see
     told: list[tuple[int, int]] = []
     seewhy.compare(networks, [scene.photo for scene in bears], progress=lambda done, total, partial: told.append((done, total)))
     assert told == [(2, 8), (4, 8), (6, 8), (8, 8)]
+
+
+def test_the_first_map_of_each_column_says_how_long_it_takes(
+    networks: list[seewhy.Classifier],
+    bears: list[seewhy.demo.Scene],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("seewhy.engine.runner._LONG", 0)
+    photos = [scene.photo for scene in bears[:2]]
+    methods = {"method": ["occlusion", "rise"], "masks": 30, "stride": 40, "mask_size": 40}
+    seewhy.compare(networks[0], photos, **methods)
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.sub(r"about .*", "", line) for line in lines] == [
+        "Occlusion: 13 forward passes, ",
+        "RISE: 31 forward passes, ",
+        "Comparison: 2 of 4 are done, all of them take ",
+    ]
+    told: list[tuple[int, int]] = []
+    seewhy.compare(networks[0], photos, **methods, progress=lambda done, total, partial: told.append((done, total)))
+    assert told == [(2, 4), (4, 4)]
+    seewhy.compare(networks[0], photos, **methods, progress=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_tensors_without_preprocessing(small: SmallNet, small_photos: torch.Tensor) -> None:

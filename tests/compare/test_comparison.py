@@ -16,8 +16,8 @@ from PIL import Image
 import seewhy
 from seewhy.compare import Comparison
 from seewhy.compare.comparison import checked_columns
-from seewhy.compare.drawing import comparison_panels
-from seewhy.compare.likeness import mismatched_correlations
+from seewhy.compare.drawing import comparison_panels, comparison_provenance
+from seewhy.compare.likeness import matched_correlations, mismatched_correlations
 from seewhy.formatting import format_correlation
 from seewhy.show import Panel
 
@@ -119,8 +119,76 @@ def test_of_one_photo_no_shares_are_told(comparison: Comparison) -> None:
 def test_maps_of_no_common_class_have_no_likeness(comparison: Comparison) -> None:
     rows = [[row[0], None] for row in comparison.explanations]
     result = replace(comparison, explanations=rows, correlations=np.full((4, 2, 2), np.nan, np.float32))
-    assert "of them, and have no map of the same class (1:" in result.sentence
+    assert "of them, and have no map of the same class." in result.sentence
     assert {row[-1] for row in result.table()[1:]} == {"–"}
+
+
+def with_empty_maps(comparison: Comparison, photos: int) -> Comparison:
+    """The first photos' maps by the second network are the same everywhere."""
+    rows = [
+        [row[0], replace(row[1], maps=np.ones_like(row[1].maps)) if number < photos else row[1]]
+        for number, row in enumerate(comparison.explanations)
+    ]
+    return replace(comparison, explanations=rows, correlations=np.stack([matched_correlations(row) for row in rows]))
+
+
+def test_empty_maps_are_counted_and_left_out_of_means(comparison: Comparison, tmp_path: Path) -> None:
+    result = with_empty_maps(comparison, 3)
+    assert result.empty.tolist() == [[False, True]] * 3 + [[False, False]]
+    assert result.agreement[0, 1] == pytest.approx(float(comparison.correlations[3, 0, 1]))
+    assert np.isnan(result.likeness(0))
+    assert result.order() == [3, 0, 1, 2]
+    sentence = "An empty map (the same everywhere) has no rank correlation: demo:shortcut has one on 3 of 4 photos."
+    assert result.sentence.endswith(f"the opposite order). {sentence}")
+    note = "demo:shortcut: the map is empty, the same everywhere, and has no rank correlation"
+    assert note in result.notes_of(0)
+    assert result.notes_of(3) == []
+    assert sentence in result.page()
+    assert f"<!-- {sentence} -->" in result.save(tmp_path / "c.svg").read_text()
+    (heads, first, *_, last) = csv.reader(result.save(tmp_path / "c.csv").read_text().splitlines())
+    assert heads[-2:] == ["likeness of the maps", "notes"]
+    assert first[-2] == "–"
+    assert f"{note}." in first[-1]
+    assert last[-1] == ""
+    photos = result.record()["photos"]
+    assert [photo["empty"] for photo in photos] == result.empty.tolist()
+    assert photos[0]["correlations"] == [[1, None], [None, None]]
+    assert note in photos[0]["notes"]
+
+
+def test_with_empty_maps_alone_there_is_nothing_to_explain(comparison: Comparison) -> None:
+    assert with_empty_maps(comparison, 4).sentence.endswith(
+        "of them, and have no two maps to compare. An empty map (the same everywhere) has no rank correlation: demo:shortcut has "
+        "one on 4 of 4 photos."
+    )
+    assert with_empty_maps(first_photo(comparison), 1).sentence.endswith("no rank correlation: demo:shortcut has one.")
+
+
+def test_what_is_known_of_a_map_stands_in_picture_page_table_and_numbers(tmp_path: Path) -> None:
+    photo = seewhy.demo.scenes(1, seed=2)[0].photo
+    result = seewhy.compare(seewhy.load("demo:honest"), photo, ["grad_cam", "rise"], budget=30)
+    (note,) = result.explanations[0][1].notes
+    assert note.startswith("stopped by the budget after 29 of 2,000 masks: standard error ")
+    assert result.notes_of(0) == [f"rise: {note}"]
+    assert f"<!-- rise: {note}. -->" in result.save(tmp_path / "c.svg").read_text()
+    assert f"<p>rise: {note}.</p>" in result.page()
+    assert result.table()[1][-1] == f"rise: {note}."
+    (record,) = result.record()["photos"]
+    assert (record["partial"], record["empty"], record["notes"]) == ([False, True], [False, False], [f"rise: {note}"])
+
+
+def test_a_picture_has_the_file_s_name_and_says_how_it_was_made(comparison: Comparison, tmp_path: Path) -> None:
+    one = replace(first_photo(comparison), names=["some/folder/a.png"])
+    svg = one.save(tmp_path / "c.svg").read_text()
+    assert "<!-- a.png: " in svg
+    assert "some/folder" not in svg
+    preprocessing = one.explanations[0][0].photo.preprocessing
+    line = f"demo:honest; demo:shortcut  ·  grad_cam block4 12×16  ·  {preprocessing}"
+    assert comparison_provenance(one.explanations[0]) == line
+    assert f"<!-- {line} -->" in svg
+    assert f"<p>{line}</p>" in one.page()
+    assert "some/folder/a.png" in one.page()
+    assert one.table()[1][0] == one.record()["photos"][0]["photo"] == "some/folder/a.png"
 
 
 def test_predictions_are_compared_on_all_photos(comparison: Comparison) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 import seewhy
 from seewhy.compare import Comparison
-from seewhy.compare.drawing import comparison_rows
+from seewhy.compare.drawing import comparison_panels, comparison_rows
+from seewhy.compare.likeness import matched_correlations
 from seewhy.show import Panel
 from seewhy.show.overlay import seen_colours
 
@@ -115,8 +116,25 @@ def test_a_weak_map_on_a_shared_scale_says_how_weak(of_sheep: Comparison) -> Non
     (largest, shared) = (float(np.nanmax(e.on_photo())) for e in (row[1], row[0]))
     assert f"Largest value {largest:.3g} of {shared:.3g}." in weak.caption
     assert "Largest value" not in strong.caption
-    flat = replace(of_sheep, explanations=[[row[0], replace(b, maps=0 * maps)]]).panels()[2]
-    assert "Flat map: it points nowhere." in flat.caption
+
+
+def test_an_empty_map_has_no_rank_correlation(of_sheep: Comparison) -> None:
+    (a, b) = of_sheep.explanations[0]
+    row = [a, replace(b, maps=0 * b.maps)]
+    panel = comparison_panels(of_sheep.columns, "networks", row, matched_correlations(row))[2]
+    assert panel.caption.endswith("Empty map: the same everywhere, it points nowhere and has no rank correlation.")
+
+
+def test_a_map_that_is_not_complete_is_marked(photo: np.ndarray) -> None:
+    comparison = seewhy.compare(seewhy.load("demo:honest"), photo, ["grad_cam", "rise"], budget=30)
+    (_, whole, stopped, _) = comparison.panels()
+    assert whole.caption == ""
+    assert stopped.caption.startswith("Not complete: see its note. Rank correlation with grad_cam: ")
+    (a, b) = comparison.explanations[0]
+    captions = [panel.caption for panel in replace(comparison, explanations=[[a, replace(b, partial=False)]]).panels()]
+    assert captions[2].startswith("See its note. Rank")
+    captions = [panel.caption for panel in replace(comparison, explanations=[[a, replace(b, notes=[])]]).panels()]
+    assert captions[2].startswith("Not complete. Rank")
 
 
 def test_each_map_has_the_colours_of_its_own_signs(photo: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.compare.likeness import matched_correlations, mismatched_correlations
+from seewhy.compare.likeness import is_empty, matched_correlations, mismatched_correlations
 from seewhy.evaluate import rank_correlation
 
 
@@ -56,6 +56,19 @@ def test_photos_may_have_different_sizes_and_crops(explanation: seewhy.Explanati
     slope = np.asarray(y + 10.0 * x, np.float32)
     rows = [[replace(e, maps=slope[None])] for e in seewhy.explain(clf, photos)]
     assert mismatched_correlations(rows)[0, 0] > 0.99
+
+
+def test_empty_maps_have_no_correlation_and_are_left_out_of_means(explanation: seewhy.Explanation) -> None:
+    """A map of probabilities that stay below a millionth is drawn as empty, and is empty here, too."""
+    (y, x) = np.mgrid[:12, :16]
+    (down, across) = (with_map(explanation, y), with_map(explanation, x))
+    for nothing in (np.zeros((12, 16)), np.full((12, 16), 3.0), 1e-9 * y):
+        empty = replace(with_map(explanation, nothing), units="probability")
+        assert is_empty(empty)
+        assert np.isnan(matched_correlations([down, empty])).tolist() == [[False, True], [True, True]]
+        (with_empty, without) = ([[down, across], [across, map], [down, down]] for map in (empty, None))
+        np.testing.assert_array_equal(mismatched_correlations(with_empty), mismatched_correlations(without))
+    assert not is_empty(down)
 
 
 def test_missing_maps_are_left_out(explanation: seewhy.Explanation) -> None:

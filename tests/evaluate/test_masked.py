@@ -8,7 +8,7 @@ import torch
 from small_nets import SmallNet
 
 import seewhy
-from seewhy.evaluate.masked import MaskCopies, MaskedPhoto, RankedCopies, ranks_of, target_values
+from seewhy.evaluate.masked import MaskCopies, MaskedPhoto, RankedCopies, ranks_of, subject_of, target_values
 from seewhy.head import Head
 from seewhy.records import Prediction, Target
 
@@ -49,6 +49,20 @@ def test_compared_with_another_class_a_value_is_the_share_of_the_two() -> None:
         assert target_values(head, rows, target, "log_odds")[0] == pytest.approx(2)
         assert target_values(head, rows, target, "probability")[0] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
     assert target_values(Head("none"), rows, target, "probability")[0] == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    ("head", "values"),
+    [
+        ("softmax", "its share of the two probabilities"),
+        ("binary", "its share of the two probabilities"),
+        ("sigmoid", "its share of the two odds"),
+        ("none", "the difference of the two scores"),
+    ],
+)
+def test_what_the_values_of_a_comparison_are_in_words(head: str, values: str) -> None:
+    assert subject_of("cow", False, head) == "'cow'"
+    assert subject_of("cow, not bear", True, head) == f"'cow, not bear' ({values})"
 
 
 def test_every_block_is_heard_of(small: SmallNet, small_photos: torch.Tensor) -> None:

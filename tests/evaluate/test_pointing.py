@@ -37,9 +37,18 @@ def test_what_the_network_did_not_see_is_no_peak() -> None:
     assert not hits(heat([NAN, NAN, NAN, NAN], [NAN, -3, -1, 0], [NAN, NAN, NAN, NAN]), MASK)
 
 
-def test_of_equal_peaks_the_first_counts() -> None:
+def test_of_equal_peaks_the_middle_one_counts() -> None:
     assert hits(heat([0, 0, 0, 0], [0, 1, 0, 1], [1, 0, 0, 0]), MASK)
-    assert not hits(heat([0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]), MASK)
+    assert not hits(heat([0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]), MASK)  # of two the first one
+    area = np.zeros((40, 40), np.float32)
+    area[20:, :20] = 1  # an area of LIME's, whose upper edge lies beside the object
+    (object_, edge) = np.zeros((2, 40, 40), bool)
+    object_[25:35, 5:15] = True
+    edge[20:22] = True
+    assert hits(area, object_)
+    assert not hits(area, edge)
+    area[0, 39] = 1  # a single pixel far away does not move it out of the area
+    assert hits(area, object_)
 
 
 def test_a_flat_map_points_nowhere() -> None:

@@ -234,3 +234,26 @@ def test_pictures_are_filled_with_0_to_255(fill: Any) -> None:
         fill_image(photo(), fill, 0, True)
     if not isinstance(fill, str):  # a tensor's own units have no range
         np.testing.assert_array_equal(fill_image(photo(), fill, 0, False)[:, 0, 0], np.broadcast_to(fill, 3))
+
+
+@pytest.mark.parametrize(
+    ("fill", "colour"), [(0.5, "128"), ((0.485, 0.456, 0.406), "(124, 116, 104)"), (np.array([0, 0.25, 1]), "(0, 64, 255)")]
+)
+def test_colours_in_units_of_0_to_1_are_refused_for_pictures(fill: Any, colour: str) -> None:
+    message = f"fill={fill!r}: colours are 0 to 255; write fill={colour}."
+    with pytest.raises(seewhy.errors.OptionError, match=f"^{re.escape(message)}$"):
+        fill_image(photo(), fill, 0, True)
+    np.testing.assert_array_equal(fill_image(photo(), fill, 0, False)[:, 0, 0], np.broadcast_to(np.float32(fill), 3))
+
+
+@pytest.mark.parametrize("fill", [0, 1, 1.0, 1.5, (1, 0, 1), (0.5, 200, 3)])
+def test_dark_colours_are_taken(fill: Any) -> None:
+    np.testing.assert_array_equal(fill_image(photo(), fill, 0, True)[:, 0, 0], np.broadcast_to(np.float32(fill), 3))
+
+
+def test_the_error_names_the_setting_that_was_written() -> None:
+    clf = seewhy.load("demo:honest")
+    scene = seewhy.demo.scenes(1)[0].photo
+    for method, name in (("occlusion", "fill"), ("integrated_gradients", "baseline")):
+        with pytest.raises(seewhy.errors.OptionError, match=rf"^{name}=0\.5: colours are 0 to 255; write {name}=128\.$"):
+            seewhy.explain(clf, scene, method=method, **{name: 0.5})

@@ -80,7 +80,10 @@ def explain(
     options: ModelOptions,
     check: Annotated[bool, Option("--check", help="Does the map hold? A test of a few seconds, told in the notes.")] = False,
     crop_test: Annotated[
-        bool, Option("--crop-test", help="Take the strongest evidence away and classify again; a second picture shows it.")
+        bool,
+        Option(
+            "--crop-test", help="Take the strongest evidence away and classify again; a second picture shows the first target."
+        ),
     ] = False,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     budget: Annotated[
@@ -123,8 +126,7 @@ def explain(
                 if json_:  # else nobody reads them, however many photos there are
                     explanations.append(explanation.record() | {"photo": str(path), "output": str(place)})
                 print_explanation(report, path, explanation, place)
-                if picture := examined.save(place):
-                    report.line(f"  crop test → {picture}")
+                examined.save(place, report)
 
 
 @app.command()

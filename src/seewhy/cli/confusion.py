@@ -45,7 +45,9 @@ def confusion(
     method: Annotated[str, Option("--method", "-m", help="Of these maps, as in seewhy explain.")] = "grad_cam",
     options: ModelOptions,
     json_: AsJson = False,
-    output: Annotated[str, Option("-o", "--output", "--out", help="A picture, or the numbers (.csv, .json).")] = _PICTURE,
+    output: Annotated[
+        str, Option("-o", "--output", "--out", help="One file: a picture (.png, .pdf ...), or the numbers (.csv, .json).")
+    ] = _PICTURE,
 ) -> None:
     """Which classes are taken for which? A table, and a picture; with --cell, maps of the photos of one confusion."""
     place = check_output(Path(output), Confusion.suffixes)
@@ -81,7 +83,8 @@ def confusion(
         predicted = [choices[path].index if path in choices else None for path in paths]
         result = seewhy.confusion(true, predicted, clf.class_names())
         report.record |= {"output": str(place), "labels": labels} | result.record(normalise)
-        report.record["notes"] = given.unmatched_note
+        notes = [*given.unmatched_note, *given.index_note(clf.class_names())]
+        report.record["notes"] = notes
         report.record["photos"] = [
             {"photo": str(path), "label": None if label is None else clf.classes[label]} | _choice(choices.get(path))
             for path, label in zip(paths, true, strict=True)
@@ -92,7 +95,7 @@ def confusion(
             result.save(place, normalise, footer=f"{clf.name}  ·  {clf.describe_input()}")
         for line in str(result).splitlines():
             report.line(line)
-        report.notes(given.unmatched_note)
+        report.notes(notes)
         report.line(f"→ {place}")
         if interrupt is not None:
             raise KeyboardInterrupt(f": {len(choices)} of {len(labelled)} photos are counted")

@@ -11,6 +11,8 @@ import seewhy
 from seewhy.cli.files import Batch, Names
 from seewhy.cli.options import as_flag, targets_of
 from seewhy.cli.report import Report, joined
+from seewhy.compare import Comparison
+from seewhy.engine.runner import Progress
 from seewhy.errors import OptionError
 from seewhy.evaluate import CropTest, examine
 
@@ -30,10 +32,12 @@ class Examined:
         self._pictures.append(test)
         return explanation
 
-    def save(self, place: Path) -> Path | None:
-        """The picture of the next explanation's crop test, beside the explanation's own; None where there is none."""
+    def save(self, place: Path, report: Report) -> None:
+        """Write the picture of the next explanation's crop test, if it has one, beside the explanation's own, and say of what."""
         test = self._pictures.popleft() if self._pictures else None
-        return None if test is None else test.save(place.with_name(f"{place.stem}-crop-test.png"))
+        if test is not None:
+            picture = test.save(place.with_name(f"{place.stem}-crop-test.png"))
+            report.line(f"  crop test of '{test.target.text}' → {picture}")
 
 
 def refuse_beside_methods(flags: Mapping[str, Any]) -> None:
@@ -56,11 +60,16 @@ def explain_by_methods(
     if len(targets) > 1:
         raise OptionError(f"{len(targets)} --target and {len(methods)} --method: several methods explain one class.")
     (target,) = targets_of(clf, list(targets))
-    with Report(clf, as_json, len(files)) as report:
+    with Report(clf, as_json, len(files)) as report, Progress(None, len(files), "Comparison") as bar:
         rows = report.record["comparisons"] = []
         batch = Batch(clf, list(files), report)
-        compared = batch.each(lambda path: seewhy.compare(clf, [path], list(methods), target, progress=False, **settings))
-        for path, comparison in compared:
+
+        def compare(path: Path) -> Comparison:
+            progress = False if rows else None  # the first photo's maps say how long each takes
+            return seewhy.compare(clf, [path], list(methods), target, progress=progress, **settings)
+
+        for path, comparison in batch.each(compare):
+            bar.advance(1)
             place = comparison.save(names.of(path, "comparison"))
             rows.append(comparison.record() | {"photo": str(path), "output": str(place)})
             explanation = comparison.explanations[0][0]
@@ -68,4 +77,4 @@ def explain_by_methods(
                 report.line(f"{path}: {'; '.join(str(prediction) for prediction in explanation.predictions[:3])}")
                 report.line(f"  {joined(comparison.columns)} of {explanation.targets[0]} → {place}")
             report.line(f"  {comparison.sentence}")
-            report.notes(comparison.notes)
+            report.notes([*comparison.notes, *comparison.notes_of(0)])

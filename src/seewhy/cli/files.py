@@ -243,10 +243,13 @@ def _refuse_stream(output: str | None) -> None:
 def check_output(path: Path, suffixes: Sequence[str]) -> Path:
     """The path, if a result can be written there. Raises OptionError for an unknown suffix or a folder that takes no files."""
     _refuse_stream(str(path))
-    if path.suffix.lower() not in suffixes:
-        raise OptionError(f"-o {path}: '{path.suffix}' is not one of {', '.join(suffixes)}.")
     if path.is_dir():
         raise OptionError(f"-o {path}: that is a folder; write a file in it.")
+    if not path.suffix:
+        usual = ".html" if ".html" in suffixes else suffixes[0]
+        raise OptionError(f"-o {path} has no ending: write {path}{usual}; known are {', '.join(suffixes)}.")
+    if path.suffix.lower() not in suffixes:
+        raise OptionError(f"-o {path}: '{path.suffix}' is not one of {', '.join(suffixes)}.")
     _check_writable(path, path)
     return path
 

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import numpy as np
 from PIL import Image
 from rich.table import Table
+from rich.text import Text
 from typer import Option
 
 import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.files import TABLES, Batch, check_output, expand
-from seewhy.cli.options import AsJson, ModelOptions, Output, Photos, SeveralModels, out, spread, targets_of
+from seewhy.cli.options import AsJson, ModelOptions, Photos, SeveralModels, out, spread, targets_of
 from seewhy.cli.report import Report, first_line
 from seewhy.cli.settings import value_of
 from seewhy.compare import Comparison, Omission
@@ -148,12 +149,20 @@ def _mask(path: Path, size: tuple[int, int]) -> Any:
     """
     try:
         with Image.open(path) as image:
-            return checked_mask(np.asarray(image.convert("L")) > 127, size)
-    except OptionError as error:
-        raise PhotoError(f"--masks: '{path}': {error.message}") from None
+            shades = np.asarray(image.convert("L"))
     except (OSError, SyntaxError, ValueError) as error:  # PIL's, of files that are missing or broken
         reason = getattr(error, "strerror", None) or "no picture"
         raise PhotoError(f"--masks: '{path}' cannot be read ({reason}): one .png for each photo.") from None
+    if shades.shape != size:
+        ((rows, columns), (height, width)) = (shades.shape, size)
+        raise PhotoError(
+            f"--masks: '{path}' has {columns}×{rows} pixels, its photo {width}×{height}: make it {width}×{height} pixels "
+            "(width × height)."
+        )
+    try:
+        return checked_mask(shades > 127, size)
+    except OptionError as error:
+        raise PhotoError(f"--masks: '{path}': {error.message}") from None
 
 
 def _notes(results: Mapping[str, Sequence[Evaluation]], fill: str) -> list[str]:
@@ -192,13 +201,14 @@ def _summary(results: dict[str, list[Evaluation]], metrics: list[str]) -> list[d
     return rows
 
 
-def _tables(summary: Sequence[Mapping[str, Any]], metrics: Sequence[str], photos: int) -> Iterator[Table]:
-    """One below the other, each of as many metrics as 80 columns have room for: no line of a cell is broken."""
-    title: str | None = f"{photos} photo{'s' * (photos != 1)}: the map (random map, centre blob)"
+def _tables(summary: Sequence[Mapping[str, Any]], metrics: Sequence[str], photos: int) -> Iterator[Table | Text]:
+    """A title, then tables below each other, each of as many metrics as 80 columns have room for: no line of a cell is broken."""
+    error = " ± standard error of the mean" * (photos > 1)
+    yield Text(f"{photos} photo{'s' * (photos != 1)}: the map{error} (random map, centre blob)")
     for start in range(0, len(metrics), _ACROSS):
         shown = metrics[start : start + _ACROSS]
         cells = {name: [_cell(row) for row in summary if row["metric"] == name] for name in shown}
-        table = Table(title=title, title_justify="left", box=None)
+        table = Table(box=None)
         table.add_column("method", no_wrap=True)
         for name in shown:
             longest = max(len(line) for cell in cells[name] for line in cell.splitlines())
@@ -208,7 +218,6 @@ def _tables(summary: Sequence[Mapping[str, Any]], metrics: Sequence[str], photos
         for method, *row in zip(dict.fromkeys(row["method"] for row in summary), *cells.values(), strict=True):
             table.add_row(method, *row)
         yield table
-        title = None
 
 
 def _cell(row: Mapping[str, Any]) -> str:
@@ -237,7 +246,16 @@ def compare(
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     options: SeveralModels,
     json_: AsJson = False,
-    output: Output = None,
+    output: Annotated[
+        str | None,
+        Option(
+            "-o",
+            "--output",
+            "--out",
+            help="One file: .html with all photos, .png with the one whose maps differ most, .csv or .json. Default: "
+            "comparison.html.",
+        ),
+    ] = None,
 ) -> None:
     """Do they look at the same thing? Several networks (--model A --model B), or several methods (-m A -m B)."""
     files = expand(photos)
@@ -259,8 +277,9 @@ def compare(
         report.record["preprocessing"] = _preprocessing(networks, columns)
         for name, reason in comparison.skipped:
             report.skip(name, first_line(Message(reason)))
-        for line in _lines(comparison):
+        for number, line in _lines(comparison):
             report.line(line)
+            report.notes(comparison.notes_of(number))
         report.notes([note for note in comparison.notes if not isinstance(note, Omission)])  # the report's end tells these
         report.line(comparison.sentence)
         shown = comparison.shown_in(place)
@@ -278,12 +297,14 @@ def _preprocessing(networks: Sequence[seewhy.Classifier], columns: Sequence[str]
     return "; ".join(f"{column}: {text}" for column, text in zip(columns, texts, strict=True))
 
 
-def _lines(comparison: Comparison) -> Iterator[str]:
-    """One for each photo, those whose maps are least alike first."""
+def _lines(comparison: Comparison) -> Iterator[tuple[int, str]]:
+    """The number of each photo and its line, those whose maps are least alike first."""
     (heads, *rows) = comparison.table()
+    networks = len(comparison.columns) if comparison.of == "networks" else 0
     for number in comparison.order():
-        (photo, explained, *predictions, likeness) = rows[number]
-        texts = predictions
-        if comparison.of == "networks":
-            texts = [f"{name} {prediction}" for name, prediction in zip(comparison.columns, predictions, strict=True)]
-        yield f"{photo} ({explained}): {'; '.join(texts)}; {heads[-1]} {likeness}"
+        (photo, explained, *cells) = rows[number]
+        predictions = cells[: networks or 1]
+        texts = (
+            [f"{name} {text}" for name, text in zip(comparison.columns, predictions, strict=True)] if networks else predictions
+        )
+        yield number, f"{photo} ({explained}): {'; '.join(texts)}; {heads[2 + len(texts)]} {cells[len(texts)]}"

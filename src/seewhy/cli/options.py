@@ -19,6 +19,7 @@ import seewhy
 from seewhy.errors import ModelError, OptionError
 
 DEFAULT_MODEL = "demo:honest"
+NO_WEIGHTS = "none"  # in place of a file, where each of several networks has its --weights
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -90,21 +91,24 @@ class SeveralModels(ModelOptions):
     """The same for several networks: --model, and --weights where the same architecture was trained several times."""
 
     model: Annotated[Several, Option(help="Repeatable: each network that is compared.")] = None  # type: ignore[assignment]
-    weights: Annotated[Several, Option(help="Repeatable: one for each --model, or several for it.")] = None  # type: ignore[assignment]
+    weights: Annotated[
+        Several, Option(help="Repeatable: one for each --model, in order (none: it brings its own), or several for one --model.")
+    ] = None  # type: ignore[assignment]
 
     def load_all(self) -> tuple[list[seewhy.Classifier], list[str]]:
         """The classifiers, and their names: as they were written.
 
-        Raises OptionError: another number of weights than networks.
+        Raises OptionError: another number of weights than networks, but for several of one network.
         """
         models: list[str | None] = [*self.model] if self.model else [None]
-        weights: list[str | None] = [*self.weights] if self.weights else [None]
+        weights = [None if file == NO_WEIGHTS else file for file in self.weights or [NO_WEIGHTS] * len(models)]
         if len(models) == 1:
             models *= len(weights)
-        if len(weights) == 1:
-            weights *= len(models)
         if len(models) != len(weights):
-            raise OptionError(f"{len(models)} --model and {len(weights)} --weights: give one --weights for each --model.")
+            raise OptionError(
+                f"{len(models)} --model and {len(weights)} --weights: write one --weights for each --model, in the same order; "
+                f"--weights {NO_WEIGHTS} for a model that brings its own."
+            )
         rest = {field.name: getattr(self, field.name) for field in dataclasses.fields(ModelOptions)}
         networks = [
             ModelOptions(**(rest | {"model": model, "weights": file})).load() for model, file in zip(models, weights, strict=True)

@@ -46,7 +46,9 @@ def compare(
     target : the class that is explained: a name or an index of the first network, or "top1", its first choice for each photo; the
     others explain the class of the same name. names : of the columns; else the networks' or methods' own.
     against : why the target and not this class? Named like the target; a network that does not have it has no map.
-    batch_size, seed, progress, budget : as for ``explain``; the budget is that of one map.
+    batch_size, seed, budget : as for ``explain``; the budget is that of one map. progress : None (the first map of each column
+        says how long it takes, as ``explain`` does, and the first photo how long all of them take), False, or
+        ``callback(done, total, partial)``, told after each photo how many maps are done.
     settings : of the methods; each gets those that it has. A photo that cannot be read or explained is skipped and named in
     ``.skipped`` and ``.notes``; but what stops the first one would stop all of them, and is raised.
 
@@ -78,8 +80,12 @@ def compare(
     columns = checked_columns(list(names or own_names))
     _check_settings(settings, methods)
     sources = listing(photos)
-    common = {"seed": seed, "batch_size": batch_size, "budget": budget}
-    requests = [_Request(network, item, common | _settings_of(item, settings)) for network in networks for item in methods]
+    common = {"seed": seed, "batch_size": batch_size}
+    requests = [
+        _Request(network, item, common | _budget_of(item, methods, budget) | _settings_of(item, settings))
+        for network in networks
+        for item in methods
+    ]
     notes: list[str] | None = None
     rows: list[_Row] = []
     skipped: list[tuple[str, str]] = []
@@ -91,7 +97,8 @@ def compare(
                     if notes is None:
                         notes = _notes(networks, columns, source.photo)
                         _check_target(networks[0], target)
-                    rows.append(_row(requests, source, target, against))
+                    telling = None if not rows and progress in (None, True) else False
+                    rows.append(_row(requests, source, target, against, telling))
                 except SeewhyError as error:
                     concerns_photo = isinstance(error, (PhotoError, ComparisonError))  # whatever the settings are
                     if len(sources) == 1 or not (rows or concerns_photo):
@@ -105,7 +112,7 @@ def compare(
     if not rows:
         raise type(errors[0])(f"None of {len(sources)} photos could be compared: {errors[0].message.marked}")
     reached = len(rows) + len(skipped)
-    notes = [*(notes or []), *_stopped_notes(columns, rows)]
+    notes = [*(notes or []), *(_stopped_notes(columns, rows) if len(sources) > 1 else [])]
     if skipped:
         notes.append(
             Omission(f"{len(skipped)} of {len(sources)} photos were skipped: {listed((name for name, _ in skipped), 3)}")
@@ -134,9 +141,15 @@ class _Request:
     method: str | Method
     settings: dict[str, Any]
 
-    def explain(self, photo: Any, target: str | int, against: str | int | None) -> Explanation:
+    @property
+    def by_class(self) -> bool:
+        """False where the map belongs to the photo, not to a class."""
+        kind = _kind(self.method)
+        return kind is None or kind.by_class
+
+    def explain(self, photo: Any, target: str | int, against: str | int | None, progress: bool | None) -> Explanation:
         """In a list, so that Ctrl-C is raised: part of a map is not compared with whole ones."""
-        explanations = explain(self.clf, [photo], self.method, target, against=against, progress=False, **self.settings)
+        explanations = explain(self.clf, [photo], self.method, target, against=against, progress=progress, **self.settings)
         explanation: Explanation = explanations[0]
         return explanation
 
@@ -174,22 +187,27 @@ def _photo_name(source: Source) -> str:
     return source.name if source.path is None else os.fsencode(source.path).decode("utf-8", "replace")
 
 
-def _row(requests: Sequence[_Request], source: Source, target: str | int, against: str | int | None) -> _Row:
-    """One photo by every network or method."""
+def _row(
+    requests: Sequence[_Request], source: Source, target: str | int, against: str | int | None, progress: bool | None
+) -> _Row:
+    """One photo by every network or method. progress : of each map; None tells how long it takes."""
     first = requests[0].clf
     photo = first.read(source.photo) if all(request.clf is first for request in requests) else source.photo
-    explanation = requests[0].explain(photo, target, against)
+    explanation = requests[0].explain(photo, target, against, progress)
     class_ = explanation.targets[0]
     seen = _at_most(explanation.photo, LONGEST)
     explanations: list[Explanation | None] = [_kept(explanation, seen)]
     predictions = [explanation.predictions[0]]
     for request in requests[1:]:
-        classes = (class_.index, against) if request.clf is first else _classes_of(request.clf, first, class_)
+        classes: Any = (class_.index, against) if request.clf is first else _classes_of(request.clf, first, class_)
         if classes is None:
             explanations.append(None)
             predictions.append(request.prediction(photo))
         else:
-            explanation = request.explain(photo, *classes)
+            (own_class, own_against) = classes
+            if target == "top1" and not request.by_class:
+                own_class = "top1"  # nobody has asked such a map for a class
+            explanation = request.explain(photo, own_class, own_against, progress)
             explanations.append(_kept(explanation, seen))
             predictions.append(explanation.predictions[0])
     return _Row(_photo_name(source), class_.text, explanations, predictions, matched_correlations(explanations))
@@ -208,7 +226,7 @@ def _classes_of(clf: Classifier, first: Classifier, target: Target) -> tuple[str
 
 
 def _stopped_notes(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
-    """Maps that the budget ended early."""
+    """How many maps the budget ended early; each photo's own notes say where they ended."""
     notes = []
     for number, column in enumerate(columns):
         explanations = [e for row in rows if (e := row.explanations[number]) is not None]
@@ -235,9 +253,23 @@ def _name(method: str | Method) -> str:
     return method if isinstance(method, str) else method.name
 
 
+def _kind(method: Any) -> type[Method] | None:
+    """The method's class; None for a name that is unknown."""
+    if isinstance(method, Method):
+        return type(method)
+    return METHODS.get(method) if isinstance(method, str) else None
+
+
 def _setting_names(method: Any) -> list[str]:
-    kind = METHODS.get(method) if isinstance(method, str) else type(method)
+    kind = _kind(method)
     return [] if kind is None else kind.setting_names()
+
+
+def _budget_of(method: Any, methods: Sequence[Any], budget: int | float | str | None) -> dict[str, Any]:
+    """The budget goes to the methods that it can limit; to all where it can limit none, and each of them says so."""
+    limited = [kind.sweeps for kind in map(_kind, methods) if kind is not None]
+    kind = _kind(method)
+    return {"budget": None if any(limited) and kind is not None and not kind.sweeps else budget}
 
 
 def _settings_of(method: str | Method, settings: dict[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from seewhy.compare.drawing import comparison_panels, comparison_rows
-from seewhy.compare.likeness import mismatched_correlations
+from seewhy.compare.drawing import comparison_panels, comparison_provenance, comparison_rows
+from seewhy.compare.likeness import is_empty, mismatched_correlations
+from seewhy.compare.notes import notes_of_maps
 from seewhy.errors import OptionError, setting
 from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
@@ -41,9 +43,9 @@ class Comparison:
 
     columns : C names, of networks or of methods. of : "networks" or "methods". explanations : N rows of C; None where a network
     does not have the class. predictions : N rows of C, the first choices, also where the class is not known. correlations :
-    float32 ``(N, C, C)``, rank correlation of the maps on the photo (Spearman), NaN where there is none. targets : what is
-    explained of each photo, "cow" or "cow, not bear". names : of the photos; of a file its path, as it was given. skipped :
-    (photo, reason). notes : what a person should know. unreached : photos that Ctrl-C left out.
+    float32 ``(N, C, C)``, rank correlation of the maps on the photo (Spearman), NaN where there is no map, or an empty one, the
+    same everywhere. targets : what is explained of each photo, "cow" or "cow, not bear". names : of the photos; of a file its
+    path, as it was given. skipped : (photo, reason). notes : what a person should know. unreached : photos that Ctrl-C left out.
     """
 
     columns: list[str]
@@ -66,6 +68,11 @@ class Comparison:
     def partial(self) -> bool:
         """True when it was interrupted and holds the photos that were reached."""
         return self.unreached > 0
+
+    @cached_property
+    def empty(self) -> npt.NDArray[np.bool_]:
+        """``(N, C)``: which maps are the same everywhere: they have no rank correlation, and no mean counts them."""
+        return np.array([[e is not None and is_empty(e) for e in row] for row in self.explanations])
 
     @property
     def agreement(self) -> Array:
@@ -92,14 +99,19 @@ class Comparison:
         return mismatched_correlations(self.explanations)
 
     def order(self) -> list[int]:
-        """The photos' numbers, those whose maps are least alike first."""
-        return sorted(range(len(self)), key=lambda number: (self.likeness(number), number))
+        """The photos' numbers, those whose maps are least alike first; at the end those without two maps to compare."""
+        likenesses = [self.likeness(number) for number in range(len(self))]
+        return sorted(range(len(self)), key=lambda number: (np.isnan(likenesses[number]), likenesses[number], number))
 
     def likeness(self, number: int) -> float:
-        """The mean correlation of a photo's maps with each other; 1 where there is only one map."""
+        """The mean correlation of a photo's maps with each other; NaN where no two of them have one."""
         pairs = self.correlations[number][np.triu_indices(len(self.columns), 1)]
         pairs = pairs[np.isfinite(pairs)]
-        return float(pairs.mean()) if pairs.size else 1.0
+        return float(pairs.mean()) if pairs.size else float("nan")
+
+    def notes_of(self, number: int) -> list[Note]:
+        """What is known of one photo's maps: how far a budget came, the error that is left, why a map is empty."""
+        return notes_of_maps(self.columns, self.explanations[number])
 
     @property
     def sentence(self) -> str:
@@ -108,7 +120,19 @@ class Comparison:
         count = f"{photos} of {total}" if photos < total else f"{photos}"
         opening = f"On {count} photo{'s' * (total != 1)}: " if total > 1 else ""
         pairs = [self._pair_text(a, b) for a in range(len(self.columns)) for b in range(a + 1, len(self.columns))]
-        return f"{opening}{'; '.join(pairs)} (1: the same order of places, 0: nothing in common, −1: the opposite order)."
+        known = np.isfinite(self.agreement[np.triu_indices(len(self.columns), 1)]).any()
+        legend = " (1: the same order of places, 0: nothing in common, −1: the opposite order)" if known else ""
+        return f"{opening}{'; '.join(pairs)}{legend}. {self._empty_text()}".rstrip()
+
+    def _empty_text(self) -> str:
+        """A sentence on the columns that have empty maps; "" where none has."""
+        several = len(self) > 1
+        texts = [
+            f"{column} has one" + f" on {count} of {len(self)} photos" * several
+            for column, count in zip(self.columns, self.empty.sum(axis=0), strict=True)
+            if count
+        ]
+        return f"An empty map (the same everywhere) has no rank correlation: {', '.join(texts)}." if texts else ""
 
     def _pair_text(self, a: int, b: int) -> str:
         """Two columns: their answers, where they are networks, and their maps."""
@@ -118,7 +142,8 @@ class Comparison:
             answer = f"give the same answer on {format_share(share)} of them, and "
             if len(self) == 1:
                 answer = f"give {'the same answer' if share else 'different answers'}, and "
-        maps = "have no map of the same class"
+        both = any(row[a] is not None and row[b] is not None for row in self.explanations)
+        maps = "have no two maps to compare" if both else "have no map of the same class"
         if np.isfinite(self.agreement[a, b]):
             maps = f"have maps with a rank correlation of {format_correlation(float(self.agreement[a, b]))}"
             if np.isfinite(self.mismatched[a, b]):
@@ -126,27 +151,25 @@ class Comparison:
         return f"{self.columns[a]} and {self.columns[b]} {answer}{maps}"
 
     def table(self) -> list[list[str]]:
-        """Rows of text, the first one the heads: photo, class, predictions, the likeness of the maps.
+        """Rows of text, the first one the heads: photo, class, predictions, the likeness of the maps, and notes where there are.
 
         Each network has a column with its prediction; methods of one network share one.
         """
         heads = self.columns if self.of == "networks" else ["prediction"]
+        notes = [" ".join(self._note_lines(number)) for number in range(len(self))]
         rows = []
         for number, (name, target) in enumerate(zip(self.names, self.targets, strict=True)):
             texts = [
                 f"{prediction}{', class unknown' * (e is None)}"
                 for prediction, e in zip(self.predictions[number], self.explanations[number], strict=True)
             ]
-            rows.append([name, target, *texts[: len(heads)], self._likeness_text(number)])
-        return [["photo", "explained", *heads, self._likeness_head], *rows]
+            likeness = format_correlation(self.likeness(number))
+            rows.append([name, target, *texts[: len(heads)], likeness, *[notes[number]] * any(notes)])
+        return [["photo", "explained", *heads, self._likeness_head, *["notes"] * any(notes)], *rows]
 
     @property
     def _likeness_head(self) -> str:
         return "likeness of the maps" + " (mean over pairs)" * (len(self.columns) > 2)
-
-    def _likeness_text(self, number: int) -> str:
-        is_known = np.isfinite(self.correlations[number][np.triu_indices(len(self.columns), 1)]).any()
-        return format_correlation(self.likeness(number) if is_known else np.nan)
 
     def panels(self, number: int = 0) -> list[Panel]:
         """The photo, then one map per column on a common scale where their units allow it, then where two of them differ."""
@@ -155,12 +178,18 @@ class Comparison:
         return comparison_panels(self.columns, self.of, self.explanations[number], self.correlations[number])
 
     def plot(self, number: int = 0) -> Figure:
-        """The panels of one photo."""
+        """The panels of one photo, with the notes of its maps, and how they were made, at the end."""
         return self._figure(number)
 
-    def _figure(self, number: int, footer: str = "") -> Figure:
-        title = f"{self.names[number]}: {self.targets[number]}"
+    def _figure(self, number: int, *remarks: str) -> Figure:
+        title = f"{Path(self.names[number]).name}: {self.targets[number]}"
+        remarks_as_lines = [as_sentences([remark]) for remark in remarks if remark]
+        footer = "\n".join([*self._note_lines(number), *remarks_as_lines, comparison_provenance(self.explanations[number])])
         return layout.compose(comparison_rows(self.panels(number)), title=title, footer=footer)
+
+    def _note_lines(self, number: int) -> list[str]:
+        """The notes of one photo, each with its full stop; no capital, for it may begin with a column's name."""
+        return [note if note.endswith(".") else f"{note}." for note in self.notes_of(number)]
 
     def shown_in(self, path: str | os.PathLike[str]) -> str:
         """Which of the photos a file shows, by its suffix; empty where it shows all."""
@@ -184,8 +213,13 @@ class Comparison:
                     "target": target,
                     "predictions": [vars(prediction) for prediction in row],
                     "correlations": _plain(matrix),
+                    "partial": [None if e is None else e.partial for e in explanations],
+                    "empty": [None if e is None else is_empty(e) for e in explanations],
+                    "notes": [str(note) for note in notes_of_maps(self.columns, explanations)],
                 }
-                for name, target, row, matrix in zip(self.names, self.targets, self.predictions, self.correlations, strict=True)
+                for name, target, row, matrix, explanations in zip(
+                    self.names, self.targets, self.predictions, self.correlations, self.explanations, strict=True
+                )
             ],
             "notes": [str(note) for note in self.notes],
             "skipped": [{"photo": name, "reason": reason} for name, reason in self.skipped],
@@ -193,9 +227,8 @@ class Comparison:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one page of all photos (.html), the table (.csv, .json), or the picture of the photo whose maps differ most."""
-        footer = as_sentences(filter(None, [self.shown_in(path)]))
         writers = {
-            **picture_writers(lambda: self._figure(self.order()[0], footer)),
+            **picture_writers(lambda: self._figure(self.order()[0], self.shown_in(path), self._empty_text())),
             ".html": lambda: self.page().encode(),
             ".csv": self._csv,
             ".json": lambda: json_bytes(self.record()),
@@ -216,8 +249,12 @@ class Comparison:
 
     def section(self, number: int) -> Section:
         """One photo on the page."""
-        text = f"{self._likeness_head.capitalize()}: {self._likeness_text(number)}."
-        return Section(f"{self.names[number]}: {self.targets[number]}", text, self.panels(number))
+        texts = [
+            f"{self._likeness_head.capitalize()}: {format_correlation(self.likeness(number))}.",
+            *self._note_lines(number),
+            comparison_provenance(self.explanations[number]),
+        ]
+        return Section(f"{self.names[number]}: {self.targets[number]}", "\n\n".join(texts), self.panels(number))
 
     def _csv(self) -> bytes:
         text = io.StringIO()

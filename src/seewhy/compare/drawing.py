@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seewhy.compare.likeness import is_empty
+from seewhy.compare.notes import EMPTY, own_notes
 from seewhy.explanation import Explanation
 from seewhy.explanation.drawing import NO_CLASS, drawable
-from seewhy.formatting import format_correlation, format_number
+from seewhy.formatting import as_sentences, format_correlation, format_number
 from seewhy.geometry import Array
 from seewhy.show import Bar, Panel, colour, displayable, frame, overlay
 from seewhy.show.figures import rows_of
@@ -25,6 +27,7 @@ def comparison_panels(columns: Sequence[str], of: str, row: Sequence[Explanation
     of : "networks", or "methods" of one network, whose prediction then stands once, above the photo. correlations : ``(C, C)``.
     """
     present = [(column, e) for column, e in zip(columns, row, strict=True) if e is not None]
+    notes = [own for own, e in zip(own_notes(row), row, strict=True) if e is not None]
     (first, explanation) = present[0]
     photo = displayable(explanation.photo.original)
     maps = [drawable(e.on_photo()[0], e.units) for _, e in present]
@@ -32,14 +35,17 @@ def comparison_panels(columns: Sequence[str], of: str, row: Sequence[Explanation
     scales = [colour.limits([values], signed=e.signed)[0][1] for (_, e), values in zip(present, maps, strict=True)]
     shared = max(scales)
     panels = [_photo_panel(photo, columns, of, row)]
-    for (column, e), values, own in zip(present, maps, scales, strict=True):
+    for (column, e), values, own, notes_of_map in zip(present, maps, scales, notes, strict=True):
         captions = [f"It predicts {e.predictions[0]}."] if of == "networks" and e.predictions else []
-        if colour.is_flat(values):
-            captions.append("Flat map: it points nowhere.")
+        pointer = "see its note" if any(note != EMPTY for note in notes_of_map) else ""
+        if mark := ": ".join(filter(None, ("not complete" * e.partial, pointer))):
+            captions.append(as_sentences([mark]))
+        if is_empty(e):
+            captions.append("Empty map: the same everywhere, it points nowhere and has no rank correlation.")
         elif comparable and own < WEAK * shared:
             captions.append(f"Largest value {format_number(own)} of {format_number(shared)}.")
-        if column != first:
-            likeness = float(correlations[columns.index(column), columns.index(first)])
+        likeness = float(correlations[columns.index(column), columns.index(first)])
+        if column != first and np.isfinite(likeness):
             captions.append(f"Rank correlation with {first}: {format_correlation(likeness)}.")
         high = shared if comparable else own
         low = -high if e.signed and high else 0.0
@@ -50,6 +56,17 @@ def comparison_panels(columns: Sequence[str], of: str, row: Sequence[Explanation
         names = [column for column, _ in present]
         panels.append(_difference(photo, names, maps, *((explanation.units, shared) if comparable else ("", None))))
     return panels
+
+
+def comparison_provenance(row: Sequence[Explanation | None]) -> str:
+    """Models, methods with their layers and grids, and preprocessing in one line; what all maps share stands once."""
+    present = [e for e in row if e is not None]
+    methods = []
+    for e in present:
+        (rows, columns) = e.maps.shape[-2:]
+        methods.append(" ".join(filter(None, (e.method, e.layer, f"{rows}×{columns}"))))
+    parts = ([e.model for e in present], methods, [e.photo.preprocessing for e in present])
+    return "  ·  ".join(filter(None, ("; ".join(dict.fromkeys(part)) for part in parts)))
 
 
 def comparison_rows(panels: list[Panel]) -> list[list[Panel]]:

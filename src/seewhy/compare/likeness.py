@@ -8,7 +8,9 @@ import numpy as np
 
 from seewhy.evaluate import agreement, rank_correlation
 from seewhy.explanation import Explanation
+from seewhy.explanation.drawing import drawable
 from seewhy.geometry import Array, Geometry, map_on_photo
+from seewhy.show import colour
 
 COMPARED = 256  # pixels a side at which maps are compared: ranks of more take longer and say the same
 SAMPLED = 64  # of these, along the longer side, for maps of different photos: there are many pairs, and their mean is taken
@@ -16,11 +18,17 @@ SAMPLED = 64  # of these, along the longer side, for maps of different photos: t
 Row = Sequence[Explanation | None]
 
 
+def is_empty(explanation: Explanation) -> bool:
+    """True for a map that is the same everywhere, as it is drawn: its places have no order that could be compared."""
+    return colour.is_flat(drawable(explanation.maps[0], explanation.units))
+
+
 def matched_correlations(row: Row) -> Array:
-    """``(C, C)``: rank correlations of one photo's maps, laid on the photo; NaN where a column has none."""
+    """``(C, C)``: rank correlations of one photo's maps, laid on the photo; NaN where a column has none, or an empty one."""
     matrix = np.full((len(row),) * 2, np.nan, np.float32)
-    present = [place for place, e in enumerate(row) if e is not None]
-    matrix[np.ix_(present, present)] = agreement([_on_photo(e) for e in row if e is not None])
+    ordered = _ordered(row)
+    places = [place for place, e in enumerate(ordered) if e is not None]
+    matrix[np.ix_(places, places)] = agreement([_on_photo(e) for e in ordered if e is not None])
     return matrix
 
 
@@ -28,8 +36,10 @@ def mismatched_correlations(rows: Sequence[Row]) -> Array:
     """``(C, C)``: the mean rank correlation of one column's map of a photo and another column's map of the next photo.
 
     The last photo's next one is the first. The next photo's map is laid on this one as if it were its own, so that both are as
-    fine as in :func:`matched_correlations`. NaN where there is nothing to compare, as with a single photo.
+    fine as in :func:`matched_correlations`. Empty maps are left out. NaN where there is nothing to compare, as with a single
+    photo.
     """
+    rows = [_ordered(row) for row in rows]
     count = len(rows[0]) if rows else 0
     (sums, counts) = (np.zeros((count, count)), np.zeros((count, count)))
     following = [*rows[1:], rows[0]] if len(rows) > 1 else []
@@ -47,6 +57,11 @@ def mismatched_correlations(rows: Sequence[Row]) -> Array:
     (sums, counts) = (sums + sums.T, counts + counts.T)  # which of the two columns has the first photo makes no difference
     mean: Array = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
     return mean
+
+
+def _ordered(row: Row) -> list[Explanation | None]:
+    """The row without its empty maps."""
+    return [None if e is None or is_empty(e) else e for e in row]
 
 
 def _on_photo(explanation: Explanation) -> Array:

@@ -16,7 +16,8 @@ from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, is_number, setting, whole_number
 from seewhy.evaluate.belonging import checked_maps
-from seewhy.evaluate.masked import ranks_of, target_values
+from seewhy.evaluate.inpainting import inpaint
+from seewhy.evaluate.masked import ranks_of, subject_of, target_values
 from seewhy.evaluate.pointing import Mask
 from seewhy.evaluate.references import laid_elsewhere
 from seewhy.explanation import Explanation
@@ -24,7 +25,7 @@ from seewhy.explanation.drawing import provenance
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_move, format_score, format_share, format_size
 from seewhy.geometry import Array, map_on_photo
-from seewhy.methods.fills import FILLS, fill_image
+from seewhy.methods.fills import FILLS, fill_image, unknown_fill
 from seewhy.records import Note, Photo, Prediction, Target
 from seewhy.show import Panel, displayable, frame, layout, outline
 from seewhy.show.colour import is_flat
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 SHARE = 0.1  # of the network's input that is taken away
 SURE = 0.05
 LEAST = 0.01  # of a probability: a smaller fall is none that counts
+FRAGILE = 0.05  # of the controls: where more of them turn the prediction, too, no place decides it
 OVERLAP = 0.1  # of a control region that may lie on the evidence, beyond what chance puts there
 INPAINT = "inpaint"
 LEGIBLE = 600  # pixels of the longer side, in which an outline is drawn
@@ -51,7 +53,8 @@ class CropTest:
     prediction, prediction_after : the network's first choice before and after. region : bool ``(H, W)`` on the network's input.
     control_regions : bool ``(n, H, W)``: the region moved by fifths of each side, where it hardly touches the evidence; what
     leaves at one edge comes in at the other one. controls : float32 ``(n,)``, the class's score without each of them.
-    control_predictions : n first choices.
+    control_predictions : n first choices. overlapping : float32 ``(m,)``, the class's score without each of the other places,
+    which lie on more of the evidence.
     p : the share of all 25 such places, the region's own among them, without which the score falls at least as far. A place
     drawn at random is the worst of them once in 25 times.
     fill, seed : how it was done. number : which map of the explanation. head : how scores are read; with several labels
@@ -67,6 +70,7 @@ class CropTest:
     prediction_after: Prediction
     controls: Array
     control_predictions: list[Prediction]
+    overlapping: Array
     region: Mask
     control_regions: npt.NDArray[np.bool_]
     photo: Photo
@@ -104,7 +108,7 @@ class CropTest:
 
     @property
     def controls_turned(self) -> float:
-        """The share of the control regions without which it is."""
+        """The share of the control regions without which it turns."""
         if self.labels:
             return float(np.mean((self.controls > PRESENT) != (self.before > PRESENT)))
         return float(np.mean([p.index != self.prediction.index for p in self.control_predictions]))
@@ -121,14 +125,30 @@ class CropTest:
         return difference - half, difference + half
 
     @property
+    def falls(self) -> bool:
+        """The score falls, a probability by 0.01 or more."""
+        return self.drop > 0 and (self.head == "none" or self.drop >= LEAST)
+
+    @property
     def matters(self) -> bool:
-        """The score falls, a probability by 0.01 or more, and by more than without an equally large region at any other place."""
-        return self.drop > 0 and self.p <= SURE and (self.head == "none" or self.drop >= LEAST)
+        """The score falls, and by more than without an equally large region at any other place."""
+        return self.falls and self.p <= SURE
+
+    @property
+    def fragile(self) -> bool:
+        """The prediction turns without more than one in twenty of the control regions, too: almost anything turns it."""
+        return self.controls_turned > FRAGILE
+
+    @property
+    def chosen(self) -> bool:
+        """The target is the network's first choice, so that what turns is about it. Several labels stand each for itself."""
+        return self.labels or self.target.index == self.prediction.index
 
     @property
     def decides(self) -> bool:
-        """The place matters, and without it the prediction turns."""
-        return self.matters and self.turned
+        """The place matters, without it the prediction turns away from the target, and hardly any control region turns it:
+        at most one in twenty."""
+        return self.matters and self.chosen and self.turned and not self.fragile
 
     @property
     def share(self) -> float:
@@ -138,28 +158,54 @@ class CropTest:
     @property
     def verdict(self) -> str:
         """The result in a few words."""
-        if self.decides:
-            return "this place decides"
+        count = len(self.controls)
+        if not self.falls:
+            return f"the score of '{self.target.text}' {'hardly falls' if self.drop > 0 else 'does not fall'}"
         if self.matters:
-            return "this place counts for more than any other tried, but does not decide"
-        return "no more than chance would do"
+            counts = "this place counts for more than any other tried"
+            if not self.chosen:
+                return f"{counts}, but '{self.target.name}' is not the first choice"
+            if not self.turned:
+                return f"{counts}, but does not decide"
+            if self.fragile:
+                what = "report" if self.labels else "prediction"
+                others = _of_places(round(self.controls_turned * count), count, "turn")
+                return f"the score falls most here, but the {what} is fragile: {others} it, too"
+            return "this place decides"
+        if equal := int((self.controls <= self.after).sum()):
+            return f"this may be chance: {_of_places(equal, count, 'do')} as much"
+        equal = int((self.overlapping <= self.after).sum())
+        beside = "a place that overlaps it does as much" if equal == 1 else f"{equal} places that overlap it do as much"
+        clearly = self.interval[0] > 0
+        return f"this place counts for {'more' if clearly else 'hardly more'} than any apart from it, but {beside}"
 
     @property
     def sentence(self) -> str:
         """The result, for people."""
         count = len(self.controls)
-        what = "report" if self.labels else "prediction"
-        turned = f"and the {what} stays"
-        if self.turned:
-            turned = "and the report turns" if self.labels else f"and the prediction turns to '{self.prediction_after.name}'"
-        controls = (
-            f"Equally large regions elsewhere leave it at {format_score(float(self.controls.mean()))} on average "
-            f"and turn the {what} in {round(self.controls_turned * count)} of {count}"
-        )
+        if self.labels:
+            (what, turned) = ("the report", "the report turns" if self.turned else "the report stays")
+        elif self.chosen:
+            what = "the prediction"
+            turned = f"the prediction turns to '{self.prediction_after.name}'" if self.turned else "the prediction stays"
+        else:
+            (what, before) = ("that choice", f"'{self.prediction.name}'")
+            to = f"turns from {before} to '{self.prediction_after.name}'" if self.turned else f"stays {before}"
+            turned = f"the first choice {to}"
         return (
-            f"Without the strongest {format_share(self.share)} of the photo '{self.target.text}' "
-            f"{format_move(self.before, self.after)} {turned}. {controls}: {self.verdict}."
+            f"Without the strongest {format_share(self.share)} of the photo {self._subject} "
+            f"{format_move(self.before, self.after)} and {turned}. Equally large regions elsewhere leave '{self.target.text}' at "
+            f"{format_score(float(self.controls.mean()))} on average and turn {what} in "
+            f"{round(self.controls_turned * count)} of {count}. {self._title}"
         )
+
+    @property
+    def _title(self) -> str:
+        return f"{self.verdict[:1].upper()}{self.verdict[1:]}."
+
+    @property
+    def _subject(self) -> str:
+        return subject_of(self.target.text, self.target.against is not None, self.head)
 
     def record(self) -> dict[str, Any]:
         """The result as plain JSON values."""
@@ -175,8 +221,11 @@ class CropTest:
             "p",
             "interval",
             "matters",
+            "fragile",
+            "chosen",
             "decides",
             "share",
+            "verdict",
             "sentence",
         )
         return {
@@ -186,6 +235,7 @@ class CropTest:
             "prediction_after": vars(self.prediction_after),
             "controls": self.controls.tolist(),
             "control_predictions": [prediction.name for prediction in self.control_predictions],
+            "overlapping": self.overlapping.tolist(),
             "fill": self.fill
             if isinstance(self.fill, (str, int, float, type(None)))
             else [float(v) for v in np.ravel(self.fill)],
@@ -195,10 +245,11 @@ class CropTest:
         }
 
     def noted(self, explanation: Explanation) -> Explanation:
-        """The explanation with the sentence among its notes and the numbers in its details."""
+        """The explanation with the sentence among its notes and the numbers in its details, after those of other maps."""
         note = Note(self.sentence.rstrip("."), self.number if len(explanation.maps) > 1 else None)
         record = {name: value for name, value in self.record().items() if name != "photo"}
-        return replace(explanation, notes=[*explanation.notes, note], details=explanation.details | {"crop_test": record})
+        records = [*explanation.details.get("crop_test", []), record]
+        return replace(explanation, notes=[*explanation.notes, note], details=explanation.details | {"crop_test": records})
 
     def panels(self) -> list[Panel]:
         """The photo with the region, the photo without it, and the photo without a usual control region."""
@@ -209,7 +260,7 @@ class CropTest:
             Panel(
                 f"without it: {self.prediction_after}",
                 self._framed(self._edited_photo(self.edited, self.region)),
-                f"'{self.target.text}': {format_score(self.before)} → {format_score(self.after)}",
+                f"{self._subject}: {format_score(self.before)} → {format_score(self.after)}",
             ),
             Panel(
                 f"control: {self.control_predictions[usual]}",
@@ -221,8 +272,8 @@ class CropTest:
 
     def plot(self) -> Figure:
         """The panels, with the verdict above and the sentence below."""
-        title = f"{self.verdict[:1].upper()}{self.verdict[1:]}."
-        return layout.compose(rows_of(self.panels()), title=title, footer="\n".join(filter(None, (self.sentence, self.footer))))
+        footer = "\n".join(filter(None, (self.sentence, self.footer)))
+        return layout.compose(rows_of(self.panels()), title=self._title, footer=footer)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture, or the numbers (.json). All or nothing."""
@@ -268,7 +319,8 @@ def crop_test(
 
     explanation : of this classifier; also a map of your own. share : of the network's input that is taken away, the strongest
     first; less where the map is positive on less. fill : what is seen instead: "mean", "black" (cut out), "blur", "noise",
-    "inpaint" (smoothly continued from the edge; takes seconds), a number or one per channel.
+    "inpaint" (continued smoothly from the border, never beyond its colours), a number or one per channel, from 0 to 255 (with
+    ``preprocess=None`` in the tensor's own units).
     number : which map of the explanation. The controls are the same shape at up to 24 places, by fifths of each side.
 
     Raises OptionError: a map that is positive nowhere or the same everywhere, a share of less than a pixel, an explanation of
@@ -307,6 +359,7 @@ def crop_test(
         prediction_after=first[1],
         controls=values[controls],
         control_predictions=[first[place] for place in controls],
+        overlapping=values[2 + np.flatnonzero(~apart)],
         region=region,
         control_regions=regions[controls - 1],
         photo=photo,
@@ -319,6 +372,12 @@ def crop_test(
         head=head,
         footer=provenance(explanation),
     )
+
+
+def _of_places(places: int, count: int, verb: str) -> str:
+    """Some of the other places as the subject of a verb: "1 of 20 other places turns", "3 of 20 other places do"."""
+    one = {"do": "does"}.get(verb, f"{verb}s")
+    return f"{places} of {count} other places {one if places == 1 else verb}"
 
 
 def _enlarged(pixels: npt.NDArray[np.uint8], mask: Mask) -> tuple[npt.NDArray[np.uint8], Mask]:
@@ -352,15 +411,12 @@ def regions_elsewhere(region: Mask) -> tuple[npt.NDArray[np.bool_], npt.NDArray[
 
 def edit(clf: Classifier, pixels: Array, mask: Mask, fill: Any, seed: int) -> Array:
     """Pixels ``(C, H, W)`` of the network's input with the masked ones replaced. Raises OptionError for an unknown fill."""
+    bytes_range = clf.executor.pixels_are_bytes
     if isinstance(fill, str) and fill not in (*FILLS, INPAINT):
-        known = ", ".join(repr(name) for name in (*FILLS, INPAINT))
-        raise OptionError(f"{setting('fill', fill)}: write a number, one per channel, or one of {known}.")
+        raise unknown_fill("fill", fill, bytes_range, (*FILLS, INPAINT))
     if isinstance(fill, str) and fill == INPAINT:
-        from skimage.restoration import inpaint_biharmonic
-
-        inpainted: Array = inpaint_biharmonic(pixels.astype(np.float64), mask, channel_axis=0).astype(np.float32)
-        return np.clip(inpainted, pixels.min(), pixels.max())
-    hidden = fill_image(pixels, fill, seed, bytes_range=clf.executor.pixels_are_bytes)
+        return inpaint(pixels, mask)
+    hidden = fill_image(pixels, fill, seed, bytes_range)
     return np.where(mask, hidden, pixels).astype(np.float32)
 
 

@@ -40,7 +40,8 @@ HIDES = 0.5  # of the class's score: with everything hidden, no more than this s
 class Evaluation:
     """How well a map holds: each measure for the map, for a random map and for a centre blob.
 
-    values, random, centre : metric -> number; the mean over the explanation's targets.
+    values, random, centre : metric -> number; the mean over the explanation's targets. "energy" and "pointing", which cost no
+    passes, are the mean of 100 random maps: a single one either hits or misses.
     curves, random_curves, centre_curves : metric -> scores ``(steps + 1,)``, for metrics that are areas. shares : metric -> the
         share of the pixels changed at each of them.
     targets : class names. by_target : metric -> ``(K, 3)``: of every target, map, random and centre.

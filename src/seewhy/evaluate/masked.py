@@ -79,6 +79,11 @@ class MaskedPhoto:
         self._sweep.process(copies, np.arange(count), on_block)
         return values
 
+    @property
+    def head_kind(self) -> str:
+        """How scores are read: "softmax", "sigmoid", "binary" or "none"."""
+        return self._head.kind
+
     def as_probability(self, log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Values with score "log_odds" as probabilities; with head "none", whose values are no odds, as they are."""
         if self._head.kind == "none":
@@ -106,6 +111,17 @@ def target_values(head: Head, rows: torch.Tensor, target: Target, score: str) ->
                 values = values.sigmoid()
     array: Array = values.float().cpu().numpy()
     return array
+
+
+def subject_of(name: str, compared: bool, head: str) -> str:
+    """A target as the subject of a sentence about its values, with what they are where it is compared with another class.
+
+    name : see :attr:`Target.text`. head : the head's kind.
+    """
+    if not compared:
+        return f"'{name}'"
+    values = {"sigmoid": "its share of the two odds", "none": "the difference of the two scores"}
+    return f"'{name}' ({values.get(head, 'its share of the two probabilities')})"
 
 
 class RankedCopies(Copies):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -48,13 +48,17 @@ class Subject:
     @cached_property
     def maps(self) -> Array:
         """The map, a random one and a centre blob, ``(3, H, W)`` on the network's input."""
-        return np.stack([self.explanation.on_input()[self.number], self._random, centre_map(self.masked.size)])
+        return np.stack([self.explanation.on_input()[self.number], self._random(), centre_map(self.masked.size)])
 
-    @cached_property
-    def _random(self) -> Array:
-        grid = self.explanation.maps.shape[-2:]
-        drawn = zlib.crc32(self.explanation.photo.pixels.tobytes())  # another one for each photo
-        return random_map((grid[0], grid[1]), self.masked.size, [self.seed, drawn])
+    def random_maps(self, count: int) -> Iterator[Array]:
+        """Random maps, ``(H, W)`` on the network's input, one after the other; others than that of ``maps``."""
+        for number in range(count):
+            yield self._random(number)
+
+    def _random(self, *number: int) -> Array:
+        (rows, columns) = self.explanation.maps.shape[-2:]
+        drawn = zlib.crc32(self.explanation.photo.pixels.tobytes())  # others for each photo
+        return random_map((rows, columns), self.masked.size, [self.seed, drawn, *number])
 
 
 def explained_again(explanation: Explanation, number: int, clf: Classifier, photo: Any) -> Explanation:

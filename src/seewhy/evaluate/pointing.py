@@ -21,7 +21,8 @@ def hits(map: Array, mask: Mask) -> bool:
     map : ``(H, W)``, NaN where the network did not see the photo (``explanation.on_photo()[k]``); only its order counts.
     mask : bool ``(H, W)``, True on the object.
 
-    Of several equal peaks the first one counts, row by row. A map that is the same everywhere points nowhere: False.
+    Of several equal peaks the one nearest to their mean place counts: of an area of LIME's its middle; the first one, row by row,
+    would be its upper edge. A map that is the same everywhere points nowhere: False.
     Zhang et al. 2016, arXiv:1608.00507, section 4.1; they also count a peak up to 15 pixels beside the object, we do not.
 
     Raises OptionError: shapes that differ, a mask that is not bool, a map of NaN only.
@@ -29,7 +30,9 @@ def hits(map: Array, mask: Mask) -> bool:
     seen = _checked(map, mask)
     if map[seen].min() == map[seen].max():
         return False
-    return bool(mask.flat[int(np.nanargmax(map))])
+    peaks = np.argwhere(map == map[seen].max())  # (n, 2), row by row
+    nearest = np.argmin(((peaks - peaks.mean(axis=0)) ** 2).sum(axis=1))
+    return bool(mask[tuple(peaks[nearest])])
 
 
 def energy(map: Array, mask: Mask) -> float:

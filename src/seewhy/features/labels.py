@@ -51,7 +51,9 @@ def classes_or_groups(classes: ClassNames, labels: Any, sources: Sequence[Source
             names = [None if value is None else str(value) for value in given.values]
             return Labels(names, [None] * len(names), [*notes, note])
     indices = [None if value is None else known[value] for value in given.values]
-    return Labels([None if index is None else classes.names[index] for index in indices], indices, notes)
+    return Labels(
+        [None if index is None else classes.names[index] for index in indices], indices, notes + given.index_note(classes)
+    )
 
 
 def sample(labels: Sequence[str | None] | None, count: int, most: int) -> list[int]:

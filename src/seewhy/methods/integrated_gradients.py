@@ -110,7 +110,8 @@ class IntegratedGradients(BackpropMethod):
         )
         is_fill = is_fill and not hasattr(baseline, "convert") and not isinstance(baseline, (bytes, bytearray))
         if is_fill:
-            pixels = fill_image(photo[0].float().cpu().numpy(), baseline, gradients.request.seed, clf.executor.pixels_are_bytes)
+            bytes_range = clf.executor.pixels_are_bytes
+            pixels = fill_image(photo[0].float().cpu().numpy(), baseline, gradients.request.seed, bytes_range, "baseline")
         else:
             pixels = clf.read(baseline).pixels
         if pixels.shape != tuple(photo.shape[1:]):
