@@ -40,7 +40,7 @@ def test_a_video_becomes_a_video_without_a_display(run, moving: Path, monkeypatc
     assert len(frames) == 12  # every one, in order
     originals = frames_of(moving)
     for frame, original in zip(frames, originals, strict=True):
-        left = np.asarray(Image.fromarray(frame[90:360, 12:372]).resize((128, 96)))
+        left = np.asarray(Image.fromarray(frame[90:360, 12:372]).resize((320, 240)))
         errors = [np.abs(left.astype(int) - other).mean() for other in originals]
         assert np.argmin(errors) == [np.array_equal(other, original) for other in originals].index(True)
 

@@ -144,6 +144,7 @@ def test_a_file_whose_name_is_a_number_is_a_file(tmp_path: Path, monkeypatch: py
 
 
 def test_without_opencv_photos_are_shown_and_cameras_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources.cv2_module.cache_clear()
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert corners(open_source(numbered(2))) == [0, 1]
     with pytest.raises(MissingExtraError, match=r"pip install 'seewhy\[live\]'"):

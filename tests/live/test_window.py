@@ -117,7 +117,8 @@ def _window_of(screen, title: str):
     end = time.monotonic() + 120
     while time.monotonic() < end:
         for window in screen.screen().root.query_tree().children:
-            if window.get_wm_name() == title:
+            name = window.get_full_property(screen.intern_atom("_NET_WM_NAME"), 0)
+            if name is not None and bytes(name.value).decode() == title:
                 return window
         time.sleep(0.1)
     raise AssertionError("no window came")

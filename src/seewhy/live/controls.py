@@ -145,12 +145,15 @@ class Controls:
     def _again(self, method: str, budget: float | None = None) -> bool:
         """Explain the frame that is shown once more. Returns False where the method does not suit it, or takes too long."""
         assert self._moment is not None
-        start = time.monotonic()
-        try:
-            explanation: Explanation = self._loop.explain(self._moment.frame, method, budget)
-        except SeewhyError:
-            return False
-        if budget is not None and (explanation.partial or time.monotonic() - start > 2 * budget):
+        for _ in range(2):  # the first time, the network is looked at
+            start = time.monotonic()
+            try:
+                explanation: Explanation = self._loop.explain(self._moment.frame, method, budget)
+            except SeewhyError:
+                return False
+            if budget is None or not (explanation.partial or time.monotonic() - start > 2 * budget):
+                break
+        else:
             return False
         self._moment = replace(self._moment, explanation=explanation)
         return True

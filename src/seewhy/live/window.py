@@ -14,6 +14,8 @@ from seewhy.errors import MissingExtraError, OptionError
 
 PART = (0.9, 0.8)  # of the screen's width and height that the window may take
 NO_DISPLAY = "There is no display for a window: --out FILE.mp4 writes a video, --web shows it in a browser."
+DRIVER = ("SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER")  # who sets one of them knows what it shows
+UNSEEN = ("offscreen", "dummy", "evdev")  # SDL's, which it falls back to
 CLOSE = "close"  # the key that stands for the window's own button
 
 
@@ -33,10 +35,12 @@ class Window:
             raise OptionError(NO_DISPLAY)
         try:
             pygame.display.init()
-            information = pygame.display.Info()
         except pygame.error as error:
-            pygame.display.quit()
             raise OptionError(NO_DISPLAY) from error
+        if pygame.display.get_driver() in UNSEEN and not any(os.environ.get(name) for name in DRIVER):
+            pygame.display.quit()
+            raise OptionError(NO_DISPLAY)
+        information = pygame.display.Info()
         self._room = (int(PART[0] * information.current_w), int(PART[1] * information.current_h))
         self._title = title
         self._surface: Any = None
@@ -54,8 +58,8 @@ class Window:
         (height, width) = picture.shape[:2]
         if self._surface is None or picture.shape != self._shape:
             scale = min(self._room[0] / width, self._room[1] / height, 2.0)
-            self._surface = pygame.display.set_mode((round(scale * width), round(scale * height)), pygame.RESIZABLE)
             pygame.display.set_caption(self._title)
+            self._surface = pygame.display.set_mode((round(scale * width), round(scale * height)), pygame.RESIZABLE)
             self._shape = picture.shape
         surface = self._surface
         image = pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB")
@@ -84,5 +88,5 @@ class Window:
 
 def _no_display() -> bool:
     """True where SDL would draw into memory that nobody sees."""
-    known = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER")
+    known = ("DISPLAY", "WAYLAND_DISPLAY", *DRIVER)
     return sys.platform.startswith("linux") and not any(os.environ.get(name) for name in known)
