@@ -142,8 +142,9 @@ def test_the_last_picture_stays_where_the_source_has_ended(tmp_path: Path) -> No
 
 
 def test_it_ends_after_so_many_seconds(loop: LiveLoop, tmp_path: Path) -> None:
+    assert loop.next() is not None  # the network has been looked at
     window = FakeWindow({})
-    with Controls(loop, Screen(), tmp_path, seconds=0.5) as keys:
+    with Controls(loop, Screen(), tmp_path, seconds=2) as keys:
         keys.watch(window)  # type: ignore[arg-type]
     assert window.pictures
     assert not keys.closed
