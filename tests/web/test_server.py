@@ -117,7 +117,9 @@ def test_two_pages_take_turns(honest: seewhy.Classifier, scene: Any) -> None:
             for sequence in range(4):
                 web_socket.send(message({"sequence": sequence}, picture(photo)))
             assert begun.wait(20)
-        time.sleep(0.5)  # until the second page's first frame waits, too
+        end = time.monotonic() + 20
+        while explainer._pool._work_queue.empty() and time.monotonic() < end:  # until the second page's first frame waits, too
+            time.sleep(0.01)
         everything_sent.set()
         for web_socket in (one, two):
             assert [unpack(web_socket.recv(60))[0]["sequence"] for _ in range(4)] == [0, 1, 2, 3]
