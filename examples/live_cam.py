@@ -46,7 +46,7 @@ def animated(pictures: Sequence[np.ndarray], path: Any) -> None:
 
 
 def main(source: Any = None) -> None:
-    still = photo("espresso", 1) if has_real_data() else walking(1)[0]
+    still = photo("mouse", 1) if has_real_data() else walking(1)[0]
     for picture in watch(classifier(), still):  # a still photo in the camera's place: one argument
         save(picture, "live_still_photo")
     pictures = list(watch(seewhy.load("demo:honest"), walking() if source is None else source))

@@ -95,7 +95,7 @@ def test_a_message_that_is_too_large_is_refused_or_closes_its_own_page_only(expl
             assert unpack(web_socket.recv(30))[0]["reason"].startswith("The message has 16,777,217 bytes: at most 16,777,216")
             with suppress(ConnectionClosed):  # it may end before all was sent
                 web_socket.send(bytes(2 * MOST_BYTES + 1))
-            assert closing_code(web_socket) == 1009
+            assert closing_code(web_socket) in (1009, None)  # None: it ended while the rest was being sent
         other.send(message({"sequence": 1}, picture(scene)))
         assert unpack(other.recv(30))[0]["kind"] == "map"
 
