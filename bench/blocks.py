@@ -24,6 +24,7 @@ from bench import (
     imports,
     integrated,
     lime_defaults,
+    live,
     mask_and_stride,
     memory,
     perturbation,
@@ -63,6 +64,10 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
         "evaluation": lambda: _shown(evaluation.measure(*((evaluation.NETWORKS[:1], 1) if quick else ())), evaluation.show),
         "checking": lambda: _shown(checking.measure(*((4, 2) if quick else ())), checking.show),
+        "live": lambda: _shown(live.measure(**(live.QUICK if quick else {})), partial(show_figures, "Live")),
+        "live/memory": lambda: _shown(
+            live.memory_figures(*((live.QUICK_MANY,) if quick else ())), partial(show_figures, "Live, memory")
+        ),
         "mask and stride": lambda: _shown(
             mask_and_stride.measure(*(((0.35,), (0.2,), 2) if quick else ())), mask_and_stride.show
         ),

@@ -29,7 +29,8 @@ _UNSET = (*VARIABLES, "GLIBC_TUNABLES")  # what a person's shell does not have s
 
 @dataclass(frozen=True)
 class Contender:
-    """function : "module:name" of what builds the work; arguments : for it, as JSON. calls : to time, after one that warms up."""
+    """function : "module:name" of what builds the work; arguments : for it, as JSON. calls : to time, after one that warms up;
+    none where only the results are asked for."""
 
     function: str
     arguments: dict[str, Any]
@@ -38,11 +39,16 @@ class Contender:
 
 @dataclass
 class Measured:
-    """seconds, faults : of one call, the median of a process, one value for each round. results : what the contender told."""
+    """seconds, faults : of one call, the median of a process, one value for each round. results : what the contender
+    told in the last round; told : in every one."""
 
     seconds: list[float] = field(default_factory=list)
     faults: list[float] = field(default_factory=list)
-    results: dict[str, Any] = field(default_factory=dict)
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return self.told[-1] if self.told else {}
 
 
 def in_fresh_processes(
@@ -59,9 +65,10 @@ def in_fresh_processes(
         shuffle(order)
         for name in order:
             result = _run(contenders[name], keep)
-            measured[name].seconds.append(median(result["seconds"]))
-            measured[name].faults.append(median(result["faults"]))
-            measured[name].results = result["results"]
+            if result["seconds"]:
+                measured[name].seconds.append(median(result["seconds"]))
+                measured[name].faults.append(median(result["faults"]))
+            measured[name].told.append(result["results"])
     return measured
 
 

@@ -6,6 +6,7 @@ Rows and columns, never x and y. Positions are continuous: pixel ``r`` covers ``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -158,14 +159,33 @@ def map_on_photo(
     sample_grid : where the samples lie on the input; None where they cover it evenly.
     NaN where a photo pixel's centre lies outside what the network saw.
     """
-    maps = np.asarray(maps, dtype=np.float32)
-    weights, outside = [], []
-    scales = (geometry.rows[0], geometry.columns[0])
-    for axis, positions in enumerate(geometry.input_positions()):
-        (count, length) = (maps.shape[axis - 2], geometry.input[axis])
-        (read, shrink) = _samples(axis, positions, count, length, sample_grid)
-        weights.append(sample_weights(count, read, shrink / scales[axis], upsample))
-        outside.append((positions < 0) | (positions > length))
-    large = _enlarged(maps, *weights)
-    large[..., outside[0][:, None] | outside[1][None, :]] = np.nan
+    (inside, seen) = map_on_seen(maps, geometry, upsample, sample_grid)
+    large = np.full((*inside.shape[:-2], *geometry.photo), np.nan, np.float32)
+    large[..., seen[0], seen[1]] = inside
     return large
+
+
+def map_on_seen(
+    maps: npt.ArrayLike, geometry: Geometry, upsample: str = "bicubic", sample_grid: SampleGrid | None = None
+) -> tuple[Array, tuple[slice, slice]]:
+    """The part of :func:`map_on_photo` that the network saw, and which rows and columns of the photo that is."""
+    maps = np.asarray(maps, dtype=np.float32)
+    (height, width) = maps.shape[-2:]
+    (row_weights, rows) = _axis_weights(0, height, geometry, upsample, sample_grid)
+    (column_weights, columns) = _axis_weights(1, width, geometry, upsample, sample_grid)
+    return _enlarged(maps, row_weights, column_weights), (rows, columns)
+
+
+@lru_cache(maxsize=4)  # the frames of a camera are alike
+def _axis_weights(
+    axis: int, count: int, geometry: Geometry, upsample: str, sample_grid: SampleGrid | None
+) -> tuple[Array, slice]:
+    """What reads ``count`` samples at the photo's pixels that the network saw, and which of them it saw."""
+    positions = geometry.input_positions()[axis]
+    (seen,) = np.nonzero((positions >= 0) & (positions <= geometry.input[axis]))
+    part = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
+    (read, shrink) = _samples(axis, positions[part], count, geometry.input[axis], sample_grid)
+    scale = (geometry.rows, geometry.columns)[axis][0]
+    weights = sample_weights(count, read, shrink / scale, upsample)
+    weights.flags.writeable = False
+    return weights, part

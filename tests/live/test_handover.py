@@ -11,7 +11,8 @@ from seewhy.live.handover import Closed, Handover
 
 def test_a_newer_value_takes_the_place_of_one_that_waits() -> None:
     handover: Handover[int] = Handover()
-    assert [handover.put(value, over=True) for value in (1, 2, 3)] == [False, True, True]
+    for value in (1, 2, 3):
+        handover.put(value, over=True)
     assert handover.take() == 3
     assert handover.take(timeout=0.001) is None
 
@@ -33,6 +34,21 @@ def test_in_order_none_is_lost() -> None:
         handover.take()
 
 
+def test_several_threads_put_in_turn() -> None:
+    handover: Handover[int] = Handover()
+
+    def put_some(values: range) -> None:
+        for value in values:
+            handover.put(value, turn=value)
+
+    threads = [threading.Thread(target=put_some, args=(range(first, 100, 3),)) for first in (2, 0, 1)]
+    for thread in threads:
+        thread.start()
+    assert [handover.take() for _ in range(100)] == list(range(100))
+    for thread in threads:
+        thread.join()
+
+
 def test_who_waits_is_woken_when_it_is_closed() -> None:
     handover: Handover[int] = Handover()
     handover.put(1)
@@ -44,7 +60,9 @@ def test_who_waits_is_woken_when_it_is_closed() -> None:
         except Closed:
             woken.append(work)
 
-    threads = [threading.Thread(target=wait, args=(work,)) for work in (lambda: handover.put(2), handover.wait_until_empty)]
+    threads = [
+        threading.Thread(target=wait, args=(work,)) for work in (lambda: handover.put(2), lambda: handover.wait_until_taken(1))
+    ]
     for thread in threads:
         thread.start()
     handover.close()

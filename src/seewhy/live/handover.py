@@ -18,26 +18,26 @@ class Handover(Generic[Value]):
     def __init__(self) -> None:
         self._change = threading.Condition()
         self._values: list[Value] = []
+        (self._put, self._taken) = (0, 0)  # values so far
         self._closed = False
 
-    def put(self, value: Value, *, over: bool = False) -> bool:
+    def put(self, value: Value, *, over: bool = False, turn: int | None = None) -> None:
         """Put a value; while one waits there, wait until it is taken, or lay the new one in its place (``over``).
 
-        Returns True where a value was laid over. Raises Closed.
+        turn : how many values have to be put before this one, where several threads put in turn. Raises Closed.
         """
         with self._change:
-            self._change.wait_for(lambda: over or not self._values or self._closed)
+            self._change.wait_for(lambda: self._closed or ((over or not self._values) and turn in (None, self._put)))
             if self._closed:
                 raise Closed
-            dropped = bool(self._values)
             self._values[:] = [value]
+            self._put += 1
             self._change.notify_all()
-            return dropped
 
-    def wait_until_empty(self) -> None:
-        """Until what was put is taken. Raises Closed."""
+    def wait_until_taken(self, count: int) -> None:
+        """Until so many values were taken. Raises Closed."""
         with self._change:
-            self._change.wait_for(lambda: not self._values or self._closed)
+            self._change.wait_for(lambda: self._taken >= count or self._closed)
             if self._closed:
                 raise Closed
 
@@ -47,11 +47,17 @@ class Handover(Generic[Value]):
             self._change.wait_for(lambda: self._values or self._closed, timeout)
             if self._values:
                 value = self._values.pop()
+                self._taken += 1
                 self._change.notify_all()
                 return value
             if self._closed:
                 raise Closed
             return None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where no value waits."""
+        return not self._values
 
     def close(self) -> None:
         """No more values; one that waits can still be taken."""

@@ -12,11 +12,14 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from seewhy.classifier import Classifier
+from seewhy.engine.threads import PassThreads
 from seewhy.errors import MethodError, OptionError
 from seewhy.explain import explain
 from seewhy.explanation import Explanation
 from seewhy.live.handover import Closed, Handover
+from seewhy.live.pairing import Pairing
 from seewhy.live.sources import Frame, FrameSource, open_source
+from seewhy.preprocess import Preprocess
 
 RECENT = 30  # frames over which the rate is taken
 PATIENCE = 5.0  # seconds for a thread to end
@@ -53,6 +56,16 @@ class Moment:
         return time.monotonic() - self.captured
 
 
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """A frame that was explained, as the ``number``-th one, in so many seconds."""
+
+    captured: Captured
+    explanation: Explanation
+    number: int
+    seconds: float
+
+
 class LiveLoop:
     """Moments of a source, one after the other, until it ends or the loop is closed; to be used in a ``with``.
 
@@ -79,16 +92,23 @@ class LiveLoop:
         self.realtime = self.source.is_camera if realtime is None else realtime
         self._again = again and not self.source.is_camera
         self._frames: Handover[Captured] = Handover()
-        self._moments: Handover[Moment] = Handover()
+        self._explained: Handover[Explained | BaseException] = Handover()
         self._stopped = threading.Event()
         self._running = threading.Event()  # cleared while paused
         self._running.set()
-        self._error: BaseException | None = None
-        self._dropped = 0
+        self._error: BaseException | None = None  # of the source
+        self._taking = threading.Lock()  # held while a frame is taken, so that they are numbered in order
+        self._taken = 0
+        is_own = clf.preprocess is None or isinstance(clf.preprocess, Preprocess)  # not a function of somebody's
+        self._pairing = Pairing(not self.realtime and clf.is_module and is_own)
+        works = [self._capture, self._explain, *[self._explain_beside] * self._pairing.is_possible]
+        self._explaining = len(works) - 1  # threads that explain and have not ended
         self._threads = [
-            threading.Thread(target=self._guarded, args=(work, handover), name=f"seewhy {work.__name__[1:]}", daemon=True)
-            for work, handover in ((self._capture, self._frames), (self._explain, self._moments))
+            threading.Thread(target=work, name=f"seewhy {work.__name__.strip('_').partition('_')[0]}", daemon=True)
+            for work in works
         ]
+        self._durations: deque[float] = deque(maxlen=RECENT)
+        self._last: float | None = None
         self._started = False
         self._limits: Any = None
 
@@ -116,17 +136,30 @@ class LiveLoop:
             for thread in self._threads:
                 thread.start()
         try:
-            return self._moments.take(timeout)
+            explained = self._explained.take(timeout)
         except Closed:
             if self._error is not None:
                 (error, self._error) = (self._error, None)
                 raise error from None
             return None
+        if isinstance(explained, BaseException):
+            raise explained
+        return None if explained is None else self._moment(explained)
+
+    def _moment(self, explained: Explained) -> Moment:
+        now = time.monotonic()
+        if self._last is not None:
+            self._durations.append(now - self._last)
+        self._last = now
+        rate = len(self._durations) / sum(self._durations) if self._durations else 0.0
+        captured = explained.captured
+        dropped = captured.number - explained.number
+        return Moment(captured.pixels, explained.explanation, captured.number, dropped, captured.at, explained.seconds, rate)
 
     @property
     def ended(self) -> bool:
         """True where no moment comes any more."""
-        return self._started and not self._threads[1].is_alive()
+        return self._started and not self._explaining and self._explained.is_empty
 
     def pause(self, paused: bool) -> None:
         """Stop the source, or let it go on."""
@@ -136,8 +169,9 @@ class LiveLoop:
         """End both threads and give the source back. What is under way is finished first."""
         self._stopped.set()
         self._running.set()
-        for handover in (self._frames, self._moments):
-            handover.close()
+        self._frames.close()
+        self._explained.close()
+        self._pairing.end()
         if self._started:
             for thread in self._threads:
                 thread.join(PATIENCE)
@@ -146,17 +180,18 @@ class LiveLoop:
             self._limits = None
         self.source.close()
 
-    def _guarded(self, work: Any, handover: Any) -> None:
+    def _capture(self) -> None:
+        """Frames until the source ends."""
         try:
-            work()
+            self._capture_all()
         except Closed:
             pass
         except BaseException as error:
-            self._error = self._error or error
+            self._error = error
         finally:
-            handover.close()
+            self._frames.close()
 
-    def _capture(self) -> None:
+    def _capture_all(self) -> None:
         """Frames, in time where that is asked for."""
         (number, first) = (0, True)
         due = time.monotonic()
@@ -175,41 +210,71 @@ class LiveLoop:
             if self.realtime and not self.source.is_camera:
                 self._stopped.wait(max(0.0, due - time.monotonic()))
                 due = max(due, time.monotonic() - 1) + 1 / self.source.rate
-            captured = Captured(frame, number, time.monotonic())
-            self._dropped += self._frames.put(captured, over=self.realtime)
+            self._frames.put(Captured(frame, number, time.monotonic()), over=self.realtime)
             number += 1
 
     def _explain(self) -> None:
-        """The newest frame, as soon as the moment before it was taken."""
-        durations: deque[float] = deque(maxlen=RECENT)
-        last: float | None = None
-        while True:
-            self._moments.wait_until_empty()
-            captured = self._frames.take()
-            assert captured is not None
-            start = time.monotonic()
-            explanation = self._explained(captured.pixels)
-            end = time.monotonic()
-            if last is not None:
-                durations.append(end - last)
-            last = end
-            rate = len(durations) / sum(durations) if durations else 0.0
-            moment = Moment(captured.pixels, explanation, captured.number, self._dropped, captured.at, end - start, rate)
-            self._moments.put(moment)
+        """Frames until there are no more."""
+        self._explain_by(self.clf)
 
-    def _explained(self, frame: Frame) -> Explanation:
-        """By the method and for the class that are asked for now."""
+    def _explain_beside(self) -> None:
+        """Frames beside the others, while that is quick; by a classifier of its own, since networks may keep values of a pass."""
+        self._pairing.wait()
+        self._explain_by(self.clf.with_network(self.clf.network), beside=True)
+
+    def _explain_by(self, clf: Classifier, beside: bool = False) -> None:
+        """Each time the newest frame, as soon as those before it were looked at, but for one where two are explained at once."""
+        threads = PassThreads()
         try:
-            return self.explain(frame, self.method)
+            while True:
+                if beside:
+                    self._pairing.wait()
+                with self._taking:
+                    at_once = self._pairing.at_once
+                    self._explained.wait_until_taken(self._taken + 1 - at_once)
+                    captured = self._frames.take()
+                    assert captured is not None
+                    (number, self._taken) = (self._taken, self._taken + 1)
+                threads.use(self._pairing.threads // at_once)
+                self._explained.put(self._result(clf, captured, number, threads.count), turn=number)
+        except Closed:
+            pass
+        finally:
+            with self._taking:
+                self._explaining -= 1
+                if not self._explaining:
+                    self._explained.close()
+            self._pairing.end()
+
+    def _result(self, clf: Classifier, captured: Captured, number: int, threads: int) -> Explained | BaseException:
+        """By the method and for the class that are asked for now; what goes wrong is handed over, in its turn."""
+        start = time.monotonic()
+        try:
+            explanation = self._explanation(clf, captured.pixels)
+        except BaseException as error:
+            self._frames.close()
+            return error
+        seconds = time.monotonic() - start
+        self._pairing.lasted(seconds, threads)
+        return Explained(captured, explanation, number, seconds)
+
+    def _explanation(self, clf: Classifier, frame: Frame) -> Explanation:
+        method = self.method
+        try:
+            return self._explained_by(clf, frame, method)
         except MethodError:
-            if self.method != "cam":
+            if method != "cam":
                 raise
             self.method = "grad_cam"  # the head does not allow CAM
-            return self.explain(frame, self.method)
+            return self._explained_by(clf, frame, self.method)
 
     def explain(self, frame: Frame, method: str, budget: float | None = None) -> Explanation:
-        """One frame, by any method; in a list, so that Ctrl-C is raised. budget : seconds."""
-        explanations = explain(self.clf, [frame], method, self.target, progress=False, budget=budget, **self.settings)
+        """One frame, by any method. budget : seconds."""
+        return self._explained_by(self.clf, frame, method, budget)
+
+    def _explained_by(self, clf: Classifier, frame: Frame, method: str, budget: float | None = None) -> Explanation:
+        # In a list: Ctrl-C is raised, and does not end in a partial map.
+        explanations = explain(clf, [frame], method, self.target, progress=False, budget=budget, **self.settings)
         explanation: Explanation = explanations[0]
         return explanation
 

@@ -17,56 +17,62 @@ Pixels = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.float32]
 
 LEVELS = 256
+_HALF = (np.arange(LEVELS) // 2).astype(np.uint8)
 
 
-def overlay(pixels: Pixels, map: Map, limits: Limits, signed: bool) -> Pixels:
-    """As :func:`seewhy.show.overlay`. pixels : ``(H, W, 3)``. map : ``(H, W)``, NaN where the network did not see the photo."""
+Seen = tuple[slice, slice]  # the rows and columns of a photo that the network saw
+
+
+def overlay(pixels: Pixels, map: Map, seen: Seen, limits: Limits, signed: bool) -> Pixels:
+    """As :func:`seewhy.show.overlay`. pixels : ``(H, W, 3)``. map : of ``pixels[seen]``, ``(h, w)``, finite."""
     cv2 = cv2_module()
+    (inside, levels) = (pixels[seen], _levels(map, limits, signed))
+    grey = _in_three(cv2.cvtColor(inside, cv2.COLOR_RGB2GRAY))
+    (base, by_grey, by_pixel) = _parts(signed)
+    coloured = cv2.applyColorMap(levels, base)
+    coloured = cv2.add(coloured, cv2.multiply(cv2.applyColorMap(levels, by_grey), grey, scale=1 / 255), dst=coloured)
+    coloured = cv2.add(coloured, cv2.multiply(_in_three(cv2.LUT(levels, by_pixel)), inside, scale=1 / 255), dst=coloured)
+    if map.shape == pixels.shape[:2]:
+        return np.asarray(coloured, np.uint8)
+    (lift, light) = UNSEEN
     grey = _in_three(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
-    levels = _in_three(_levels(map, limits, signed))
-    (base, by_grey, by_pixel) = (cv2.LUT(levels, part) for part in _parts(signed))
-    picture = cv2.add(base, cv2.multiply(by_grey, grey, scale=1 / 255))
-    picture = cv2.add(picture, cv2.multiply(by_pixel, pixels, scale=1 / 255), dst=picture)
-    unseen = np.isnan(map)
-    if unseen.any():
-        (lift, light) = UNSEEN
-        dark = cv2.addWeighted(pixels, light * COLOUR_LEFT, grey, light * (1 - COLOUR_LEFT), lift)
-        picture[unseen] = dark[unseen]
-    return np.asarray(picture, np.uint8)
+    picture = np.asarray(cv2.addWeighted(pixels, light * COLOUR_LEFT, grey, light * (1 - COLOUR_LEFT), lift), np.uint8)
+    picture[seen] = coloured
+    return picture
 
 
-def cam_show(pixels: Pixels, map: Map) -> Pixels:
-    """As :func:`seewhy.show.cam_show`."""
+def cam_show(pixels: Pixels, map: Map, seen: Seen) -> Pixels:
+    """As :func:`seewhy.show.cam_show`. pixels : ``(H, W, 3)``. map : of ``pixels[seen]``, ``(h, w)``, finite."""
     cv2 = cv2_module()
-    dark = _in_three(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)).astype(np.uint16)
+    half = cv2.LUT(_in_three(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), _HALF)
     if is_flat(map):
-        return np.asarray(dark // 2, np.uint8)
-    known = map[np.isfinite(map)] if np.isnan(map).any() else map
-    (low, high) = (float(known.min()), float(known.max()))
+        return np.asarray(half, np.uint8)
+    (low, high) = (float(map.min()), float(map.max()))
     levels = _levels(map, (low, high), signed=False)
     levels[map < low + np.float32(0.2 * (high - low))] = 0
-    total = cv2.add(dark // 2, cv2.LUT(_in_three(levels), _glow()).astype(np.uint16))
+    glow = np.zeros_like(half)
+    glow[seen] = cv2.applyColorMap(levels, _glow())
+    total = cv2.add(half, glow, dtype=cv2.CV_16U)  # at most 127 + 255
     (darkest, lightest) = (float(total.min()), float(total.max()))
     scale = 255 / max(lightest - darkest, 1)
     return np.asarray(cv2.convertScaleAbs(total, alpha=scale, beta=-darkest * scale), np.uint8)
 
 
 def _levels(map: Map, limits: Limits, signed: bool) -> Pixels:
-    """The map as 0 to 255 from one end of the scale to the other; the neutral level where there is no scale, or no map."""
+    """The map as 0 to 255 from one end of the scale to the other; the neutral level where there is no scale."""
     (low, high) = limits
-    neutral = LEVELS // 2 if signed else 0
     if not high > low:
-        return np.full(map.shape, neutral, np.uint8)
-    part = (map - np.float32(low)) * np.float32((LEVELS - 1) / (high - low))
-    part += np.float32(0.5)
-    np.clip(part, 0, LEVELS - 1, out=part)
-    cv2_module().patchNaNs(part, neutral)
-    return np.asarray(part, np.uint8)
+        return np.full(map.shape, LEVELS // 2 if signed else 0, np.uint8)
+    scale = (LEVELS - 1) / (high - low)
+    return np.asarray(cv2_module().addWeighted(map, scale, map, 0, -low * scale, dtype=0), np.uint8)
 
 
 @lru_cache(maxsize=2)
 def _parts(signed: bool) -> tuple[Pixels, Pixels, Pixels]:
-    """What a level's colour is made of, ``(1, 256, 3)`` each: ``base + by_grey * grey / 255 + by_pixel * pixel / 255``."""
+    """What a level's colour is made of: ``base + by_grey * grey / 255 + by_pixel * pixel / 255``.
+
+    The first two ``(256, 1, 3)``, as colour maps are; by_pixel ``(256,)``, the same for all three colours.
+    """
     ramp = np.linspace(0, 1, LEVELS)
     colours = 255 * table(signed=signed)
     colours = colours[np.minimum((ramp * len(colours)).astype(int), len(colours) - 1)]  # (256, 3)
@@ -76,9 +82,8 @@ def _parts(signed: bool) -> tuple[Pixels, Pixels, Pixels]:
     parts = (
         (1 - opacity) * lift + opacity * colours * (1 - GRAIN * EVEN),
         255 * (1 - opacity) * light * (1 - COLOUR_LEFT) + opacity * colours * GRAIN,
-        np.broadcast_to(255 * (1 - opacity) * light * COLOUR_LEFT, colours.shape),
     )
-    return tuple(_table(part) for part in parts)  # type: ignore[return-value]
+    return _table(parts[0]), _table(parts[1]), _table(255 * (1 - opacity[:, 0]) * light * COLOUR_LEFT)
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +93,9 @@ def _glow() -> Pixels:
 
 
 def _table(values: npt.NDArray[np.float64]) -> Pixels:
-    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)[None]
+    """Rounded to bytes; colours as ``(256, 1, 3)``."""
+    rounded = np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+    return rounded if rounded.ndim == 1 else rounded[:, None]
 
 
 def _in_three(plane: Any) -> Any:

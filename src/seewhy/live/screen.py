@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,19 +15,22 @@ from PIL import Image, ImageDraw, ImageFont
 from seewhy.errors import OptionError
 from seewhy.explanation import Explanation
 from seewhy.formatting import format_score, shortened
-from seewhy.geometry import map_on_photo
+from seewhy.geometry import map_on_seen
 from seewhy.live.loop import RECENT, Moment
 from seewhy.live.painting import cam_show, overlay
 from seewhy.show import frame
 from seewhy.show.colour import limits
 
 Pixels = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
 
 LOOKS = ("overlay", "cam_show")
 SIDE = (360, 640)  # pixels of the longer side of each picture: smaller photos are enlarged, larger ones reduced
 GAP = 12
 LINE = 24
 TEXT = 15
+HINTS = 430  # pixels that a line of hints takes
+READABLE = 0.25  # seconds for which numbers stand still
 GROUND, INK, SOFT, ACCENT, BAR = (22, 21, 19), (236, 234, 229), (160, 155, 146), (242, 137, 79), (70, 62, 54)
 
 
@@ -42,6 +46,7 @@ class Screen:
             raise OptionError(f"look={look!r}: write one of {', '.join(LOOKS)}.")
         (self.look, self._lines) = (look, lines)
         self._scales: deque[tuple[tuple[str, str | None], float]] = deque(maxlen=RECENT)
+        (self._numbers, self._numbers_until) = ("", 0.0)
 
     def compose(self, moment: Moment, hints: Sequence[str] = (), mark: str = "") -> Pixels:
         """uint8 ``(H, W, 3)``, both sides even, as video formats want. hints : lines laid over the pictures. mark : beside the
@@ -49,50 +54,62 @@ class Screen:
         explanation = moment.explanation
         pictures = self._pictures(_sized(moment.frame), explanation)
         (height, width) = pictures[0].shape[:2]
-        canvas = np.empty((height + (self._lines + 1) * LINE + 3 * GAP, 2 * width + 3 * GAP, 3), np.uint8)
-        canvas[:] = GROUND
+        canvas = _ground(height + (self._lines + 1) * LINE + 3 * GAP, 2 * width + 3 * GAP).copy()
         top = self._lines * LINE + int(1.5 * GAP)
         for place, picture in enumerate(pictures):
             left = GAP + place * (width + GAP)
             canvas[top : top + height, left : left + width] = picture
-        canvas[GAP // 2 : GAP // 2 + self._lines * LINE] = self._choices(explanation, canvas.shape[1])
-        status = f"{_what(explanation)}    {moment.rate:.0f} frames/s    {1000 * moment.latency:.0f} ms behind"
-        status += f"    {moment.dropped:,} dropped" if moment.dropped else ""
-        strip = _strip([(GAP, status, SOFT, mark)], canvas.shape[1], LINE)
-        canvas[top + height + GAP // 2 : top + height + GAP // 2 + LINE] = strip
+        self._write_choices(canvas, explanation)
+        bottom = top + height + GAP // 2
+        _write(canvas, self._status(moment), bottom, GAP, SOFT)
+        if mark:
+            _write(canvas, mark, bottom, GAP, ACCENT, from_right=True)
         if hints:
-            box = _strip([(GAP, hint, INK, "") for hint in hints], 430, LINE)
-            (rows, columns) = (min(box.shape[0], height), min(box.shape[1], canvas.shape[1]))
-            canvas[top : top + rows, GAP : GAP + columns] = box[:rows, :columns]
-        return canvas[: canvas.shape[0] // 2 * 2, : canvas.shape[1] // 2 * 2]
+            box = canvas[top : min(top + len(hints) * LINE, top + height), GAP : GAP + HINTS]
+            box[:] = GROUND
+            for row, hint in enumerate(hints):
+                _write(box, hint, row * LINE, GAP, INK)
+        return _even(canvas)
 
     def _pictures(self, pixels: Pixels, explanation: Explanation) -> tuple[Pixels, Pixels]:
         geometry = explanation.photo.geometry.at_size((pixels.shape[0], pixels.shape[1]))
-        map_ = map_on_photo(explanation.maps[:1], geometry, sample_grid=explanation.sample_grid)[0]
+        (map_, seen) = map_on_seen(np.nan_to_num(explanation.maps[0]), geometry, sample_grid=explanation.sample_grid)
         plain = frame(pixels, geometry)
         if self.look == "cam_show":
-            return plain, cam_show(pixels, map_)
+            return plain, cam_show(pixels, map_, seen)
         ((low, high),) = limits([explanation.maps[0]], signed=explanation.signed)
         which = (explanation.method, explanation.targets[0].name)
         self._scales.append((which, high))
         high = max(scale for kind, scale in self._scales if kind == which)
         low = -high if explanation.signed else low
-        return plain, overlay(pixels, map_, (low, high), explanation.signed)
+        return plain, overlay(pixels, map_, seen, (low, high), explanation.signed)
 
-    def _choices(self, explanation: Explanation, width: int) -> Pixels:
+    def _status(self, moment: Moment) -> str:
+        """What is drawn and how fast; numbers stand for a moment, so that they can be read."""
+        now = time.monotonic()
+        if now >= self._numbers_until:
+            dropped = f"    {moment.dropped:,} dropped" if moment.dropped else ""
+            self._numbers = f"{moment.rate:.0f} frames/s    {1000 * moment.latency:.0f} ms behind{dropped}"
+            self._numbers_until = now + READABLE
+        return f"{_what(moment.explanation)}    {self._numbers}"
+
+    def _write_choices(self, canvas: Pixels, explanation: Explanation) -> None:
         """A line for each of the first choices, the explained one in colour; behind it a bar as long as its score."""
         target = explanation.targets[0]
-        strip = np.empty((self._lines * LINE, width, 3), np.uint8)
-        strip[:] = GROUND
-        texts = []
         for row, prediction in enumerate(explanation.predictions[: self._lines]):
-            length = round(float(np.clip(prediction.score, 0, 1)) * (width - 2 * GAP))
-            strip[row * LINE + 2 : (row + 1) * LINE - 2, GAP : GAP + length] = BAR
+            top = GAP // 2 + row * LINE
+            length = round(float(np.clip(prediction.score, 0, 1)) * (canvas.shape[1] - 2 * GAP))
+            canvas[top + 2 : top + LINE - 2, GAP : GAP + length] = BAR
             colour = ACCENT if prediction.index == target.index else INK
-            texts.append(
-                (GAP + 6, f"{row + 1}   {shortened(prediction.name, 60)}   {format_score(prediction.score)}", colour, "")
-            )
-        return _strip(texts, width, LINE, strip)
+            name = f"{row + 1}   {shortened(prediction.name, 60)}   "
+            width = _write(canvas, name, top, GAP + 6, colour)
+            _write(canvas, format_score(prediction.score), top, GAP + 6 + width, colour)
+
+
+def _even(canvas: Pixels) -> Pixels:
+    (height, width) = canvas.shape[:2]
+    even: Pixels = canvas[: height // 2 * 2, : width // 2 * 2]
+    return even
 
 
 def _what(explanation: Explanation) -> str:
@@ -110,22 +127,33 @@ def _sized(picture: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
 
 
-def _strip(
-    texts: Sequence[tuple[int, str, tuple[int, int, int], str]], width: int, line: int, ground: Pixels | None = None
-) -> Pixels:
-    """Lines of text ``(len, width, 3)``: each (left, text, colour, text at the right end)."""
-    if ground is None:
-        ground = np.empty((line * len(texts), width, 3), np.uint8)
-        ground[:] = GROUND
-    image = Image.fromarray(ground)
-    draw = ImageDraw.Draw(image)
+@lru_cache(maxsize=2)
+def _ground(height: int, width: int) -> Pixels:
+    canvas = np.empty((height, width, 3), np.uint8)
+    canvas[:] = GROUND
+    return canvas
+
+
+def _write(canvas: Pixels, text: str, top: int, left: int, colour: Colour, from_right: bool = False) -> int:
+    """Write a line of text into the canvas, from the left edge or from the right one; returns its width in pixels."""
+    ink = _ink(text)
+    width: int = min(ink.shape[1], max(0, canvas.shape[1] - left))
+    height = min(LINE, max(0, canvas.shape[0] - top))
+    ink = ink[:height, :width]
+    start = canvas.shape[1] - left - width if from_right else left
+    area = canvas[top : top + height, start : start + width]
+    area[:] = np.rint(area + ink * (np.asarray(colour, np.float32) - area)).astype(np.uint8)
+    return width
+
+
+@lru_cache(maxsize=256)  # names and scores come back
+def _ink(text: str) -> npt.NDArray[np.float32]:
+    """How much of each pixel of a line the text covers, 0 to 1, ``(LINE, W, 1)``."""
     font = _font(TEXT)
-    for row, (left, text, colour, right) in enumerate(texts):
-        middle = (row + 0.5) * line
-        draw.text((left, middle), text, colour, font, anchor="lm")
-        if right:
-            draw.text((width - GAP, middle), right, ACCENT, font, anchor="rm")
-    return np.asarray(image)
+    image = Image.new("L", (max(1, round(font.getlength(text))), LINE))
+    ImageDraw.Draw(image).text((0, LINE / 2), text, 255, font, anchor="lm")
+    ink: npt.NDArray[np.float32] = np.asarray(image, np.float32)[..., None] / np.float32(255)
+    return ink
 
 
 @lru_cache(maxsize=4)

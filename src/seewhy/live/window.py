@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.errors import MissingExtraError, OptionError
+from seewhy.live.sources import cv2_module
 
 PART = (0.9, 0.8)  # of the screen's width and height that the window may take
 NO_DISPLAY = "There is no display for a window: --out FILE.mp4 writes a video, --web shows it in a browser."
@@ -62,13 +63,14 @@ class Window:
             self._surface = pygame.display.set_mode((round(scale * width), round(scale * height)), pygame.RESIZABLE)
             self._shape = picture.shape
         surface = self._surface
-        image = pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB")
         (across, down) = surface.get_size()
         scale = min(across / width, down / height)
         size = (max(1, round(scale * width)), max(1, round(scale * height)))
         if size != (width, height):
-            image = pygame.transform.smoothscale(image, size)
-        surface.fill(0)
+            picture = cv2_module().resize(picture, size, interpolation=cv2_module().INTER_LINEAR)
+        if size != (across, down):
+            surface.fill(0)
+        image = pygame.image.frombuffer(np.ascontiguousarray(picture), size, "RGB")
         surface.blit(image, ((across - size[0]) // 2, (down - size[1]) // 2))
         pygame.display.flip()
 

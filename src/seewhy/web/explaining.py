@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seewhy.classifier import Classifier
+from seewhy.engine.threads import PassThreads
 from seewhy.errors import MethodError, SeewhyError
 from seewhy.explain import explain
 from seewhy.explanation import Explanation
@@ -36,7 +37,7 @@ class Explainer:
         self.methods: tuple[str, ...] = (method,)  # those that are offered; it grows while they are tried
         self.classes = len(clf.class_names())
         self.tried = threading.Event()  # set when all methods were tried
-        self._pool = ThreadPoolExecutor(1, "seewhy explaining")
+        self._pool = ThreadPoolExecutor(1, "seewhy explaining", initializer=_leave_half)
         self._reading = ThreadPoolExecutor(1, "seewhy reading")
         self._closed = False
         self._frame = np.random.default_rng(0).integers(0, 256, (*TRIAL, 3), dtype=np.uint8)
@@ -113,3 +114,9 @@ class Explainer:
             if seconds > 4 * FAST:
                 return False
         return False
+
+
+def _leave_half() -> None:
+    """The browser and the thread that reads have work, too; on all threads a pass would wait for them."""
+    threads = PassThreads()
+    threads.use(threads.count // 2)
