@@ -127,7 +127,7 @@ class Browser:
         wait_until(lambda: bool(self.value(expression)), seconds, expression)
 
     def key(self, key: str, code: str = "", modifiers: int = 0) -> None:
-        text = {"text": key} if len(key) == 1 else {}
+        text = {"text": "\r" if key == "Enter" else key} if len(key) == 1 or key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             more = text if kind == "keyDown" else {}
             number = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowDown": 40}.get(key, 0)

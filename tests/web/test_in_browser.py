@@ -196,6 +196,51 @@ def test_a_class_and_a_method_are_chosen(paused: Stage) -> None:
     browser.wait_for("shown.head.target.rank === 1 && state.target === null")
 
 
+def test_a_class_that_is_not_listed_is_typed(paused: Stage) -> None:
+    browser = paused.browser
+    assert browser.value("by_id('class').checkVisibility()") is False  # all three are listed
+    browser.value("offer_classes([...data.classes, 'bear'], 3)")
+    names = browser.value("Array.from(by_id('names').children, (option) => option.value)")
+    (bear, cow, sheep) = paused.explainer.clf.classes
+    assert names == [f"{bear} #0", cow, sheep, "bear #3"]
+    last = browser.value("data.classes[shown.head.predictions.at(-1).index]")
+    browser.value("by_id('class').focus()")
+    for letter in "ibex":
+        browser.key(letter)
+    browser.key("Enter")
+    browser.wait_for("problem.textContent === \"This network has no class called 'ibex'.\"")
+    assert browser.value("state.target") is None  # the letters were no shortcuts
+    browser.value("by_id('class').value = ''; offer_classes(data.classes, 0)")
+    for letter in last:
+        browser.key(letter)
+    browser.wait_for(f"shown.head.target.name === '{last}'")
+    assert browser.value("[by_id('class').value, problem.textContent]") == ["", ""]
+    assert paused.explainer.explanations[-1].targets[0].name == last
+    browser.value("offer_classes(data.classes, 5)")
+
+
+def test_several_cameras_are_offered(paused: Stage) -> None:
+    browser = paused.browser
+    assert browser.value("by_id('which').checkVisibility()") is False
+    browser.value(
+        """(() => {
+          const real = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+          navigator.mediaDevices.enumerateDevices = async () =>
+            [...(await real()), { kind: "videoinput", label: "the other one", deviceId: "no such camera" }];
+          use_camera();
+        })()"""
+    )
+    browser.wait_for("by_id('which').checkVisibility()")
+    labels = browser.value("Array.from(by_id('which').children, (option) => option.textContent)")
+    assert len(labels) == 2
+    assert labels[1] == "the other one"
+    assert browser.value("which.selectedIndex") == 0
+    browser.value("which.selectedIndex = 1; which.dispatchEvent(new Event('change'))")
+    browser.wait_for("problem.textContent.startsWith('There is no camera (OverconstrainedError).')")
+    browser.value("delete navigator.mediaDevices.enumerateDevices; use_camera()")
+    browser.wait_for("state.source === 'camera' && !by_id('which').checkVisibility()")
+
+
 def test_what_is_seen_is_kept_with_its_record(paused: Stage) -> None:
     explanation = paused.explainer.explanations[-1]
     paused.browser.value("by_id('save').click()")
@@ -212,7 +257,7 @@ def test_what_is_seen_is_kept_with_its_record(paused: Stage) -> None:
 
 def test_everything_is_reached_by_the_keyboard(paused: Stage) -> None:
     browser = paused.browser
-    browser.value("document.activeElement.blur()")
+    browser.value("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     reached = []
     for _ in range(14):
         browser.key("Tab")

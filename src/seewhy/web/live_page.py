@@ -35,6 +35,7 @@ def render(explainer: Explainer, target: int | None = None) -> str:
         "method": None,
         "target": target,
         "name": None if target is None else clf.classes[target],
+        "classes": clf.classes,
         "model": clf.name,
         "recent": RECENT,
         "most_bytes": MOST_BYTES,

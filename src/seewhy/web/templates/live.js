@@ -100,6 +100,7 @@ function status(latency) {
 
 function choose(index, name) {
   [state.target, state.name] = [index, name];
+  if (staying) tell("");
   ask_again();
 }
 
@@ -153,6 +154,36 @@ function list_methods() {
   methods.value = state.method || head.default;
 }
 
+// Classes that are not among the first choices are typed; the browser suggests them.
+const typed = by_id("class");
+const indices = new Map(); // what is typed -> index
+function offer_classes(names, listed) {
+  typed.hidden = typed.labels[0].hidden = names.length <= listed;
+  indices.clear();
+  by_id("names").replaceChildren();
+  if (typed.hidden) return;
+  const counts = new Map();
+  for (const name of names) counts.set(name, (counts.get(name) || 0) + 1);
+  names.forEach((name, index) => {
+    const text = counts.get(name) > 1 ? `${name} #${index}` : name;
+    indices.set(text.toLowerCase(), index);
+    html("option", by_id("names"), text);
+  });
+}
+typed.addEventListener("change", () => {
+  const text = typed.value.trim();
+  if (!text) return;
+  const index = indices.get(text.toLowerCase());
+  if (index === undefined) {
+    tell(`This network has no class called '${text}'.`, true);
+    return;
+  }
+  typed.value = "";
+  choose(index, data.classes[index]);
+});
+typed.addEventListener("input", () => indices.has(typed.value.toLowerCase()) && typed.dispatchEvent(new Event("change")));
+offer_classes(data.classes, entries.length - 2);
+
 methods.addEventListener("change", () => {
   state.method = methods.value;
   ask_again();
@@ -198,7 +229,7 @@ function receive(buffer) {
     state.patience = performance.now() + 500; // once more, but not as fast as it can
     return;
   }
-  tell("");
+  if (!staying) tell("");
   if (frame) draw(head, new Float32Array(buffer, 4 + length, head.grid[0] * head.grid[1]), frame);
   next();
 }
@@ -261,30 +292,48 @@ function take(source, width, height, longest) {
   return context.getImageData(0, 0, desk.width, desk.height);
 }
 
-function tell(text) {
+// stays : until the person does something, not only until the next frame is answered.
+let staying = false;
+function tell(text, stays = false) {
+  staying = stays;
   text = text.charAt(0).toUpperCase() + text.slice(1);
   if (problem.textContent !== text) problem.textContent = text;
 }
 
-async function use_camera() {
+const which = by_id("which");
+async function list_cameras(stream) {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  const cameras = devices.filter((device) => device.kind === "videoinput");
+  which.hidden = which.labels[0].hidden = cameras.length < 2;
+  which.replaceChildren();
+  cameras.forEach((camera, place) => (html("option", which, camera.label || `camera ${place + 1}`).value = camera.deviceId));
+  which.value = stream.getVideoTracks()[0].getSettings().deviceId;
+}
+which.addEventListener("change", () => use_camera(which.value));
+
+// device : of the list of cameras; without one the browser chooses, on a phone the camera at its back.
+async function use_camera(device) {
   tell("");
   if (!navigator.mediaDevices) {
-    tell("A browser gives its camera only to pages from this machine (127.0.0.1, localhost) or over https. A photo can be dropped here.");
+    tell("A browser gives its camera only to pages from this machine (127.0.0.1, localhost) or over https. A photo can be dropped here.", true);
     return;
   }
   try {
     stop_camera();
-    const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: { ideal: "environment" } };
+    const chosen = device ? { deviceId: { exact: device } } : { facingMode: { ideal: "environment" } };
+    const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, ...chosen };
     const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
     stream.getVideoTracks()[0].addEventListener("ended", () => {
       stop_camera();
-      tell("The camera was lost. Press Camera to try it again.");
+      tell("The camera was lost. Press Camera to try it again.", true);
     });
     video.srcObject = stream;
     await video.play();
+    await list_cameras(stream);
   } catch (error) {
     const denied = error.name === "NotAllowedError";
-    tell(denied ? "The camera was not allowed. A photo can be dropped here." : `There is no camera (${error.name}). A photo can be dropped here.`);
+    const reason = denied ? "The camera was not allowed." : `There is no camera (${error.name}).`;
+    tell(`${reason} A photo can be dropped here.`, true);
     if (!shown) by_id("empty").textContent = "Drop a photo here, or open one.";
     return;
   }
@@ -319,7 +368,7 @@ async function use_photo(file) {
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    tell(`'${file.name || "This"}' is not a picture that the browser can open.`);
+    tell(`'${file.name || "This"}' is not a picture that the browser can open.`, true);
     return;
   }
   const plain = ["image/jpeg", "image/png", "image/webp"].includes(file.type);
@@ -343,7 +392,7 @@ function begin(source) {
   next();
 }
 
-by_id("camera").addEventListener("click", use_camera);
+by_id("camera").addEventListener("click", () => use_camera());
 by_id("photo").addEventListener("click", () => by_id("file").click());
 by_id("file").addEventListener("change", (event) => {
   use_photo(event.target.files[0]);
