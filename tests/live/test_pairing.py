@@ -56,14 +56,18 @@ class Keeping(nn.Module):
         return out
 
 
-def test_two_at_once_see_their_own_frame_and_come_in_order() -> None:
-    """Also where the network keeps values of its pass."""
+@pytest.mark.parametrize("has_hook", [False, True])
+def test_two_at_once_see_their_own_frame_and_come_in_order(has_hook: bool) -> None:
+    """Also where the network keeps values of its pass; one that runs as it is, because of its hooks, explains one at a time."""
     torch.manual_seed(0)
-    clf = seewhy.Classifier(Keeping(), preprocess=seewhy.Preprocess(size=32))
+    network = Keeping()
+    if has_hook:
+        network.conv.register_forward_hook(lambda *_: None)
+    clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=32))
     frames = [scene.photo for scene in seewhy.demo.scenes(12, seed=2)]
     with LiveLoop(clf, frames, "grad_cam", 0) as loop:
         moments = list(loop)
-        assert loop._pairing.at_once == 2
+        assert loop._pairing.at_once == (1 if has_hook else 2)
     assert [moment.number for moment in moments] == list(range(12))
     for moment, frame in zip(moments, frames, strict=True):
         expected = seewhy.explain(clf, frame, "grad_cam", 0)

@@ -78,7 +78,7 @@ class Controls:
             action()
 
     def watch(self, window: Window) -> None:
-        """Show moments until the window is closed or the source ends; the last one stays where the source has ended."""
+        """Show moments until the window is closed; the last one stays where the source has ended. Raises what ``next`` raises."""
         while not self.closed and (self._end is None or time.monotonic() < self._end):
             moment = None
             if self._frozen or self._loop.ended:

@@ -158,15 +158,15 @@ class LiveLoop:
 
     @property
     def ended(self) -> bool:
-        """True where no moment comes any more."""
-        return self._started and not self._explaining and self._explained.is_empty
+        """True where no moment comes any more, nor an error."""
+        return self._started and not self._explaining and self._explained.is_empty and self._error is None
 
     def pause(self, paused: bool) -> None:
         """Stop the source, or let it go on."""
         (self._running.clear if paused else self._running.set)()
 
     def close(self) -> None:
-        """End both threads and give the source back. What is under way is finished first."""
+        """End the threads; what is under way is finished first. The thread that reads the source gives it back when it ends."""
         self._stopped.set()
         self._running.set()
         self._frames.close()
@@ -178,10 +178,11 @@ class LiveLoop:
         if self._limits is not None:
             self._limits.restore_original_limits()
             self._limits = None
-        self.source.close()
+        if not self._started:
+            self.source.close()
 
     def _capture(self) -> None:
-        """Frames until the source ends."""
+        """Frames until the source ends, which is then given back: here, because a camera must not be closed while it is read."""
         try:
             self._capture_all()
         except Closed:
@@ -190,6 +191,7 @@ class LiveLoop:
             self._error = error
         finally:
             self._frames.close()
+            self.source.close()
 
     def _capture_all(self) -> None:
         """Frames, in time where that is asked for."""
@@ -255,7 +257,8 @@ class LiveLoop:
             self._frames.close()
             return error
         seconds = time.monotonic() - start
-        self._pairing.lasted(seconds, threads)
+        if clf.executor.runs_a_copy:  # else both would run the same modules
+            self._pairing.lasted(seconds, threads)
         return Explained(captured, explanation, number, seconds)
 
     def _explanation(self, clf: Classifier, frame: Frame) -> Explanation:
