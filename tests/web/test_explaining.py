@@ -60,6 +60,23 @@ def test_methods_that_are_fast_enough_are_offered(honest: seewhy.Classifier, mon
         assert explainer.methods == tuple(name for name in seewhy.METHODS if name not in slow)
 
 
+def test_a_method_that_breaks_down_does_not_end_the_trials(honest: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock({})
+
+    def explain(clf: Any, photos: Any, method: str, *arguments: Any, **settings: Any) -> list[Any]:
+        if method in ("grad_cam", "gradient"):
+            raise RuntimeError("no backward pass for this operation")
+        return clock.explain(clf, photos, method, *arguments, **{"budget": None, **settings})
+
+    monkeypatch.setattr(explaining, "time", clock)
+    monkeypatch.setattr(explaining, "explain", explain)
+    with Explainer(honest, "grad_cam") as explainer:
+        explainer.start()
+        assert explainer.tried.wait(5)
+        assert {"grad_cam", "cam", "lime"} <= set(explainer.methods)
+        assert "gradient" not in explainer.methods
+
+
 def test_a_slow_method_that_was_asked_for_is_offered(honest: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock({"lime": [30.0]})
     monkeypatch.setattr(explaining, "time", clock)
