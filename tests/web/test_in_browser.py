@@ -241,6 +241,28 @@ def test_several_cameras_are_offered(paused: Stage) -> None:
     browser.wait_for("state.source === 'camera' && !by_id('which').checkVisibility()")
 
 
+def test_a_camera_that_is_asked_for_twice_is_opened_once(paused: Stage) -> None:
+    """As when its button is pressed while the browser still asks whether the page may have it."""
+    browser = paused.browser
+    browser.value(
+        """(async () => {
+          const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+          window.streams = [];
+          navigator.mediaDevices.getUserMedia = async (wanted) => {
+            const stream = await real(wanted);
+            streams.push(stream);
+            return stream;
+          };
+          await Promise.all([use_camera(), use_camera()]);
+          delete navigator.mediaDevices.getUserMedia;
+        })()"""
+    )
+    states = browser.value("streams.map((stream) => stream.getVideoTracks()[0].readyState)")
+    assert sorted(states) == ["ended", "live"]
+    assert browser.value("state.source === 'camera' && streams.indexOf(video.srcObject)") == states.index("live")
+    assert browser.value("problem.textContent") == ""
+
+
 def test_what_is_seen_is_kept_with_its_record(paused: Stage) -> None:
     explanation = paused.explainer.explanations[-1]
     paused.browser.value("by_id('save').click()")
