@@ -44,6 +44,13 @@ def test_small_photos_are_enlarged_and_large_ones_reduced(photo: np.ndarray) -> 
     assert Screen().compose(moment_of(huge)).shape[1] == 2 * 640 + 3 * GAP
 
 
+@pytest.mark.parametrize("size", [(1, 2000), (2000, 1)])
+def test_a_line_of_pixels_stays_one(size: tuple[int, int]) -> None:
+    line = np.full((*size, 3), 200, np.uint8)
+    picture = Screen().compose(moment_of(line))
+    assert 640 in (picture.shape[0] - 4 * LINE - 3 * GAP, (picture.shape[1] - 3 * GAP) // 2)
+
+
 def test_the_explained_class_is_in_colour(photo: np.ndarray) -> None:
     picture = Screen().compose(moment_of(photo))
     rows = [picture[GAP // 2 + row * LINE : GAP // 2 + (row + 1) * LINE] for row in range(3)]

@@ -125,7 +125,7 @@ def _sized(picture: Pixels) -> Pixels:
     side = min(max(longest, SIDE[0]), SIDE[1])
     if side == longest:
         return picture
-    size = tuple(round(length * side / longest) for length in (picture.shape[1], picture.shape[0]))
+    size = tuple(max(1, round(length * side / longest)) for length in (picture.shape[1], picture.shape[0]))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
 
 
