@@ -126,11 +126,25 @@ def test_work_waits_its_turn_and_the_thread_ends(honest: seewhy.Classifier) -> N
     assert threads() == []
 
 
-def test_closing_ends_the_trials(honest: seewhy.Classifier) -> None:
+def test_closing_ends_the_trials(honest: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    (begun, closed) = (threading.Event(), threading.Event())
+
+    def explain(clf: Any, photos: Any, method: str, *_: Any, **__: Any) -> list[Any]:
+        tried.append(method)
+        begun.set()
+        assert closed.wait(20)
+        return [SimpleNamespace(partial=False)]
+
+    monkeypatch.setattr(explaining, "explain", explain)
     explainer = Explainer(honest)
     explainer.start()
-    time.sleep(0.05)
-    start = time.monotonic()
-    explainer.close()
-    assert time.monotonic() - start < 10  # the one that was under way, not all
+    assert begun.wait(20)
+    closing = threading.Thread(target=explainer.close)
+    closing.start()
+    while not explainer._closed:
+        time.sleep(0.01)
+    closed.set()
+    closing.join(20)
+    assert tried == ["cam"]  # the one that was under way, not all
     assert threads() == []
