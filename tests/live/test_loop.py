@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from live_sources import FakeCapture, fake_camera, numbered
-from small_nets import SmallNet
+from small_nets import Keeping, SmallNet
 from torch import nn
 
 import seewhy
@@ -194,6 +194,27 @@ def test_the_source_is_not_taken_away_while_it_is_read(clf: seewhy.Classifier, m
     for thread in loop._threads:
         thread.join(20)
     assert source.closed
+
+
+def test_who_asks_beside_the_frames_that_come_gets_the_answer_for_the_own_frame() -> None:
+    """Also where the network keeps values of its pass."""
+    torch.manual_seed(0)
+    clf = seewhy.Classifier(Keeping(seconds=0.01), preprocess=seewhy.Preprocess(size=32))
+    (mine, *others) = [scene.photo for scene in seewhy.demo.scenes(4, seed=2)]
+    expected = [prediction.score for prediction in seewhy.explain(clf, mine, "grad_cam").predictions]
+    with LiveLoop(clf, others, "grad_cam", realtime=False, again=True) as loop:
+        assert loop.next() is not None
+        enough = threading.Event()
+        reader = threading.Thread(target=lambda: [loop.next() for _ in iter(enough.is_set, True)])
+        reader.start()
+        asked = []
+        for _ in range(10):
+            asked.append(loop.explain(mine, "grad_cam").predictions)
+            asked.append(loop.aside.classify(mine))
+        enough.set()
+        reader.join(20)
+    for predictions in asked:
+        assert [prediction.score for prediction in predictions] == pytest.approx(expected, rel=1e-4)
 
 
 def test_frames_that_change_their_size(clf: seewhy.Classifier) -> None:

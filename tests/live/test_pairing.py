@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import torch
-from torch import nn
+from small_nets import Keeping
 
 import seewhy
 from seewhy.live import LiveLoop
@@ -36,24 +36,6 @@ def test_who_waits_goes_on_when_frames_are_quick_and_at_the_end(wake: object) ->
     wake(pairing)  # type: ignore[operator]
     thread.join(5)
     assert not thread.is_alive()
-
-
-class Keeping(nn.Module):
-    """Keeps a value of its pass, and waits before it reads it again, as long as another pass might overwrite it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.linear = nn.Linear(4, 3)
-        self.passes = 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.kept = self.conv(x).relu()
-        self.passes += 1
-        threading.Event().wait(0.003)
-        out: torch.Tensor = self.linear(self.pool(self.kept).flatten(1))
-        return out
 
 
 @pytest.mark.parametrize("has_hook", [False, True])

@@ -125,7 +125,7 @@ class Controls:
             assert self._moment is not None
             target: str | int = "top1"
             if number:
-                choices = self._loop.clf.classify(self._moment.frame, k=number)
+                choices = self._loop.aside.classify(self._moment.frame, k=number)
                 if len(choices) < number:
                     self._tell(f"there are {len(choices)} classes")
                     return

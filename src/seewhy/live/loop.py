@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import deque
@@ -271,9 +272,21 @@ class LiveLoop:
             self.method = "grad_cam"  # the head does not allow CAM
             return self._explained_by(clf, frame, self.method)
 
+    @property
+    def aside(self) -> Classifier:
+        """For who asks beside the frames that come: with a copy of its own, since networks may keep values of a pass.
+
+        One that runs as it is has no copy: it is ``clf`` itself.
+        """
+        return self._aside if self.clf.executor.runs_a_copy else self.clf
+
+    @functools.cached_property
+    def _aside(self) -> Classifier:
+        return self.clf.with_network(self.clf.network)
+
     def explain(self, frame: Frame, method: str, budget: float | None = None) -> Explanation:
-        """One frame, by any method. budget : seconds."""
-        return self._explained_by(self.clf, frame, method, budget)
+        """One frame, by any method, beside those that come. budget : seconds."""
+        return self._explained_by(self.aside, frame, method, budget)
 
     def _explained_by(self, clf: Classifier, frame: Frame, method: str, budget: float | None = None) -> Explanation:
         # In a list: Ctrl-C is raised, and does not end in a partial map.
