@@ -277,6 +277,17 @@ def test_what_is_seen_is_kept_with_its_record(paused: Stage) -> None:
         np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[:480], paused.pixels())
 
 
+def test_a_record_that_is_gone_is_said_until_the_person_does_something(paused: Stage) -> None:
+    browser = paused.browser
+    browser.value("by_id('pause').click(); socket.send(message({ sequence: 1e6, keep: '.npz' }))")
+    browser.wait_for("problem.textContent === 'This frame is gone: only the last ones can be kept.'")
+    before = browser.value("shown.head.sequence")
+    browser.wait_for(f"shown.head.sequence > {before + 3}")
+    assert browser.value("problem.textContent") == "This frame is gone: only the last ones can be kept."
+    browser.value("choose(null, null)")
+    assert browser.value("problem.textContent") == ""
+
+
 def test_everything_is_reached_by_the_keyboard(paused: Stage) -> None:
     browser = paused.browser
     browser.value("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
@@ -363,4 +374,6 @@ def test_a_server_that_ends_is_said(stage: Stage) -> None:
     """The last test: the server is gone then."""
     stage.live.stop()
     stage.browser.wait_for("problem.textContent.startsWith('The connection has ended: is seewhy still running?')", 20)
+    said = stage.browser.value("(save(), problem.textContent)")
+    assert said == "Only the picture is saved: its record is with the server, to which the connection has ended."
     time.sleep(0.1)

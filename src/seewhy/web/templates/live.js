@@ -225,7 +225,7 @@ function receive(buffer) {
   const frame = waiting.get(head.sequence);
   waiting.delete(head.sequence);
   if (head.kind === "refusal") {
-    tell(head.reason);
+    tell(head.reason, !frame); // of a record: no later frame answers it
     state.patience = performance.now() + 500; // once more, but not as fast as it can
     return;
   }
