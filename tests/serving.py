@@ -15,8 +15,7 @@ import uvicorn
 from PIL import Image
 
 from seewhy.web.explaining import Explainer
-from seewhy.web.frames import MOST_BYTES
-from seewhy.web.server import bound
+from seewhy.web.server import SETTINGS, bound
 
 TOKEN = "a-token-of-the-tests"
 
@@ -44,15 +43,12 @@ def map_of(head: dict[str, Any], content: bytes) -> Any:
 
 
 class Serving:
-    """A server that runs. port : of it. stop : ends it and waits."""
+    """A server that runs, set up as ``serve`` does it. port : of it. stop : ends it and waits."""
 
     def __init__(self, app: Any) -> None:
         self._socket = bound("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(
-            app, lifespan="off", log_level="error", ws_max_size=2 * MOST_BYTES, timeout_graceful_shutdown=5, proxy_headers=False
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(uvicorn.Config(app, **SETTINGS))
         self.thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="serving")
         self.thread.start()
 

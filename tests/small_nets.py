@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,23 @@ class Planted(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.fc(self.relu(self.conv(x)).mean(dim=(2, 3)))
+
+
+class Keeping(nn.Module):
+    """Keeps a value of its pass, and waits before it reads it again, as long as another pass might overwrite it."""
+
+    def __init__(self, seconds: float = 0.003) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.linear = nn.Linear(4, 3)
+        self.seconds = seconds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.kept = self.conv(x).relu()
+        time.sleep(self.seconds)
+        out: torch.Tensor = self.linear(self.pool(self.kept).flatten(1))
+        return out
 
 
 class SmallNet(nn.Module):

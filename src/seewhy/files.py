@@ -47,8 +47,7 @@ def write_whole(path: Path, content: Content) -> Path:
                 else:
                     content(file)
                 file.close()
-                os.chmod(file.name, 0o666 & ~_umask())
-                os.replace(file.name, path)
+                put_in_place(Path(file.name), path)
             except BaseException:
                 file.close()
                 Path(file.name).unlink(missing_ok=True)
@@ -56,6 +55,12 @@ def write_whole(path: Path, content: Content) -> Path:
     except OSError as error:
         raise RecordError(f"'{path}' cannot be written: {error.strerror or error}.") from error
     return path
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """A temporary file, which is private, becomes an ordinary one under its own name. Raises OSError."""
+    os.chmod(temporary, 0o666 & ~_umask())
+    os.replace(temporary, path)
 
 
 def in_memory(content: Content) -> bytes:
@@ -102,7 +107,7 @@ def json_bytes(record: Mapping[str, Any]) -> bytes:
 
 
 def _umask() -> int:
-    """The process's file mode mask (a temporary file is private, the result should be an ordinary file)."""
+    """The process's file mode mask."""
     with _asking:  # it can only be read by setting it: a second thread would take what the first one has set for the mask
         mask = os.umask(0o022)
         os.umask(mask)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from live_sources import video
+from live_sources import numbered, video
 from PIL import Image
 
 import seewhy
+from seewhy.cli import live as cli_live
+from seewhy.live.sources import FrameSource
 
 cv2 = pytest.importorskip("cv2")
 
@@ -59,6 +62,35 @@ def test_a_photo_in_place_of_a_camera(run, photos: Path) -> None:
     assert code == 0
     assert "1 frames → a.avi" in out
     assert len(frames_of(Path("a.avi"))) == 10  # two seconds of it
+
+
+def test_photos_that_cannot_be_read_are_named(run, photos: Path) -> None:
+    (code, out, err) = run("live", photos, "--out", "r.avi", "--every-frame")
+    assert code == 0, err
+    assert "2 frames → r.avi" in out
+    assert [line for line in err.splitlines() if line.startswith("Skipped: ") and "broken.jpg" in line], err
+
+
+def test_from_a_camera_the_video_lasts_as_long_as_what_it_shows(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where every frame is explained, and they come more slowly than the camera says."""
+
+    class Slow(FrameSource):
+        (name, rate, is_camera, frames) = ("camera 0", 30.0, True, numbered(3))
+
+        def read(self, stopped: threading.Event) -> np.ndarray | None:
+            stopped.wait(0.5)
+            return self.frames.pop(0) if self.frames else None
+
+        def rewind(self) -> None:
+            raise AssertionError
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(cli_live, "open_source", lambda _: Slow())
+    (code, _, err) = run("live", "--out", "r.avi", "--every-frame")
+    assert code == 0, err
+    assert len(frames_of(Path("r.avi"))) >= 31  # a second at 30 a second, between the first and the last
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

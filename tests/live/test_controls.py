@@ -61,7 +61,7 @@ def test_a_number_explains_that_choice_and_0_the_first_again(loop: LiveLoop, tmp
             assert loop.target == index
             assert keys._moment.explanation.targets[0].index == index  # the picture that stands there, at once
         keys.press("4")
-        assert loop.target == "top1"
+        assert loop.target == moment.explanation.predictions[0].index  # there is no fourth: nothing changes
         assert keys._mark() == "there are 3 classes"
         keys.press("0")
         assert loop.target == "top1"
@@ -117,6 +117,15 @@ def test_saved_are_the_picture_and_a_record_with_the_frame(loop: LiveLoop, tmp_p
     record = seewhy.Explanation.load(keys.saved[0])
     assert any(np.array_equal(record.photo.original, scene.photo) for scene in seewhy.demo.scenes(3, seed=2))
     assert record.method == "cam"
+
+
+def test_what_cannot_be_saved_is_said(loop: LiveLoop, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (_, keys) = watched(loop, {2: "s", 5: "q"}, tmp_path / "file")
+    assert keys.saved == []
+    (reason,) = keys.unsaved
+    assert "cannot be written" in reason
+    assert keys._mark() == reason
 
 
 def test_the_keys_are_listed_and_hidden_again(loop: LiveLoop, tmp_path: Path) -> None:

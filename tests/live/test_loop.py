@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from live_sources import FakeCapture, fake_camera, numbered
-from small_nets import SmallNet
+from small_nets import Keeping, SmallNet
 from torch import nn
 
 import seewhy
 from seewhy.errors import OptionError, PhotoError, TargetError
 from seewhy.live import LiveLoop, live, sources
+from seewhy.live import loop as loop_module
 from seewhy.live.loop import Moment
 from seewhy.live.sources import Frame, FrameSource
 
@@ -150,6 +151,70 @@ def test_what_goes_wrong_in_a_thread_reaches_the_reader(clf: seewhy.Classifier, 
         list(pairs)
     assert all(capture.released for capture in opened)
     assert live_threads() == []
+
+
+def test_an_error_of_the_source_is_no_end_until_it_was_raised(clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    unplugged = threading.Event()
+
+    def lost(stopped: threading.Event) -> Frame | None:
+        assert unplugged.wait(20)
+        raise PhotoError("The camera is lost.")
+
+    source = Ticking(1)
+    monkeypatch.setattr(source, "read", lost)
+    with LiveLoop(clf, source) as loop:
+        assert loop.next(0) is None
+        unplugged.set()  # while the reader draws
+        for thread in loop._threads:
+            thread.join(20)
+        assert not loop.ended
+        with pytest.raises(PhotoError, match="is lost"):
+            loop.next()
+        assert loop.ended
+
+
+def test_the_source_is_not_taken_away_while_it_is_read(clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera's driver may wait for longer than closing does."""
+    (reading, returns) = (threading.Event(), threading.Event())
+    source = Ticking(1)
+
+    def read(stopped: threading.Event) -> Frame | None:
+        reading.set()
+        assert returns.wait(20)
+        assert not source.closed
+        return None
+
+    monkeypatch.setattr(source, "read", read)
+    monkeypatch.setattr(loop_module, "PATIENCE", 0.05)
+    with LiveLoop(clf, source) as loop:
+        assert loop.next(0) is None
+        assert reading.wait(20)
+    assert not source.closed
+    returns.set()
+    for thread in loop._threads:
+        thread.join(20)
+    assert source.closed
+
+
+def test_who_asks_beside_the_frames_that_come_gets_the_answer_for_the_own_frame() -> None:
+    """Also where the network keeps values of its pass."""
+    torch.manual_seed(0)
+    clf = seewhy.Classifier(Keeping(seconds=0.01), preprocess=seewhy.Preprocess(size=32))
+    (mine, *others) = [scene.photo for scene in seewhy.demo.scenes(4, seed=2)]
+    expected = [prediction.score for prediction in seewhy.explain(clf, mine, "grad_cam").predictions]
+    with LiveLoop(clf, others, "grad_cam", realtime=False, again=True) as loop:
+        assert loop.next() is not None
+        enough = threading.Event()
+        reader = threading.Thread(target=lambda: [loop.next() for _ in iter(enough.is_set, True)])
+        reader.start()
+        asked = []
+        for _ in range(10):
+            asked.append(loop.explain(mine, "grad_cam").predictions)
+            asked.append(loop.aside.classify(mine))
+        enough.set()
+        reader.join(20)
+    for predictions in asked:
+        assert [prediction.score for prediction in predictions] == pytest.approx(expected, rel=1e-4)
 
 
 def test_frames_that_change_their_size(clf: seewhy.Classifier) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import torch
-from torch import nn
+from small_nets import Keeping
 
 import seewhy
 from seewhy.live import LiveLoop
@@ -38,32 +38,18 @@ def test_who_waits_goes_on_when_frames_are_quick_and_at_the_end(wake: object) ->
     assert not thread.is_alive()
 
 
-class Keeping(nn.Module):
-    """Keeps a value of its pass, and waits before it reads it again, as long as another pass might overwrite it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.linear = nn.Linear(4, 3)
-        self.passes = 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.kept = self.conv(x).relu()
-        self.passes += 1
-        threading.Event().wait(0.003)
-        out: torch.Tensor = self.linear(self.pool(self.kept).flatten(1))
-        return out
-
-
-def test_two_at_once_see_their_own_frame_and_come_in_order() -> None:
-    """Also where the network keeps values of its pass."""
+@pytest.mark.parametrize("has_hook", [False, True])
+def test_two_at_once_see_their_own_frame_and_come_in_order(has_hook: bool) -> None:
+    """Also where the network keeps values of its pass; one that runs as it is, because of its hooks, explains one at a time."""
     torch.manual_seed(0)
-    clf = seewhy.Classifier(Keeping(), preprocess=seewhy.Preprocess(size=32))
+    network = Keeping()
+    if has_hook:
+        network.conv.register_forward_hook(lambda *_: None)
+    clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=32))
     frames = [scene.photo for scene in seewhy.demo.scenes(12, seed=2)]
     with LiveLoop(clf, frames, "grad_cam", 0) as loop:
         moments = list(loop)
-        assert loop._pairing.at_once == 2
+        assert loop._pairing.at_once == (1 if has_hook else 2)
     assert [moment.number for moment in moments] == list(range(12))
     for moment, frame in zip(moments, frames, strict=True):
         expected = seewhy.explain(clf, frame, "grad_cam", 0)

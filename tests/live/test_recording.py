@@ -92,3 +92,25 @@ def test_places_and_endings_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match="cannot be written"):
         Recording(tmp_path / "file" / "v.mp4", 10.0)
+
+
+def test_a_folder_in_the_videos_place(tmp_path: Path) -> None:
+    path = tmp_path / "v.avi"
+    recording = Recording(path, 10.0)
+    recording.add(pictures(1)[0])
+    path.mkdir()  # meanwhile
+    with pytest.raises(RecordError, match=r"v\.avi' cannot be written: Is a directory\."):
+        recording.__exit__(None, None, None)
+    with pytest.raises(RecordError, match=r"v\.avi' cannot be written: Is a directory\."):
+        Recording(path, 10.0)
+    assert os.listdir(tmp_path) == ["v.avi"]
+
+
+def test_a_video_is_as_private_as_the_persons_other_files(tmp_path: Path) -> None:
+    mask = os.umask(0o077)
+    try:
+        with Recording(tmp_path / "v.avi", 10.0) as recording:
+            recording.add(pictures(1)[0])
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "v.avi").stat().st_mode & 0o777 == 0o600

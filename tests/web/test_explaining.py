@@ -60,6 +60,23 @@ def test_methods_that_are_fast_enough_are_offered(honest: seewhy.Classifier, mon
         assert explainer.methods == tuple(name for name in seewhy.METHODS if name not in slow)
 
 
+def test_a_method_that_breaks_down_does_not_end_the_trials(honest: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock({})
+
+    def explain(clf: Any, photos: Any, method: str, *arguments: Any, **settings: Any) -> list[Any]:
+        if method in ("grad_cam", "gradient"):
+            raise RuntimeError("no backward pass for this operation")
+        return clock.explain(clf, photos, method, *arguments, **{"budget": None, **settings})
+
+    monkeypatch.setattr(explaining, "time", clock)
+    monkeypatch.setattr(explaining, "explain", explain)
+    with Explainer(honest, "grad_cam") as explainer:
+        explainer.start()
+        assert explainer.tried.wait(5)
+        assert {"grad_cam", "cam", "lime"} <= set(explainer.methods)
+        assert "gradient" not in explainer.methods
+
+
 def test_a_slow_method_that_was_asked_for_is_offered(honest: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock({"lime": [30.0]})
     monkeypatch.setattr(explaining, "time", clock)
@@ -109,11 +126,25 @@ def test_work_waits_its_turn_and_the_thread_ends(honest: seewhy.Classifier) -> N
     assert threads() == []
 
 
-def test_closing_ends_the_trials(honest: seewhy.Classifier) -> None:
+def test_closing_ends_the_trials(honest: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    (begun, closed) = (threading.Event(), threading.Event())
+
+    def explain(clf: Any, photos: Any, method: str, *_: Any, **__: Any) -> list[Any]:
+        tried.append(method)
+        begun.set()
+        assert closed.wait(20)
+        return [SimpleNamespace(partial=False)]
+
+    monkeypatch.setattr(explaining, "explain", explain)
     explainer = Explainer(honest)
     explainer.start()
-    time.sleep(0.05)
-    start = time.monotonic()
-    explainer.close()
-    assert time.monotonic() - start < 10  # the one that was under way, not all
+    assert begun.wait(20)
+    closing = threading.Thread(target=explainer.close)
+    closing.start()
+    while not explainer._closed:
+        time.sleep(0.01)
+    closed.set()
+    closing.join(20)
+    assert tried == ["cam"]  # the one that was under way, not all
     assert threads() == []

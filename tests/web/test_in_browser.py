@@ -241,6 +241,28 @@ def test_several_cameras_are_offered(paused: Stage) -> None:
     browser.wait_for("state.source === 'camera' && !by_id('which').checkVisibility()")
 
 
+def test_a_camera_that_is_asked_for_twice_is_opened_once(paused: Stage) -> None:
+    """As when its button is pressed while the browser still asks whether the page may have it."""
+    browser = paused.browser
+    browser.value(
+        """(async () => {
+          const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+          window.streams = [];
+          navigator.mediaDevices.getUserMedia = async (wanted) => {
+            const stream = await real(wanted);
+            streams.push(stream);
+            return stream;
+          };
+          await Promise.all([use_camera(), use_camera()]);
+          delete navigator.mediaDevices.getUserMedia;
+        })()"""
+    )
+    states = browser.value("streams.map((stream) => stream.getVideoTracks()[0].readyState)")
+    assert sorted(states) == ["ended", "live"]
+    assert browser.value("state.source === 'camera' && streams.indexOf(video.srcObject)") == states.index("live")
+    assert browser.value("problem.textContent") == ""
+
+
 def test_what_is_seen_is_kept_with_its_record(paused: Stage) -> None:
     explanation = paused.explainer.explanations[-1]
     paused.browser.value("by_id('save').click()")
@@ -253,6 +275,17 @@ def test_what_is_seen_is_kept_with_its_record(paused: Stage) -> None:
     np.testing.assert_array_equal(loaded.photo.original, explanation.photo.original)
     with Image.open(drawn) as image:
         np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[:480], paused.pixels())
+
+
+def test_a_record_that_is_gone_is_said_until_the_person_does_something(paused: Stage) -> None:
+    browser = paused.browser
+    browser.value("by_id('pause').click(); socket.send(message({ sequence: 1e6, keep: '.npz' }))")
+    browser.wait_for("problem.textContent === 'This frame is gone: only the last ones can be kept.'")
+    before = browser.value("shown.head.sequence")
+    browser.wait_for(f"shown.head.sequence > {before + 3}")
+    assert browser.value("problem.textContent") == "This frame is gone: only the last ones can be kept."
+    browser.value("choose(null, null)")
+    assert browser.value("problem.textContent") == ""
 
 
 def test_everything_is_reached_by_the_keyboard(paused: Stage) -> None:
@@ -341,4 +374,6 @@ def test_a_server_that_ends_is_said(stage: Stage) -> None:
     """The last test: the server is gone then."""
     stage.live.stop()
     stage.browser.wait_for("problem.textContent.startsWith('The connection has ended: is seewhy still running?')", 20)
+    said = stage.browser.value("(save(), problem.textContent)")
+    assert said == "Only the picture is saved: its record is with the server, to which the connection has ended."
     time.sleep(0.1)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 from typer import Option
 
 import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.options import ModelOptions, err, out, spread, targets_of
-from seewhy.errors import OptionError, PhotoError
+from seewhy.errors import OptionError, PhotoError, RecordError
 from seewhy.live.controls import Controls
 from seewhy.live.loop import LiveLoop
 from seewhy.live.recording import Recording
@@ -82,6 +84,15 @@ def live(
         controls.watch(window)
     for path in controls.saved:
         out.print(f"→ {path}")
+    _name_skipped(loop.source.skipped)
+    if controls.unsaved:
+        raise RecordError(controls.unsaved[0])
+
+
+def _name_skipped(skipped: Mapping[int, str]) -> None:
+    """Photos that could not be read; the others were shown."""
+    for reason in skipped.values():
+        err.print(Text(f"Skipped: {reason}"))
 
 
 def serve_page(clf: seewhy.Classifier, method: str, target: str, host: str, port: int, public: str, open_page: bool) -> None:
@@ -123,7 +134,7 @@ def _record(
             for moment in loop:
                 first = moment.captured if first is None else first
                 at = moment.captured - first
-                recording.add(screen.compose(moment), at if loop.realtime else None)
+                recording.add(screen.compose(moment), at if loop.realtime or opened.is_camera else None)
                 dropped = moment.dropped
                 if seconds is not None and at >= seconds:
                     break
@@ -133,5 +144,6 @@ def _record(
             partial = True
     if not recording.count:
         raise PhotoError(f"{opened.name} gave no frame: nothing was written.")
+    _name_skipped(opened.skipped)
     ending = ", until Ctrl-C" if partial else ""
     out.print(f"{recording.count:,} frames{f', {dropped:,} dropped' if dropped else ''}{ending} → {path}")

@@ -62,6 +62,11 @@ class Executor:
         """False for a callable: only its output can be seen."""
         return isinstance(self.network, nn.Module)
 
+    @property
+    def runs_a_copy(self) -> bool:
+        """True where the network was planned, and what runs is a private copy of it."""
+        return self._planned is not None and not self._planned.plan.as_is
+
     @functools.cached_property
     def is_closed(self) -> bool:
         """True for a module whose operations cannot be watched: TorchScript. Looked up once: GoogLeNet has 225 modules."""

@@ -52,9 +52,7 @@ def panels(
     on_photo = list(replace(explanation, photo=photo).on_photo(upsample)[:count])  # K of (H, W)
     maps = [drawable(values, explanation.units) for values in on_photo]
     signed = explanation.signed
-    (grid, input) = (explanation.maps.shape[-2:], photo.geometry.input)
-    fine = 2 * grid[0] >= input[0] and 2 * grid[1] >= input[1]
-    ranges = colour.limits(maps, signed=signed, shared=shared, spikes=fine)
+    ranges = colour.limits(maps, signed=signed, shared=shared, spikes=shows_pixels(explanation))
     full = colour.limits(maps, signed=signed, shared=shared)
     colours = seen_colours(cmap, alpha, signed)
     bars = [
@@ -135,6 +133,12 @@ def _weakness(maps: list[Array]) -> list[list[str]]:
         else []
         for top in tops
     ]
+
+
+def shows_pixels(explanation: ExplanationRecord) -> bool:
+    """True for maps of single pixels, as gradients are, where a few values tower above all others."""
+    (grid, input) = (explanation.maps.shape[-2:], explanation.photo.geometry.input)
+    return bool(2 * grid[0] >= input[0] and 2 * grid[1] >= input[1])
 
 
 def drawable(values: Array, units: str) -> Array:

@@ -36,20 +36,22 @@ HINTS = (
 class Controls:
     """Used in a ``with``: saving goes on in a thread, and is waited for.
 
-    folder : where frames are saved. seconds : after which watching ends. saved : files, once it was left.
+    folder : where frames are saved. seconds : after which watching ends. saved : files, once it was left; unsaved : why others
+    could not be saved.
     """
 
     def __init__(self, loop: LiveLoop, screen: Screen, folder: Path, seconds: float | None = None) -> None:
         (self._loop, self.screen, self._folder) = (loop, screen, folder)
         self._end = None if seconds is None else time.monotonic() + seconds
         self.saved: list[Path] = []
+        self.unsaved: list[str] = []
         self.closed = False
         self._paused = self._frozen = self._hinted = False
         self._moment: Moment | None = None
-        self._changed = False  # a key was pressed
+        self._changed = False  # a key was pressed, or there is a message
         self._message: tuple[str, float] = ("", 0.0)
         self._pool = ThreadPoolExecutor(1, "seewhy saving")
-        self._saving: list[Future[list[Path]]] = []
+        self._saving: list[Future[None]] = []
         self._actions: dict[str, Callable[[], None]] = {
             CLOSE: self._close,
             "q": self._close,
@@ -68,8 +70,7 @@ class Controls:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._pool.shutdown(wait=True)
         for future in self._saving:
-            if future.exception() is None:
-                self.saved += future.result()
+            future.result()
 
     def press(self, key: str) -> None:
         """Do what a key stands for; others do nothing."""
@@ -78,7 +79,7 @@ class Controls:
             action()
 
     def watch(self, window: Window) -> None:
-        """Show moments until the window is closed or the source ends; the last one stays where the source has ended."""
+        """Show moments until the window is closed; the last one stays where the source has ended. Raises what ``next`` raises."""
         while not self.closed and (self._end is None or time.monotonic() < self._end):
             moment = None
             if self._frozen or self._loop.ended:
@@ -122,13 +123,14 @@ class Controls:
     def _explainer(self, number: int) -> Callable[[], None]:
         def explain() -> None:
             assert self._moment is not None
-            self._loop.target = "top1"
+            target: str | int = "top1"
             if number:
-                choices = self._loop.clf.classify(self._moment.frame, k=number)
+                choices = self._loop.aside.classify(self._moment.frame, k=number)
                 if len(choices) < number:
                     self._tell(f"there are {len(choices)} classes")
                     return
-                self._loop.target = choices[-1].index
+                target = choices[-1].index
+            self._loop.target = target
             self._again(self._loop.method)
 
         return explain
@@ -162,8 +164,16 @@ class Controls:
         """The picture, and a record that holds the frame itself."""
         assert self._moment is not None
         stem = f"seewhy-live-{datetime.now():%Y%m%d-%H%M%S-%f}"[:-4]
-        explanation = self._moment.explanation
-        self._saving.append(
-            self._pool.submit(lambda: [explanation.save(self._folder / f"{stem}{suffix}") for suffix in (".npz", ".png")])
-        )
-        self._tell(f"saved as {stem}")
+        self._saving.append(self._pool.submit(self._write, self._moment.explanation, stem))
+
+    def _write(self, explanation: Explanation, stem: str) -> None:
+        """In the thread that saves."""
+        try:
+            for suffix in (".npz", ".png"):
+                self.saved.append(explanation.save(self._folder / f"{stem}{suffix}"))
+        except SeewhyError as error:
+            self.unsaved.append(error.line)
+            self._tell(error.line)
+        else:
+            self._tell(f"saved as {stem}")
+        self._changed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import deque
@@ -158,15 +159,15 @@ class LiveLoop:
 
     @property
     def ended(self) -> bool:
-        """True where no moment comes any more."""
-        return self._started and not self._explaining and self._explained.is_empty
+        """True where no moment comes any more, nor an error."""
+        return self._started and not self._explaining and self._explained.is_empty and self._error is None
 
     def pause(self, paused: bool) -> None:
         """Stop the source, or let it go on."""
         (self._running.clear if paused else self._running.set)()
 
     def close(self) -> None:
-        """End both threads and give the source back. What is under way is finished first."""
+        """End the threads; what is under way is finished first. The thread that reads the source gives it back when it ends."""
         self._stopped.set()
         self._running.set()
         self._frames.close()
@@ -178,10 +179,11 @@ class LiveLoop:
         if self._limits is not None:
             self._limits.restore_original_limits()
             self._limits = None
-        self.source.close()
+        if not self._started:
+            self.source.close()
 
     def _capture(self) -> None:
-        """Frames until the source ends."""
+        """Frames until the source ends, which is then given back: here, because a camera must not be closed while it is read."""
         try:
             self._capture_all()
         except Closed:
@@ -190,6 +192,7 @@ class LiveLoop:
             self._error = error
         finally:
             self._frames.close()
+            self.source.close()
 
     def _capture_all(self) -> None:
         """Frames, in time where that is asked for."""
@@ -255,7 +258,8 @@ class LiveLoop:
             self._frames.close()
             return error
         seconds = time.monotonic() - start
-        self._pairing.lasted(seconds, threads)
+        if clf.executor.runs_a_copy:  # else both would run the same modules
+            self._pairing.lasted(seconds, threads)
         return Explained(captured, explanation, number, seconds)
 
     def _explanation(self, clf: Classifier, frame: Frame) -> Explanation:
@@ -268,9 +272,21 @@ class LiveLoop:
             self.method = "grad_cam"  # the head does not allow CAM
             return self._explained_by(clf, frame, self.method)
 
+    @property
+    def aside(self) -> Classifier:
+        """For who asks beside the frames that come: with a copy of its own, since networks may keep values of a pass.
+
+        One that runs as it is has no copy: it is ``clf`` itself.
+        """
+        return self._aside if self.clf.executor.runs_a_copy else self.clf
+
+    @functools.cached_property
+    def _aside(self) -> Classifier:
+        return self.clf.with_network(self.clf.network)
+
     def explain(self, frame: Frame, method: str, budget: float | None = None) -> Explanation:
-        """One frame, by any method. budget : seconds."""
-        return self._explained_by(self.clf, frame, method, budget)
+        """One frame, by any method, beside those that come. budget : seconds."""
+        return self._explained_by(self.aside, frame, method, budget)
 
     def _explained_by(self, clf: Classifier, frame: Frame, method: str, budget: float | None = None) -> Explanation:
         # In a list: Ctrl-C is raised, and does not end in a partial map.

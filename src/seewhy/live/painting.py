@@ -24,7 +24,10 @@ Seen = tuple[slice, slice]  # the rows and columns of a photo that the network s
 
 
 def overlay(pixels: Pixels, map: Map, seen: Seen, limits: Limits, signed: bool) -> Pixels:
-    """As :func:`seewhy.show.overlay`. pixels : ``(H, W, 3)``. map : of ``pixels[seen]``, ``(h, w)``, finite."""
+    """As :func:`seewhy.show.overlay`. pixels : ``(H, W, 3)``. map : of ``pixels[seen]``, ``(h, w)``, finite.
+
+    limits : (0, 0) for a flat map, which is not looked for here.
+    """
     cv2 = cv2_module()
     (inside, levels) = (pixels[seen], _levels(map, limits, signed))
     grey = _in_three(cv2.cvtColor(inside, cv2.COLOR_RGB2GRAY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.errors import OptionError, RecordError
+from seewhy.files import put_in_place
 from seewhy.live.sources import cv2_module
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v"}
@@ -35,11 +37,13 @@ class Recording:
         self._size = (0, 0)
         self._writer: Any = None
         try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             path.parent.mkdir(parents=True, exist_ok=True)
             (handle, name) = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
             os.close(handle)
         except OSError as error:
-            raise RecordError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+            raise _unwritable(path, error) from error
         self._temporary = Path(name)
 
     def __enter__(self) -> Recording:
@@ -49,10 +53,12 @@ class Recording:
         """Also after Ctrl-C: what was recorded until then is a whole video."""
         if self._writer is not None:
             self._writer.release()
-        if self.count and (kind is None or issubclass(kind, KeyboardInterrupt)):
-            os.chmod(self._temporary, 0o644)
-            os.replace(self._temporary, self.path)
-        else:
+        try:
+            if self.count and (kind is None or issubclass(kind, KeyboardInterrupt)):
+                put_in_place(self._temporary, self.path)
+        except OSError as problem:
+            raise _unwritable(self.path, problem) from problem
+        finally:
             self._temporary.unlink(missing_ok=True)
 
     def add(self, picture: npt.NDArray[np.uint8], at: float | None = None) -> None:
@@ -75,6 +81,10 @@ class Recording:
             self._writer.write(pixels)
         self._written += copies
         self.count += 1
+
+
+def _unwritable(path: Path, error: OSError) -> RecordError:
+    return RecordError(f"'{path}' cannot be written: {error.strerror or error}.")
 
 
 def _laid(picture: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seewhy.errors import OptionError
 from seewhy.explanation import Explanation
+from seewhy.explanation.drawing import drawable, shows_pixels
 from seewhy.formatting import format_score, shortened
 from seewhy.geometry import map_on_seen
 from seewhy.live.loop import RECENT, Moment
@@ -77,12 +78,13 @@ class Screen:
         plain = frame(pixels, geometry)
         if self.look == "cam_show":
             return plain, cam_show(pixels, map_, seen)
-        ((low, high),) = limits([explanation.maps[0]], signed=explanation.signed)
+        drawn = drawable(explanation.maps[0], explanation.units)
+        ((_, high),) = limits([drawn], signed=explanation.signed, spikes=shows_pixels(explanation))
         which = (explanation.method, explanation.targets[0].name)
         self._scales.append((which, high))
-        high = max(scale for kind, scale in self._scales if kind == which)
-        low = -high if explanation.signed else low
-        return plain, overlay(pixels, map_, seen, (low, high), explanation.signed)
+        if high:  # else it shows nothing, whatever the scale
+            high = max(scale for kind, scale in self._scales if kind == which)
+        return plain, overlay(pixels, map_, seen, (-high if explanation.signed else 0.0, high), explanation.signed)
 
     def _status(self, moment: Moment) -> str:
         """What is drawn and how fast; numbers stand for a moment, so that they can be read."""
@@ -123,7 +125,7 @@ def _sized(picture: Pixels) -> Pixels:
     side = min(max(longest, SIDE[0]), SIDE[1])
     if side == longest:
         return picture
-    size = tuple(round(length * side / longest) for length in (picture.shape[1], picture.shape[0]))
+    size = tuple(max(1, round(length * side / longest)) for length in (picture.shape[1], picture.shape[0]))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
 
 

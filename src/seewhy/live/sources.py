@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,12 +29,13 @@ class FrameSource(ABC):
     """Frames, one after the other.
 
     name : for titles. rate : frames a second at which they come by themselves. is_camera : they come whether or not somebody
-    looks, and never end.
+    looks, and never end. skipped : why a photo, by its number, cannot be read; the others are shown.
     """
 
     name: str
     rate: float
     is_camera: ClassVar[bool] = False
+    skipped: Mapping[int, str] = MappingProxyType({})
 
     @abstractmethod
     def read(self, stopped: threading.Event) -> Frame | None:
@@ -129,16 +131,13 @@ class Video(FrameSource):
 
 
 class Photos(FrameSource):
-    """Photos as anything that ``explain`` takes, each shown for two seconds.
-
-    skipped : why a photo, by its number, cannot be read; the others are shown.
-    """
+    """Photos as anything that ``explain`` takes, each shown for two seconds."""
 
     rate = 1 / SHOWN
 
     def __init__(self, photos: Iterable[Any], name: str) -> None:
         self.name = name
-        self.skipped: dict[int, str] = {}
+        self.skipped = self._skipped = dict[int, str]()
         self._photos = list(photos)
         self._next = 0
 
@@ -149,8 +148,8 @@ class Photos(FrameSource):
             try:
                 frame = _opened(photo)
             except PhotoError as error:
-                self.skipped[self._next - 1] = str(error.line)
-                if len(self.skipped) == len(self._photos):
+                self._skipped[self._next - 1] = str(error.line)
+                if len(self._skipped) == len(self._photos):
                     raise
                 continue
             if isinstance(photo, (str, os.PathLike)):

@@ -19,7 +19,7 @@ from PIL import Image
 
 from seewhy.errors import OptionError, PhotoError, is_whole_number
 from seewhy.explanation import Explanation
-from seewhy.explanation.drawing import drawable
+from seewhy.explanation.drawing import drawable, shows_pixels
 from seewhy.formatting import format_score
 from seewhy.geometry import Geometry, SampleGrid
 from seewhy.photo import Picture, open_picture
@@ -108,8 +108,7 @@ def answer(request: FrameRequest, explanation: Explanation, **more: Any) -> byte
     map = explanation.maps[0]
     (target, geometry) = (explanation.targets[0], explanation.photo.geometry)
     seen = drawable(map, explanation.units)
-    fine = 2 * map.shape[0] >= geometry.input[0] and 2 * map.shape[1] >= geometry.input[1]
-    ((low, high),) = limits([seen], signed=explanation.signed, spikes=fine)
+    ((low, high),) = limits([seen], signed=explanation.signed, spikes=shows_pixels(explanation))
     ((_, most),) = limits([seen], signed=explanation.signed)
     head = {
         "kind": "map",

@@ -23,6 +23,17 @@ from seewhy.web.live_page import Conversation, Question, policy, render
 LOCAL = "127.0.0.1"
 PATIENCE = 5  # seconds that a frame in flight gets when the server ends
 WAITING = 4  # messages of one page that wait in memory
+SETTINGS: dict[str, Any] = {  # of uvicorn
+    "lifespan": "off",
+    "log_level": "error",
+    "access_log": False,
+    "proxy_headers": False,
+    "server_header": False,
+    "ws_max_size": 2 * MOST_BYTES,  # up to there the page gets a sentence, beyond the connection is closed
+    "ws_max_queue": WAITING,
+    "ws_per_message_deflate": False,  # pictures do not shrink
+    "timeout_graceful_shutdown": PATIENCE,
+}
 NEEDED = "The page needs fastapi, uvicorn and websockets: pip install 'seewhy[web]'."
 
 
@@ -98,18 +109,7 @@ def serve(
     address = ServerAddress(host, public)
     token = secrets.token_urlsafe(24)
     with bound(host, port) as listening, Explainer(clf, method) as explainer:
-        config: dict[str, Any] = {
-            "lifespan": "off",
-            "log_level": "error",
-            "access_log": False,
-            "proxy_headers": False,
-            "server_header": False,
-            "ws_max_size": 2 * MOST_BYTES,  # up to there the page gets a sentence, beyond the connection is closed
-            "ws_max_queue": WAITING,
-            "ws_per_message_deflate": False,  # pictures do not shrink
-            "timeout_graceful_shutdown": PATIENCE,
-        }
-        server = uvicorn.Server(uvicorn.Config(create_app(explainer, token, address, target), **config))
+        server = uvicorn.Server(uvicorn.Config(create_app(explainer, token, address, target), **SETTINGS))
         explainer.start()
         opened(f"{_base(address, host, listening.getsockname()[1])}{token}/")
         with suppress(KeyboardInterrupt):  # the way to end it

@@ -225,7 +225,7 @@ function receive(buffer) {
   const frame = waiting.get(head.sequence);
   waiting.delete(head.sequence);
   if (head.kind === "refusal") {
-    tell(head.reason);
+    tell(head.reason, !frame); // of a record: no later frame answers it
     state.patience = performance.now() + 500; // once more, but not as fast as it can
     return;
   }
@@ -311,8 +311,11 @@ async function list_cameras(stream) {
 }
 which.addEventListener("change", () => use_camera(which.value));
 
-// device : of the list of cameras; without one the browser chooses, on a phone the camera at its back.
+// device : of the list of cameras; without one the browser chooses, on a phone the camera at its back. The browser may ask the
+// person first; of several calls that wait for that the last one holds, and the others' cameras are given back.
+let camera_calls = 0;
 async function use_camera(device) {
+  const call = ++camera_calls;
   tell("");
   if (!navigator.mediaDevices) {
     tell("A browser gives its camera only to pages from this machine (127.0.0.1, localhost) or over https. A photo can be dropped here.", true);
@@ -323,6 +326,10 @@ async function use_camera(device) {
     const chosen = device ? { deviceId: { exact: device } } : { facingMode: { ideal: "environment" } };
     const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, ...chosen };
     const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    if (call !== camera_calls) {
+      for (const track of stream.getTracks()) track.stop();
+      return;
+    }
     stream.getVideoTracks()[0].addEventListener("ended", () => {
       stop_camera();
       tell("The camera was lost. Press Camera to try it again.", true);
@@ -331,12 +338,14 @@ async function use_camera(device) {
     await video.play();
     await list_cameras(stream);
   } catch (error) {
+    if (call !== camera_calls) return;
     const denied = error.name === "NotAllowedError";
     const reason = denied ? "The camera was not allowed." : `There is no camera (${error.name}).`;
     tell(`${reason} A photo can be dropped here.`, true);
     if (!shown) by_id("empty").textContent = "Drop a photo here, or open one.";
     return;
   }
+  if (call !== camera_calls) return;
   begin("camera");
   watch_video();
 }

@@ -97,7 +97,8 @@ function save() {
   context.fillText(`${what}  ·  ${range}`, 8, screen_.height + 16, sheet.width - 16);
   context.fillText([data.model, head.method, head.layer].filter(Boolean).join("  ·  "), 8, screen_.height + line + 14, sheet.width - 16);
   sheet.toBlob((blob) => download(blob, `${name}.png`), "image/png");
-  socket.send(message({ sequence: head.sequence, keep: ".npz" }));
+  if (socket.readyState === WebSocket.OPEN) socket.send(message({ sequence: head.sequence, keep: ".npz" }));
+  else tell("Only the picture is saved: its record is with the server, to which the connection has ended.", true);
 }
 by_id("save").addEventListener("click", save);
 
