@@ -22,7 +22,8 @@ ORDER = [
     ["explain"],
     ["evaluate", "features"],
     ["compare", "confusion", "demo"],
-    ["live", "web"],
+    ["live"],
+    ["web"],
     ["cli"],
 ]
 PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms}
@@ -81,8 +82,8 @@ OPEN_TO_DOORS = {
     "seewhy.live.controls": {"Controls"},
     "seewhy.live.loop": {"LiveLoop"},
     "seewhy.live.recording": {"Recording"},
-    "seewhy.live.screen": {"LOOKS", "Screen"},
-    "seewhy.live.sources": {"open_source"},
+    "seewhy.live.screen": {"LOOKS", "screen_for"},
+    "seewhy.live.sources": {"FrameSource", "open_source"},
     "seewhy.live.window": {"Window"},
     "seewhy.web.server": {"LOCAL", "serve"},
     "seewhy.confusion": {"Confusion", "check_normalise"},

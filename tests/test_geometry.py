@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seewhy.errors import OptionError
-from seewhy.geometry import Geometry, map_on_photo, resize_map
+from seewhy.geometry import Geometry, map_on_photo, map_on_seen, resize_map
 
 
 def keys(x: float) -> float:
@@ -191,3 +191,14 @@ def test_a_fine_map_on_a_small_photo_is_antialiased() -> None:
     on_photo = map_on_photo(stripes, geometry)
     np.testing.assert_allclose(on_photo[:, 2:-2], 0.25, atol=0.01)
     np.testing.assert_allclose(on_photo, resize_map(stripes, (8, 8)), atol=1e-6)
+
+
+def test_the_part_that_was_seen_is_that_of_the_whole_photo() -> None:
+    geometry = Geometry.resized((40, 61), (20, 30), (2, 5), (16, 16))
+    maps = np.random.default_rng(3).normal(size=(2, 4, 5))
+    whole = map_on_photo(maps, geometry)
+    (inside, (rows, columns)) = map_on_seen(maps, geometry)
+    assert (rows, columns) == (slice(4, 36), slice(10, 43))  # rows 4 to 36 and columns 10.17 to 42.7, by the pixels' centres
+    np.testing.assert_array_equal(inside, whole[:, rows, columns])
+    assert np.isfinite(inside).all()
+    assert np.isfinite(whole).sum() == inside.size

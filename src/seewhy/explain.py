@@ -96,11 +96,7 @@ def explain(
             "or seconds ('20s')."
         )
     whole_number("seed", seed, 0)
-    if not isinstance(clf, Classifier):
-        raise ModelError(
-            f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, preprocess=...), or "
-            "load one with seewhy.load(...)."
-        )
+    check_classifier(clf)
     _check_needs(clf, configured)
     photos = photo_list(photo)
     targets = requested_targets(target, len(photos))
@@ -133,6 +129,15 @@ def explain(
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
     return Explanations(explanations) if is_many(photo) else explanations[0]
+
+
+def check_classifier(clf: Any) -> None:
+    """Raises ModelError for anything else, such as the network itself."""
+    if not isinstance(clf, Classifier):
+        raise ModelError(
+            f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, preprocess=...), or "
+            "load one with seewhy.load(...)."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

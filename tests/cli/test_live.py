@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +63,7 @@ def test_a_photo_in_place_of_a_camera(run, photos: Path) -> None:
         "live", photos / "a.png", "--out", "a.avi", "--target", "cow", "--method", "grad_cam", "--look", "cam_show"
     )
     assert code == 0
-    assert "1 frames → a.avi" in out
+    assert "1 frame → a.avi" in out
     assert len(frames_of(Path("a.avi"))) == 10  # two seconds of it
 
 
@@ -105,6 +108,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, photos: Path, monkeypatch
         ("live", photos / "a.png", "--method", "camm", "--out", "r.mp4"): "camm",
         ("live", photos / "a.png", "--target", "giraffe", "--out", "r.mp4"): "giraffe",
         ("live", photos / "a.png"): "There is no display for a window",
+        ("live", photos / "a.png", "--look", "sepia", "--web"): "--look sepia: write overlay or cam_show.",
+        ("live", photos / "a.png", "--port", "8000"): "--port 8000 without --web: only the page has one.",
+        ("live", photos / "a.png", "--no-open", "-o", "r.mp4"): "--no-open without --web",
+        ("live", photos / "a.png", "--web"): "a.png' beside --web: the page has the browser's own camera",
         ("live", "77", "--out", "r.mp4"): "Camera 77 cannot be opened",
     }
     for command, message in cases.items():
@@ -112,3 +119,38 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, photos: Path, monkeypatch
         assert (code, len([line for line in err.splitlines() if line.startswith("Error")])) == (2, 1), err
         assert message in err
     assert [name for name in os.listdir() if name.startswith((".r", "r."))] == []
+
+
+def test_the_source_is_not_replaced_by_its_explanation(run, moving: Path) -> None:
+    before = moving.read_bytes()
+    (code, _, err) = run("live", moving, "--out", moving)
+    assert code == 2
+    assert "would be replaced by its own explanation" in err
+    assert moving.read_bytes() == before
+
+
+def test_seconds_of_a_video_are_its_own(run, moving: Path) -> None:
+    (code, out, err) = run("live", moving, "--out", "r.avi", "--seconds", "0.2")
+    assert code == 0, err
+    assert "5 frames → r.avi" in out  # at 25 a second
+    assert "Model demo:honest; preprocessing: stretched to 96×128" in err
+    (code, _, err) = run("live", moving, "--out", "r.avi", "--seconds", "0")
+    assert (code, "--seconds 0: write a number above 0." in err) == (2, True)
+
+
+def test_a_polite_kill_keeps_what_was_recorded(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.avi"
+    command = [sys.executable, "-m", "seewhy", "live", str(photos / "a.png"), "-o", str(path), "--method", "rise"]
+    scenes = [np.asarray(scene.photo) for scene in seewhy.demo.scenes(4, seed=2)] * 250
+    command[4] = str(video(tmp_path / "source.avi", scenes))
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    hidden = lambda: [entry for entry in tmp_path.iterdir() if entry.name.startswith(".long") and entry.stat().st_size > 20_000]  # noqa: E731
+    end = time.monotonic() + 60
+    while not hidden() and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.1)
+    process.terminate()
+    (out, err) = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "then interrupted" in out
+    assert len(frames_of(path)) >= 1
+    assert hidden() == []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 import torch
 
-from seewhy.engine.threads import PassThreads
+from seewhy.engine.threads import PassThreads, raise_if_stopped, stopped_by
 
 
 def test_only_the_thread_that_asks_is_limited() -> None:
@@ -25,3 +26,16 @@ def test_only_the_thread_that_asks_is_limited() -> None:
     thread.join()
     assert counts == [(1, 1), (before, before), (1, 1)]
     assert torch.get_num_threads() == before
+
+
+def test_the_work_of_a_thread_is_stopped_by_its_own_event() -> None:
+    event = threading.Event()
+    with stopped_by(event):
+        raise_if_stopped()
+        event.set()
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_stopped()
+        thread = threading.Thread(target=raise_if_stopped)  # has none: an error would be a warning here
+        thread.start()
+        thread.join()
+    raise_if_stopped()

@@ -74,8 +74,7 @@ def test_m_takes_the_next_method_that_suits_and_is_fast(loop: LiveLoop, tmp_path
     explain = loop.explain
 
     def explain_noted(frame: np.ndarray, method: str, budget: float | None = None) -> seewhy.Explanation:
-        if budget is not None:  # else it is the loop's own
-            budgets.append((method, budget))
+        budgets.append((method, budget))
         if method == "grad_cam":
             raise seewhy.errors.MethodError("does not suit")
         return explain(frame, method, 1e-9 if method == "rise" else None)
@@ -86,11 +85,13 @@ def test_m_takes_the_next_method_that_suits_and_is_fast(loop: LiveLoop, tmp_path
         keys._moment = moment
         keys.press("m")
         assert loop.method == "grad_cam_plus_plus"
-        assert [name for name, _ in budgets] == ["grad_cam", "grad_cam_plus_plus"]
+        assert budgets == [("grad_cam", None), ("grad_cam_plus_plus", None)]  # one pass: nothing to limit
+        assert keys._moment.explanation.notes == []
         assert keys._moment.explanation.method == "grad_cam_plus_plus"
         loop.method = "lime"
         keys.press("m")
         assert loop.method == "gradient"  # RISE was stopped
+        assert {name: budget for name, budget in budgets if budget} == {"rise": 60.0}
 
 
 def test_freeze_holds_the_picture_while_the_source_goes_on(loop: LiveLoop, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 import torch
 from live_sources import FakeCapture, fake_camera, numbered
 from small_nets import Keeping, SmallNet
+from threadpoolctl import threadpool_info
 from torch import nn
 
 import seewhy
-from seewhy.errors import OptionError, PhotoError, TargetError
+from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, TargetError
 from seewhy.live import LiveLoop, live, sources
 from seewhy.live import loop as loop_module
 from seewhy.live.loop import Moment
@@ -238,3 +239,93 @@ def test_the_network_comes_back_as_it_was(tmp_path: Path) -> None:
     list(live(clf, numbered(2)))
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_closing_ends_a_method_of_many_passes_between_two_of_them(clf: seewhy.Classifier) -> None:
+    loop = LiveLoop(clf, numbered(1), "rise", masks=1_000_000)
+    with loop:
+        assert loop.next(0.5) is None
+    assert live_threads() == []
+
+
+def test_a_budget_reaches_the_method(clf: seewhy.Classifier) -> None:
+    ((_, explanation),) = live(clf, numbered(1), "occlusion", budget=20)
+    assert explanation.partial
+    assert explanation.cost.forward <= 20
+
+
+def test_blas_has_its_threads_back_when_the_last_of_two_loops_ends(clf: seewhy.Classifier) -> None:
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = threads()
+    (first, second) = (LiveLoop(clf, numbered(2)), LiveLoop(clf, numbered(2)))
+    for loop in (first, second):
+        loop.next()
+    first.close()
+    first.close()
+    assert set(threads()) == {1}
+    second.close()
+    assert threads() == before
+
+
+def test_what_goes_wrong_before_the_first_frame_reaches_the_reader(
+    clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(loop_module, "PassThreads", fails)
+    with pytest.raises(MemoryError, match="no room"):
+        list(live(clf, numbered(2)))
+
+
+def test_a_method_that_is_chosen_meanwhile_stays(clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = LiveLoop(clf, numbered(1))
+
+    def chosen_meanwhile(clf: object, frame: object, method: str) -> str:
+        if method == "cam":
+            loop.method = "gradient"
+            raise MethodError("the head does not allow it")
+        return method
+
+    monkeypatch.setattr(loop, "_explained_by", chosen_meanwhile)
+    assert loop._explanation(clf, numbered(1)[0]) == "grad_cam"
+    assert loop.method == "gradient"
+
+
+def test_several_targets_in_one_word_are_refused(clf: seewhy.Classifier) -> None:
+    with pytest.raises(OptionError, match="target='top2': a live picture explains one class at a time"):
+        list(live(clf, numbered(1), target="top2"))
+
+
+def test_what_waited_while_nobody_looked_is_thrown_away(clf: seewhy.Classifier) -> None:
+    with LiveLoop(clf, numbered(1) * 200, realtime=True) as loop:
+        loop.source.rate = 200.0
+        first = loop.next()
+        assert first is not None
+        time.sleep(0.4)  # one moment waits, and frames go by
+        loop.skip()
+        moment = loop.next()
+        assert moment is not None
+        assert moment.latency < 0.3
+        assert moment.number > first.number + 20
+
+
+def test_a_network_that_is_no_classifier_is_said() -> None:
+    with pytest.raises(ModelError, match="The first argument is a SmallNet: wrap the network as"):
+        live(SmallNet(), numbered(1))  # type: ignore[arg-type]
+
+
+def test_an_iterator_of_frames_of_ones_own(clf: seewhy.Classifier) -> None:
+    frames = [frame for frame, _ in live(clf, iter(numbered(3)), again=True)]
+    assert [int(frame[2, 2, 0]) for frame in frames] == [0, 1, 2]  # they do not come again
+
+
+def test_photos_that_cannot_be_read_are_named_beside_the_others(clf: seewhy.Classifier, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("no photo")
+    pairs = list(live(clf, [numbered(1)[0], broken, numbered(1)[0]]))
+    assert len(pairs) == 2
+    assert list(pairs[1][1].details["live"]["skipped"]) == [1]
+    assert "broken.jpg" in pairs[1][1].details["live"]["skipped"][1]

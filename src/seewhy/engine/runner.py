@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from seewhy.engine.memory import free_memory
+from seewhy.engine.threads import raise_if_stopped
 from seewhy.errors import ModelError, OptionError, setting, whole_number
 
 Item = TypeVar("Item")
@@ -179,6 +180,7 @@ def in_batches(
     """
     start = 0
     while start < len(items):
+        raise_if_stopped()
         end = start + 1
         while end < min(len(items), start + size) and alike(items[end]) == alike(items[start]):
             end += 1

@@ -24,6 +24,7 @@ from seewhy.engine.patched import KeptMap, Patched, Positions, Size, cut
 from seewhy.engine.plan import CLOSE, EXACT
 from seewhy.engine.runner import Spending
 from seewhy.engine.strategy import COMPILED, RECTANGLES, WHOLE, WORTH, Strategy, StrategyChoice, StrategyHistory
+from seewhy.engine.threads import raise_if_stopped
 from seewhy.errors import ModelError, OutputError
 
 Indices = npt.NDArray[np.int64]  # numbers of copies
@@ -144,6 +145,7 @@ class Sweep:
                 break
             indices = order[processed : processed + count]
             try:
+                raise_if_stopped()
                 start = time.perf_counter()
                 output = self._tried_block(copies, indices, strategy, choice)
                 if output is _OUT_OF_MEMORY:

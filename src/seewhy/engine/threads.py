@@ -1,6 +1,10 @@
-"""On how many threads a network runs."""
+"""On how many threads a network runs, and how work in another thread is stopped."""
 
 from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -19,3 +23,28 @@ class PassThreads:
         if count != self.count:
             self._openmp.limit(limits=count)  # OpenMP keeps the number for each thread by itself
             self.count = count
+
+
+class _Stop(threading.local):
+    """The event that stops the work of this thread."""
+
+    event: threading.Event | None = None
+
+
+_stop = _Stop()
+
+
+@contextlib.contextmanager
+def stopped_by(event: threading.Event) -> Iterator[None]:
+    """Once the event is set, what takes many passes in this thread ends between two of them, as if Ctrl-C had been pressed."""
+    _stop.event = event
+    try:
+        yield
+    finally:
+        _stop.event = None
+
+
+def raise_if_stopped() -> None:
+    """Raises KeyboardInterrupt where the work of this thread was stopped."""
+    if _stop.event is not None and _stop.event.is_set():
+        raise KeyboardInterrupt

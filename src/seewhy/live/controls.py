@@ -10,14 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from PIL import Image
+
 from seewhy.errors import SeewhyError
 from seewhy.explanation import Explanation
-from seewhy.live.loop import LiveLoop, Moment
-from seewhy.live.screen import LOOKS, Screen
+from seewhy.files import png_bytes, write_whole
+from seewhy.live.loop import FAST, LiveLoop, Moment
+from seewhy.live.screen import LOOKS, Pixels, Screen
 from seewhy.live.window import CLOSE, Window
 from seewhy.methods import METHODS
 
-FAST = 0.25  # seconds: a method that takes longer for a frame is passed over
 TOLD = 2.5  # seconds for which a message stays
 POLL = 0.02  # seconds after which keys are looked at again
 HINTS = (
@@ -29,7 +31,7 @@ HINTS = (
     "space   pause, and go on",
     "s   save the frame, its picture and its numbers",
     "?   these keys",
-    "q   end",
+    "q   end, as do Escape and the window's button",
 )
 
 
@@ -48,6 +50,7 @@ class Controls:
         self.closed = False
         self._paused = self._frozen = self._hinted = False
         self._moment: Moment | None = None
+        self._window: Window | None = None
         self._changed = False  # a key was pressed, or there is a message
         self._message: tuple[str, float] = ("", 0.0)
         self._pool = ThreadPoolExecutor(1, "seewhy saving")
@@ -80,6 +83,7 @@ class Controls:
 
     def watch(self, window: Window) -> None:
         """Show moments until the window is closed; the last one stays where the source has ended. Raises what ``next`` raises."""
+        self._window = window
         while not self.closed and (self._end is None or time.monotonic() < self._end):
             moment = None
             if self._frozen or self._loop.ended:
@@ -88,12 +92,20 @@ class Controls:
                 moment = self._loop.next(POLL)
             if moment is not None:
                 self._moment = moment
-            if self._moment is not None and (moment is not None or self._changed):
+            if moment is not None or self._changed:
                 self._changed = False
-                window.show(self.screen.compose(self._moment, HINTS if self._hinted else (), self._mark()))
+                self._show()
             for key in window.pressed():
                 self.press(key)
                 self._changed = True
+
+    def _show(self) -> None:
+        if self._moment is not None and self._window is not None:
+            self._window.show(self._picture())
+
+    def _picture(self) -> Pixels:
+        assert self._moment is not None
+        return self.screen.compose(self._moment, HINTS if self._hinted else (), self._mark())
 
     def _mark(self) -> str:
         (text, since) = self._message
@@ -112,6 +124,8 @@ class Controls:
 
     def _freeze(self) -> None:
         self._frozen = not self._frozen
+        if not self._frozen:
+            self._loop.skip()
 
     def _pause(self) -> None:
         self._paused = not self._paused
@@ -140,9 +154,13 @@ class Controls:
         names = list(METHODS)
         at = names.index(self._loop.method)
         for name in (*names[at + 1 :], *names[:at]):
+            self._tell(f"trying {name}")
+            self._show()
             if self._again(name, budget=FAST):
                 self._loop.method = name
+                self._tell("")
                 return
+        self._tell("no other method is fast enough")
 
     def _again(self, method: str, budget: float | None = None) -> bool:
         """Explain the frame that is shown once more. Returns False where the method does not suit it, or takes too long."""
@@ -150,7 +168,8 @@ class Controls:
         for _ in range(2):  # the first time, the network is looked at
             start = time.monotonic()
             try:
-                explanation: Explanation = self._loop.explain(self._moment.frame, method, budget)
+                limit = budget if METHODS[method].sweeps else None
+                explanation: Explanation = self._loop.explain(self._moment.frame, method, limit)
             except SeewhyError:
                 return False
             if budget is None or not (explanation.partial or time.monotonic() - start > 2 * budget):
@@ -164,13 +183,19 @@ class Controls:
         """The picture, and a record that holds the frame itself."""
         assert self._moment is not None
         stem = f"seewhy-live-{datetime.now():%Y%m%d-%H%M%S-%f}"[:-4]
-        self._saving.append(self._pool.submit(self._write, self._moment.explanation, stem))
+        glow = None if self.screen.look == "overlay" else self.screen.compose(self._moment)
+        self._saving.append(self._pool.submit(self._write, self._moment.explanation, glow, stem))
 
-    def _write(self, explanation: Explanation, stem: str) -> None:
-        """In the thread that saves."""
+    def _write(self, explanation: Explanation, glow: Pixels | None, stem: str) -> None:
+        """In the thread that saves. glow : what the screen shows where that is not the overlay."""
         try:
-            for suffix in (".npz", ".png"):
-                self.saved.append(explanation.save(self._folder / f"{stem}{suffix}"))
+            self.saved.append(explanation.save(self._folder / f"{stem}.npz"))
+            path = self._folder / f"{stem}.png"
+            if glow is None:
+                explanation.save(path)
+            else:
+                write_whole(path, png_bytes(Image.fromarray(glow)))
+            self.saved.append(path)
         except SeewhyError as error:
             self.unsaved.append(error.line)
             self._tell(error.line)

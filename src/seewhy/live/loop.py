@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from seewhy.classifier import Classifier
-from seewhy.engine.threads import PassThreads
-from seewhy.errors import MethodError, OptionError
-from seewhy.explain import explain
+from seewhy.engine.threads import PassThreads, stopped_by
+from seewhy.errors import MethodError, OptionError, setting
+from seewhy.explain import check_classifier, explain
 from seewhy.explanation import Explanation
 from seewhy.live.handover import Closed, Handover
 from seewhy.live.pairing import Pairing
 from seewhy.live.sources import Frame, FrameSource, open_source
 from seewhy.preprocess import Preprocess
 
-RECENT = 30  # frames over which the rate is taken
+RECENT = 30  # frames over which the rate is taken, and whose largest value is the scale
+FAST = 0.25  # seconds for a frame: methods that take longer are not offered
+GRAD_CAM = "grad_cam"  # where the head does not allow CAM
 PATIENCE = 5.0  # seconds for a thread to end
 
 
@@ -86,8 +89,9 @@ class LiveLoop:
         again: bool = False,
         **settings: Any,
     ) -> None:
+        check_classifier(clf)
         if isinstance(target, (list, tuple)):
-            raise OptionError(f"target={target!r}: a live picture explains one class at a time.")
+            raise OptionError(_one_class(target))
         (self.clf, self.method, self.target, self.settings) = (clf, method, target, settings)
         self.source: FrameSource = open_source(source)
         self.realtime = self.source.is_camera if realtime is None else realtime
@@ -97,7 +101,7 @@ class LiveLoop:
         self._stopped = threading.Event()
         self._running = threading.Event()  # cleared while paused
         self._running.set()
-        self._error: BaseException | None = None  # of the source
+        self._error: BaseException | None = None  # of a thread, not of a frame
         self._taking = threading.Lock()  # held while a frame is taken, so that they are numbered in order
         self._taken = 0
         is_own = clf.preprocess is None or isinstance(clf.preprocess, Preprocess)  # not a function of somebody's
@@ -110,8 +114,7 @@ class LiveLoop:
         ]
         self._durations: deque[float] = deque(maxlen=RECENT)
         self._last: float | None = None
-        self._started = False
-        self._limits: Any = None
+        self._started = self._closed = False
 
     def __enter__(self) -> LiveLoop:
         return self
@@ -133,7 +136,7 @@ class LiveLoop:
         """
         if not self._started:
             self._started = True
-            self._limits = threadpool_limits(1, "blas")  # small products, whose threads would wait for those of the network
+            _one_blas_thread.begin()
             for thread in self._threads:
                 thread.start()
         try:
@@ -162,25 +165,37 @@ class LiveLoop:
         """True where no moment comes any more, nor an error."""
         return self._started and not self._explaining and self._explained.is_empty and self._error is None
 
+    def skip(self) -> None:
+        """Throw away the moment that waits, which is as old as the last look; not where every frame is explained."""
+        if self.realtime and self._started:
+            with contextlib.suppress(Closed):
+                self._last = None
+                waiting = self._explained.take(0)
+                if isinstance(waiting, BaseException):
+                    raise waiting
+
     def pause(self, paused: bool) -> None:
         """Stop the source, or let it go on."""
         (self._running.clear if paused else self._running.set)()
 
     def close(self) -> None:
-        """End the threads; what is under way is finished first. The thread that reads the source gives it back when it ends."""
+        """End the threads: a pass that is under way is finished, a method of many passes is not. The thread that reads the source
+        gives it back when it ends; a camera that never answers is not waited for.
+        """
         self._stopped.set()
         self._running.set()
         self._frames.close()
         self._explained.close()
         self._pairing.end()
-        if self._started:
-            for thread in self._threads:
-                thread.join(PATIENCE)
-        if self._limits is not None:
-            self._limits.restore_original_limits()
-            self._limits = None
         if not self._started:
             self.source.close()
+            return
+        self._threads[0].join(PATIENCE)
+        for thread in self._threads[1:]:
+            thread.join()
+        if not self._closed:
+            self._closed = True
+            _one_blas_thread.end()
 
     def _capture(self) -> None:
         """Frames until the source ends, which is then given back: here, because a camera must not be closed while it is read."""
@@ -218,30 +233,35 @@ class LiveLoop:
 
     def _explain(self) -> None:
         """Frames until there are no more."""
-        self._explain_by(self.clf)
+        self._explain_by(lambda: self.clf)
 
     def _explain_beside(self) -> None:
         """Frames beside the others, while that is quick; by a classifier of its own, since networks may keep values of a pass."""
         self._pairing.wait()
-        self._explain_by(self.clf.with_network(self.clf.network), beside=True)
+        self._explain_by(lambda: self.clf.with_network(self.clf.network), beside=True)
 
-    def _explain_by(self, clf: Classifier, beside: bool = False) -> None:
+    def _explain_by(self, classifier: Callable[[], Classifier], beside: bool = False) -> None:
         """Each time the newest frame, as soon as those before it were looked at, but for one where two are explained at once."""
-        threads = PassThreads()
         try:
+            (clf, threads) = (classifier(), PassThreads())
             while True:
                 if beside:
                     self._pairing.wait()
+                at_once = self._pairing.at_once
+                threads.use(self._pairing.threads // at_once)
                 with self._taking:
-                    at_once = self._pairing.at_once
                     self._explained.wait_until_taken(self._taken + 1 - at_once)
                     captured = self._frames.take()
                     assert captured is not None
                     (number, self._taken) = (self._taken, self._taken + 1)
-                threads.use(self._pairing.threads // at_once)
-                self._explained.put(self._result(clf, captured, number, threads.count), turn=number)
+                with stopped_by(self._stopped):
+                    result = self._result(clf, captured, number, threads.count)
+                self._explained.put(result, turn=number)
         except Closed:
             pass
+        except BaseException as error:
+            self._error = error
+            self._frames.close()
         finally:
             with self._taking:
                 self._explaining -= 1
@@ -269,8 +289,9 @@ class LiveLoop:
         except MethodError:
             if method != "cam":
                 raise
-            self.method = "grad_cam"  # the head does not allow CAM
-            return self._explained_by(clf, frame, self.method)
+            if self.method == method:  # nobody has chosen another one meanwhile
+                self.method = GRAD_CAM
+            return self._explained_by(clf, frame, GRAD_CAM)
 
     @property
     def aside(self) -> Classifier:
@@ -290,9 +311,40 @@ class LiveLoop:
 
     def _explained_by(self, clf: Classifier, frame: Frame, method: str, budget: float | None = None) -> Explanation:
         # In a list: Ctrl-C is raised, and does not end in a partial map.
-        explanations = explain(clf, [frame], method, self.target, progress=False, budget=budget, **self.settings)
+        settings = self.settings if budget is None else self.settings | {"budget": budget}
+        explanations = explain(clf, [frame], method, self.target, progress=False, **settings)
         explanation: Explanation = explanations[0]
+        if len(explanation.targets) > 1:
+            raise OptionError(_one_class(self.target))
         return explanation
+
+
+def _one_class(target: Any) -> str:
+    return f"{setting('target', target)}: a live picture explains one class at a time."
+
+
+class _OneBlasThread:
+    """While any loop runs, BLAS uses one thread: its products are small here, and its threads would wait for the network's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._limits: Any = None
+
+    def begin(self) -> None:
+        with self._lock:
+            self._running += 1
+            if self._running == 1:
+                self._limits = threadpool_limits(1, "blas")
+
+    def end(self) -> None:
+        with self._lock:
+            self._running -= 1
+            if self._running == 0:
+                self._limits.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 def live(
@@ -309,13 +361,15 @@ def live(
 
     >>> for frame, explanation in seewhy.live(clf, "video.mp4"): ...
 
-    source : a camera's number, a video file, a folder of photos, one photo or several. method : of ``explain``; "cam" becomes
-    Grad-CAM where the network's head does not allow it. target, settings : of ``explain``. realtime : late frames are dropped, as
-    with a camera; False explains every frame, as with a file. again : a video or photos begin anew at their end.
+    source : a camera's number, a video file, a folder of photos, one photo, several in a list, or an iterator of frames.
+    method : of ``explain``; "cam" becomes Grad-CAM where the network's head does not allow it. target, settings : of
+    ``explain``. realtime : late frames are dropped, as with a camera; False explains every frame, as with a file. again : a video
+    or photos begin anew at their end.
 
-    Frames are uint8 ``(H, W, 3)``, RGB. ``explanation.details["live"]`` has the frame's number, the frames dropped so far and the
-    latency in seconds when it was handed over. Frames are captured and explained in threads of their own while the caller draws;
-    closing the generator ends them and gives the camera back.
+    Frames are uint8 ``(H, W, 3)``, RGB. ``explanation.details["live"]`` has the frame's number, the frames dropped so far, the
+    latency in seconds when it was handed over and, where photos could not be read, ``skipped``: why, by their numbers. Frames
+    are captured and explained in threads of their own while the caller draws; closing the generator ends them and gives the
+    camera back. Meanwhile BLAS (numpy's products) uses one thread.
 
     Raises PhotoError: no such camera, file or photo, or a camera that was lost; MissingExtraError: a camera or video without
     OpenCV.
@@ -325,7 +379,8 @@ def live(
     def pairs() -> Generator[tuple[Frame, Explanation], None, None]:
         with loop:
             for moment in loop:
-                facts = {"frame": moment.number, "dropped": moment.dropped, "latency": moment.latency}
+                facts: dict[str, Any] = {"frame": moment.number, "dropped": moment.dropped, "latency": moment.latency}
+                facts |= {"skipped": dict(loop.source.skipped)} if loop.source.skipped else {}
                 details = moment.explanation.details | {"live": facts}
                 yield moment.frame, replace(moment.explanation, details=details)
 

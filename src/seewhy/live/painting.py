@@ -20,10 +20,10 @@ LEVELS = 256
 _HALF = (np.arange(LEVELS) // 2).astype(np.uint8)
 
 
-Seen = tuple[slice, slice]  # the rows and columns of a photo that the network saw
+Area = tuple[slice, slice]  # the rows and columns of a photo that the network saw
 
 
-def overlay(pixels: Pixels, map: Map, seen: Seen, limits: Limits, signed: bool) -> Pixels:
+def overlay(pixels: Pixels, map: Map, seen: Area, limits: Limits, signed: bool) -> Pixels:
     """As :func:`seewhy.show.overlay`. pixels : ``(H, W, 3)``. map : of ``pixels[seen]``, ``(h, w)``, finite.
 
     limits : (0, 0) for a flat map, which is not looked for here.
@@ -44,7 +44,7 @@ def overlay(pixels: Pixels, map: Map, seen: Seen, limits: Limits, signed: bool) 
     return picture
 
 
-def cam_show(pixels: Pixels, map: Map, seen: Seen) -> Pixels:
+def cam_show(pixels: Pixels, map: Map, seen: Area) -> Pixels:
     """As :func:`seewhy.show.cam_show`. pixels : ``(H, W, 3)``. map : of ``pixels[seen]``, ``(h, w)``, finite."""
     cv2 = cv2_module()
     half = cv2.LUT(_in_three(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), _HALF)

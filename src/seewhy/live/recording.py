@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from seewhy.files import put_in_place
 from seewhy.live.sources import cv2_module
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v"}
+GROUND = (22, 21, 19)  # of pictures that are drawn, red, green and blue
 LEAST_RATE = 5.0  # frames a second that players cope with: pictures that come more slowly are repeated
 
 
@@ -32,7 +34,7 @@ class Recording:
             raise OptionError(f"'{path.name}' is no video that can be written: end it with {', '.join(CODECS)}.")
         (self.path, self.count) = (path, 0)
         self._written = 0
-        self._repeats = max(1, round(LEAST_RATE / rate))
+        self._repeats = max(1, math.ceil(LEAST_RATE / rate))
         self._rate = rate * self._repeats
         self._size = (0, 0)
         self._writer: Any = None
@@ -88,12 +90,13 @@ def _unwritable(path: Path, error: OSError) -> RecordError:
 
 
 def _laid(picture: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """The picture in a frame of another size: reduced where it is too large, black around it."""
+    """The picture in a frame of another size: reduced where it is too large, the screen's ground around it."""
     scale = min(1.0, size[0] / picture.shape[0], size[1] / picture.shape[1])
     if scale < 1:
         cv2 = cv2_module()
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    framed = np.zeros((*size, 3), np.uint8)
+    framed = np.empty((*size, 3), np.uint8)
+    framed[:] = GROUND
     (height, width) = (min(picture.shape[0], size[0]), min(picture.shape[1], size[1]))
     (top, left) = ((size[0] - height) // 2, (size[1] - width) // 2)
     framed[top : top + height, left : left + width] = picture[:height, :width]

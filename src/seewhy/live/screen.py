@@ -15,12 +15,15 @@ from PIL import Image, ImageDraw, ImageFont
 from seewhy.errors import OptionError
 from seewhy.explanation import Explanation
 from seewhy.explanation.drawing import drawable, shows_pixels
-from seewhy.formatting import format_score, shortened
+from seewhy.formatting import format_number, format_score, shortened
 from seewhy.geometry import map_on_seen
 from seewhy.live.loop import RECENT, Moment
 from seewhy.live.painting import cam_show, overlay
+from seewhy.live.recording import GROUND
+from seewhy.live.sources import FrameSource
 from seewhy.show import frame
 from seewhy.show.colour import limits
+from seewhy.show.overlay import seen_colours
 
 Pixels = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -30,9 +33,10 @@ SIDE = (360, 640)  # pixels of the longer side of each picture: smaller photos a
 GAP = 12
 LINE = 24
 TEXT = 15
+SCALE = 90  # pixels of the colour bar
 HINTS = 430  # pixels that a line of hints takes
 READABLE = 0.25  # seconds for which numbers stand still
-GROUND, INK, SOFT, ACCENT, BAR = (22, 21, 19), (236, 234, 229), (160, 155, 146), (242, 137, 79), (70, 62, 54)
+INK, SOFT, ACCENT, BAR = (236, 234, 229), (160, 155, 146), (242, 137, 79), (70, 62, 54)
 
 
 class Screen:
@@ -40,13 +44,15 @@ class Screen:
 
     look : "overlay", the evidence in colour on a paler photo, on the scale of the last thirty frames, so that weak evidence looks
     weak; or "cam_show", the glowing picture of the camera demos, every map stretched. lines : how many first choices are listed.
+    speed : say how fast it goes. recent : frames that share a scale; 1 where they have nothing to do with each other.
     """
 
-    def __init__(self, look: str = "overlay", lines: int = 3) -> None:
+    def __init__(self, look: str = "overlay", lines: int = 3, speed: bool = True, recent: int = RECENT) -> None:
         if look not in LOOKS:
             raise OptionError(f"look={look!r}: write one of {', '.join(LOOKS)}.")
-        (self.look, self._lines) = (look, lines)
-        self._scales: deque[tuple[tuple[str, str | None], float]] = deque(maxlen=RECENT)
+        (self.look, self._lines, self._speed) = (look, lines, speed)
+        self._scales: deque[tuple[tuple[str, str | None], float]] = deque(maxlen=recent)
+        self._high = self._most = 0.0  # ends of the scale, of the map itself
         (self._numbers, self._numbers_until) = ("", 0.0)
 
     def compose(self, moment: Moment, hints: Sequence[str] = (), mark: str = "") -> Pixels:
@@ -55,16 +61,19 @@ class Screen:
         explanation = moment.explanation
         pictures = self._pictures(_sized(moment.frame), explanation)
         (height, width) = pictures[0].shape[:2]
-        canvas = _ground(height + (self._lines + 1) * LINE + 3 * GAP, 2 * width + 3 * GAP).copy()
+        canvas = _ground(height + (self._lines + 2) * LINE + 3 * GAP, 2 * width + 3 * GAP).copy()
         top = self._lines * LINE + int(1.5 * GAP)
         for place, picture in enumerate(pictures):
             left = GAP + place * (width + GAP)
             canvas[top : top + height, left : left + width] = picture
         self._write_choices(canvas, explanation)
         bottom = top + height + GAP // 2
-        _write(canvas, self._status(moment), bottom, GAP, SOFT)
-        if mark:
-            _write(canvas, mark, bottom, GAP, ACCENT, from_right=True)
+        room = canvas.shape[1] - 2 * GAP
+        taken = _write(canvas, _fitting(mark, room), bottom, GAP, ACCENT, from_right=True) + GAP if mark else 0
+        _write(canvas, _fitting(_what(explanation), room - taken), bottom, GAP, SOFT)
+        taken = self._write_scale(canvas, bottom + LINE, explanation) + GAP
+        if self._speed and not mark:
+            _write(canvas, _fitting(self._numbers_of(moment), room - taken), bottom + LINE, GAP, SOFT)
         if hints:
             box = canvas[top : min(top + len(hints) * LINE, top + height), GAP : GAP + HINTS]
             box[:] = GROUND
@@ -80,20 +89,38 @@ class Screen:
             return plain, cam_show(pixels, map_, seen)
         drawn = drawable(explanation.maps[0], explanation.units)
         ((_, high),) = limits([drawn], signed=explanation.signed, spikes=shows_pixels(explanation))
+        ((_, self._most),) = limits([drawn], signed=explanation.signed)
         which = (explanation.method, explanation.targets[0].name)
         self._scales.append((which, high))
         if high:  # else it shows nothing, whatever the scale
             high = max(scale for kind, scale in self._scales if kind == which)
+        self._high = high
         return plain, overlay(pixels, map_, seen, (-high if explanation.signed else 0.0, high), explanation.signed)
 
-    def _status(self, moment: Moment) -> str:
-        """What is drawn and how fast; numbers stand for a moment, so that they can be read."""
+    def _numbers_of(self, moment: Moment) -> str:
+        """How fast it goes; the numbers stand for a moment, so that they can be read."""
         now = time.monotonic()
         if now >= self._numbers_until:
+            rate = f"{moment.rate:.0f} frames/s    " if moment.rate else ""
             dropped = f"    {moment.dropped:,} dropped" if moment.dropped else ""
-            self._numbers = f"{moment.rate:.0f} frames/s    {1000 * moment.latency:.0f} ms behind{dropped}"
+            self._numbers = f"{rate}{1000 * moment.latency:.0f} ms behind{dropped}"
             self._numbers_until = now + READABLE
-        return f"{_what(moment.explanation)}    {self._numbers}"
+        return self._numbers
+
+    def _write_scale(self, canvas: Pixels, top: int, explanation: Explanation) -> int:
+        """What the overlay's colours stand for, at the right end of the line; returns its width in pixels."""
+        if self.look != "overlay":
+            return 0
+        if not self._high:
+            return _write(canvas, "the map shows nothing", top, GAP, SOFT, from_right=True)
+        number = ("≥ " if self._most > self._high else "") + format_number(self._high)
+        end = f"{number} for" if explanation.signed else f"{number} {explanation.units}".rstrip()
+        right = GAP + _write(canvas, end, top, GAP, SOFT, from_right=True) + GAP // 2
+        bar = canvas[top + 8 : top + LINE - 8, canvas.shape[1] - right - SCALE : canvas.shape[1] - right]
+        bar[:] = _scale(explanation.signed)[-bar.shape[1] :] if bar.shape[1] else 0
+        right += SCALE + GAP // 2
+        start = f"against {number.replace('≥', '≤').replace(' ', ' −')}" if " " in number else f"against −{number}"
+        return right + _write(canvas, start if explanation.signed else "0", top, right, SOFT, from_right=True)
 
     def _write_choices(self, canvas: Pixels, explanation: Explanation) -> None:
         """A line for each of the first choices, the explained one in colour; behind it a bar as long as its score."""
@@ -108,6 +135,11 @@ class Screen:
             _write(canvas, format_score(prediction.score), top, GAP + 6 + width, colour)
 
 
+def screen_for(source: FrameSource, look: str, speed: bool = True) -> Screen:
+    """The screen that suits a source: photos have nothing to do with each other, and stand still."""
+    return Screen(look, speed=speed and source.is_film, recent=RECENT if source.is_film else 1)
+
+
 def _even(canvas: Pixels) -> Pixels:
     (height, width) = canvas.shape[:2]
     even: Pixels = canvas[: height // 2 * 2, : width // 2 * 2]
@@ -116,7 +148,9 @@ def _even(canvas: Pixels) -> Pixels:
 
 def _what(explanation: Explanation) -> str:
     target = explanation.targets[0]
-    return f"{explanation.method} of '{shortened(target.text, 40)}'" if explanation.by_class else explanation.method
+    if not explanation.by_class:
+        return explanation.method
+    return f"{explanation.method} of '{shortened(target.text, 40)}' ({target.scores_text})"
 
 
 def _sized(picture: Pixels) -> Pixels:
@@ -146,6 +180,26 @@ def _write(canvas: Pixels, text: str, top: int, left: int, colour: Colour, from_
     area = canvas[top : top + height, start : start + width]
     area[:] = np.rint(area + ink * (np.asarray(colour, np.float32) - area)).astype(np.uint8)
     return width
+
+
+@lru_cache(maxsize=256)
+def _fitting(text: str, width: int) -> str:
+    """The text, or as much of its beginning as fits, and an ellipsis."""
+    font = _font(TEXT)
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text}…"
+
+
+@lru_cache(maxsize=2)
+def _scale(signed: bool) -> Pixels:
+    """The overlay's colours as they look on grey, ``(SCALE, 3)``."""
+    colours = seen_colours(signed=signed)
+    rows = np.linspace(0, len(colours) - 1, SCALE).round().astype(int)
+    bar: Pixels = np.rint(255 * colours[rows]).astype(np.uint8)
+    return bar
 
 
 @lru_cache(maxsize=256)  # names and scores come back

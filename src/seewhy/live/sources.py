@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -28,13 +28,16 @@ WAIT = 0.5  # seconds between them
 class FrameSource(ABC):
     """Frames, one after the other.
 
-    name : for titles. rate : frames a second at which they come by themselves. is_camera : they come whether or not somebody
+    name : for titles. is_film : frames follow each other, so that one scale suits them. count : of frames, None where that is not
+    known. rate : frames a second at which they come by themselves. is_camera : they come whether or not somebody
     looks, and never end. skipped : why a photo, by its number, cannot be read; the others are shown.
     """
 
     name: str
     rate: float
     is_camera: ClassVar[bool] = False
+    is_film: ClassVar[bool] = True
+    count: int | None = None
     skipped: Mapping[int, str] = MappingProxyType({})
 
     @abstractmethod
@@ -114,6 +117,7 @@ class Video(FrameSource):
         self._first = _rgb(pixels)
         rate = float(self._capture.get(cv2_module().CAP_PROP_FPS))
         self.rate = rate if 0 < rate <= 1000 else 30.0
+        self.count = int(self._capture.get(cv2_module().CAP_PROP_FRAME_COUNT)) or None
 
     def read(self, stopped: threading.Event) -> Frame | None:
         if self._first is not None:
@@ -134,11 +138,13 @@ class Photos(FrameSource):
     """Photos as anything that ``explain`` takes, each shown for two seconds."""
 
     rate = 1 / SHOWN
+    is_film = False
 
     def __init__(self, photos: Iterable[Any], name: str) -> None:
         self.name = name
         self.skipped = self._skipped = dict[int, str]()
         self._photos = list(photos)
+        self.count = len(self._photos)
         self._next = 0
 
     def read(self, stopped: threading.Event) -> Frame | None:
@@ -164,9 +170,29 @@ class Photos(FrameSource):
         """Nothing is open between two photos."""
 
 
+class Frames(FrameSource):
+    """Frames of somebody's own: an iterator of photos, anything that ``explain`` takes. They come once."""
+
+    rate = 30.0
+
+    def __init__(self, frames: Iterator[Any]) -> None:
+        self.name = "frames"
+        self._frames = frames
+
+    def read(self, stopped: threading.Event) -> Frame | None:
+        frame = next(self._frames, None)
+        return None if frame is None else _opened(frame)
+
+    def rewind(self) -> None:
+        """What has come does not come again."""
+
+    def close(self) -> None:
+        """Whoever made the iterator ends it."""
+
+
 def open_source(source: Any) -> FrameSource:
-    """A camera's number, a video file, a folder of photos, one photo (anything that ``explain`` takes), several, or a
-    FrameSource.
+    """A camera's number, a video file, a folder of photos, one photo (anything that ``explain`` takes), several in a list or an
+    iterator, or a FrameSource.
 
     Raises PhotoError: no such camera, file or photo; MissingExtraError: a camera or a video without OpenCV.
     """
@@ -184,6 +210,8 @@ def open_source(source: Any) -> FrameSource:
         if not source:
             raise PhotoError("There are no photos to look at: the list is empty.")
         return Photos(source, f"{len(source)} photos")
+    if isinstance(source, Iterator):
+        return Frames(source)
     return Photos([source], source.name if isinstance(source, Photo) else "photo")
 
 
@@ -219,6 +247,7 @@ def _rgb(pixels: Any) -> Frame:
 @lru_cache(maxsize=1)
 def cv2_module() -> Any:
     """OpenCV, quiet: that a camera is missing is said in our words. Raises MissingExtraError where it is not installed."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong with a video is said in our words, too
     try:
         import cv2
     except ImportError as error:

@@ -16,9 +16,9 @@ from seewhy.engine.threads import PassThreads
 from seewhy.errors import MethodError
 from seewhy.explain import explain
 from seewhy.explanation import Explanation
+from seewhy.live.loop import FAST
 from seewhy.methods import METHODS
 
-FAST = 0.25  # seconds for a frame: methods that take longer are not offered
 MOST = 1.0  # seconds after which a method of many passes shows what it has
 TRIAL = (480, 640)  # rows and columns of the frame that methods are tried with
 

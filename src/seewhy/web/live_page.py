@@ -15,6 +15,7 @@ from seewhy.errors import OptionError, SeewhyError
 from seewhy.explanation import Explanation
 from seewhy.explanation.saving import writers
 from seewhy.files import in_memory
+from seewhy.live.loop import RECENT
 from seewhy.methods import METHODS
 from seewhy.records import Photo
 from seewhy.show.html import environment, gradient, joined_script, source_hash
@@ -23,7 +24,6 @@ from seewhy.web.explaining import Explainer
 from seewhy.web.frames import MOST_BYTES, MOST_PIXELS, FrameRequest, answer, pack, read_message, read_picture, refusal
 
 KEPT = 4  # explanations that a page can still keep: what it shows, and what is on its way
-RECENT = 30  # answers whose largest value is the scale, as on the desktop
 _TEMPLATES = Path(__file__).parent / "templates"
 _log = logging.getLogger("seewhy.web")
 

@@ -14,6 +14,7 @@ const desk = document.createElement("canvas"); // frames are taken here
 const state = { source: "", method: data.method, target: data.target, name: data.name, paused: false, fresh: false, patience: 0 };
 let photo = null; // { pixels, file }
 let socket = null;
+let was_open = false;
 let sequence = 0;
 let shown = null; // { head, pixels, values, limits }
 let told_at = 0;
@@ -55,14 +56,18 @@ function draw(head, map, { pixels, at }) {
   const now = performance.now();
   arrivals.push(now);
   if (arrivals.length > data.recent) arrivals.shift();
-  if (now - told_at > TELL_EVERY || state.paused || state.source !== "camera") {
-    told_at = now;
-    legend();
-    list_classes();
-    list_methods();
-    status(now - at);
-  }
+  shown.latency = now - at;
+  if (now - told_at > TELL_EVERY || state.paused || state.source !== "camera") describe();
   read_value();
+}
+
+// All that stands beside the picture.
+function describe() {
+  told_at = performance.now();
+  legend();
+  list_classes();
+  list_methods();
+  status(shown.latency);
 }
 
 function legend() {
@@ -173,7 +178,8 @@ function offer_classes(names, listed) {
 typed.addEventListener("change", () => {
   const text = typed.value.trim();
   if (!text) return;
-  const index = indices.get(text.toLowerCase());
+  const [, digits] = /^#?(\d+)$/.exec(text) || []; // its index is as good as its name
+  const index = indices.get(text.toLowerCase()) ?? (digits in data.classes ? Number(digits) : undefined);
   if (index === undefined) {
     tell(`This network has no class called '${text}'.`, true);
     return;
@@ -202,16 +208,15 @@ function connect() {
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   socket = new WebSocket(address);
   socket.binaryType = "arraybuffer";
-  let opened = false;
   socket.onopen = () => {
-    opened = true;
+    was_open = true;
     ask_again();
   };
   socket.onmessage = (event) => receive(event.data);
   socket.onclose = (event) => {
     waiting.clear();
     tell(CLOSED[event.code] || "The connection has ended: is seewhy still running? A restarted one prints a new address.");
-    if (opened && event.code !== 1008) setTimeout(connect, 1500);
+    if (was_open && event.code !== 1008) setTimeout(connect, 1500);
   };
 }
 
@@ -398,6 +403,7 @@ function begin(source) {
   by_id("pause").disabled = source === "photo";
   [state.source, state.fresh, state.patience] = [source, true, 0];
   arrivals.length = scales.length = 0;
+  waiting.clear(); // answers about the source before are neither drawn nor counted
   next();
 }
 
@@ -410,6 +416,7 @@ by_id("file").addEventListener("change", (event) => {
 toggles(by_id("pause"), () => {
   state.paused = pressed("pause");
   state.fresh = false;
+  if (state.paused && shown) describe();
   arrivals.length = 0;
   next();
 });
