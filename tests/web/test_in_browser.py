@@ -214,9 +214,33 @@ def test_a_class_that_is_not_listed_is_typed(paused: Stage) -> None:
     for letter in last:
         browser.key(letter)
     browser.wait_for(f"shown.head.target.name === '{last}'")
+    browser.value("typed.value = '#0'; typed.dispatchEvent(new Event('change'))")
+    browser.wait_for("shown.head.target.index === 0 && typed.value === ''")
+    browser.value(f"typed.value = '{last}'; typed.dispatchEvent(new Event('change'))")
+    browser.wait_for(f"shown.head.target.name === '{last}'")
     assert browser.value("[by_id('class').value, problem.textContent]") == ["", ""]
     assert paused.explainer.explanations[-1].targets[0].name == last
     browser.value("offer_classes(data.classes, 5)")
+
+
+def test_answers_about_the_source_before_are_not_drawn(paused: Stage) -> None:
+    """Else a dropped photo had the scale of the camera's last frame."""
+    begun = """(() => {
+      waiting.set(-1, { pixels: shown.pixels, at: 0 });
+      begin(state.source);
+      return waiting.has(-1);
+    })()"""
+    assert paused.browser.value(begun) is False
+
+
+def test_pausing_says_what_is_shown_then(paused: Stage) -> None:
+    browser = paused.browser
+    browser.value("by_id('pause').click()")
+    browser.wait_for("!state.paused")
+    text = (
+        "told_at = performance.now() + 1e6; by_id('status').textContent = ''; by_id('pause').click(); by_id('status').textContent"
+    )
+    assert browser.value(text).startswith("cam of '")
 
 
 def test_several_cameras_are_offered(paused: Stage) -> None:
@@ -372,8 +396,11 @@ def test_numbers_read_as_those_of_the_desktop(paused: Stage) -> None:
 
 def test_a_server_that_ends_is_said(stage: Stage) -> None:
     """The last test: the server is gone then."""
+    counted = "WebSocket = class extends WebSocket { constructor(address) { super(address); tries += 1; } }"
+    stage.browser.value(f"globalThis.tries = 0; {counted}; 0")
     stage.live.stop()
     stage.browser.wait_for("problem.textContent.startsWith('The connection has ended: is seewhy still running?')", 20)
     said = stage.browser.value("(save(), problem.textContent)")
     assert said == "Only the picture is saved: its record is with the server, to which the connection has ended."
+    stage.browser.wait_for("tries >= 2", 20)  # it may come back
     time.sleep(0.1)

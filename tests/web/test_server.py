@@ -227,23 +227,25 @@ def test_the_command_prints_one_address_and_ends_at_ctrl_c(scene: Any, tmp_path:
     assert list(tmp_path.iterdir()) == [home]
 
 
+THERE = "the page has the browser's own camera, or a photo that is dropped there"
+
+
 @pytest.mark.parametrize(
-    ("more", "seen"),
+    ("more", "message"),
     [
-        (["bear.jpg"], "'bear.jpg'"),
-        (["--camera", "1"], "--camera 1"),
-        (["-o", "x.mp4"], "-o x.mp4"),
-        (["--look", "cam_show"], "--look cam_show"),
-        (["--every-frame"], "--every-frame"),
-        (["--seconds", "3"], "--seconds 3.0"),
+        (["bear.jpg"], f"'bear.jpg' beside --web: {THERE}"),
+        (["--camera", "1"], f"--camera 1 beside --web: {THERE}"),
+        (["-o", "x.mp4"], "-o x.mp4 beside --web: the page keeps pictures and records, and no video"),
+        (["--look", "cam_show"], "--look cam_show beside --web: the page draws the overlay"),
+        (["--every-frame"], "--every-frame beside --web: the page always takes the newest frame"),
+        (["--seconds", "3"], "--seconds 3.0 beside --web: the page is there until Ctrl-C"),
     ],
 )
-def test_the_page_has_a_camera_of_its_own(more: list[str], seen: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_page_has_no_use_for(more: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["live", "--web", "--no-open", *more])
     assert end.value.code == 2
-    expected = f"Error: {seen} beside --web: the page has the browser's own camera, or a photo that is dropped there.\n"
-    assert capsys.readouterr() == ("", expected)
+    assert capsys.readouterr() == ("", f"Error: {message}.\n")
 
 
 def test_the_command_names_its_flag_where_the_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
