@@ -149,3 +149,13 @@ def test_without_opencv_photos_are_shown_and_cameras_named(tmp_path: Path, monke
     assert corners(open_source(numbered(2))) == [0, 1]
     with pytest.raises(MissingExtraError, match=r"pip install 'seewhy\[live\]'"):
         open_source(0)
+
+
+def test_a_pattern_names_several_photos_and_an_address_is_said_to_be_one(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(numbered(3)[number]).save(tmp_path / f"{number}.png")
+    assert corners(open_source(str(tmp_path / "[02].png"))) == [0, 2]
+    with pytest.raises(PhotoError, match=r"There is no '.*x\*\.png'"):
+        open_source(str(tmp_path / "x*.png"))
+    with pytest.raises(PhotoError, match="'rtsp://camera/1' is an address: cameras are opened by their number"):
+        open_source("rtsp://camera/1")

@@ -34,7 +34,9 @@ from seewhy.web.server import LOCAL, serve
 @app.command()
 @spread
 def live(
-    source: Annotated[str | None, typer.Argument(help="A camera's number, a video, a folder of photos, or one photo.")] = None,
+    source: Annotated[
+        str | None, typer.Argument(help="A camera's number, a video, a folder of photos, a glob, or one photo.")
+    ] = None,
     *,
     camera: Annotated[int, Option(help="The camera's number, where no SOURCE is named.")] = 0,
     method: Annotated[str, Option("--method", "-m", help=f"Any of {', '.join(seewhy.METHODS)}.")] = "cam",

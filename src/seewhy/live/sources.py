@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -204,6 +205,11 @@ def open_source(source: Any) -> FrameSource:
         return Camera(_camera_number(source))
     if isinstance(source, str) and source.isdecimal() and not Path(source).exists():
         return Camera(int(source))
+    if isinstance(source, str) and "://" in source:
+        raise PhotoError(
+            f"'{source}' is an address: cameras are opened by their number, videos and photos as files. In Python, frames from "
+            "anywhere can be an iterator: seewhy.live(clf, frames)."
+        )
     if isinstance(source, (str, os.PathLike)):
         return _from_path(Path(source))
     if isinstance(source, (list, tuple)):
@@ -222,6 +228,9 @@ def _camera_number(number: int) -> int:
 
 
 def _from_path(path: Path) -> FrameSource:
+    matches = [] if path.exists() else sorted(glob.glob(str(path), recursive=True))
+    if matches:
+        return Photos(matches, path.name)
     if not path.exists():
         raise PhotoError(f"There is no '{path}': name a camera's number, a video, a photo or a folder of photos.")
     if path.is_dir():
