@@ -79,6 +79,7 @@ OPEN_TO_DOORS = {
     "seewhy.compare": {"Comparison", "Omission"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
     "seewhy.labels": {"read_labels"},
+    "seewhy.methods.auto": {"AUTO", "TAKEN"},
     "seewhy.live.controls": {"Controls"},
     "seewhy.live.loop": {"LiveLoop"},
     "seewhy.live.recording": {"Recording"},

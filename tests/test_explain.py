@@ -145,6 +145,7 @@ def test_an_empty_map_says_why_and_stays_empty(planted: Planted, planted_photo: 
     assert e.notes == [
         f"The map is empty: at 'relu' nothing speaks for 'blue' (score {score:.2f}, rank 3)",
         "method='grad_cam', relu=False shows what speaks against the class",
+        "method='auto' took grad_cam: the head averages 'relu'",
     ]
     assert seewhy.explain(clf, planted_photo, target="blue", relu=False).maps.min() < 0
 
@@ -175,15 +176,21 @@ def test_the_network_of_last_week_gives_a_map_or_says_why() -> None:
     assert clf.feature_layer == "1"
     grey = [(photo[0].numpy() * 255).astype(np.uint8) for photo in photos]
     blank = 0
+    hits = 0
     for picture, label in zip(grey, labels, strict=True):
-        e = seewhy.explain(clf, picture, target=int(label))
+        chosen = seewhy.explain(clf, picture, target=int(label))
+        assert chosen.method == "hires_cam"
+        (row, column) = np.unravel_index(chosen.maps[0].argmax(), (28, 28))
+        hits += picture[row - 1 : row + 2, column - 1 : column + 2].max() > 200  # on the square, or beside it
+        e = seewhy.explain(clf, picture, "grad_cam", target=int(label))
         assert clf.classify(picture)[0].index == int(label)
         assert any(note.startswith("Grad-CAM is unreliable on this network: behind '1' the head flattens") for note in e.notes)
         assert e.maps.shape == (1, 28, 28)
         if not e.maps.any():
             blank += 1
             assert any(note.startswith("The map is empty: at '1' nothing speaks for") for note in e.notes)
-        assert seewhy.explain(clf, picture, target=int(label), relu=False).maps.any()
+        assert seewhy.explain(clf, picture, "grad_cam", target=int(label), relu=False).maps.any()
+    assert hits >= 0.95 * len(grey)
     assert blank < len(grey) / 2
 
 
@@ -309,7 +316,7 @@ def test_torchscript_can_be_asked_but_not_looked_into(small: SmallNet, small_pho
     clf = seewhy.Classifier(traced)
     np.testing.assert_allclose(clf.logits(small_photos), seewhy.Classifier(small).logits(small_photos), atol=1e-5)
     with pytest.raises(seewhy.SeewhyError, match="This is TorchScript: its inside cannot be watched"):
-        seewhy.explain(clf, small_photos[0])
+        seewhy.explain(clf, small_photos[0], "grad_cam")
 
 
 def test_no_gradient_is_said_in_words(small_photos: torch.Tensor) -> None:
@@ -325,13 +332,13 @@ def test_no_gradient_is_said_in_words(small_photos: torch.Tensor) -> None:
 
     clf = seewhy.Classifier(Cut(lambda y: y.argmax(1).float()))
     with pytest.raises(seewhy.SeewhyError) as error:
-        seewhy.explain(clf, small_photos[0])
+        seewhy.explain(clf, small_photos[0], "grad_cam")
     assert str(error.value) == (
         "No gradient reaches any layer of Cut (best candidate: 'relu()'): remove @torch.no_grad(), .detach() or argmax from "
         "its forward."
     )
     with pytest.raises(seewhy.SeewhyError) as error:
-        seewhy.explain(clf, small_photos[0], layer="conv", target=1)
+        seewhy.explain(clf, small_photos[0], "grad_cam", layer="conv", target=1)
     assert str(error.value).startswith("grad_cam needs a gradient, but the score for 'class 1' is cut off from layer 'conv'")
     detached = seewhy.Classifier(Cut(lambda y: y.detach().sum(1)))  # behind the cut there is a gradient
     assert seewhy.explain(detached, small_photos[0], relu=False).maps.any()
@@ -452,7 +459,7 @@ def test_a_comparison_without_effect_is_named(clf: seewhy.Classifier, small_phot
 
 def test_the_difference_of_plain_values_is_called_so(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small, head="none")
-    e = seewhy.explain(clf, small_photos[0], target=0, against=1, relu=False)
+    e = seewhy.explain(clf, small_photos[0], "grad_cam", target=0, against=1, relu=False)
     assert e.notes == ["the difference of the values themselves is explained, not a logit or a probability"]
     (one, other) = seewhy.explain(clf, small_photos[0], target=[0, 1], relu=False).maps
     np.testing.assert_allclose(e.maps[0], one - other, atol=1e-6)

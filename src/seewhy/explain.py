@@ -18,6 +18,7 @@ from seewhy.engine.state import random_state
 from seewhy.errors import MethodError, ModelError, OptionError, alternatives, did_you_mean, listed, setting, whole_number
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
+from seewhy.methods.auto import AUTO, Choice, choose
 from seewhy.records import Cost, Note, Photo
 from seewhy.targets import PRESENT, RequestedTarget, requested_against, requested_targets
 
@@ -57,7 +58,7 @@ def explain(
 def explain(
     clf: Classifier,
     photo: Any,
-    method: str | Method = "grad_cam",
+    method: str | Method = AUTO,
     target: Any = "top1",
     *,
     against: str | int | None = None,
@@ -71,7 +72,9 @@ def explain(
 
     photo : a path, bytes, a PIL image, a uint8 array ``(H, W, 3)``, a float tensor ``(C, H, W)``; or a list of these, or a
         batch tensor ``(N, C, H, W)``: then the result is a list, also for N = 1.
-    method : one of ``seewhy.METHODS``. Its settings are keyword arguments (``layer="layer4"``, ``relu=False``).
+    method : one of ``seewhy.METHODS``; its settings are keyword arguments (``layer="layer4"``, ``relu=False``). "auto" takes
+        Grad-CAM where the network's head averages, HiResCAM where it reads each place by itself, and occlusion with a budget of
+        400 passes where the network cannot be watched; the notes say which, and why.
     target : a class name, an index, "top1", "top3", "present" (every label above 0.5), a function of the output ``(N, ...)`` ->
         ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
     against : why the target and not this class? The difference of the two classes' values is explained. A class name, an index,
@@ -86,6 +89,12 @@ def explain(
     Raises a child of ``SeewhyError`` for every mistake: unknown class, layer, method or setting, unreadable photo, a target that
     is compared with itself, ...
     """
+    check_classifier(clf)
+    choice = None
+    if isinstance(method, str) and method == AUTO:
+        choice = _choice(clf, photo)
+        method = choice.method
+        budget = choice.passes if budget is None else budget
     configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
     if limit.passes is not None and limit.passes < 1:
@@ -96,12 +105,12 @@ def explain(
             "or seconds ('20s')."
         )
     whole_number("seed", seed, 0)
-    check_classifier(clf)
     _check_needs(clf, configured)
     photos = photo_list(photo)
     targets = requested_targets(target, len(photos))
     against = requested_against(against, targets)
-    unused = _unused_notes(configured, budget, targets, against)
+    notes = _unused_notes(configured, budget, targets, against)
+    chosen = [] if choice is None else [Note(f"{setting('method', AUTO)} took {choice.method}: {choice.reason}")]
     read = [clf.read(item) for item in photos]
     explanations: list[Explanation] = []
     if read:
@@ -118,7 +127,8 @@ def explain(
                 limit,
                 bar,
                 not is_many(photo),
-                unused,
+                notes,
+                chosen,
             )
             size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)
             pairs = list(zip(read, targets, strict=True))
@@ -129,6 +139,15 @@ def explain(
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
     return Explanations(explanations) if is_many(photo) else explanations[0]
+
+
+def _choice(clf: Classifier, photo: Any) -> Choice:
+    """By the first photo; where there is none, nothing is explained."""
+    photos = photo_list(photo)
+    if not photos or not clf.is_module:
+        return choose(clf, None)
+    with memory.kept():  # what is planned here is used again
+        return choose(clf, clf.executor.planned(clf.executor.pixels([clf.read(photos[0])])))
 
 
 def check_classifier(clf: Any) -> None:
@@ -154,6 +173,7 @@ class _ExplainBatch:
     bar: runner.Progress
     alone: bool
     notes: list[Note]  # of the call
+    chosen: list[Note]  # what "auto" took, and why
 
     def __call__(self, batch: Sequence[tuple[Photo, list[RequestedTarget]]]) -> list[Explanation]:
         start = time.perf_counter()
@@ -202,7 +222,13 @@ class _ExplainBatch:
             sample_grid=attribution.sample_grid,
             raw=None if attribution.raw is None else attribution.raw[n],
             cost=Cost(attribution.forward, attribution.backward, seconds),
-            notes=[*map(Note, photo.notes), *self.notes, *_output_notes(clf, attribution, n, requested), *attribution.notes[n]],
+            notes=[
+                *map(Note, photo.notes),
+                *self.notes,
+                *_output_notes(clf, attribution, n, requested),
+                *attribution.notes[n],
+                *self.chosen,
+            ],
             details=attribution.details[n],
             predictions=[] if attribution.scores is None else clf.predictions(attribution.scores[n], 5),
             model=clf.name,

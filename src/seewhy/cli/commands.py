@@ -32,6 +32,7 @@ from seewhy.cli.report import Report, print_explanation
 from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, value_of, with_default
 from seewhy.compare import Comparison
 from seewhy.features import Activations, Dream, Embedding, Extremes
+from seewhy.methods.auto import AUTO, TAKEN
 
 _KNOW_WHEN_STABLE = ", ".join(name for name, method in seewhy.METHODS.items() if method.knows_when_stable)
 
@@ -66,7 +67,9 @@ def explain(
     method: Annotated[
         list[str] | None,
         Option(
-            "--method", "-m", help=f"One of {', '.join(seewhy.METHODS)}. Default: grad_cam. Repeated: their maps side by side."
+            "--method",
+            "-m",
+            help=f"One of {', '.join(seewhy.METHODS)}, or auto, the default: what suits the network. Repeated: side by side.",
         ),
     ] = None,
     target: Annotated[
@@ -107,8 +110,8 @@ def explain(
         shared = {"seed": seed, "budget": budget, "against": other}
         explain_by_methods(files, names, method, target or ["top1"], settings_of_any(method, settings) | shared, clf, json_)
         return
-    (name,) = method or ["grad_cam"]
-    method_settings = settings_of(name, settings)
+    (name,) = method or [AUTO]
+    method_settings = settings_of_any(TAKEN, settings) if name == AUTO else settings_of(name, settings)
     names = Names(files, output, seewhy.Explanation.suffixes, form)
     style = {name: value for name, value in (("cmap", cmap), ("alpha", alpha)) if value is not None}
     style = {} if names.suffix in NUMBERS else style

@@ -245,7 +245,7 @@ class FeatureMethod(Method):
         """For each photo: why a map shows nothing, and what makes it unreliable. unit : of the score."""
         layer = planned.trace.name(step)
         caveat = []
-        if self.averages and _flattens_grid(planned, step):
+        if self.averages and flattens_grid(planned, step):
             caveat.append(
                 Note(
                     f"{self.title} is unreliable on this network: behind '{layer}' the head flattens the grid, so each place has "
@@ -361,7 +361,7 @@ def with_values(targets: list[list[ResolvedTarget]], values: torch.Tensor) -> li
     ]
 
 
-def _flattens_grid(planned: PlannedNetwork, step: Step) -> bool:
+def flattens_grid(planned: PlannedNetwork, step: Step) -> bool:
     """True where a dense layer reads every place of a grid by itself."""
     steps = planned.trace.steps
     for later in planned.trace.between(step.number, planned.trace.output):

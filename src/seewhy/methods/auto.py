@@ -1,0 +1,47 @@
+"""Which method a network's own form asks for, so that nobody has to know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seewhy.classifier import Classifier
+from seewhy.engine.network import PlannedNetwork
+from seewhy.errors import GradientError, LayerError, MethodError
+from seewhy.methods.base import flattens_grid
+from seewhy.methods.grad_cam import GradCam
+from seewhy.methods.hires_cam import HiResCam
+from seewhy.methods.occlusion import Occlusion
+
+AUTO = "auto"
+TAKEN = (GradCam.name, HiResCam.name, Occlusion.name)  # the methods that it chooses from
+PASSES = 400  # of occlusion for one photo, where a person has set no budget
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A method's name and why, as one clause. passes : the budget that it gets where none was set; None for no limit."""
+
+    method: str
+    reason: str
+    passes: int | None = None
+
+
+def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
+    """Grad-CAM where the head averages, HiResCAM where it reads each place by itself, occlusion where nothing can be watched.
+
+    planned : None for a function. Raises OutputError where the network returns no class scores.
+    """
+    if planned is None or clf.executor.is_closed:
+        kind = "a function" if planned is None else "TorchScript"
+        return Choice(Occlusion.name, f"this is {kind}, whose inside cannot be watched", PASSES)
+    try:
+        step = planned.feature_step
+    except (LayerError, GradientError, MethodError) as error:
+        return Choice(Occlusion.name, f"no layer can be explained ({error.line.rstrip('.')})", PASSES)
+    layer = planned.trace.name(step)
+    if flattens_grid(planned, step):
+        return Choice(HiResCam.name, f"the head reads each place of '{layer}' by itself")
+    head = planned.trace.dense_head
+    if head is not None and head.features == step.number:
+        return Choice(GradCam.name, f"the head averages '{layer}'")
+    return Choice(GradCam.name, f"'{layer}' is the last layer with rows and columns that the scores depend on")

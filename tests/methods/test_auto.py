@@ -1,0 +1,86 @@
+"""What "auto" takes, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from small_nets import SmallNet
+from torch import nn
+
+import seewhy
+from seewhy.errors import OptionError
+from seewhy.methods.auto import PASSES
+
+PHOTO = seewhy.demo.scenes(1, seed=1)[0].photo
+
+
+def reason(explanation: seewhy.Explanation) -> str:
+    (note,) = (note for note in explanation.notes if note.startswith("method='auto' took"))
+    return note.removeprefix("method='auto' took ")
+
+
+def classifier(network: object) -> seewhy.Classifier:
+    return seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=32))
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ((nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)), "grad_cam: the head averages '1'"),
+        (
+            (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)),
+            "grad_cam: '1' is the last layer with rows and columns that the scores depend on",
+        ),
+        ((nn.Flatten(), nn.Linear(4 * 32 * 32, 3)), "hires_cam: the head reads each place of '1' by itself"),
+        (
+            (nn.MaxPool2d(4), nn.Flatten(), nn.Linear(4 * 64, 5), nn.ReLU(), nn.Linear(5, 3)),
+            "hires_cam: the head reads each place of '1' by itself",
+        ),
+    ],
+)
+def test_by_what_the_head_does(head: tuple[nn.Module, ...], expected: str) -> None:
+    torch.manual_seed(0)
+    clf = classifier(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), *head))
+    explanation = seewhy.explain(clf, PHOTO, target=0)
+    assert reason(explanation) == expected
+    method = expected.partition(":")[0]
+    assert explanation.method == method
+    np.testing.assert_array_equal(explanation.maps, seewhy.explain(clf, PHOTO, method, target=0).maps)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit is deprecated, files of it are not gone
+def test_what_cannot_be_watched_is_occluded_with_a_budget() -> None:
+    network = SmallNet().eval()
+    expected = "occlusion: this is {}, whose inside cannot be watched"
+    traced = torch.jit.trace(network, torch.zeros(1, 3, 32, 32), check_trace=False)
+    for kind, form in (("a function", lambda x: network(x)), ("TorchScript", traced)):
+        explanation = seewhy.explain(classifier(form), PHOTO, target=0)
+        assert reason(explanation) == expected.format(kind)
+        assert explanation.method == "occlusion"
+        assert explanation.cost.forward <= PASSES
+    few = seewhy.explain(classifier(traced), PHOTO, target=0, budget=30)
+    assert few.cost.forward <= 30
+
+
+def test_where_no_gradient_reaches_a_layer() -> None:
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            (self.conv, self.fc) = (nn.Conv2d(3, 4, 3), nn.Linear(900, 2))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.fc(torch.relu(self.conv(x)).argmax(1).float().flatten(1))
+            return out
+
+    explanation = seewhy.explain(classifier(Cut()), PHOTO, target=0)
+    assert explanation.method == "occlusion"
+    assert reason(explanation).startswith("occlusion: no layer can be explained (No gradient reaches any layer of Cut")
+
+
+def test_settings_belong_to_what_was_taken_and_an_empty_list_stays_empty() -> None:
+    clf = classifier(SmallNet())
+    assert seewhy.explain(clf, PHOTO, relu=False).signed
+    with pytest.raises(OptionError, match="grad_cam has no setting 'mask_size'"):
+        seewhy.explain(clf, PHOTO, mask_size=3)
+    assert list(seewhy.explain(clf, [])) == []
