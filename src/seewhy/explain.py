@@ -90,9 +90,11 @@ def explain(
     is compared with itself, ...
     """
     check_classifier(clf)
-    choice = None
+    photos = photo_list(photo)
+    (choice, first) = (None, [])
     if isinstance(method, str) and method == AUTO:
-        choice = _choice(clf, photo)
+        first = [clf.read(item) for item in photos[:1]]
+        choice = _choice(clf, first)
         method = choice.method
         budget = choice.passes if budget is None else budget
     configured = make_method(method, settings)
@@ -106,12 +108,11 @@ def explain(
         )
     whole_number("seed", seed, 0)
     _check_needs(clf, configured)
-    photos = photo_list(photo)
     targets = requested_targets(target, len(photos))
     against = requested_against(against, targets)
     notes = _unused_notes(configured, budget, targets, against)
     chosen = [] if choice is None else [Note(f"{setting('method', AUTO)} took {choice.method}: {choice.reason}")]
-    read = [clf.read(item) for item in photos]
+    read = [*first, *(clf.read(item) for item in photos[len(first) :])]
     explanations: list[Explanation] = []
     if read:
         executor = clf.executor
@@ -141,13 +142,12 @@ def explain(
     return Explanations(explanations) if is_many(photo) else explanations[0]
 
 
-def _choice(clf: Classifier, photo: Any) -> Choice:
+def _choice(clf: Classifier, first: Sequence[Photo]) -> Choice:
     """By the first photo; where there is none, nothing is explained."""
-    photos = photo_list(photo)
-    if not photos or not clf.is_module:
+    if not first or not clf.is_module:
         return choose(clf, None)
     with memory.kept():  # what is planned here is used again
-        return choose(clf, clf.executor.planned(clf.executor.pixels([clf.read(photos[0])])))
+        return choose(clf, clf.executor.planned(clf.executor.pixels(first)))
 
 
 def check_classifier(clf: Any) -> None:

@@ -84,3 +84,12 @@ def test_settings_belong_to_what_was_taken_and_an_empty_list_stays_empty() -> No
     with pytest.raises(OptionError, match="grad_cam has no setting 'mask_size'"):
         seewhy.explain(clf, PHOTO, mask_size=3)
     assert list(seewhy.explain(clf, [])) == []
+
+
+def test_a_photo_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clf = classifier(SmallNet())
+    opened: list[object] = []
+    apply = seewhy.Preprocess.apply
+    monkeypatch.setattr(seewhy.Preprocess, "apply", lambda self, photo: opened.append(photo) or apply(self, photo))
+    seewhy.explain(clf, [PHOTO, PHOTO])
+    assert len(opened) == 2
