@@ -336,7 +336,7 @@ def test_networks_in_other_precisions(kind: torch.dtype) -> None:
 
 def test_a_callable_has_no_inside() -> None:
     clf = Classifier(lambda x: x.mean(dim=(2, 3)), Preprocess(24))
-    assert message(MethodError, lambda: seewhy.explain(clf, PHOTOS[0])) == (
+    assert message(MethodError, lambda: seewhy.explain(clf, PHOTOS[0], "grad_cam")) == (
         "This is a function: its inside cannot be watched, so methods that use layers or gradients are not possible. Working "
         "now: method='occlusion', method='lime' or method='rise'. For CAM and Grad-CAM give the original nn.Module "
         "(torch.compile, DataParallel are unwrapped)."

@@ -61,6 +61,7 @@ def test_it_finds_the_square_where_averaging_cannot() -> None:
     map_ = seewhy.explain(clf, photo, method="hires_cam", target=1).maps[0]
     assert np.argwhere(map_ > 0).tolist() == [[3, 5]]
     assert map_[3, 5] == pytest.approx(float(photo[0, 3, 5]))
-    averaged = seewhy.explain(clf, photo, target=1)
+    np.testing.assert_array_equal(seewhy.explain(clf, photo, target=1).maps[0], map_)  # what "auto" takes
+    averaged = seewhy.explain(clf, photo, "grad_cam", target=1)
     assert (averaged.maps[0] > 0).all()
     assert any(note.endswith("use method='hires_cam'") for note in averaged.notes)
