@@ -138,13 +138,15 @@ def test_seconds_of_a_video_are_its_own(run, moving: Path) -> None:
     assert (code, "--seconds 0: write a number above 0." in err) == (2, True)
 
 
-def test_a_polite_kill_keeps_what_was_recorded(photos: Path, tmp_path: Path) -> None:
+def test_a_polite_kill_keeps_what_was_recorded(tmp_path: Path) -> None:
     path = tmp_path / "long.avi"
-    command = [sys.executable, "-m", "seewhy", "live", str(photos / "a.png"), "-o", str(path), "--method", "rise"]
-    scenes = [np.asarray(scene.photo) for scene in seewhy.demo.scenes(4, seed=2)] * 250
-    command[4] = str(video(tmp_path / "source.avi", scenes))
+    source = video(tmp_path / "source.avi", [np.asarray(scene.photo) for scene in seewhy.demo.scenes(4, seed=2)] * 250)
+    command = [sys.executable, "-m", "seewhy", "live", str(source), "-o", str(path), "--method", "rise"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    hidden = lambda: [entry for entry in tmp_path.iterdir() if entry.name.startswith(".long") and entry.stat().st_size > 20_000]  # noqa: E731
+
+    def hidden() -> list[Path]:
+        return [entry for entry in tmp_path.iterdir() if entry.name.startswith(".long") and entry.stat().st_size > 20_000]
+
     end = time.monotonic() + 60
     while not hidden() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.1)

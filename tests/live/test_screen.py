@@ -141,6 +141,17 @@ def test_the_scale_stands_below_the_map_and_says_what_its_ends_mean(photo: np.nd
     assert not [text for text in texts if text.endswith("for")]
 
 
+def test_a_scale_that_single_pixels_leave_is_open(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    ink = screen_module._ink
+    monkeypatch.setattr(screen_module, "_ink", lambda text: texts.append(text) or ink(text))
+    moment = moment_of(photo, method="input_x_gradient")
+    maps = np.full_like(moment.explanation.maps, 0.01)
+    maps[0, 3, 3] = 1.0  # one value that towers above all others; the scale ends at a fifth of it
+    Screen().compose(replace(moment, explanation=replace(moment.explanation, maps=maps)))
+    assert [text for text in texts if "0.2" in text and ("for" in text or "against" in text)] == ["≥ 0.2 for", "against ≤ −0.2"]
+
+
 def test_a_narrow_picture_cuts_words_and_lays_none_over_another(photo: np.ndarray) -> None:
     narrow = np.ascontiguousarray(np.kron(photo, np.ones((5, 5, 1), np.uint8))[:420, :200])
     long = replace(moment_of(narrow), dropped=92)

@@ -113,14 +113,14 @@ class Screen:
             return 0
         if not self._high:
             return _write(canvas, "the map shows nothing", top, GAP, SOFT, from_right=True)
-        number = ("≥ " if self._most > self._high else "") + format_number(self._high)
-        end = f"{number} for" if explanation.signed else f"{number} {explanation.units}".rstrip()
+        (number, is_open) = (format_number(self._high), self._most > self._high)  # open: some values lie beyond the ends
+        end = f"{'≥ ' * is_open}{number} {'for' if explanation.signed else explanation.units}".rstrip()
         right = GAP + _write(canvas, end, top, GAP, SOFT, from_right=True) + GAP // 2
         bar = canvas[top + 8 : top + LINE - 8, canvas.shape[1] - right - SCALE : canvas.shape[1] - right]
         bar[:] = _scale(explanation.signed)[-bar.shape[1] :] if bar.shape[1] else 0
         right += SCALE + GAP // 2
-        start = f"against {number.replace('≥', '≤').replace(' ', ' −')}" if " " in number else f"against −{number}"
-        return right + _write(canvas, start if explanation.signed else "0", top, right, SOFT, from_right=True)
+        start = f"against {'≤ ' * is_open}−{number}" if explanation.signed else "0"
+        return right + _write(canvas, start, top, right, SOFT, from_right=True)
 
     def _write_choices(self, canvas: Pixels, explanation: Explanation) -> None:
         """A line for each of the first choices, the explained one in colour; behind it a bar as long as its score."""
