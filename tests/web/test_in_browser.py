@@ -118,6 +118,36 @@ def test_frames_come_in_order_and_at_most_two_are_on_their_way(stage: Stage) -> 
     assert "frames/s" in stage.browser.value("by_id('status').textContent")
 
 
+def test_a_frame_that_is_encoded_sooner_waits_for_the_one_before(stage: Stage) -> None:
+    slow_every_second_frame = """(() => {
+      const encode = HTMLCanvasElement.prototype.toBlob;
+      let calls = 0;
+      HTMLCanvasElement.prototype.toBlob = function (done, ...how) {
+        const late = calls++ % 2 === 0;
+        encode.call(this, (content) => (late ? setTimeout(() => done(content), 120) : done(content)), ...how);
+      };
+      window.restore_encoding = () => { HTMLCanvasElement.prototype.toBlob = encode; };
+    })()"""
+    sent = """new Promise((done) => {
+      const sequences = [];
+      const send = WebSocket.prototype.send;
+      WebSocket.prototype.send = async function (content) {
+        send.call(this, content);
+        const bytes = await content.arrayBuffer();
+        const length = new DataView(bytes).getUint32(0, true);
+        sequences.push(JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length))).sequence);
+        if (sequences.length === 8) { WebSocket.prototype.send = send; done(sequences); }
+      };
+    })"""
+    stage.browser.value(slow_every_second_frame)
+    try:
+        sequences = stage.browser.value(sent)
+    finally:
+        stage.browser.value("restore_encoding()")
+    assert sequences == list(range(sequences[0], sequences[0] + 8))
+    assert stage.browser.errors == []
+
+
 def test_the_picture_is_the_overlay_of_the_frame_itself(paused: Stage) -> None:
     explanation = paused.explainer.explanations[-1]
     head = paused.browser.value("shown.head")

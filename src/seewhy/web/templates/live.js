@@ -16,6 +16,7 @@ let photo = null; // { pixels, file }
 let socket = null;
 let was_open = false;
 let sequence = 0;
+let sent = Promise.resolve(); // when the last frame was sent
 let shown = null; // { head, pixels, values, limits }
 let told_at = 0;
 let reading = null; // where the value is read, as parts of the picture
@@ -271,8 +272,8 @@ function ask(pixels, file) {
     if (content && socket.readyState === WebSocket.OPEN) socket.send(message(head, content));
     else waiting.delete(mine);
   };
-  if (file) send(file);
-  else desk.toBlob(send, "image/jpeg", 0.9);
+  const content = file || new Promise((encoded) => desk.toBlob(encoded, "image/jpeg", 0.9));
+  sent = sent.then(() => content).then(send); // a later frame may be encoded sooner, and must wait
 }
 
 // A photo, or a paused frame, is asked for again where the question changed; the camera goes on by itself.
