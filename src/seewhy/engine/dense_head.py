@@ -53,7 +53,7 @@ def find_dense_head(
             continue
         mean = step.grid.read(features).mean(dim=(-2, -1)).flatten()
         varies = bool((features != features.flatten()[0]).any())  # a constant tensor's mean is also its maximum
-        if pooled is None or not varies or mean.shape != pooled.flatten().shape or step.grid.layout == "tokens":
+        if pooled is None or not varies or mean.shape != pooled.flatten().shape:
             break
         if not bool(mean.isfinite().all()):
             break  # broken weights; what the scores are is said where they are read

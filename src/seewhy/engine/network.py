@@ -13,13 +13,14 @@ from torch import nn
 from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
-from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, pull_back, run_until
+from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.strategy import StrategyHistory
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean, setting
 from seewhy.head import Head, describe, entry_hint, with_batch_axis
 from seewhy.records import FeatureLayer
 
+AT_ONCE = 8  # layers that are tried in one pass
 Result = TypeVar("Result")
 
 # What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
@@ -51,7 +52,7 @@ class PlannedNetwork:
     def suits(self, shape: tuple[int, ...]) -> bool:
         """True for photos of that shape: the grids of feature maps follow it, those of tokens are known for one shape only."""
         steps = self.plan.trace.steps if self.plan.trace else ()
-        return shape == self.shape or not any(step.grid is not None and step.grid.layout == "tokens" for step in steps)
+        return shape == self.shape or not any(step.grid is not None and step.grid.of_tokens for step in steps)
 
     def forward(self, inputs: torch.Tensor, steps: tuple[Step, ...] = (), graph: bool = False) -> ForwardPass:
         """Run on ``(N, C, H, W)`` inputs and take the results of ``steps`` (see ``engine.probe.forward_with_taps``)."""
@@ -180,25 +181,28 @@ class PlannedNetwork:
     def _first_reached(self, candidates: list[Step]) -> Step | None:
         """The first step with a gradient that is not zero; where noise wakes none of them, the first one that is connected."""
         connected = None
-        for step in candidates:
-            gradient = self._trial_gradient(step)
-            if gradient is None:
-                continue
-            if bool((gradient != 0).any()):
-                return step
-            connected = connected or step
+        for start in range(0, len(candidates), AT_ONCE):
+            steps = candidates[start : start + AT_ONCE]
+            for step, gradient in zip(steps, self._trial_gradients(steps), strict=True):
+                if gradient is None:
+                    continue
+                if bool((gradient != 0).any()):
+                    return step
+                connected = connected or step
         return connected
 
-    def _trial_gradient(self, step: Step) -> torch.Tensor | None:
-        """How all scores together move with the step, on noise; None where it is cut off from them."""
-        forward_pass = self.forward(self._trial, (step,), graph=True)
-        (output, (features,)) = (forward_pass.output, forward_pass.taps)
-        if features is None or not isinstance(output, torch.Tensor) or step.grid is None:
-            return None
+    def _trial_gradients(self, steps: list[Step]) -> list[torch.Tensor | None]:
+        """How all scores together move with each step, on noise, in one pass; None where it is cut off from them."""
+        ordered = sorted(steps, key=lambda step: step.number)
+        forward_pass = self.forward(self._trial, tuple(ordered), graph=True)
+        output = forward_pass.output
+        if not isinstance(output, torch.Tensor) or not output.requires_grad:
+            return [None] * len(steps)
+        taps = {step: tap for step, tap in zip(ordered, forward_pass.taps, strict=True) if tap is not None and tap.requires_grad}
         weights = torch.linspace(-1, 2, output[0].numel(), device=output.device).reshape(output.shape[1:])
-        seeds = weights.to(output.dtype).expand(output.shape)[None]
-        gradient = pull_back(output, seeds, features)
-        return None if gradient is None else step.grid.read(gradient)
+        seeds = weights.to(output.dtype).expand(output.shape)
+        gradients = dict(zip(taps, torch.autograd.grad(output, list(taps.values()), seeds, allow_unused=True), strict=True))
+        return [_cells(step, gradients.get(step)) for step in steps]
 
     def find_layer(self, layer: str | nn.Module | None, grid: bool = True) -> Step:
         """The step that a layer's name or module stands for; the automatic choice for None.
@@ -260,6 +264,10 @@ class PlannedNetwork:
             grid = (step.grid.rows, step.grid.columns)
             layers.append(FeatureLayer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
         return layers
+
+
+def _cells(step: Step, gradient: torch.Tensor | None) -> torch.Tensor | None:
+    return None if gradient is None or step.grid is None else step.grid.read(gradient)
 
 
 def _guarded(forward: Callable[[], Result], inputs: torch.Tensor) -> Result:

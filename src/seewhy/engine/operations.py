@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import torch
 from torch.overrides import TorchFunctionMode
 
 
@@ -42,3 +44,15 @@ class OperationMode(TorchFunctionMode, ABC):
     @abstractmethod
     def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Run the operation and return its result."""
+
+
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors among an operation's arguments or results, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)

@@ -22,7 +22,8 @@ _lock = threading.Lock()
 class ForwardPass:
     """output : ``(N, ...)``, the picked scores. taps : what each tapped step gave, None if it was not reached.
 
-    With ``graph``, ``output`` depends on the first of ``taps`` through autograd, and on nothing before it.
+    With ``graph``, ``output`` depends on the first of ``taps`` through autograd, and on nothing before it; so do the taps behind
+    it.
     """
 
     output: Any
@@ -44,6 +45,9 @@ class _Taps(OperationMode):
         return out if position is None else self.take(position, out)
 
     def take(self, position: int, out: torch.Tensor) -> torch.Tensor:
+        if self._graph and position != 0 and out.requires_grad:
+            self.results[position] = out
+            return out.clone()  # see below
         if not self._graph or position != 0:
             self.results[position] = out.detach().clone()  # copied at once: an in-place ReLU may follow
             return out

@@ -40,32 +40,86 @@ ACTIVATIONS = frozenset(
         "threshold",
     ]
 )
+# What moves values and changes none: into another shape, into another order, or a part of them.
+_RESHAPED = ["view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "ravel", "squeeze", "squeeze_", "unsqueeze"]
+_SPREAD = ["unsqueeze_", "expand", "expand_as", "broadcast_to", "repeat", "repeat_interleave", "tile", "contiguous", "clone"]
+_ORDERED = [
+    "permute",
+    "transpose",
+    "swapaxes",
+    "swapdims",
+    "movedim",
+    "moveaxis",
+    "t",
+    "adjoint",
+    "__get__",
+    "roll",
+    "flip",
+    "rot90",
+]
+_SHUFFLED = [
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
+    "native_channel_shuffle",
+    "stack",
+    "hstack",
+    "vstack",
+    "dstack",
+]
+_TAKEN = ["__getitem__", "index_select", "gather", "take_along_dim", "narrow", "select", "diagonal", "unfold", "__iter__"]
+_PARTED = ["split", "chunk", "unbind", "tensor_split", "split_with_sizes"]
+MOVES = frozenset([*_RESHAPED, *_SPREAD, *_ORDERED, *_SHUFFLED, *_TAKEN, *_PARTED])
 JOINS = frozenset(["cat", "concat", "concatenate", "stack", "add", "add_", "__add__", "__radd__", "__iadd__"])
 
 
 @dataclass(frozen=True)
 class Grid:
-    """How a tensor lies over the photo. ``layout``: "channels first", "channels last", or "tokens" (``skip`` others first)."""
+    """How a tensor lies over the photo.
+
+    layout : "channels first" ``(N, C, rows, columns)``, "channels last" ``(N, rows, columns, C)``, "tokens" ``(N, tokens, C)`` or
+        "channels before tokens" ``(N, C, tokens)``.
+    skip : tokens before those of the grid. places : which tokens are the grid's, row by row, where they do not stand one after
+        the other. axes : over which the tokens are spread: 2 where they come in windows. batch_axis : 1 for ``(tokens, N, C)``.
+    """
 
     rows: int
     columns: int
     channels: int
     layout: str = "channels first"
     skip: int = 0
+    places: tuple[int, ...] = ()
+    axes: int = 1
+    batch_axis: int = 0
+
+    @property
+    def cells(self) -> tuple[int, int, int]:
+        """Rows, columns and channels: the same for the same values in another layout."""
+        return self.rows, self.columns, self.channels
 
     @property
     def has_cells(self) -> bool:
         """More than one: a map can be made of it."""
         return self.rows * self.columns > 1
 
+    @property
+    def of_tokens(self) -> bool:
+        """True where rows and columns do not stand in the tensor's shape: they are known for one size of photos only."""
+        return self.layout not in ("channels first", "channels last")
+
     def read(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor as ``(..., channels, rows, columns)``, a view; the sizes are taken from the tensor where it tells them."""
+        """The tensor as ``(..., channels, rows, columns)``, a view where that is possible; sizes are the tensor's where it tells
+        them."""
+        if self.layout == "channels first":
+            return tensor
         if self.layout == "channels last":
             return tensor.movedim(-1, -3)
-        if self.layout == "tokens":
-            patches = tensor[..., self.skip :, :].movedim(-1, -2)
-            return patches.reshape(*patches.shape[:-1], self.rows, self.columns)
-        return tensor
+        tensor = tensor.movedim(-2, -3) if self.batch_axis else tensor
+        tokens = tensor if self.layout == "channels before tokens" else tensor.movedim(-1, -1 - self.axes)
+        tokens = tokens.flatten(-self.axes)  # (..., channels, tokens)
+        count = self.rows * self.columns
+        cells = tokens[..., list(self.places)] if self.places else tokens[..., self.skip : self.skip + count]
+        return cells.reshape(*cells.shape[:-1], self.rows, self.columns)
 
 
 @dataclass(frozen=True)
@@ -156,8 +210,28 @@ class Trace:
         features = [step for step in steps if is_feature(step)]
         others = [step for step in steps if not is_feature(step)]
         exact = [] if self.dense_head is None else [self.steps[self.dense_head.features]]
-        best = [*exact, *reversed(features), *reversed(others)]
+        best = [*exact, *map(self._as_returned, reversed(features)), *reversed(others)]
         return list(dict.fromkeys(step for step in best if step in steps))
+
+    def _as_returned(self, step: Step) -> Step:
+        """The same values as a module returns them, where they are only moved on the way: windows back to rows and columns."""
+        (grid, returned) = (step.grid, step)
+        while len(readers := self._readers.get(step.number, [])) == 1:
+            (step,) = readers
+            if step.op not in MOVES or step.grid is None or grid is None or step.grid.cells != grid.cells:
+                break
+            if step.number in self.modules:
+                returned = step
+        return returned
+
+    @cached_property
+    def _readers(self) -> dict[int, list[Step]]:
+        """Of each step: those on the path that read it."""
+        readers: dict[int, list[Step]] = {}
+        for step in self.path:
+            for number in set(step.inputs):
+                readers.setdefault(number, []).append(step)
+        return readers
 
     def name(self, step: Step) -> str:
         """What a person calls the step: the outermost module that returned it, else the function and where it was called."""
@@ -194,7 +268,7 @@ class Trace:
 
 def is_feature(step: Step) -> bool:
     """Activated or joined; for tokens, normalised or joined."""
-    if step.grid is not None and step.grid.layout == "tokens":
+    if step.grid is not None and step.grid.of_tokens:
         # The normalised tokens before attention mixes them: behind the last mixing only the class token counts.
         return step.op == "layer_norm" or step.is_join
     return step.is_activation or step.is_join

@@ -7,20 +7,16 @@ watched at the level of torch functions; a step is addressed by its operation an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from seewhy.engine.dense_head import find_dense_head
-from seewhy.engine.operations import Address, OperationMode
-from seewhy.engine.steps import INPUT, Grid, Step, Trace
-
-_MIX_AXES = frozenset(["view", "reshape", "unflatten", "transpose", "movedim", "einsum", "matmul", "bmm", "swapaxes"])
-_TO_ROWS_FIRST = ((0, 3, 1, 2), (0, -1, 1, 2))
-_TO_CHANNELS_LAST = (0, 2, 3, 1)
+from seewhy.engine.operations import Address, OperationMode, tensors_in
+from seewhy.engine.places import Places
+from seewhy.engine.steps import INPUT, Step, Trace
 
 
 class _Recorder(OperationMode):
@@ -29,22 +25,22 @@ class _Recorder(OperationMode):
     def __init__(self, parameters: dict[int, str], inputs: torch.Tensor) -> None:
         super().__init__()
         self.parameters = parameters
-        self.batch = len(inputs)
         self.steps: list[Step] = []
         self.results: list[torch.Tensor] = []  # of each step (the first, where there are several)
         self.numbers = {id(inputs): INPUT}  # id of a tensor -> the step that made its present value
         self.kept = [inputs]  # alive until the end, so that an id stays one tensor's
         self.stack: list[str] = []
-        self.patches: tuple[int, int] | None = None  # the grid of the patch embedding, for tokens
+        self.places = Places(inputs)
 
     def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        inputs = list(_tensors((args, kwargs)))
+        inputs = list(tensors_in((args, kwargs)))
         versions = {id(tensor): tensor._version for tensor in inputs}
         out = func(*args, **kwargs)
-        outputs = list(_tensors(args[0] if address.name == "__setitem__" else out))
+        outputs = list(tensors_in(args[0] if address.name == "__setitem__" else out))
         # Dropout in eval mode, contiguous() and the like hand their input on: nothing happened.
         if outputs and not all(versions.get(id(tensor)) == tensor._version for tensor in outputs):
-            self._write(address, inputs, outputs, args, kwargs)
+            self.places.follow(address.name, func, args, kwargs, outputs)
+            self._write(address, inputs, outputs, is_tensor=isinstance(out, torch.Tensor))
         return out
 
     def value(self, number: int) -> torch.Tensor | None:
@@ -52,63 +48,16 @@ class _Recorder(OperationMode):
         tensor = self.results[number]
         return tensor if self.numbers[id(tensor)] == number else None
 
-    def _write(
-        self, address: Address, inputs: list[torch.Tensor], outputs: list[torch.Tensor], args: Any, kwargs: dict[str, Any]
-    ) -> None:
+    def _write(self, address: Address, inputs: list[torch.Tensor], outputs: list[torch.Tensor], is_tensor: bool) -> None:
         number = len(self.steps)
         sources = tuple(self.numbers[id(t)] for t in inputs if id(t) in self.numbers)
         weights = tuple(self.parameters[id(t)] for t in inputs if id(t) in self.parameters)
         module = self.stack[-1] if self.stack else ""
-        grid = self._grid(address.name, outputs[0], sources, args, kwargs) if len(outputs) == 1 else None
+        grid = self.places.grid(outputs[0]) if is_tensor else None
         self.steps.append(Step(number, *address, module, sources, weights, tuple(outputs[0].shape), grid))
         self.results.append(outputs[0])
         self.kept.extend(outputs)
         self.numbers.update((id(tensor), number) for tensor in outputs)
-
-    def _grid(self, name: str, output: torch.Tensor, inputs: tuple[int, ...], args: Any, kwargs: Any) -> Grid | None:
-        shape = tuple(output.shape)
-        if not output.is_floating_point() or not inputs or shape[:1] != (self.batch,):
-            return None
-        if len(shape) == 4:
-            layout = self._layout(name, inputs[0], args, kwargs)
-            if layout is None:
-                return None
-            (rows, columns, channels) = (*shape[2:], shape[1]) if layout == "channels first" else shape[1:]
-            if "conv" in name:
-                self.patches = (rows, columns)
-            return Grid(rows, columns, channels, layout)
-        if len(shape) == 3 and self.patches is not None:
-            skip = shape[1] - self.patches[0] * self.patches[1]
-            if 0 <= skip <= 8:  # class, distillation and register tokens
-                return Grid(*self.patches, shape[2], "tokens", skip)
-        return None
-
-    def _layout(self, name: str, read: int, args: Any, kwargs: Any) -> str | None:
-        """Channels first or last; None where a view has mixed the axes."""
-        if "conv" in name or "pool2d" in name or read == INPUT:
-            if read != INPUT and self.steps[read].grid is None and len(self.steps[read].shape) == 4:
-                # What a convolution or a pooling reads is channels first, whatever views made it.
-                (_, channels, rows, columns) = self.steps[read].shape
-                self.steps[read] = replace(self.steps[read], grid=Grid(rows, columns, channels))
-            return "channels first"
-        before = self.steps[read].grid
-        if before is None or before.layout == "tokens":
-            return None
-        if name == "permute":
-            dims = tuple(kwargs.get("dims", args[1] if len(args) == 2 else args[1:]))
-            return "channels last" if dims == _TO_CHANNELS_LAST else "channels first" if dims in _TO_ROWS_FIRST else None
-        return None if name in _MIX_AXES else before.layout
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
 
 
 def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) -> tuple[Trace, Any]:

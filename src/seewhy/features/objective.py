@@ -181,7 +181,7 @@ class Objective:
         The first rows of a picture of noise are replaced: the cell in the middle does not notice as long as they lie outside
         of its field. Bisection finds how many that are, for all four sides at once.
         """
-        if self.step is None or self.step.grid is None or not self.step.grid.has_cells or self.step.grid.layout == "tokens":
+        if self.step is None or self.step.grid is None or not self.step.grid.has_cells or self.step.grid.of_tokens:
             return self.size
         (photos, others) = (_noise(self.clf, self.planned, self.shape, seed) for seed in (0, 1))
         base = self._middle(photos)  # (TRIALS, channels)
