@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -20,10 +21,13 @@ class Planted(nn.Module):
 
     For a photo of zeros with a square of ones in channel k, every place of the square gives 0.5 to class k and every other
     place gives nothing, so each method's map is known.
+
+    attends : every place looks at the bright places alone, before the mean.
     """
 
-    def __init__(self, channels: int = 3) -> None:
+    def __init__(self, channels: int = 3, attends: bool = False) -> None:
         super().__init__()
+        self.attends = attends
         self.conv = nn.Conv2d(channels, channels, 1)
         self.relu = nn.ReLU()
         self.fc = nn.Linear(channels, channels)
@@ -34,7 +38,12 @@ class Planted(nn.Module):
             self.fc.bias.zero_()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(self.relu(self.conv(x)).mean(dim=(2, 3)))
+        features = self.relu(self.conv(x))
+        if self.attends:
+            tokens = features.flatten(2).mT
+            keys = 1000 * tokens.sum(-1)[:, None].expand(-1, tokens.shape[1], -1)
+            features = (tokens + keys[:, None].softmax(-1)[:, 0] @ tokens).mT[..., None]
+        return self.fc(features.mean(dim=(2, 3)))
 
 
 class Keeping(nn.Module):
@@ -55,9 +64,12 @@ class Keeping(nn.Module):
 
 
 class SmallNet(nn.Module):
-    """Convolution, BatchNorm, in-place ReLU, pooling, mean, dropout, dense: what people train in a week."""
+    """Convolution, BatchNorm, in-place ReLU, pooling, mean, dropout, dense: what people train in a week.
 
-    def __init__(self, classes: int = 4, seed: int = 0) -> None:
+    attends : before the mean, each place looks at all others, for methods that follow attention.
+    """
+
+    def __init__(self, classes: int = 4, seed: int = 0, attends: bool = False) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -72,6 +84,7 @@ class SmallNet(nn.Module):
             )
             self.dropout = nn.Dropout(0.5)
             self.fc = nn.Linear(16, classes)
+            self.project = nn.Linear(16, 48) if attends else None
             for module in self.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     nn.init.uniform_(module.weight, 0.5, 2.0)
@@ -79,8 +92,16 @@ class SmallNet(nn.Module):
                     module.running_mean.normal_(std=0.3)
                     module.running_var.uniform_(0.5, 2.0)
 
+    def pooled(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.features(x)
+        if self.project is None:
+            return features.mean(dim=(2, 3))
+        tokens = features.flatten(2).mT
+        (q, k, v) = self.project(tokens).unflatten(-1, (3, 2, 8)).permute(2, 0, 3, 1, 4).unbind()
+        return (tokens + functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)).mean(1)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(self.dropout(self.features(x).mean(dim=(2, 3))))
+        return self.fc(self.dropout(self.pooled(x)))
 
 
 def state_of(network: nn.Module) -> dict[str, Any]:

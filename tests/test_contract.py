@@ -18,25 +18,37 @@ import seewhy
 from seewhy.methods import Method
 
 METHODS = sorted(seewhy.METHODS)
+ATTENTION = {"attention_rollout", "grad_attention_rollout"}  # they want a network with attention
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
 
 # What a method does not depend on by its equation: EigenCAM never looks behind its layer, deconvnet never at a ReLU's input.
-BLIND = {("eigen_cam", "through .data"), ("deconvnet", "BatchNorm statistics")}
+# Rollout sees nothing but attention.
+BLIND = {("eigen_cam", "through .data"), ("deconvnet", "BatchNorm statistics"), ("attention_rollout", "through .data")}
+
+
+def small_net(method: str, seed: int = 0) -> SmallNet:
+    """What the method is tried with."""
+    return SmallNet(seed=seed, attends=method in ATTENTION)
+
+
+@pytest.fixture
+def small(method: str) -> SmallNet:
+    return small_net(method)
 
 
 class Interrupting(SmallNet):
     """Raises in the middle of its forward pass, when told to."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, method: str) -> None:
+        super().__init__(attends=method in ATTENTION)
         self.error: type[BaseException] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        features = self.features(x)
+        pooled = self.pooled(x)
         if self.error is not None:
             raise self.error("stopped on the way")
-        return self.fc(self.dropout(features.mean(dim=(2, 3))))
+        return self.fc(self.dropout(pooled))
 
     def __deepcopy__(self, memo: dict) -> Interrupting:
         return self  # so that the very network of the person runs, as it does where a copy is not possible
@@ -46,7 +58,8 @@ class _StoppedError(Exception):
     """A person's own exception type."""
 
 
-def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, planted_photo: torch.Tensor) -> None:
+def test_the_peak_lies_in_the_planted_square(method: str, planted_photo: torch.Tensor) -> None:
+    planted = Planted(attends=method in ATTENTION)
     explanation = seewhy.explain(seewhy.Classifier(planted), planted_photo, method=method, target=1)
     map_ = explanation.on_input()[0]
     assert map_.shape == (16, 24)
@@ -58,7 +71,10 @@ def test_the_peak_lies_in_the_planted_square(method: str, planted: Planted, plan
     assert 14 <= column < 20
     square = np.zeros(map_.shape, dtype=bool)
     square[2:6, 14:20] = True
-    if seewhy.METHODS[method].sweeps:  # masks and segments are larger than what they find
+    if method == "attention_rollout":  # half of each place is its own, half the square's
+        np.testing.assert_allclose(map_[square], 0.5 / map_.size + 0.5 / square.sum(), rtol=1e-5)
+        np.testing.assert_allclose(map_[~square], 0.5 / map_.size, rtol=1e-5)
+    elif seewhy.METHODS[method].sweeps:  # masks and segments are larger than what they find
         assert map_[square].mean() > 4 * abs(map_[~square].mean())
     else:
         assert np.clip(map_, 0, None)[square].sum() >= 0.99 * np.clip(map_, 0, None).sum()
@@ -103,9 +119,9 @@ OUTPUTS: dict[str, tuple[Callable[[torch.Tensor], Any], str, str | None]] = {
 class Returning(nn.Module):
     """SmallNet, whose logits are returned in another form."""
 
-    def __init__(self, form: Callable[[torch.Tensor], Any]) -> None:
+    def __init__(self, form: Callable[[torch.Tensor], Any], method: str) -> None:
         super().__init__()
-        self.inner = SmallNet()
+        self.inner = small_net(method)
         self.form = form
 
     def forward(self, x: torch.Tensor) -> Any:
@@ -115,8 +131,8 @@ class Returning(nn.Module):
 class OneLogit(SmallNet):
     """SmallNet with one logit from a dense layer of its own, so that its head is linear, too."""
 
-    def __init__(self, form: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
+    def __init__(self, form: Callable[[torch.Tensor], torch.Tensor], method: str) -> None:
+        super().__init__(attends=method in ATTENTION)
         with torch.no_grad():
             (weight, bias) = (self.fc.weight[1:2] - self.fc.weight[:1], self.fc.bias[1:2] - self.fc.bias[:1])
             self.fc = nn.Linear(weight.shape[1], 1)
@@ -142,14 +158,14 @@ def test_every_form_of_output_gives_the_map_of_the_plain_one(
     method: str, form: str, photos: int, small_photos: torch.Tensor
 ) -> None:
     (convert, head, output) = OUTPUTS[form]
-    clf = seewhy.Classifier(Returning(convert), head=head, output=output)
-    plain = seewhy.Classifier(Returning(OUTPUTS["(N, 1)" if head == "binary" else "(N, K)"][0]), head=head)
+    clf = seewhy.Classifier(Returning(convert, method), head=head, output=output)
+    plain = seewhy.Classifier(Returning(OUTPUTS["(N, 1)" if head == "binary" else "(N, K)"][0], method), head=head)
     if form == "a softmax" and method != "cam":  # its logits are known up to a number that all classes share
-        plain = seewhy.Classifier(Returning(lambda z: z.log_softmax(1)))
+        plain = seewhy.Classifier(Returning(lambda z: z.log_softmax(1), method))
     if method == "cam" and head == "binary":  # a difference of two logits is no dense layer's output
-        (clf, plain) = (seewhy.Classifier(OneLogit(f), head=head) for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
+        (clf, plain) = (seewhy.Classifier(OneLogit(f, method), head=head) for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
     batch = list(small_photos[:photos])
-    settings = FEW.get(method, {}) | ({} if method == "cam" else {"score": "logit"})
+    settings = FEW.get(method, {}) | _scored(method, "logit")
     explanations = seewhy.explain(clf, batch, method=method, target=1, **settings)
     expected = seewhy.explain(plain, batch, method=method, target=1, **settings)
     for e, reference in zip(explanations, expected, strict=True):
@@ -173,9 +189,9 @@ ONE_LOGIT: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 @pytest.mark.parametrize("form", ONE_LOGIT)
 @pytest.mark.parametrize("photos", [1, 2])
 def test_one_logit_of_a_dense_layer(method: str, form: str, photos: int, small_photos: torch.Tensor) -> None:
-    (clf, plain) = (seewhy.Classifier(OneLogit(f), head="binary") for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
+    (clf, plain) = (seewhy.Classifier(OneLogit(f, method), head="binary") for f in (ONE_LOGIT[form], ONE_LOGIT["(N, 1)"]))
     batch = list(small_photos[:photos])
-    settings = FEW.get(method, {}) | ({} if method == "cam" else {"score": "logit"})
+    settings = FEW.get(method, {}) | _scored(method, "logit")
     for side in (0, 1):
         explanations = seewhy.explain(clf, batch, method=method, target=side, **settings)
         expected = seewhy.explain(plain, batch, method=method, target=side, **settings)
@@ -187,9 +203,9 @@ def test_one_logit_of_a_dense_layer(method: str, form: str, photos: int, small_p
 
 def test_bfloat16(method: str, small_photos: torch.Tensor) -> None:
     settings = FEW.get(method, {})
-    clf = seewhy.Classifier(SmallNet().to(torch.bfloat16))
+    clf = seewhy.Classifier(small_net(method).to(torch.bfloat16))
     e = seewhy.explain(clf, small_photos[0], method=method, target=1, **settings)
-    exact = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method, target=1, **settings)
+    exact = seewhy.explain(seewhy.Classifier(small_net(method)), small_photos[0], method=method, target=1, **settings)
     assert e.maps.dtype == np.float32
     assert np.isfinite(e.maps).all()
     assert np.corrcoef(e.maps.ravel(), exact.maps.ravel())[0, 1] > 0.9
@@ -200,7 +216,7 @@ def test_the_same_call_gives_the_same_map(method: str, small: SmallNet, small_ph
     first, second = (seewhy.explain(clf, small_photos[0], method=method, target="top2", seed=7) for _ in range(2))
     assert np.array_equal(first.maps, second.maps)
     assert first.seed == second.seed == 7
-    fresh = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method, target="top2", seed=7)
+    fresh = seewhy.explain(seewhy.Classifier(small_net(method)), small_photos[0], method=method, target="top2", seed=7)
     assert np.array_equal(first.maps, fresh.maps)
 
 
@@ -241,7 +257,7 @@ def test_the_model_comes_back_as_it_was(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, _StoppedError, RuntimeError])
 def test_the_model_comes_back_after_an_exception(method: str, small_photos: torch.Tensor, error: type[BaseException]) -> None:
-    network = Interrupting().train()
+    network = Interrupting(method).train()
     clf = seewhy.Classifier(network)
     seewhy.explain(clf, small_photos[:2], method=method)  # planned and traced; then it breaks
     network.error = error
@@ -259,14 +275,14 @@ def test_the_model_comes_back_after_an_exception(method: str, small_photos: torc
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
 def test_it_works_in_every_grad_mode(method: str, small: SmallNet, small_photos: torch.Tensor, mode: type) -> None:
-    expected = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method).maps
+    expected = seewhy.explain(seewhy.Classifier(small_net(method)), small_photos[0], method=method).maps
     with mode():
         maps = seewhy.explain(seewhy.Classifier(small), small_photos[0].clone(), method=method).maps
     assert np.array_equal(maps, expected)
 
 
 def test_frozen_parameters_do_not_matter(method: str, small: SmallNet, small_photos: torch.Tensor) -> None:
-    expected = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], method=method).maps
+    expected = seewhy.explain(seewhy.Classifier(small_net(method)), small_photos[0], method=method).maps
     frozen = small.requires_grad_(False)
     assert np.array_equal(seewhy.explain(seewhy.Classifier(frozen), small_photos[0], method=method).maps, expected)
 
@@ -278,7 +294,7 @@ def test_frozen_parameters_do_not_matter(method: str, small: SmallNet, small_pho
         lambda net: net.features[4].weight.data.mul_(0.3),
         lambda net: net.features[5].running_mean.sub_(1.0),
         lambda net: setattr(net.features, "4", nn.Conv2d(8, 16, 1)),
-        lambda net: net.load_state_dict(SmallNet(seed=9).state_dict()),
+        lambda net: net.load_state_dict(SmallNet(seed=9, attends=net.project is not None).state_dict()),
     ],
     ids=["through .data", "a convolution", "BatchNorm statistics", "another layer", "loaded weights"],
 )
@@ -306,6 +322,11 @@ def test_a_network_with_hooks_runs_as_it_is(method: str, small: SmallNet, small_
     small.features._forward_hooks.clear()
     plain = seewhy.explain(clf, small_photos[0], method=method, target=0, **_signed(method))
     assert not np.allclose(doubled.maps, plain.maps)
+
+
+def _scored(method: str, score: str) -> dict[str, str]:
+    """The setting, for the methods that have it."""
+    return {"score": score} if "score" in seewhy.METHODS[method].setting_names() else {}
 
 
 def _signed(method: str) -> dict[str, bool]:
@@ -361,7 +382,7 @@ def test_against_another_class_the_difference_is_explained(
     method: str, score: str, small: SmallNet, small_photos: torch.Tensor
 ) -> None:
     (clf, kind) = (seewhy.Classifier(small), seewhy.METHODS[method])
-    settings = FEW.get(method, {}) | _signed(method) | ({} if method == "cam" else {"score": score})
+    settings = FEW.get(method, {}) | _signed(method) | _scored(method, score)
     plain = seewhy.explain(clf, small_photos[0], method=method, target=1, **settings)
     e = seewhy.explain(clf, small_photos[0], method=method, target=1, against=3, **settings)
     unused = f"against= changes nothing: the map of {method} belongs to the photo, not to a class"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from seewhy.engine.attention import Attention, find_attention, forward_with_attention
 from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
@@ -184,9 +185,9 @@ class PlannedNetwork:
         for start in range(0, len(candidates), AT_ONCE):
             steps = candidates[start : start + AT_ONCE]
             for step, gradient in zip(steps, self._trial_gradients(steps), strict=True):
-                if gradient is None:
+                if gradient is None or step.grid is None:
                     continue
-                if bool((gradient != 0).any()):
+                if bool((step.grid.read(gradient) != 0).any()):
                     return step
                 connected = connected or step
         return connected
@@ -202,7 +203,31 @@ class PlannedNetwork:
         weights = torch.linspace(-1, 2, output[0].numel(), device=output.device).reshape(output.shape[1:])
         seeds = weights.to(output.dtype).expand(output.shape)
         gradients = dict(zip(taps, torch.autograd.grad(output, list(taps.values()), seeds, allow_unused=True), strict=True))
-        return [_cells(step, gradients.get(step)) for step in steps]
+        return [gradients.get(step) for step in steps]
+
+    @cached_property
+    def attention(self) -> Attention | str:
+        """The attention blocks; in words, why there are none that could be multiplied."""
+        return find_attention(self.trace)
+
+    @cached_property
+    def read_tokens(self) -> torch.Tensor:
+        """What the scores read of the last tokens: ``(tokens,)``, sum 1. A class token, or the mean of all, or both: by the size
+        of the gradient that reaches them on noise; those of the photo share theirs evenly."""
+        assert not isinstance(self.attention, str)
+        tokens = self.attention.tokens
+        (gradient,) = self._trial_gradients([tokens])
+        if gradient is None or tokens.grid is None or not bool((gradient != 0).any()):
+            return torch.full((self.attention.length,), 1 / self.attention.length)
+        sizes = gradient.float().abs().sum(-1).sum(tokens.grid.batch_axis).cpu()
+        of_photo = tokens.grid.indices
+        sizes[of_photo] = sizes[of_photo].mean()
+        return sizes / sizes.sum()
+
+    def forward_with_attention(self, inputs: torch.Tensor, graph: bool) -> tuple[Any, list[torch.Tensor]]:
+        """The picked output, and the tables of the attention (see ``engine.attention.forward_with_attention``)."""
+        steps = () if isinstance(self.attention, str) else self.attention.steps
+        return _guarded(lambda: forward_with_attention(self.plan, inputs, self._pick, steps, graph), inputs)
 
     def find_layer(self, layer: str | nn.Module | None, grid: bool = True) -> Step:
         """The step that a layer's name or module stands for; the automatic choice for None.
@@ -264,10 +289,6 @@ class PlannedNetwork:
             grid = (step.grid.rows, step.grid.columns)
             layers.append(FeatureLayer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
         return layers
-
-
-def _cells(step: Step, gradient: torch.Tensor | None) -> torch.Tensor | None:
-    return None if gradient is None or step.grid is None else step.grid.read(gradient)
 
 
 def _guarded(forward: Callable[[], Result], inputs: torch.Tensor) -> Result:

@@ -45,16 +45,14 @@ class _Taps(OperationMode):
         return out if position is None else self.take(position, out)
 
     def take(self, position: int, out: torch.Tensor) -> torch.Tensor:
-        if self._graph and position != 0 and out.requires_grad:
-            self.results[position] = out
-            return out.clone()  # see below
-        if not self._graph or position != 0:
+        if not self._graph or (position != 0 and self.results[0] is None):
             self.results[position] = out.detach().clone()  # copied at once: an in-place ReLU may follow
             return out
-        leaf = out.detach().requires_grad_()
-        self.results[position] = leaf
+        # Cut at the first step, and where the network itself has cut.
+        tap = out if position != 0 and out.requires_grad else out.detach().requires_grad_()
+        self.results[position] = tap
         torch.set_grad_enabled(True)  # from here on; the caller's no_grad() puts it back
-        return leaf.clone()  # what follows may write into the copy, not into what was tapped
+        return tap.clone()  # what follows may write into the copy, not into what was tapped
 
 
 def forward_with_taps(

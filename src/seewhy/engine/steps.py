@@ -107,6 +107,11 @@ class Grid:
         """True where rows and columns do not stand in the tensor's shape: they are known for one size of photos only."""
         return self.layout not in ("channels first", "channels last")
 
+    @property
+    def indices(self) -> list[int]:
+        """The tokens that are the grid's, row by row."""
+        return list(self.places) or list(range(self.skip, self.skip + self.rows * self.columns))
+
     def read(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor as ``(..., channels, rows, columns)``, a view where that is possible; sizes are the tensor's where it tells
         them."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from seewhy.methods.attention_rollout import AttentionRollout
 from seewhy.methods.base import Attribution, Method, Needs, Request
 from seewhy.methods.cam import Cam
 from seewhy.methods.deconvnet import Deconvnet
 from seewhy.methods.eigen_cam import EigenCam
+from seewhy.methods.grad_attention_rollout import GradAttentionRollout
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.grad_cam_plus_plus import GradCamPlusPlus
 from seewhy.methods.gradient import Gradient
@@ -41,6 +43,8 @@ METHODS: dict[str, type[Method]] = {
         GuidedBackprop,
         Deconvnet,
         GuidedGradCam,
+        AttentionRollout,
+        GradAttentionRollout,
     )
 }
 
