@@ -99,6 +99,38 @@ def test_segmentation_with_a_function() -> None:
     np.testing.assert_allclose(explanation.maps[0], expected, atol=1e-5)
 
 
+def test_the_pixels_of_a_class(small_photos: torch.Tensor) -> None:
+    """A square is class 1 and the rest class 0: what makes it class 1 lies in the square, for every method."""
+    photo = torch.zeros(3, 16, 24)
+    photo[1, 2:6, 14:20] = 1
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 2, 1))
+    with torch.no_grad():
+        network[0].weight.copy_(torch.eye(3)[:, :, None, None])
+        network[0].bias.zero_()
+        network[2].weight.copy_(torch.tensor([[0.0, 0, 0], [0, 2, 0]])[:, :, None, None])
+        network[2].bias.copy_(torch.tensor([0.5, 0.0]))
+    clf = seewhy.Classifier(network)
+    square = photo[1].numpy() > 0
+    for method, settings in {"auto": {}, "hires_cam": {}, "occlusion": {"mask_size": 2, "stride": 2}, "gradient": {}}.items():
+        explanation = seewhy.explain(clf, photo, method, seewhy.targets.segment(1), **settings)
+        map_ = explanation.on_input("nearest")[0]
+        assert map_[square].min() > 0, method
+        np.testing.assert_allclose(map_[~square], 0, atol=1e-7)
+        assert explanation.targets[0].name == "pixels of class 1"
+        assert explanation.targets[0].score == pytest.approx(2 * square.mean())
+        assert explanation.targets[0].index is None
+
+
+def test_a_number_of_a_regression(small_photos: torch.Tensor) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    clf = seewhy.Classifier(network, head="none")
+    for index in range(3):
+        by_class = seewhy.explain(clf, small_photos[0], "grad_cam", index, relu=False)
+        by_value = seewhy.explain(clf, small_photos[0], "grad_cam", seewhy.targets.value(index), relu=False)
+        np.testing.assert_allclose(by_value.maps, by_class.maps, rtol=1e-5)
+        assert by_value.targets[0].score == pytest.approx(by_class.targets[0].score)
+
+
 def test_the_score_that_is_explained(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
     photo = small_photos[0]
     p = float(clf.scores(photo)[0, 1])

@@ -123,8 +123,8 @@ def test_binary_takes_squeezed_outputs(shape: tuple[int, ...]) -> None:
 
 
 SEGMENTATION = (
-    "The network returned a tensor (1, 21, 8, 8). Expected class scores (N, classes). This looks like segmentation: pass "
-    "target= a function of the output, such as lambda y: y[:, 12].sum((1, 2))."
+    "The network returned a tensor (1, 21, 8, 8). Expected class scores (N, classes). This looks like segmentation: in "
+    "Python pass target=seewhy.targets.segment(12) for the pixels of class 12, or another function of the output."
 )
 ONE_NUMBER = (
     "The network returns one number per photo: write head='binary' (yes or no, the number is a logit) or head='none' (the "

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from seewhy import targets
 from seewhy.classes import ClassNames
 from seewhy.errors import ComparisonError, OptionError, TargetError
 from seewhy.head import SCORES as UNITS
@@ -252,3 +253,74 @@ def test_the_other_side_of_one_logit() -> None:
     assert class_values(Head("binary"), rows, [ill, ill], "logit").tolist() == [3.0, -1.0]
     p = rows[:, 0].sigmoid()
     assert torch.allclose(class_values(Head("binary"), rows, [ill, ill], "probability"), 2 * p - 1)
+
+
+PIXELS = torch.tensor([[[[3.0, 0.0], [0.5, -1.0]], [[1.0, 2.0], [0.0, 4.0]]]])  # (1, 2, 2, 2)
+
+
+def test_segment_adds_up_where_the_class_wins() -> None:
+    assert targets.segment(0)(PIXELS).tolist() == [(3.0 + 0.5) / 4]
+    assert targets.segment(1)(PIXELS).tolist() == [(2.0 + 4.0) / 4]
+    assert targets.segment(-1)(PIXELS).tolist() == [(2.0 + 4.0) / 4]
+    both = torch.cat([PIXELS, PIXELS.flip(1)])
+    assert targets.segment(0)(both).tolist() == [3.5 / 4, 6.0 / 4]
+
+
+def test_segment_of_a_class_without_pixels_is_its_mean() -> None:
+    outputs = torch.cat([PIXELS, torch.full((1, 1, 2, 2), -7.0)], dim=1)
+    assert targets.segment(2)(outputs).tolist() == [-7.0]
+
+
+def test_segment_of_one_channel_has_two_sides() -> None:
+    outputs = torch.tensor([[[[2.0, -1.0], [1.0, -3.0]]]])
+    assert targets.segment(1)(outputs).tolist() == [3.0 / 4]
+    assert targets.segment(0)(outputs).tolist() == [4.0 / 4]
+
+
+def test_segment_is_differentiable_where_the_class_wins() -> None:
+    outputs = PIXELS.clone().requires_grad_()
+    targets.segment(1)(outputs).sum().backward()
+    assert outputs.grad.tolist() == [[[[0, 0], [0, 0]], [[0, 0.25], [0, 0.25]]]]
+
+
+def test_value_is_one_number_of_the_output() -> None:
+    outputs = torch.arange(12.0).reshape(2, 3, 2)
+    assert targets.value(2, 1)(outputs).tolist() == [5, 11]
+    assert targets.value(-1)(outputs[..., 0]).tolist() == [4, 10]
+    assert targets.value()(outputs[:, 0, 0]).tolist() == [0, 6]
+
+
+@pytest.mark.parametrize(
+    ("function", "output", "message"),
+    [
+        (
+            targets.segment(1),
+            {"out": PIXELS},
+            "seewhy.targets.segment(1) reads scores of pixels (N, classes, h, w), and the network returned dict: out "
+            "(1, 2, 2, 2): say which entry holds them with output='key'.",
+        ),
+        (targets.segment(2), PIXELS, "seewhy.targets.segment(2): the network knows the classes 0 to 1."),
+        (
+            targets.value(1),
+            PIXELS,
+            "seewhy.targets.value(1) reads one number of each photo, and the network returned a tensor (1, 2, 2, 2): give one "
+            "index for each axis behind the first.",
+        ),
+        (
+            targets.value(7),
+            PIXELS[:, 0, 0],
+            "seewhy.targets.value(7): a number of a tensor (1, 2) was meant, which has no such place.",
+        ),
+    ],
+)
+def test_ready_targets_that_do_not_fit(function, output, message: str) -> None:
+    with pytest.raises(TargetError) as error:
+        function(output)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("ready", [targets.segment, targets.value])
+@pytest.mark.parametrize("index", ["cat", 1.5, True])
+def test_an_index_is_a_whole_number(ready, index: object) -> None:
+    with pytest.raises(TargetError, match="is no index: write a whole number"):
+        ready(index)

@@ -69,7 +69,8 @@ class Head:
             )
         if output.ndim != 2:
             hint = (
-                "This looks like segmentation: pass target= a function of the output, such as lambda y: y[:, 12].sum((1, 2))."
+                "This looks like segmentation: in Python pass target=seewhy.targets.segment(12) for the pixels of class 12, or "
+                "another function of the output."
                 if output.ndim == 4
                 else "Say where they are with output= a key, an index, or a function."
             )

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.errors import ComparisonError, OptionError, TargetError, setting
-from seewhy.head import Head
+from seewhy.errors import ComparisonError, OptionError, TargetError, is_whole_number, setting
+from seewhy.head import Head, describe
 from seewhy.records import Prediction, Target
 
 RequestedTarget = str | int | Callable[[Any], Any]
@@ -26,6 +26,68 @@ class ResolvedTarget:
 
     target: Target
     function: Callable[[Any], Any] | None = None
+
+
+def segment(class_index: int) -> Callable[[Any], torch.Tensor]:
+    """A target for segmentation: what makes the network give pixels to a class.
+
+    Of an output ``(N, classes, h, w)``: the class's values where it is the largest, added up and divided by ``h·w``. Of one
+    with a single channel ``(N, 1, h, w)`` the class 1 lies where the logit is above 0, the class 0 where it is below. Where the
+    class has no pixel in a photo, the mean of its values over all pixels.
+
+    >>> seewhy.explain(clf, photo, target=seewhy.targets.segment(12))
+    """
+    index = _whole(class_index)
+
+    def pixels_of_class(output: Any) -> torch.Tensor:
+        if not isinstance(output, torch.Tensor) or output.ndim != 4:
+            raise TargetError(
+                f"seewhy.targets.segment({index}) reads scores of pixels (N, classes, h, w), and the network returned "
+                f"{describe(output)}: say which entry holds them with {setting('output', 'key')}."
+            )
+        logits = torch.cat([-output, output], dim=1) if output.shape[1] == 1 else output
+        if not -logits.shape[1] <= index < logits.shape[1]:
+            raise TargetError(f"seewhy.targets.segment({index}): the network knows the classes 0 to {logits.shape[1] - 1}.")
+        wins = (logits.argmax(1) == index % logits.shape[1]).to(logits.dtype)
+        wins = torch.where(wins.any(dim=(1, 2))[:, None, None], wins, torch.ones_like(wins))
+        return (logits[:, index] * wins).mean(dim=(1, 2))
+
+    pixels_of_class.__name__ = f"pixels of class {index}"
+    return pixels_of_class
+
+
+def value(*index: int) -> Callable[[Any], torch.Tensor]:
+    """A target for regression: one number of the output as it is, ``output[:, index]``; of ``(N,)`` itself without an index.
+
+    >>> seewhy.explain(clf, photo, target=seewhy.targets.value(3))
+    """
+    place = tuple(_whole(number) for number in index)
+
+    def number(output: torch.Tensor) -> torch.Tensor:
+        if not isinstance(output, torch.Tensor) or output.ndim != 1 + len(place):
+            raise TargetError(
+                f"seewhy.targets.value({', '.join(map(str, place))}) reads one number of each photo, and the network returned "
+                f"{describe(output)}: give one index for each axis behind the first."
+            )
+        returned = output
+        try:
+            for axis_index in place:
+                output = output[:, axis_index]
+        except IndexError as error:
+            raise TargetError(
+                f"seewhy.targets.value({', '.join(map(str, place))}): a number of {describe(returned)} was meant, which has no "
+                "such place."
+            ) from error
+        return output
+
+    number.__name__ = f"value {', '.join(map(str, place))}" if place else "value"
+    return number
+
+
+def _whole(index: Any) -> int:
+    if not is_whole_number(index):
+        raise TargetError(f"{index!r} is no index: write a whole number.")
+    return int(index)
 
 
 def requested_targets(target: Any, photos: int) -> list[list[RequestedTarget]]:

@@ -62,8 +62,8 @@ def test_where_the_scores_are(dress: Callable[[torch.Tensor], Any], output: Any)
         (
             lambda y: y[:, :, None, None].expand(-1, -1, 5, 6),
             None,
-            "The network returned a tensor (1, 4, 5, 6). Expected class scores (N, classes). This looks like segmentation: pass "
-            "target= a function of the output, such as lambda y: y[:, 12].sum((1, 2)).",
+            "The network returned a tensor (1, 4, 5, 6). Expected class scores (N, classes). This looks like segmentation: in "
+            "Python pass target=seewhy.targets.segment(12) for the pixels of class 12, or another function of the output.",
         ),
         (
             lambda y: "text",
