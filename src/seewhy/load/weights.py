@@ -90,6 +90,9 @@ def _read_pickle(path: Path, trust: bool) -> Any:
     except pickle.UnpicklingError as error:
         if trust or "Weights only" not in str(error):
             raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights: it is broken or something else.") from error
+        checkpoint = _checkpoint_without_objects(path)
+        if checkpoint is not None:
+            return checkpoint
         raise WeightsError(
             f"'{path.name}' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors "
             f"file; if you trust its author, say {setting('trust', True)}."
@@ -106,6 +109,38 @@ def _read_pickle(path: Path, trust: bool) -> Any:
                 f"'{path.name}' was saved with code that cannot be imported here ({reason}): save model.state_dict() instead."
             ) from error
         raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights ({reason}): it is broken or truncated.") from error
+
+
+class _Inert(dict[Any, Any]):
+    """Stands for whatever a checkpoint holds beside its tensors: it can be made, and does nothing."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        """What belongs to the object is let go."""
+
+    def append(self, item: Any) -> None:
+        """The same for what is put into a list."""
+
+    extend = add = append
+
+
+def _checkpoint_without_objects(path: Path) -> Any:
+    """A training checkpoint (PyTorch Lightning's ``.ckpt``) whose tensors lie in a dictionary of their own, beside settings and
+    callbacks of any class. None of them is imported: each is read as an object that does nothing. None for any other file.
+    """
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        inert: Any = [(_Inert, name) for name in names]
+        with warnings.catch_warnings(), torch.serialization.safe_globals(inert):
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # a name that torch never allows, an object that is no object, a torch before 2.6
+        return None
+    inside = [content[key] for key in _INSIDE if key in content] if type(content) is dict else []
+    is_checkpoint = any(type(entry) in (dict, OrderedDict) and _state_inside(entry) for entry in inside)
+    return content if is_checkpoint else None
 
 
 def _first_line(error: Exception) -> str:

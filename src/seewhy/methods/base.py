@@ -38,8 +38,9 @@ class Needs(Enum):
     """What a method has to see of a network."""
 
     SCORES = "scores"  # any function that gives scores
+    LAYERS = "layers"  # what a layer gives, without any gradient
     GRADIENTS = "gradients"  # torch's autograd from the scores to the photo
-    OPERATIONS = "operations"  # the operations inside: layers, ReLUs
+    OPERATIONS = "operations"  # the operations inside and gradients through them: layers, ReLUs
 
 
 @dataclass(frozen=True, eq=False)
