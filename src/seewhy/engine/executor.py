@@ -222,7 +222,7 @@ class Executor:
 
         needs_backward : a gradient goes back to the pixels.
         """
-        if batch_size is None and photos == 1:
+        if (batch_size is None and photos == 1) or self.form.one_at_a_time:
             return 1
         bytes_each = 1 if planned is None else planned.bytes_each
         if needs_backward:

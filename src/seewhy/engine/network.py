@@ -195,7 +195,8 @@ class PlannedNetwork:
 
     def _trial_gradient(self, step: Step) -> torch.Tensor | None:
         """How all scores together move with the step, on noise; None where it is cut off from them."""
-        forward_pass = self.forward(self._trial, (step,), graph=True)
+        trial = self._trial[:1] if form_of(self.network).one_at_a_time else self._trial
+        forward_pass = self.forward(trial, (step,), graph=True)
         (output, (features,)) = (forward_pass.output, forward_pass.taps)
         if features is None or not isinstance(output, torch.Tensor) or step.grid is None:
             return None

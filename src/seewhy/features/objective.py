@@ -153,6 +153,8 @@ class Objective:
 
     def _at_once(self, pixels: torch.Tensor) -> int:
         """How many pictures of this size go through at once: a graph keeps every result, and needs as much again on its way."""
+        if self.clf.executor.form.one_at_a_time:
+            return 1
         trace = self.planned.plan.trace
         steps = trace.steps if trace is not None else ()
         kept = sum(math.prod(step.shape) for step in steps if self.step is None or step.number <= self.step.number)

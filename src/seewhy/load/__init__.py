@@ -13,7 +13,7 @@ from seewhy.classifier import Classifier
 from seewhy.errors import ModelError, setting
 from seewhy.load import demo, from_file, from_onnx, from_saved, from_timm, from_torchvision, from_transformers
 from seewhy.load.parts import Parts
-from seewhy.load.sources import SOURCES, SPECS, Known, Source, known_networks
+from seewhy.load.sources import SOURCES, SPECS, Known, ModelSource, known_networks
 from seewhy.load.weights import READ_SAVED, WEIGHTS_SUFFIXES, Weights
 from seewhy.preprocess import Preprocess
 
@@ -111,4 +111,4 @@ def _demo(name: str, weights: object) -> Parts:
     return Parts(network, f"demo:{name}", prepare, classes, len(classes))
 
 
-__all__ = ["SOURCES", "Known", "Source", "known_networks", "load"]
+__all__ = ["SOURCES", "Known", "ModelSource", "known_networks", "load"]

@@ -56,18 +56,20 @@ _PLAIN: dict[str, Any] = {
 class FixedBatch(nn.Module):
     """A network that takes exactly ``batch`` photos at once, as one that takes any number: (N, C, H, W) in, (N, ...) out.
 
-    The last photo fills up the last batch. Gradients flow; which photo an operation inside belongs to cannot be seen.
+    The last photo fills up the last batch. Gradients flow; the layers of a program for one photo can be watched for one photo at
+    a time, those of a program for more belong to no photo that one could name.
     """
-
-    form = Form("a torch.export program for a fixed number of photos", gradients=True)
 
     def __init__(self, network: nn.Module, batch: int) -> None:
         super().__init__()
         self.network = network
         self.batch = batch
+        self.form = Form(f"a torch.export program for {batch} photos", batch == 1, True, one_at_a_time=batch == 1)
 
     def forward(self, x: torch.Tensor) -> Any:
         """The outputs of all batches, one behind the other."""
+        if len(x) == self.batch:
+            return self.network(x)
         missing = -len(x) % self.batch
         padded = torch.cat([x, x[-1:].expand(missing, -1, -1, -1)]) if missing else x
         outputs = [self.network(photos) for photos in torch.split(padded, self.batch)]

@@ -11,10 +11,11 @@ from seewhy.load.demo import DEMO_NETWORKS
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """A form in which ``load`` takes a network.
 
-    example : what a person writes. about : what that is, and what can be done with it, in a clause. extra : the optional package
+    example : what a person writes. about : what that is, and what can be done with it, in a clause (its settings marked, see
+    ``errors.Message``). extra : the optional package
     of seewhy that it needs, "" for none. names : the networks that it knows by name; None where there is no list of them.
     prefix : stands before a name.
     """
@@ -27,17 +28,17 @@ class Source:
     prefix: str = ""
 
 
-SOURCES: dict[str, Source] = {
+SOURCES: dict[str, ModelSource] = {
     source.name: source
     for source in (
-        Source(
+        ModelSource(
             "torchvision",
             "resnet50",
-            "a classification network of torchvision: published weights, or your own by weights=",
+            f"a classification network of torchvision: published weights, or your own ({setting('weights')})",
             "torchvision",
             from_torchvision.names,
         ),
-        Source(
+        ModelSource(
             "timm",
             "timm:convnext_tiny",
             "a network of timm, with its own preprocessing: published weights, or your own",
@@ -45,24 +46,24 @@ SOURCES: dict[str, Source] = {
             from_timm.names,
             "timm:",
         ),
-        Source(
+        ModelSource(
             "transformers",
             "hf:microsoft/resnet-50",
             "an image classifier of Hugging Face, by name or as a folder of save_pretrained, with its own image processor",
             "transformers",
         ),
-        Source(
+        ModelSource(
             "function",
             "path/model.py:build",
             "your own function that returns an nn.Module, a seewhy.Classifier, or a model with predict_proba",
         ),
-        Source("onnx", "path/model.onnx", "run by onnxruntime: occlusion, LIME, RISE", "onnx"),
-        Source(
+        ModelSource("onnx", "path/model.onnx", "run by onnxruntime: occlusion, LIME, RISE", "onnx"),
+        ModelSource(
             "saved",
             "path/net.pt",
-            "TorchScript: scores and gradients; torch.export (.pt2) or torch.save(model), both with trust=True",
+            f"TorchScript: scores and gradients; torch.export (.pt2) or torch.save(model), both with {setting('trust', True)}",
         ),
-        Source("demo", "demo:honest", "the embedded networks for drawn scenes", "", lambda: list(DEMO_NETWORKS), "demo:"),
+        ModelSource("demo", "demo:honest", "the embedded networks for drawn scenes", "", lambda: list(DEMO_NETWORKS), "demo:"),
     )
 }
 SPECS = ", ".join(f"'{source.example}'" for source in SOURCES.values())
@@ -85,7 +86,7 @@ def known_networks(text: str = "", source: str | None = None) -> list[Known]:
     return [_known(entry, text.lower()) for entry in with_names if source in (None, entry.name)]
 
 
-def _known(source: Source, text: str) -> Known:
+def _known(source: ModelSource, text: str) -> Known:
     assert source.names is not None
     try:
         names = [f"{source.prefix}{name}" for name in source.names()]
