@@ -32,7 +32,8 @@ CONFIG = "config.json"
 _PROCESSOR = "preprocessor_config.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 _TRIALS = ((61, 97), (90, 53))  # rows and columns of the pictures on which a description is compared with the processor
-_GREY_LEVELS = 1.5  # that a description may differ by: two libraries round a resized pixel differently
+# Grey levels that a description may differ by, at most and in the mean: two libraries round a resized pixel differently.
+_MOST, _MEAN = 2.5, 0.25
 
 
 @functools.cache
@@ -149,16 +150,26 @@ def _preprocess(name: str, config: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class BgrPreprocess(Preprocess):
-    """A Preprocess whose network reads blue, green, red; mean and std are in that order, too."""
+class ProcessorPreprocess(Preprocess):
+    """A Preprocess as image processors of transformers do it: where the middle lies between two pixels, the crop begins at the
+    first of them (torchvision's may begin at the second).
+
+    blue_first : the network reads blue, green, red; mean and std are in that order, too.
+    """
+
+    blue_first: bool = False
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """``(N, 3, h, w)`` RGB pixels to the values the network was trained on; differentiable."""
-        return super().normalise(pixels.flip(1))
+        return super().normalise(pixels.flip(1) if self.blue_first else pixels)
 
     def describe(self) -> str:
         """For every output. Sizes are rows × columns."""
-        return super().describe().replace("RGB", "BGR")
+        return super().describe().replace("RGB", "BGR") if self.blue_first else super().describe()
+
+    def _plan(self, photo: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        (resized, _, size) = super()._plan(photo)
+        return resized, ((resized[0] - size[0]) // 2, (resized[1] - size[1]) // 2), size
 
 
 def _descriptions(processor: Any) -> Iterator[Preprocess]:
@@ -166,7 +177,7 @@ def _descriptions(processor: Any) -> Iterator[Preprocess]:
     does = functools.partial(getattr, processor)
     (size, crop) = (_sides(does("size", None)), _sides(does("crop_size", None)))
     interpolation = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}.get(int(does("resample", None) or 2), "bilinear")
-    settings: dict[str, Any] = {"interpolation": interpolation, "mean": None, "std": None}
+    settings: dict[str, Any] = {"interpolation": interpolation}
     factor = does("rescale_factor", None) if does("do_rescale", None) else 1.0
     (mean, std) = (does("image_mean", None), does("image_std", None)) if does("do_normalize", None) else (0.0, 1.0)
     if factor is None or mean is None or std is None:
@@ -174,7 +185,9 @@ def _descriptions(processor: Any) -> Iterator[Preprocess]:
     # (v f - mean) / std for v in 0-255 is (v / 255 - mean / 255 f) / (std / 255 f)
     scale = 255 * factor
     (settings["mean"], settings["std"]) = ([float(v) / scale for v in np.atleast_1d(values)] for values in (mean, std))
-    kind = BgrPreprocess if does("do_flip_channel_order", None) else Preprocess
+    if not does("do_normalize", None) and abs(scale - 1) < 1e-6:
+        settings["mean"] = settings["std"] = None
+    settings["blue_first"] = bool(does("do_flip_channel_order", None))
     (height, width, shorter) = size
     share = does("crop_pct", None) or 1.0
     crops = does("do_center_crop", None) and crop[0] is not None
@@ -188,7 +201,7 @@ def _descriptions(processor: Any) -> Iterator[Preprocess]:
             plans += [(crop[:2], shorter), (crop[:2], int(shorter * 256 / 224)), (crop[:2], int(shorter / share))]
     for to, resize in plans:
         try:
-            yield kind(size=to[0] if to[0] == to[1] else to, resize=resize, **settings)
+            yield ProcessorPreprocess(size=to[0] if to[0] == to[1] else to, resize=resize, **settings)
         except OptionError:
             continue
 
@@ -216,7 +229,7 @@ def _gives_the_same(description: Preprocess, processor: Any) -> bool:
             return False
         level = 1 / (255 * torch.as_tensor(description.std or 1.0).min())
         difference = (inputs - expected).abs()
-        if float(difference.max()) > _GREY_LEVELS * float(level) or float(difference.mean()) > 0.25 * float(level):
+        if float(difference.max()) > _MOST * float(level) or float(difference.mean()) > _MEAN * float(level):
             return False
     return True
 
