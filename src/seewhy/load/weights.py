@@ -111,36 +111,40 @@ def _read_pickle(path: Path, trust: bool) -> Any:
         raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights ({reason}): it is broken or truncated.") from error
 
 
-class _Inert(dict[Any, Any]):
-    """Stands for whatever a checkpoint holds beside its tensors: it can be made, and does nothing."""
+class _Inert:
+    """Stands for an object of a checkpoint: it can be made and filled, and does nothing."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__()
+        """Nothing is kept."""
 
     def __setstate__(self, state: Any) -> None:
-        """What belongs to the object is let go."""
+        """Nothing is kept."""
 
-    def append(self, item: Any) -> None:
-        """The same for what is put into a list."""
 
-    extend = add = append
+class _InertDict:
+    """The same for an object that may be a dictionary, which torch fills only where it is a plain one."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Any:
+        return OrderedDict()
 
 
 def _checkpoint_without_objects(path: Path) -> Any:
     """A training checkpoint (PyTorch Lightning's ``.ckpt``) whose tensors lie in a dictionary of their own, beside settings and
     callbacks of any class. None of them is imported: each is read as an object that does nothing. None for any other file.
     """
-    try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        inert: Any = [(_Inert, name) for name in names]
-        with warnings.catch_warnings(), torch.serialization.safe_globals(inert):
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # a name that torch never allows, an object that is no object, a torch before 2.6
-        return None
-    inside = [content[key] for key in _INSIDE if key in content] if type(content) is dict else []
-    is_checkpoint = any(type(entry) in (dict, OrderedDict) and _state_inside(entry) for entry in inside)
-    return content if is_checkpoint else None
+    for stand_in in (_InertDict, _Inert):
+        try:
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+            known: Any = [(_Inert if name.startswith("numpy.") else stand_in, name) for name in names]
+            with warnings.catch_warnings(), torch.serialization.safe_globals(known):
+                warnings.simplefilter("ignore")
+                content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:  # a name that torch never allows, an object that is filled in a way of its own, a torch before 2.6
+            continue
+        inside = [content[key] for key in _INSIDE if key in content] if type(content) is dict else []
+        if any(type(entry) in (dict, OrderedDict) and _state_inside(entry) for entry in inside):
+            return content
+    return None
 
 
 def _first_line(error: Exception) -> str:
