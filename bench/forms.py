@@ -58,8 +58,8 @@ _MENDED = "from seewhy.load import from_torchvision\nfrom_torchvision.models()\n
 
 
 def measure(repeats: int = 9, masks: int = 400) -> list[Figure]:
-    """(a) seconds from the file to the first map, in fresh processes that take turns, and by hand; (b) seconds of occlusion over an
-    ONNX file, and of as many passes of onnxruntime alone in the same blocks."""
+    """(a) seconds from the file to the first map, and by hand, in fresh processes that take turns; (b) seconds of occlusion over
+    an ONNX file, and of as many passes of onnxruntime alone in the same blocks."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         return [*_loading(place, repeats), *_onnx(place, repeats, masks)]

@@ -32,8 +32,13 @@ def test_nothing_is_drawn() -> None:
     before = torch.get_rng_state()
     with without_initial_values():
         filled = nn.init.normal_(torch.full((3,), 7.0))
+        parameter = nn.init.kaiming_normal_(nn.Parameter(torch.empty(2, 3)))
+        outside = nn.init.trunc_normal_(nn.Parameter(torch.empty(50)), mean=0.0, a=0.1, b=3.0).detach()
         torch.rand(1)
     assert filled.tolist() == [7.0, 7.0, 7.0]
+    assert not parameter.any()
+    assert float(outside.min()) >= 0.1
+    assert float(outside.max()) <= 3
     assert torch.equal(torch.get_rng_state(), before)
 
 

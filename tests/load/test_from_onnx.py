@@ -124,6 +124,7 @@ def test_what_is_said_of_an_onnx_network(exported: tuple[Path, nn.Module]) -> No
         "say mean= and std="
     )
     assert explanation.notes[-1] == "method='auto' took occlusion: this is an ONNX model, whose inside cannot be watched"
+    assert explanation.details["plan"] == "an ONNX model"
 
 
 @pytest.mark.parametrize("batch", ["N", 1, 4])

@@ -23,6 +23,9 @@ class _NoInitialValues(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in self.drawing:
             return args[0] if args else kwargs["tensor"]
+        if func is torch.Tensor.normal_ and isinstance(args[0], nn.Parameter):  # as kaiming_normal_ draws
+            # A value that has been drawn is within its bounds, which trunc_normal_ looks at; what it draws again is no parameter.
+            return args[0].fill_(args[1] if len(args) > 1 else kwargs.get("mean", 0.0))
         return func(*args, **kwargs)
 
 

@@ -262,10 +262,10 @@ class FeatureMethod(Method):
         ]
 
 
-def plan_details(planned: PlannedNetwork | None) -> dict[str, Any]:
-    """How the network was run, for the record."""
+def plan_details(planned: PlannedNetwork | None, form: str = "a function") -> dict[str, Any]:
+    """How the network was run, for the record. form : what it is, where it was not planned."""
     if planned is None:
-        return {"plan": "a function", "deviation": 0.0}
+        return {"plan": form, "deviation": 0.0}
     return {"plan": planned.plan.description, "deviation": planned.plan.deviation}
 
 
