@@ -106,6 +106,15 @@ def test_int8_maps_are_nearly_those_of_the_plain_network(quantised: dict[str, nn
     assert seewhy.explain(clf, PHOTO, "score_cam").layer == "relu"
 
 
+def test_a_dream_needs_a_gradient(quantised: dict[str, nn.Module]) -> None:
+    with pytest.raises(GradientError) as error:
+        seewhy.deep_dream(seewhy.Classifier(quantised["dynamic"], PREPARE), channels=[0], iterations=1, levels=1)
+    assert str(error.value) == (
+        "A dream follows the gradient, and none passes 'fc' (quantised to int8): give the network as it was before it was "
+        "quantised."
+    )
+
+
 def test_layers_in_whole_numbers_cannot_be_read(quantised: dict[str, nn.Module]) -> None:
     clf = seewhy.Classifier(quantised["static"], PREPARE)
     with pytest.raises(seewhy.SeewhyError, match="No layer of this network has rows and columns"):

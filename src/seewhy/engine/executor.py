@@ -74,6 +74,11 @@ class Executor:
         return form_of(self.network)
 
     @property
+    def is_closed(self) -> bool:
+        """True for a module whose operations cannot be watched, such as TorchScript."""
+        return self.is_module and not self.form.layers
+
+    @property
     def device(self) -> torch.device:
         """Where the network runs."""
         if self._device is not None:
@@ -138,7 +143,8 @@ class Executor:
                     raise LayerError("The layers' grids depend on the photo: ask clf.layers(photo) first.")
                 pixels = self.pixels([self._blank()])
             # Noise: on a real photo a head could average by chance, on a blank one every head would.
-            noise = torch.rand((2, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
+            count = 1 if self.form.one_at_a_time else 2
+            noise = torch.rand((count, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
             trial = self.network_inputs(noise * 255 if self.pixels_are_bytes else noise * 4 - 2)
             self._planned = PlannedNetwork(self.network, trial, self.pick, self.precision, self.name)
             return self._planned

@@ -30,7 +30,7 @@ _MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError
 class PlannedNetwork:
     """A network, its plan and its trace; good for as long as :meth:`is_fresh`.
 
-    trial : ``(2, C, H, W)`` network inputs of the shape that will come, on which it is traced and the plan checked.
+    trial : ``(2, C, H, W)`` network inputs (one where it runs one photo at a time) of the shape that will come, on which it is traced and the plan checked.
     pick : takes the class scores out of what the network returns.
     """
 
@@ -195,8 +195,7 @@ class PlannedNetwork:
 
     def _trial_gradient(self, step: Step) -> torch.Tensor | None:
         """How all scores together move with the step, on noise; None where it is cut off from them."""
-        trial = self._trial[:1] if form_of(self.network).one_at_a_time else self._trial
-        forward_pass = self.forward(trial, (step,), graph=True)
+        forward_pass = self.forward(self._trial, (step,), graph=True)
         (output, (features,)) = (forward_pass.output, forward_pass.taps)
         if features is None or not isinstance(output, torch.Tensor) or step.grid is None:
             return None
