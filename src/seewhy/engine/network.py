@@ -30,7 +30,8 @@ _MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError
 class PlannedNetwork:
     """A network, its plan and its trace; good for as long as :meth:`is_fresh`.
 
-    trial : ``(2, C, H, W)`` network inputs (one where it runs one photo at a time) of the shape that will come, on which it is traced and the plan checked.
+    trial : ``(2, C, H, W)`` network inputs of the shape that will come, on which it is traced and the plan checked; of a network
+        that runs one photo at a time, one.
     pick : takes the class scores out of what the network returns.
     """
 
