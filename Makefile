@@ -39,7 +39,7 @@ $(CORE): $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(DEV): $(CORE)
-	$(PIP) -e '.[torchvision,peers,live,web,dev]'
+	$(PIP) -e '.[all,peers,dev]'
 	@touch $@
 
 $(VENV)/.docs-installed: $(CORE)

@@ -19,6 +19,7 @@ from bench import (
     embed,
     evaluation,
     folder,
+    forms,
     gradcam,
     gradients,
     imports,
@@ -44,6 +45,7 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
     return {
         "imports": lambda: _shown(imports.measure(3 if quick else 9), partial(show_figures, "Imports")),
         "command": lambda: _shown(command.measure(3 if quick else 9), partial(show_figures, "Command")),
+        "forms": lambda: _shown(forms.measure(*((3, 100) if quick else ())), partial(show_figures, "Forms")),
         "memory": lambda: _shown(memory.measure(*((100, 1_000) if quick else (1_000, 10_000))), partial(show_figures, "Memory")),
         "pointing": lambda: _shown(pointing.measure(8 if quick else None), partial(show_figures, "Pointing")),
         **{f"gradcam/{network}": partial(_gradcam, network, rounds) for network in networks},

@@ -79,6 +79,7 @@ OPEN_TO_DOORS = {
     "seewhy.compare": {"Comparison", "Omission"},
     "seewhy.features": {"Activations", "Dream", "Embedding", "Extremes"},
     "seewhy.labels": {"read_labels"},
+    "seewhy.load": {"SOURCES", "known_networks"},
     "seewhy.methods.auto": {"AUTO", "TAKEN"},
     "seewhy.live.controls": {"Controls"},
     "seewhy.live.loop": {"LiveLoop"},
@@ -149,7 +150,11 @@ def test_methods_do_not_draw_and_show_knows_no_record() -> None:
         assert "seewhy.records" not in path.read_text(), f"{path.name} knows a record"
 
 
-def test_one_file_imports_torchvision() -> None:
+def test_one_file_imports_each_library_of_networks() -> None:
+    for library in ("torchvision", "timm", "transformers", "onnxruntime"):
+        only_one = [p.name for p in ROOT.rglob("*.py") if f"import {library}\n" in p.read_text() + "\n"]
+        known = {"onnxruntime": "onnx"}.get(library, library)
+        assert only_one == ([] if library == "torchvision" else [f"from_{known}.py"]), library
     only_one = [p.name for p in ROOT.rglob("*.py") if "import torchvision" in p.read_text()]
     assert only_one == ["from_torchvision.py"]
 

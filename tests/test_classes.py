@@ -276,3 +276,13 @@ def test_imagenet() -> None:
         names.index("tiger-cat")
     for index in range(1000):
         assert names.index(index) == index
+
+
+def test_all_names_of_a_class_and_those_that_hold_a_text() -> None:
+    names = ClassNames.read(["n02123045 tabby, tabby cat", "n02123159 tiger cat", "Chihuahua"])
+    assert [names.other_names(index) for index in range(3)] == [("tabby cat", "n02123045"), ("n02123159",), ()]
+    assert names.containing("CAT") == [0, 1]
+    assert names.containing("n02123159") == [1]
+    assert names.containing("") == [0, 1, 2]
+    assert names.containing("dog") == []
+    assert names.both_sides() is names

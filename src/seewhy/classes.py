@@ -21,6 +21,7 @@ class ClassNames:
 
     def __init__(self, lines: Sequence[str]) -> None:
         names: list[str] = []
+        self._others: list[tuple[str, ...]] = []  # of each class
         self._spelled: dict[str, set[int]] = {}  # exactly so
         self._found_by: dict[str, set[int]] = {}  # in any case
         for index, line in enumerate(lines):
@@ -28,6 +29,7 @@ class ClassNames:
             (entry, others) = (wnid[2], [wnid[1]]) if wnid else (line, [])
             synonyms = [part.strip() for part in entry.split(",")]
             names.append(synonyms[0] if wnid else line)
+            self._others.append((*(synonym for synonym in synonyms if synonym != names[-1]), *others) if wnid else ())
             for name in (names[-1], entry, *synonyms, *others):
                 self._spelled.setdefault(name, set()).add(index)
                 self._found_by.setdefault(name.lower(), set()).add(index)
@@ -79,6 +81,17 @@ class ClassNames:
     def __contains__(self, name: object) -> bool:
         """True for a string that is the name, a synonym or the wnid of a class, in any case."""
         return isinstance(name, str) and name.strip().lower() in self._found_by
+
+    def other_names(self, index: int) -> tuple[str, ...]:
+        """What finds the class beside its name: synonyms, and last the wnid."""
+        return self._others[index]
+
+    def containing(self, text: str) -> list[int]:
+        """The indices of the classes one of whose names holds ``text``, in any case; all for an empty text."""
+        part = text.strip().lower()
+        return [
+            index for index, name in enumerate(self.names) if any(part in known.lower() for known in (name, *self._others[index]))
+        ]
 
     def index(self, target: str | int) -> int:
         """The index of a class given by name, synonym, wnid, index, or ``"#3"`` for the index 3.

@@ -13,6 +13,7 @@ from seewhy.classes import ClassNames
 from seewhy.engine import memory, runner
 from seewhy.engine.executor import Executor
 from seewhy.engine.output import OutputPicker
+from seewhy.engine.predict_proba import PredictProba
 from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
 from seewhy.geometry import Array, Geometry
 from seewhy.head import Head
@@ -29,7 +30,8 @@ class Classifier:
     """A classifier that can be asked: what is it (``classify``), and through ``seewhy.explain``, why.
 
     network : an ``nn.Module``, or any callable ``(N, C, H, W)`` float tensor -> ``(N, K)`` tensor or array (black-box
-        methods only). Wrappers (DataParallel, torch.compile) are taken off. It is never changed.
+        methods only), or an object with ``predict_proba`` (scikit-learn: a row is a photo's ``(H, W, C)`` values in order; its
+        ``classes_`` name the classes). Wrappers (DataParallel, torch.compile) are taken off. It is never changed.
     preprocess : ``seewhy.Preprocess``, a torchvision, timm or Hugging Face transform, or None: photos are then tensors of
         the network's own input, used as they are.
     classes : names in index order, a list, a dictionary ``{0: name}`` or a file (one a line, or .json). None: "class 0" ...
@@ -53,6 +55,9 @@ class Classifier:
         device: str | torch.device | None = None,
         precision: str = "exact",
     ) -> None:
+        if not callable(network) and hasattr(network, "predict_proba"):
+            network = PredictProba(network)
+            classes = network.classes if classes is None else classes
         if not callable(network):
             raise ModelError(f"A network cannot be a {type(network).__name__}: give an nn.Module or a function.")
         if precision not in PRECISIONS:
@@ -159,8 +164,7 @@ class Classifier:
             raise OptionError(f"Preprocess has no '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known)}.")
         if self.preprocess is not None and not isinstance(self.preprocess, Preprocess):
             raise OptionError(f"The preprocessing is {self.describe_input()}: it cannot be changed piece by piece.")
-        convolution = self.executor.first_convolution()
-        channels = 3 if convolution is None else convolution[1].in_channels
+        channels = self.executor.input_channels() or 3
         changes = changes if self.preprocess is not None else {"channels": channels} | changes
         return self._changed(self.network, dataclasses.replace(self.preprocess or Preprocess(), **changes))
 

@@ -15,7 +15,17 @@ from seewhy.classifier import Classifier, is_many, photo_list
 from seewhy.engine import memory, runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
-from seewhy.errors import MethodError, ModelError, OptionError, alternatives, did_you_mean, listed, setting, whole_number
+from seewhy.errors import (
+    GradientError,
+    MethodError,
+    ModelError,
+    OptionError,
+    alternatives,
+    did_you_mean,
+    listed,
+    setting,
+    whole_number,
+)
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
 from seewhy.methods.auto import AUTO, Choice, choose
@@ -239,21 +249,23 @@ class _ExplainBatch:
 
 
 def _check_needs(clf: Classifier, method: Method) -> None:
-    """Raises MethodError for a method that has to see more of the network than can be seen."""
-    if not clf.is_module:
-        (kind, visible) = ("a function", [Needs.SCORES])
-    elif clf.executor.is_closed:
-        (kind, visible) = ("TorchScript", [Needs.SCORES, Needs.GRADIENTS])
-    else:
+    """Raises MethodError for a method that has to see more of the network than can be seen, GradientError where that is int8."""
+    form = clf.executor.form
+    visible = [Needs.SCORES, *[Needs.LAYERS] * form.layers, *[Needs.GRADIENTS] * form.gradients]
+    if form.is_open or method.needs in visible:
         return
-    if method.needs not in visible:
-        missing = "methods that use layers or ReLUs" if Needs.GRADIENTS in visible else "methods that use layers or gradients"
-        working = [setting("method", name) for name, known in METHODS.items() if known.needs in visible]
-        raise MethodError(
-            f"This is {kind}: its inside cannot be watched, so {missing} are not possible. Working now: "
-            f"{alternatives(working)}. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are "
-            "unwrapped)."
+    working = alternatives(setting("method", name) for name, known in METHODS.items() if known.needs in visible)
+    if form.quantised is not None:
+        raise GradientError(
+            f"{method.title} needs gradients or plain weights, but the score is cut off from both. First step without gradient: "
+            f"'{form.quantised}' (quantised to int8). Use a method that needs none: {working}; or give the network as it was "
+            "before it was quantised."
         )
+    missing = "methods that use layers or ReLUs" if form.gradients else "methods that use layers or gradients"
+    raise MethodError(
+        f"This is {form.name}: its inside cannot be watched, so {missing} are not possible. Working now: {working}. For CAM and "
+        "Grad-CAM give the original nn.Module (torch.compile, DataParallel are unwrapped)."
+    )
 
 
 def _unused_notes(
@@ -300,7 +312,7 @@ def _output_notes(clf: Classifier, attribution: Attribution, n: int, requested: 
 
 def _looks_activated_twice(clf: Classifier, attribution: Attribution, n: int) -> bool:
     """True for a network that cannot be watched, whose outputs could be those of a sigmoid: then sigmoids of them are these."""
-    if clf.head.kind not in ("sigmoid", "binary") or attribution.scores is None or (clf.is_module and not clf.executor.is_closed):
+    if clf.head.kind not in ("sigmoid", "binary") or attribution.scores is None or clf.executor.form.layers:
         return False
     scores = attribution.scores[n][-1:] if clf.head.kind == "binary" else attribution.scores[n]
     return bool(((scores >= 0.5) & (scores <= 0.73106)).all())  # sigmoid(0) to sigmoid(1)

@@ -251,18 +251,17 @@ EXAMPLES = "Examples: squeezenet1_0, googlenet, resnet18, resnet50, mobilenet_v2
         ),
         (
             "my/w.pth",
-            "There is no classification network 'my/w.pth' in torchvision (weights alone do not say which network they belong "
-            f"to: name it beside weights='my/w.pth'). {EXAMPLES}",
+            "There is no file 'my/w.pth'.",
         ),
         (
             "ftp:resnet18",
-            "The model 'ftp:resnet18' is not known: write 'resnet50' (any classification network of torchvision), "
-            "'path/model.py:build', 'demo:honest'.",
+            "The model 'ftp:resnet18' is not known: write 'resnet50', 'timm:convnext_tiny', 'hf:microsoft/resnet-50', "
+            "'path/model.py:build', 'path/model.onnx', 'path/net.pt', 'demo:honest'.",
         ),
         (
             nn.ReLU(),
-            "A model cannot be loaded from a ReLU: write 'resnet50' (any classification network of torchvision), "
-            "'path/model.py:build', 'demo:honest', or seewhy.Classifier(network).",
+            "A model cannot be loaded from a ReLU: write 'resnet50', 'timm:convnext_tiny', 'hf:microsoft/resnet-50', "
+            "'path/model.py:build', 'path/model.onnx', 'path/net.pt', 'demo:honest', or seewhy.Classifier(network).",
         ),
     ],
 )
@@ -364,15 +363,3 @@ def test_torchvision_comes_without_the_compiler_of_torch_which_still_works(name:
 
 def test_who_needs_the_compiler_meanwhile_gets_the_real_one() -> None:
     assert printed(ANOTHER) == ["True True True True", "True", "True"]
-
-
-def test_a_network_is_built_without_drawing_weights() -> None:
-    (weight, mode) = (torch.full((8, 4, 3, 3), 7.0), from_torchvision._NoInitialValues())
-    with mode:
-        for draw in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
-            assert draw(weight) is weight
-        nn.init.zeros_(bias := torch.ones(3))
-        drawn = nn.init.trunc_normal_(torch.full((100,), 7.0))
-    assert bool((weight == 7).all())
-    assert bias.tolist() == [0, 0, 0]
-    assert float(drawn.abs().max()) <= 2

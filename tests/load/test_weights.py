@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import importlib.util
 import io
 import random
 import re
@@ -18,10 +20,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from small_nets import SmallNet
 from torch import nn
 
 import seewhy
 from seewhy.errors import ModelError, WeightsError
+from seewhy.load import from_torchvision
 from seewhy.load.weights import fetch, fit, read_weights
 
 
@@ -421,3 +425,89 @@ def test_a_cache_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "file"))
     text = message(ModelError, lambda: fetch("http://127.0.0.1:9/net-01234567.pth"))
     assert text.startswith(f"The weights 'net-01234567.pth' are not in the cache '{tmp_path / 'file' / 'checkpoints'}'")
+
+
+# -- checkpoints of PyTorch Lightning -------------------------------------------------------------------------------------
+
+
+class Settings:
+    """What a person hands to save_hyperparameters()."""
+
+    def __init__(self) -> None:
+        self.rate = 0.1
+
+
+def lightning(path: Path, own: nn.Module, prefix: str, **beside: object) -> Path:
+    """A .ckpt as Lightning's trainer writes it: tensors in a dictionary of their own, beside everything else."""
+    state = {f"{prefix}{name}": value for name, value in own.state_dict().items()}
+    content = {"epoch": 3, "global_step": 100, "pytorch-lightning_version": "2.6.0", "state_dict": OrderedDict(state)}
+    content |= {"optimizer_states": [{"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}], "loops": {}}
+    return saved(content | beside, path)
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net.", "", "network."])
+def test_a_lightning_checkpoint(prefix: str, tmp_path: Path) -> None:
+    own = OwnNet()
+    path = lightning(tmp_path / "last.ckpt", own, prefix, hyper_parameters={"lr": 0.1})
+    assert torch.equal(read_weights(path)["fc.weight"], own.fc.weight)
+
+
+def test_settings_of_any_class_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = OwnNet()
+    beside = {
+        "hyper_parameters": argparse.Namespace(lr=0.1, data=Path("data"), own=Settings(), share=np.float64(0.5)),
+        "callbacks": {"checkpoint": {"best": np.arange(3), "kinds": {1, 2}, "why": Settings}},
+    }
+    path = lightning(tmp_path / "last.ckpt", own, "model.", **beside)
+    monkeypatch.delitem(globals(), "Settings")  # also where their code is not there
+    allowed = torch.serialization.get_safe_globals()
+    state = read_weights(path)
+    assert {name: tuple(value.shape) for name, value in state.items()} == {
+        name: tuple(value.shape) for name, value in own.state_dict().items()
+    }
+    assert torch.equal(state["fc.weight"], own.fc.weight)
+    assert torch.serialization.get_safe_globals() == allowed
+
+
+def test_no_object_of_a_checkpoint_runs(tmp_path: Path) -> None:
+    own = OwnNet()
+    Evil.ran = False
+    path = lightning(tmp_path / "last.ckpt", own, "model.", hyper_parameters={"extra": Evil()})
+    assert torch.equal(read_weights(path)["fc.weight"], own.fc.weight)
+    assert not Evil.ran
+    read_weights(path, trust=True)
+    assert Evil.ran, "the file does run code when it is trusted: the test can fail"
+
+
+def test_a_module_in_a_checkpoint_still_needs_trust(tmp_path: Path) -> None:
+    path = saved({"epoch": 1, "model": OwnNet(), "settings": Settings()}, tmp_path / "c.ckpt")
+    assert message(WeightsError, lambda: read_weights(path)).startswith("'c.ckpt' holds more than tensors")
+
+
+def test_a_real_lightning_module(tmp_path: Path) -> None:
+    if importlib.util.find_spec("lightning") is None:
+        pytest.skip("lightning is not installed")
+    from_torchvision.models()  # which lightning imports
+    lightning_package = importlib.import_module("lightning.pytorch")
+
+    class Lit(lightning_package.LightningModule):
+        def __init__(self, rate: float = 0.1) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+            self.model = SmallNet()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.model(x)
+            return out
+
+    lit = Lit()
+    photo = torch.rand(3, 16, 16)
+    clf = seewhy.Classifier(lit)
+    np.testing.assert_allclose(clf.logits(photo), seewhy.Classifier(lit.model).logits(photo), atol=1e-6)
+    explanation = seewhy.explain(clf, photo, target=0)
+    np.testing.assert_allclose(
+        explanation.maps, seewhy.explain(seewhy.Classifier(lit.model), photo, explanation.method, target=0).maps, atol=1e-6
+    )
+    assert explanation.layer == "model.features"
+    path = lightning(tmp_path / "lit.ckpt", lit, "", hyper_parameters=lit.hparams)
+    assert torch.equal(read_weights(path)["fc.weight"], lit.model.fc.weight)

@@ -35,7 +35,9 @@ Several = list[str] | None
 class ModelOptions:
     """What says which network, and how photos are prepared for it: each field is a flag of every command that takes one."""
 
-    model: Annotated[Text_, Option(help="resnet50, path/model.py:build, demo:honest ... Default: the embedded demo.")] = None
+    model: Annotated[
+        Text_, Option(help="resnet50, my.py:build, net.onnx ... (seewhy models lists all forms). Default: the embedded demo.")
+    ] = None
     weights: Annotated[Text_, Option(help="Your own .safetensors or .pth for that architecture.")] = None
     classes: Annotated[Text_, Option(help="Class names: a file with one a line, or .json (a list, or index to name).")] = None
     size: Annotated[Text_, Option(help="The network's input: 224, or ROWS,COLUMNS.")] = None
@@ -46,7 +48,9 @@ class ModelOptions:
     head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit: no, yes), none.")] = None
     device: Annotated[Text_, Option(help="cpu, cuda, cuda:1 ...")] = None
     precision: Annotated[str, Option(help="exact, or fast (bfloat16; the deviation is stated).")] = "exact"
-    trust: Annotated[bool, Option("--trust", help="Unpickle weights that could run code. Only for files you trust.")] = False
+    trust: Annotated[bool, Option("--trust", help="Read weights and networks that could run code. Only for files you trust.")] = (
+        False
+    )
 
     def load(self) -> seewhy.Classifier:
         """The classifier, its preparation changed where the options say so."""

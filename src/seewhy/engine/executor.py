@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from seewhy.engine import runner
+from seewhy.engine.form import Form, form_of
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.output import OutputPicker
-from seewhy.engine.plan import is_closed, unwrap
+from seewhy.engine.plan import unwrap
 from seewhy.engine.probe import ForwardPass
 from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed, setting
@@ -68,9 +69,14 @@ class Executor:
         return self._planned is not None and not self._planned.plan.as_is
 
     @functools.cached_property
+    def form(self) -> Form:
+        """What can be seen of the network. Looked up once: GoogLeNet has 225 modules."""
+        return form_of(self.network)
+
+    @property
     def is_closed(self) -> bool:
-        """True for a module whose operations cannot be watched: TorchScript. Looked up once: GoogLeNet has 225 modules."""
-        return self.is_module and is_closed(self.network)
+        """True for a module whose operations cannot be watched, such as TorchScript."""
+        return self.is_module and not self.form.layers
 
     @property
     def device(self) -> torch.device:
@@ -125,7 +131,9 @@ class Executor:
         Raises MethodError for a callable, LayerError where no shape is known.
         """
         if not self.is_module:
-            raise MethodError("This is a function: its inside cannot be watched, so it has no layers. Give the nn.Module itself.")
+            raise MethodError(
+                f"This is {self.form.name}: its inside cannot be watched, so it has no layers. Give the nn.Module itself."
+            )
         with self._lock:
             planned = self._planned
             if planned is not None and (pixels is None or planned.suits(pixels.shape[1:])) and planned.is_fresh():
@@ -135,7 +143,8 @@ class Executor:
                     raise LayerError("The layers' grids depend on the photo: ask clf.layers(photo) first.")
                 pixels = self.pixels([self._blank()])
             # Noise: on a real photo a head could average by chance, on a blank one every head would.
-            noise = torch.rand((2, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
+            count = 1 if self.form.one_at_a_time else 2
+            noise = torch.rand((count, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
             trial = self.network_inputs(noise * 255 if self.pixels_are_bytes else noise * 4 - 2)
             self._planned = PlannedNetwork(self.network, trial, self.pick, self.precision, self.name)
             return self._planned
@@ -185,7 +194,9 @@ class Executor:
             return planned.head(self._declared_head)
         declared = self._declared_head
         rows = declared.check(output)
-        return declared.ending_in("softmax" if declared.look_like_probabilities(rows) else "")
+        if declared.look_like_probabilities(rows):
+            return declared.ending_in("softmax")
+        return declared.ending_in("sigmoid" if self.form.probabilities else "")
 
     def class_scores(self, output: Any, photos: int) -> torch.Tensor:
         """The picked output of so many photos as class scores ``(N, K)``. Raises OutputError, ModelError (not finite)."""
@@ -217,7 +228,7 @@ class Executor:
 
         needs_backward : a gradient goes back to the pixels.
         """
-        if batch_size is None and photos == 1:
+        if (batch_size is None and photos == 1) or self.form.one_at_a_time:
             return 1
         bytes_each = 1 if planned is None else planned.bytes_each
         if needs_backward:
@@ -236,6 +247,11 @@ class Executor:
         """Name and module of the convolution that is registered first."""
         modules = self.network.named_modules() if self.is_module else ()
         return next(((name, module) for name, module in modules if isinstance(module, nn.Conv2d)), None)
+
+    def input_channels(self) -> int | None:
+        """How many channels the network reads, as its first convolution or its file says; None where that is not known."""
+        first = self.first_convolution()
+        return self.form.channels if first is None else first[1].in_channels
 
     @property
     def _dtype(self) -> torch.dtype:

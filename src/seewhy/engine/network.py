@@ -13,6 +13,7 @@ from torch import nn
 from seewhy.engine.attention import Attention, find_attention, forward_with_attention
 from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
+from seewhy.engine.form import form_of
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
 from seewhy.engine.steps import Step, Trace
@@ -31,7 +32,8 @@ _MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError
 class PlannedNetwork:
     """A network, its plan and its trace; good for as long as :meth:`is_fresh`.
 
-    trial : ``(2, C, H, W)`` network inputs of the shape that will come, on which it is traced and the plan checked.
+    trial : ``(2, C, H, W)`` network inputs of the shape that will come, on which it is traced and the plan checked; of a network
+        that runs one photo at a time, one.
     pick : takes the class scores out of what the network returns.
     """
 
@@ -126,7 +128,8 @@ class PlannedNetwork:
         """The forward pass, written down. Raises MethodError for what cannot be watched inside."""
         if self.plan.trace is None:
             raise MethodError(
-                "This is TorchScript: its inside cannot be watched, so it has no layers to look at. Give the original nn.Module."
+                f"This is {form_of(self.network).name}: its inside cannot be watched, so it has no layers to look at. Give the "
+                "original nn.Module."
             )
         output = self.plan.trial_output
         if not isinstance(output, torch.Tensor):
@@ -171,6 +174,8 @@ class PlannedNetwork:
             raise LayerError("No layer of this network has rows and columns: methods on feature maps are not possible.")
         if trace.dense_head is not None and trace.dense_head.features == candidates[0].number:
             return candidates[0]  # what the head averages is reached by construction
+        if form_of(self.network).quantised is not None:
+            return candidates[0]  # no gradient goes anywhere; methods that need none can use it
         reached = self._first_reached(candidates)
         if reached is None:
             raise GradientError(

@@ -21,6 +21,7 @@ from torch import nn
 
 from seewhy.engine.faster import fold, pack
 from seewhy.engine.fingerprint import has_hooks, weights_hash
+from seewhy.engine.form import form_of
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.trace import trace
 
@@ -38,11 +39,6 @@ def unwrap(network: Any) -> Any:
             network = network._orig_mod
         else:
             return network
-
-
-def is_closed(network: Any) -> bool:
-    """True for what cannot be watched inside: TorchScript."""
-    return any(isinstance(module, torch.jit.ScriptModule) for module in network.modules())
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +103,9 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
     with torch.inference_mode(False), torch.no_grad():
         inputs = inputs.clone()
         weights = weights_hash(network)
-        if is_closed(network):
-            description = "TorchScript, as it is"
+        form = form_of(network)
+        if not form.layers:
+            description = f"{form.name}, as it is"
             return Plan(network, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights, as_is=True)
         copied = None if has_hooks(network) else _copied(network)
         if copied is None:

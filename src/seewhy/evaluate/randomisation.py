@@ -89,7 +89,9 @@ def randomise(
 def weighted_layers(clf: Classifier) -> list[str]:
     """The modules with weights of their own, first to last. Raises MethodError where there are none to replace."""
     if not clf.is_module:
-        raise MethodError("This is a function: it has no weights that could be replaced by noise. Give the nn.Module itself.")
+        raise MethodError(
+            f"This is {clf.executor.form.name}: it has no weights that could be replaced by noise. Give the nn.Module itself."
+        )
     names = [name for name, module in clf.network.named_modules() if any(True for _ in module.parameters(recurse=False))]
     if not names:
         raise MethodError("The network has no weights that could be replaced by noise.")

@@ -121,7 +121,9 @@ class Watch:
         self.planned: PlannedNetwork | None = None
         self.step: Step | None = None
         if not clf.is_module and layer != SCORES:
-            raise MethodError(f"The network is a function: its layers cannot be watched. Write {setting('layer', 'scores')}.")
+            raise MethodError(
+                f"The network is {clf.executor.form.name}: its layers cannot be watched. Write {setting('layer', 'scores')}."
+            )
         first = None if clf.input_size is not None else _first_readable(clf, sources)
         if clf.is_module:
             self._plan(None if first is None else clf.executor.pixels([first]))

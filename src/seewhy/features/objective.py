@@ -47,7 +47,7 @@ class Objective:
     def of(cls, clf: Classifier, layer: str | nn.Module | None, pixels: torch.Tensor | None) -> Objective:
         """For a layer's name or module, None for class scores. pixels : ``(1, C, h, w)`` to begin with, if there are any.
 
-        Raises MethodError for a callable, LayerError for a layer that cannot be dreamed.
+        Raises MethodError for a callable, LayerError for a layer that cannot be dreamed, GradientError for int8.
         """
         if pixels is None and clf.is_module and clf.input_size is None:
             try:
@@ -56,6 +56,11 @@ class Objective:
                 raise OptionError(
                     "This classifier has no preprocessing, so the size of its input is not known: give start= a tensor (C, H, W)."
                 ) from None
+        if clf.executor.form.quantised is not None:
+            raise GradientError(
+                f"A dream follows the gradient, and none passes '{clf.executor.form.quantised}' (quantised to int8): give the "
+                "network as it was before it was quantised."
+            )
         planned = clf.executor.planned(pixels)
         (channels, rows, columns) = planned.shape if pixels is None else pixels.shape[1:]
         size = (channels, rows, columns)
@@ -153,6 +158,8 @@ class Objective:
 
     def _at_once(self, pixels: torch.Tensor) -> int:
         """How many pictures of this size go through at once: a graph keeps every result, and needs as much again on its way."""
+        if self.clf.executor.form.one_at_a_time:
+            return 1
         trace = self.planned.plan.trace
         steps = trace.steps if trace is not None else ()
         kept = sum(math.prod(step.shape) for step in steps if self.step is None or step.number <= self.step.number)

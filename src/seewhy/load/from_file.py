@@ -44,7 +44,7 @@ def build(spec: str, weights: Weights | None, trust: bool) -> Parts:
             raise ModelError(f"{function}() in '{file}' failed: {type(error).__name__}: {error}") from error
     classifier = built if isinstance(built, Classifier) else None
     network = built.network if isinstance(built, Classifier) else unwrap(built)
-    if classifier is None and not isinstance(network, nn.Module):
+    if classifier is None and not isinstance(network, nn.Module) and not hasattr(network, "predict_proba"):
         raise ModelError(
             f"{function}() in '{file}' returned a {type(built).__name__}: it must return an nn.Module or a seewhy.Classifier."
         )

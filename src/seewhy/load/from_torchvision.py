@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
-from seewhy.errors import MissingExtraError, ModelError, WeightsError, did_you_mean, listed, setting
+from seewhy.errors import MissingExtraError, ModelError, did_you_mean, listed
+from seewhy.load.building import head_of, outputs_in, without_initial_values
 from seewhy.load.parts import Parts
-from seewhy.load.weights import WEIGHTS_SUFFIXES, State, Weights, fetch, fit, read_weights
+from seewhy.load.weights import State, Weights, fetch, fit, read_weights
 from seewhy.preprocess import Preprocess
 
 # What torchvision's compiled part declares and classification does not use. Its published wheel is built for CUDA; beside a
@@ -109,8 +109,6 @@ def build(name: str, weights: Weights | None, trust: bool) -> Parts:
     """A network by name: with the published weights, or with a person's own."""
     if name not in names():
         own = " (a file? write its function too: 'model.py:build')" if os.sep in name or "." in name else ""
-        if name.endswith(WEIGHTS_SUFFIXES):
-            own = f" (weights alone do not say which network they belong to: name it beside {setting('weights', name)})"
         raise ModelError(
             f"There is no classification network '{name}' in torchvision{own}.{did_you_mean(name, names())} Examples: "
             f"{listed(['squeezenet1_0', 'googlenet', 'resnet18', 'resnet50', 'mobilenet_v2', 'vgg16'])}."
@@ -147,12 +145,8 @@ def _network(name: str, outputs: int, state: State, is_published: bool) -> nn.Mo
         settings["transform_input"] = is_published
     if "init_weights" in known:  # drawing weights that are overwritten at once takes seconds
         settings["init_weights"] = False
-    state_before = torch.get_rng_state()
-    try:
-        with _NoInitialValues():
-            network: nn.Module = models().get_model(name, weights=None, **settings)
-    finally:
-        torch.set_rng_state(state_before)
+    with without_initial_values():
+        network: nn.Module = models().get_model(name, weights=None, **settings)
     return network
 
 
@@ -166,49 +160,14 @@ def _settings(name: str) -> set[str]:
 
 def _outputs(name: str, state: State) -> int:
     """How many classes the file has: read off the last layer of the architecture."""
-    head = _head_of(name)
-    if head not in state:
-        raise WeightsError(
-            f"The weights do not fit {name}: there is no '{head}' in the file (it has {listed(state, 4)}). Of which architecture "
-            "are they?"
-        )
-    return int(state[head].shape[0])
-
-
-class _NoInitialValues(TorchFunctionMode):
-    """Weights that a file will bring are not drawn before."""
-
-    drawing: tuple[Any, ...] = (nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in self.drawing:
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **kwargs)
-
-
-class _NoMemory(_NoInitialValues):
-    """Weights without memory; ``torch.device("meta")`` also takes the small tensors that RegNet computes its widths with."""
-
-    # Drawing into such weights would bring the compiler of torch. Where there are values, trunc_normal_ waits for good ones.
-    drawing = (*_NoInitialValues.drawing, torch.Tensor.normal_, torch.Tensor.uniform_)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.empty:
-            kwargs = (kwargs or {}) | {"device": "meta"}
-        return super().__torch_function__(func, types, args, kwargs)
+    return outputs_in(state, _head_of(name), name)
 
 
 @functools.cache
 def _head_of(name: str) -> str:
     """The parameter of the last layer, whose first side is the number of classes: the one that changes with it."""
-    with torch.random.fork_rng(devices=[]), _NoMemory():  # some initial values are drawn
-        settings: dict[str, Any] = {"init_weights": False} if "init_weights" in _settings(name) else {}
-        (one, two) = (models().get_model(name, weights=None, num_classes=n, **settings).state_dict() for n in (11, 12))
-    changed: list[str] = [
-        k for k in one if one[k].shape != two[k].shape and not k.lower().startswith("aux") and k.endswith("weight")
-    ]
-    return changed[-1]
+    settings: dict[str, Any] = {"init_weights": False} if "init_weights" in _settings(name) else {}
+    return head_of(lambda classes: models().get_model(name, weights=None, num_classes=classes, **settings))
 
 
 def _preprocess(published: Any) -> Preprocess:

@@ -90,6 +90,9 @@ def _read_pickle(path: Path, trust: bool) -> Any:
     except pickle.UnpicklingError as error:
         if trust or "Weights only" not in str(error):
             raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights: it is broken or something else.") from error
+        checkpoint = _checkpoint_without_objects(path)
+        if checkpoint is not None:
+            return checkpoint
         raise WeightsError(
             f"'{path.name}' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors "
             f"file; if you trust its author, say {setting('trust', True)}."
@@ -106,6 +109,42 @@ def _read_pickle(path: Path, trust: bool) -> Any:
                 f"'{path.name}' was saved with code that cannot be imported here ({reason}): save model.state_dict() instead."
             ) from error
         raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights ({reason}): it is broken or truncated.") from error
+
+
+class _Inert:
+    """Stands for an object of a checkpoint: it can be made and filled, and does nothing."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        """Nothing is kept."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Nothing is kept."""
+
+
+class _InertDict:
+    """The same for an object that may be a dictionary, which torch fills only where it is a plain one."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Any:
+        return OrderedDict()
+
+
+def _checkpoint_without_objects(path: Path) -> Any:
+    """A training checkpoint (PyTorch Lightning's ``.ckpt``) whose tensors lie in a dictionary of their own, beside settings and
+    callbacks of any class. None of them is imported: each is read as an object that does nothing. None for any other file.
+    """
+    for stand_in in (_InertDict, _Inert):
+        try:
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+            known: Any = [(_Inert if name.startswith("numpy.") else stand_in, name) for name in names]
+            with warnings.catch_warnings(), torch.serialization.safe_globals(known):
+                warnings.simplefilter("ignore")
+                content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:  # a name that torch never allows, an object that is filled in a way of its own, a torch before 2.6
+            continue
+        inside = [content[key] for key in _INSIDE if key in content] if type(content) is dict else []
+        if any(type(entry) in (dict, OrderedDict) and _state_inside(entry) for entry in inside):
+            return content
+    return None
 
 
 def _first_line(error: Exception) -> str:

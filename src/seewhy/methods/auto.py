@@ -31,9 +31,11 @@ def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
 
     planned : None for a function. Raises OutputError where the network returns no class scores.
     """
-    if planned is None or clf.executor.is_closed:
-        kind = "a function" if planned is None else "TorchScript"
-        return Choice(Occlusion.name, f"this is {kind}, whose inside cannot be watched", PASSES)
+    form = clf.executor.form
+    if form.quantised is not None:
+        return Choice(Occlusion.name, f"no gradient passes '{form.quantised}' (quantised to int8)", PASSES)
+    if planned is None or not form.is_open:
+        return Choice(Occlusion.name, f"this is {form.name}, whose inside cannot be watched", PASSES)
     try:
         step = planned.feature_step
     except (LayerError, GradientError, MethodError) as error:

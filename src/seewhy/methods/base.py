@@ -38,8 +38,9 @@ class Needs(Enum):
     """What a method has to see of a network."""
 
     SCORES = "scores"  # any function that gives scores
+    LAYERS = "layers"  # what a layer gives, without any gradient
     GRADIENTS = "gradients"  # torch's autograd from the scores to the photo
-    OPERATIONS = "operations"  # the operations inside: layers, ReLUs
+    OPERATIONS = "operations"  # the operations inside and gradients through them: layers, ReLUs
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,10 +262,10 @@ class FeatureMethod(Method):
         ]
 
 
-def plan_details(planned: PlannedNetwork | None) -> dict[str, Any]:
-    """How the network was run, for the record."""
+def plan_details(planned: PlannedNetwork | None, form: str = "a function") -> dict[str, Any]:
+    """How the network was run, for the record. form : what it is, where it was not planned."""
     if planned is None:
-        return {"plan": "a function", "deviation": 0.0}
+        return {"plan": form, "deviation": 0.0}
     return {"plan": planned.plan.description, "deviation": planned.plan.deviation}
 
 

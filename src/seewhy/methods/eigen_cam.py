@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from seewhy.methods.base import FeatureMethod
+from seewhy.methods.base import FeatureMethod, Needs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class EigenCam(FeatureMethod):
     )
     source: ClassVar[str] = "Muhammad and Yeasin 2020, arXiv:2008.00299"
     cost: ClassVar[str] = "1 forward pass"
+    needs: ClassVar[Needs] = Needs.LAYERS
     averages: ClassVar[bool] = False
     by_class: ClassVar[bool] = False
 

@@ -230,7 +230,7 @@ class PerturbedPhoto:
             units=self.unit if units is None else units,
             layer=layer,
             notes=[notes or []],
-            details=[plan_details(self._request.planned) | sweep_details | (details or {})],
+            details=[plan_details(self._request.planned, self._request.clf.executor.form.name) | sweep_details | (details or {})],
             forward=float(self._sweep.spending.passes),
             backward=0.0,
             head=self._head,

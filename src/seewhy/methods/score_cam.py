@@ -39,7 +39,7 @@ class ScoreCam(PerturbationMethod):
     source: ClassVar[str] = "Wang et al. 2020, arXiv:1910.01279"
     cost: ClassVar[str] = "1 forward pass per channel of the layer (512 to 2048); all classes in one sweep"
 
-    needs: ClassVar[Needs] = Needs.OPERATIONS
+    needs: ClassVar[Needs] = Needs.LAYERS
 
     layer: str | nn.Module | None = None
     relu: bool = True

@@ -1,0 +1,238 @@
+"""Files of torch that hold a whole network: TorchScript, torch.export, ``torch.save(model)``. Told apart by what is in them."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from seewhy.engine.form import Form
+from seewhy.engine.plan import unwrap
+from seewhy.errors import ModelError, WeightsError, setting
+from seewhy.load.parts import Parts
+from seewhy.load.sized import sized
+from seewhy.load.weights import Weights, fit, read_weights
+
+BUILD_IT = "path/model.py:build"
+# Operations of an exported program under the names that they have in a person's code, with the same arguments in the same order.
+_PLAIN: dict[str, Any] = {
+    "relu.default": torch.relu,
+    "relu_.default": torch.relu_,
+    "relu6.default": functional.relu6,
+    "hardtanh.default": functional.hardtanh,
+    "hardtanh_.default": functional.hardtanh_,
+    "gelu.default": functional.gelu,
+    "silu.default": functional.silu,
+    "sigmoid.default": torch.sigmoid,
+    "softmax.int": torch.softmax,
+    "conv2d.default": torch.conv2d,
+    "linear.default": functional.linear,
+    "batch_norm.default": torch.batch_norm,
+    "layer_norm.default": torch.layer_norm,
+    "max_pool2d.default": functional.max_pool2d,
+    "avg_pool2d.default": functional.avg_pool2d,
+    "adaptive_avg_pool2d.default": functional.adaptive_avg_pool2d,
+    "mean.dim": torch.mean,
+    "flatten.using_ints": torch.flatten,
+    "view.default": torch.Tensor.view,
+    "reshape.default": torch.reshape,
+    "permute.default": torch.permute,
+    "transpose.int": torch.transpose,
+    "add.Tensor": torch.add,
+    "add_.Tensor": torch.Tensor.add_,
+    "mul.Tensor": torch.mul,
+    "cat.default": torch.cat,
+}
+
+
+class FixedBatch(nn.Module):
+    """A network that takes exactly ``batch`` photos at once, as one that takes any number: (N, C, H, W) in, (N, ...) out.
+
+    The last photo fills up the last batch. Gradients flow; the layers of a program for one photo can be watched for one photo at
+    a time, those of a program for more belong to no photo that one could name.
+    """
+
+    def __init__(self, network: nn.Module, batch: int) -> None:
+        super().__init__()
+        self.network = network
+        self.batch = batch
+        self.form = Form(f"a torch.export program for {batch} photos", batch == 1, True, one_at_a_time=batch == 1)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """The outputs of all batches, one behind the other."""
+        if len(x) == self.batch:
+            return self.network(x)
+        missing = -len(x) % self.batch
+        padded = torch.cat([x, x[-1:].expand(missing, -1, -1, -1)]) if missing else x
+        outputs = [self.network(photos) for photos in torch.split(padded, self.batch)]
+        return _joined(outputs, len(x))
+
+
+def build(name: str, weights: Weights | None, trust: bool) -> Parts:
+    """The network in the file. Raises ModelError for weights without a network, and for what must not be read without trust."""
+    path = Path(name)
+    if not path.is_file():
+        raise ModelError(f"There is no file '{path}'.")
+    entries = _entries(path)
+    if "constants.pkl" in entries and any(entry.startswith("code/") for entry in entries):
+        parts = Parts(_torchscript(path), path.name)
+    elif "archive_format" in entries or "serialized_exported_program.json" in entries:  # the latter before torch 2.8
+        parts = _exported(path, trust)
+    else:
+        parts = Parts(_saved(path, trust), path.name)
+    if weights is not None:
+        if not parts.network.state_dict() or isinstance(parts.network, torch.jit.ScriptModule):
+            raise ModelError(f"'{path.name}' brings its own weights: leave {setting('weights')} out.")
+        fit(parts.network, read_weights(weights, trust), f"the network of {path.name}")
+    return parts
+
+
+def _entries(path: Path) -> list[str]:
+    """The names of what a zip archive of torch holds, below its one folder where it has one; none for another file."""
+    if not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    folders = {name.partition("/")[0] for name in names}
+    return [name.partition("/")[2] for name in names] if len(folders) == 1 else names
+
+
+def _torchscript(path: Path) -> nn.Module:
+    """Its code is TorchScript's own: no Python runs."""
+    with _without_warnings():
+        try:
+            network: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        except Exception as error:  # whatever its reader stumbles over
+            raise ModelError(f"'{path}' is no whole TorchScript archive: {_first_line(error)}") from error
+    return network.eval()
+
+
+# -- torch.export -------------------------------------------------------------------------------------------------------------
+
+
+def _exported(path: Path, trust: bool) -> Parts:
+    """A program of torch.export. Its reader unpickles, and evaluates expressions from the file."""
+    if not trust:
+        raise ModelError(
+            f"'{path.name}' is a program of torch.export, and torch's reader of it could run code: if you trust its author, say "
+            f"{setting('trust', True)}; or export the network to .onnx."
+        )
+    with _without_warnings():
+        try:
+            program = torch.export.load(str(path))
+        except Exception as error:  # whatever its reader stumbles over; a compiled package has no program in it
+            raise ModelError(f"'{path}' cannot be read by torch.export: {_first_line(error)}") from error
+        network: Any = program.module()
+    inputs = set(program.graph_signature.user_inputs)
+    shapes = [node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        described = "; ".join(str(tuple(shape)) for shape in shapes)
+        raise ModelError(f"'{path}' reads {described or 'nothing'}: it must read photos alone, (N, channels, rows, columns).")
+    for replaced in ("train", "eval"):  # they refuse; there is nothing in a program that would change
+        vars(network).pop(replaced, None)
+    _in_plain_operations(network)
+    (batch, channels, *size) = (side if type(side) is int else None for side in shapes[0])
+    if batch is not None:
+        network = FixedBatch(network, batch)
+    return Parts(network.eval(), path.name, sized(size, channels, path.name))
+
+
+def _in_plain_operations(network: Any) -> None:
+    """The program's operations called as torch functions, so that layers and ReLUs are known for what they are."""
+    for node in network.graph.nodes:
+        if node.op == "call_function" and isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "aten":
+            name = f"{node.target.overloadpacket.__name__}.{node.target._overloadname}"
+            node.target = _PLAIN.get(name, node.target)
+    network.recompile()
+
+
+# -- torch.save(model) --------------------------------------------------------------------------------------------------------
+
+
+def _saved(path: Path, trust: bool) -> nn.Module:
+    """What ``torch.save(model)`` wrote."""
+    content = _content(path, trust)
+    network = unwrap(content)
+    if isinstance(network, Mapping):  # a checkpoint may hold the module itself
+        network = next((unwrap(entry) for entry in network.values() if isinstance(entry, nn.Module)), network)
+    if isinstance(network, nn.Module):
+        return network.eval()
+    if isinstance(network, Mapping):
+        raise ModelError(
+            f"'{path}' holds weights, and weights alone do not say which network they belong to: name it beside "
+            f"{setting('weights', str(path))}."
+        )
+    raise ModelError(f"'{path}' holds a {type(network).__name__}, no network: save the nn.Module, or write {BUILD_IT}.")
+
+
+def _content(path: Path, trust: bool) -> Any:
+    """Tensors are read safely; a module only with trust."""
+    if path.suffix.lower() == ".safetensors":
+        return {}
+    with _without_warnings():
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            if not trust and _holds_tensors(path):
+                return {}
+            if not trust and "Weights only" in str(error):
+                raise ModelError(
+                    f"'{path}' holds a whole pickled network, and reading it could run code: if you trust its author, say "
+                    f"{setting('trust', True)}; else write a function that builds it, and give {BUILD_IT} with "
+                    f"{setting('weights')}."
+                ) from error
+        except Exception as error:
+            raise ModelError(f"'{path}' holds no network that can be read: {_first_line(error)}") from error
+        try:
+            return torch.load(path, map_location="cpu", weights_only=False)
+        except (ImportError, AttributeError) as error:
+            module = getattr(error, "name", None) or getattr(getattr(error, "obj", None), "__name__", None)
+            where = f"of the module '{module}', which" if module else "that"
+            raise ModelError(
+                f"'{path}' was saved with code {where} cannot be imported here ({_first_line(error)}): start from its folder, or "
+                f"give {BUILD_IT} with {setting('weights')}."
+            ) from error
+        except Exception as error:  # what its own code raises, and what a broken file leads to
+            raise ModelError(f"'{path}' holds no network that can be read: {_first_line(error)}") from error
+
+
+def _holds_tensors(path: Path) -> bool:
+    """True for a training checkpoint, whose tensors can be read without its objects."""
+    try:
+        return bool(read_weights(path))
+    except WeightsError:
+        return False
+
+
+def _joined(outputs: list[Any], count: int) -> Any:
+    """Outputs of several batches as one, cut to ``count`` photos: a tensor, or a tuple or dictionary of them."""
+    (first, kind) = (outputs[0], type(outputs[0]))
+    if isinstance(first, torch.Tensor):
+        return torch.cat(outputs)[:count] if first.ndim else first
+    if isinstance(first, Mapping):
+        return {key: _joined([output[key] for output in outputs], count) for key in first}
+    if isinstance(first, (tuple, list)):
+        joined = [_joined(list(entries), count) for entries in zip(*outputs, strict=True)]
+        return kind(*joined) if hasattr(first, "_fields") else kind(joined)
+    return first
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Torch announces the end of some of these forms; people still bring them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,176 @@
+"""Whole networks in files of torch, told apart by what is in them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from small_nets import SmallNet
+from torch import nn
+
+import seewhy
+from seewhy.errors import ModelError
+from seewhy.load.from_saved import FixedBatch
+
+PREPARE = seewhy.Preprocess(24, mean=0.5, std=0.25)
+PHOTOS = [np.random.default_rng(n).integers(0, 256, (30, 40, 3), np.uint8) for n in range(3)]
+
+
+def message(call: Callable[[], object]) -> str:
+    with pytest.raises(ModelError) as error:
+        call()
+    return str(error.value)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One network in all forms, each under a name that says nothing."""
+    folder = tmp_path_factory.mktemp("saved")
+    network = SmallNet().eval()
+    photo = torch.zeros(1, 3, 24, 24)
+    torch.save(network, folder / "module.pth")
+    torch.save({"epoch": 3, "model": network}, folder / "checkpoint.pth")
+    torch.save(network.state_dict(), folder / "state.pt")
+    torch.save(network, folder / "old.pt", _use_new_zipfile_serialization=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch announces the end of TorchScript, and its exporter warns of itself
+        torch.jit.trace(network, photo, check_trace=False).save(folder / "traced.pth")
+        torch.export.save(torch.export.export(network, (photo,)), folder / "one.pt2")
+        torch.export.save(torch.export.export(network, (photo.repeat(4, 1, 1, 1),)), folder / "four.pt2")
+        free = torch.export.export(network, (photo.repeat(2, 1, 1, 1),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        torch.export.save(free, folder / "free.pt2")
+        (folder / "free.pth").write_bytes((folder / "free.pt2").read_bytes())
+    return {path.name: path for path in folder.iterdir()}
+
+
+@pytest.fixture
+def own() -> seewhy.Classifier:
+    return seewhy.Classifier(SmallNet(), PREPARE)
+
+
+@pytest.mark.parametrize(
+    "file", ["module.pth", "checkpoint.pth", "old.pt", "traced.pth", "one.pt2", "four.pt2", "free.pt2", "free.pth"]
+)
+def test_each_form_gives_the_network_s_scores(file: str, files: dict[str, Path], own: seewhy.Classifier) -> None:
+    clf = seewhy.load(files[file], preprocess=PREPARE, trust=file != "traced.pth")
+    assert clf.name == file
+    assert clf.is_module
+    np.testing.assert_allclose(clf.logits(PHOTOS), own.logits(PHOTOS), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("file", ["module.pth", "one.pt2", "free.pt2"])
+@pytest.mark.parametrize(
+    "method", ["cam", "grad_cam", "score_cam", "gradient", "guided_backprop", "guided_grad_cam", "occlusion"]
+)
+def test_every_method_works_where_the_inside_can_be_watched(
+    file: str, method: str, files: dict[str, Path], own: seewhy.Classifier
+) -> None:
+    clf = seewhy.load(files[file], preprocess=PREPARE, trust=True)
+    pairs = zip(*(seewhy.explain(c, PHOTOS[:2], method, target=1) for c in (clf, own)), strict=True)
+    for explanation, expected in pairs:
+        assert np.ptp(expected.maps) > 0
+        np.testing.assert_allclose(explanation.maps, expected.maps, rtol=1e-3, atol=1e-4 * np.abs(expected.maps).max())
+    assert seewhy.explain(clf, PHOTOS[0]).method == "grad_cam"
+
+
+@pytest.mark.parametrize(("file", "kind"), [("traced.pth", "TorchScript"), ("four.pt2", "a torch.export program for 4 photos")])
+def test_where_only_gradients_flow(file: str, kind: str, files: dict[str, Path], own: seewhy.Classifier) -> None:
+    clf = seewhy.load(files[file], preprocess=PREPARE, trust=True)
+    pair = [seewhy.explain(c, PHOTOS[0], "gradient", target=1).maps for c in (clf, own)]
+    np.testing.assert_allclose(pair[0], pair[1], rtol=1e-3, atol=1e-4 * np.abs(pair[1]).max())
+    with pytest.raises(seewhy.SeewhyError) as error:
+        seewhy.explain(clf, PHOTOS[0], "grad_cam")
+    assert str(error.value) == (
+        f"This is {kind}: its inside cannot be watched, so methods that use layers or ReLUs are not possible. Working now: "
+        "method='occlusion', method='lime', method='rise', method='gradient', method='input_x_gradient', "
+        "method='integrated_gradients' or method='smooth_grad'. For CAM and Grad-CAM give the original nn.Module (torch.compile, "
+        "DataParallel are unwrapped)."
+    )
+    assert seewhy.explain(clf, PHOTOS[0], budget=30).notes[-1] == (
+        f"method='auto' took occlusion: this is {kind}, whose inside cannot be watched"
+    )
+
+
+def test_a_program_knows_its_size(files: dict[str, Path]) -> None:
+    clf = seewhy.load(files["free.pt2"], trust=True)
+    assert clf.input_size == (24, 24)
+    assert seewhy.load(files["traced.pth"]).preprocess is None
+    assert seewhy.explain(clf, PHOTOS[0]).notes[0].startswith("free.pt2 says how large a photo is")
+
+
+def test_what_could_run_code_needs_trust(files: dict[str, Path]) -> None:
+    for file in ("module.pth", "old.pt"):
+        assert message(lambda file=file: seewhy.load(files[file])) == (
+            f"'{files[file]}' holds a whole pickled network, and reading it could run code: if you trust its author, say "
+            "trust=True; else write a function that builds it, and give path/model.py:build with weights=."
+        )
+    assert message(lambda: seewhy.load(files["free.pth"])) == (
+        "'free.pth' is a program of torch.export, and torch's reader of it could run code: if you trust its author, say "
+        "trust=True; or export the network to .onnx."
+    )
+
+
+def test_weights_alone(files: dict[str, Path], tmp_path: Path) -> None:
+    save_file(SmallNet().state_dict(), tmp_path / "w.safetensors")
+    torch.save({"state_dict": OrderedDict(a=torch.ones(1)), "settings": seewhy.Preprocess()}, tmp_path / "w.ckpt")
+    for path in (files["state.pt"], tmp_path / "w.safetensors", tmp_path / "w.ckpt"):
+        assert message(lambda path=path: seewhy.load(path)) == (
+            f"'{path}' holds weights, and weights alone do not say which network they belong to: name it beside weights='{path}'."
+        )
+
+
+def test_own_weights_for_a_saved_network(files: dict[str, Path]) -> None:
+    other = SmallNet(seed=5)
+    clf = seewhy.load(files["module.pth"], weights=other.state_dict(), preprocess=PREPARE, trust=True)
+    np.testing.assert_allclose(clf.logits(PHOTOS), seewhy.Classifier(other, PREPARE).logits(PHOTOS), atol=1e-5)
+    assert message(lambda: seewhy.load(files["traced.pth"], weights=other.state_dict())) == (
+        "'traced.pth' brings its own weights: leave weights= out."
+    )
+
+
+def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "their_networks.py").write_text("from torch import nn\n\n\nclass Theirs(nn.Linear):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import their_networks
+
+    torch.save(their_networks.Theirs(2, 2), tmp_path / "net.pt")
+    monkeypatch.undo()
+    del sys.modules["their_networks"]
+    assert message(lambda: seewhy.load(tmp_path / "net.pt", trust=True)) == (
+        f"'{tmp_path / 'net.pt'}' was saved with code of the module 'their_networks', which cannot be imported here (No module "
+        "named 'their_networks'): start from its folder, or give path/model.py:build with weights=."
+    )
+
+
+def test_files_that_hold_no_network(tmp_path: Path) -> None:
+    torch.save([1, 2], tmp_path / "list.pt")
+    assert message(lambda: seewhy.load(tmp_path / "list.pt")) == (
+        f"'{tmp_path / 'list.pt'}' holds a list, no network: save the nn.Module, or write path/model.py:build."
+    )
+    (tmp_path / "junk.pt").write_bytes(b"junk")
+    (tmp_path / "half.pt").write_bytes(b"PK\x03\x04 no more")
+    for file in ("junk.pt", "half.pt"):
+        assert message(lambda file=file: seewhy.load(tmp_path / file)).startswith(
+            f"'{tmp_path / file}' holds no network that can be"
+        )
+    assert message(lambda: seewhy.load(tmp_path / "none.pt")) == f"There is no file '{tmp_path / 'none.pt'}'."
+
+
+def test_a_fixed_batch_joins_what_networks_return() -> None:
+    class Several(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, object]:
+            assert len(x) == 2
+            return {"mean": x.mean((1, 2, 3)), "pair": (x.amax((1, 2, 3)), 7)}
+
+    photos = torch.randn(5, 3, 4, 4)
+    out = FixedBatch(Several(), 2)(photos)
+    torch.testing.assert_close(out["mean"], photos.mean((1, 2, 3)))
+    torch.testing.assert_close(out["pair"][0], photos.amax((1, 2, 3)))
+    assert out["pair"][1] == 7
