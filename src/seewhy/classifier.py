@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 import torch
 
+from seewhy.bands import Shown, checked_display, shown, shown_bands
 from seewhy.classes import ClassNames
 from seewhy.engine import memory, runner
 from seewhy.engine.executor import Executor
@@ -16,13 +17,13 @@ from seewhy.engine.output import OutputPicker
 from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
 from seewhy.geometry import Array, Geometry
 from seewhy.head import Head
-from seewhy.photo import Picture, open_picture
+from seewhy.photo import ANYTHING, Picture, open_picture
 from seewhy.preprocess import Preprocess, as_preprocess
 from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
 
 PRECISIONS = ("exact", "fast")
-_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "executor")
+_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "display", "executor")
 
 
 class Classifier:
@@ -39,6 +40,8 @@ class Classifier:
     output : key, index or function that picks the class scores out of what the network returns.
     device : where to run, e.g. "cuda"; moves the network. None: where its weights are.
     precision : "exact", or "fast" (bfloat16 where it pays; the deviation is recorded).
+    display : of photos with many bands, the ones that pictures show as red, green and blue, or the one they show in grey; counted
+        from 0. The network sees all of them. None: the first three, and a note says so.
 
     ``executor`` runs the network; see ``seewhy.engine.executor``.
     """
@@ -52,6 +55,7 @@ class Classifier:
         output: str | int | Callable[[Any], Any] | None = None,
         device: str | torch.device | None = None,
         precision: str = "exact",
+        display: int | Sequence[int] | None = None,
     ) -> None:
         if not callable(network):
             raise ModelError(f"A network cannot be a {type(network).__name__}: give an nn.Module or a function.")
@@ -60,6 +64,7 @@ class Classifier:
         self.preprocess = as_preprocess(preprocess)
         self.head = Head(head)
         self.output = output
+        self.display = checked_display(display)
         self._device = device
         normalise = None if self.preprocess is None else self.preprocess.normalise
         blank = None if self.input_size is None else self._blank_photo
@@ -159,10 +164,11 @@ class Classifier:
             raise OptionError(f"Preprocess has no '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known)}.")
         if self.preprocess is not None and not isinstance(self.preprocess, Preprocess):
             raise OptionError(f"The preprocessing is {self.describe_input()}: it cannot be changed piece by piece.")
-        convolution = self.executor.first_convolution()
-        channels = 3 if convolution is None else convolution[1].in_channels
-        changes = changes if self.preprocess is not None else {"channels": channels} | changes
-        return self._changed(self.network, dataclasses.replace(self.preprocess or Preprocess(), **changes))
+        preprocess = dataclasses.replace(self.preprocess or Preprocess(), **changes)
+        if self.preprocess is None and "channels" not in changes:
+            first = self.executor.first_layer((preprocess.channels, *preprocess.input_size))
+            preprocess = preprocess if first is None else dataclasses.replace(preprocess, channels=first[1])
+        return self._changed(self.network, preprocess)
 
     def with_network(self, network: Any) -> Classifier:
         """Another network behind the same preprocessing, with the same classes: trained on, or damaged on purpose."""
@@ -177,6 +183,7 @@ class Classifier:
             output=self.output,
             device=self._device,
             precision=self.precision,
+            display=self.display,
         )
         changed.name = self.name
         return changed
@@ -197,13 +204,18 @@ class Classifier:
             return photo  # read already, by this classifier or one that prepares alike
         if self.preprocess is None:
             return self._read_tensor(photo)
-        picture = open_picture(photo)
+        picture = self.picture(photo)
         (pixels, geometry, notes) = self.preprocess.apply(picture)
-        self._check_channels(pixels.shape[0])
-        original = picture.values
-        if original.dtype != np.uint8:
-            original = np.asarray(picture.image()) if original.shape[2] in (1, 3) else original
-        return Photo(original, pixels, geometry, picture.name, self.describe_input(), (*picture.notes, *notes))
+        self._check_channels(pixels.shape)
+        view = shown(picture, self.preprocess.ends, self.display)
+        notes = (*picture.notes, *notes, *view.notes)
+        return Photo(
+            view.original, pixels, geometry, picture.name, self.describe_input(), notes, raw=view.raw, display=view.display
+        )
+
+    def picture(self, photo: Any) -> Picture:
+        """The photo opened, before it is prepared. Raises PhotoError."""
+        return open_picture(photo, ANYTHING if self.preprocess is None else self.preprocess.expected)
 
     def _read_tensor(self, photo: Any) -> Photo:
         if isinstance(photo, Photo):
@@ -219,9 +231,20 @@ class Classifier:
             raise PhotoError(f"The tensor has shape {tuple(values.shape)}: one photo is (C, H, W).")
         if not np.isfinite(values).all():
             raise PhotoError("The tensor holds values that are not finite (NaN or infinity): repair them first.")
-        self._check_channels(values.shape[0])
-        size = (values.shape[1], values.shape[2])
-        return Photo(values.transpose(1, 2, 0), values, Geometry.whole(size), "tensor", self.describe_input())
+        self._check_channels(values.shape)
+        bands = values.transpose(1, 2, 0)
+        many = len(values) > 3 or (self.display is not None and len(values) > 1)
+        view = shown_bands(bands, None, self.display) if many else Shown(bands)
+        return Photo(
+            view.original,
+            values,
+            Geometry.whole((values.shape[1], values.shape[2])),
+            "tensor",
+            self.describe_input(),
+            view.notes,
+            raw=view.raw,
+            display=view.display,
+        )
 
     def read_all(self, photos: Any) -> list[Photo]:
         """A photo, a list of photos, or a batch tensor ``(N, C, H, W)``, read."""
@@ -284,16 +307,16 @@ class Classifier:
 
     def _blank_photo(self) -> Photo:
         assert self.input_size is not None
-        return self.read(Picture(np.zeros((*self.input_size, 3), np.uint8)))
+        channels = 3 if self.preprocess is None else self.preprocess.expected.channels or 3
+        return dataclasses.replace(self.read(Picture(np.zeros((*self.input_size, channels), np.uint8))), notes=())
 
-    def _check_channels(self, channels: int) -> None:
-        first = self.executor.first_convolution()
-        if first is not None and first[1].in_channels != channels:
-            expected = first[1].in_channels
+    def _check_channels(self, shape: tuple[int, ...]) -> None:
+        (channels, first) = (shape[0], self.executor.first_layer(shape))
+        if first is not None and first[1] != channels:
+            expected = first[1]
             hint = f"Preprocess(channels={expected})" if self.preprocess is not None else "a tensor of that many channels"
-            raise PhotoError(
-                f"{channels} channels given, but the network's first layer '{first[0]}' wants {expected}: use {hint}."
-            )
+            number = f"{channels} channel{'s' * (channels != 1)}"
+            raise PhotoError(f"{number} given, but the network's first layer '{first[0]}' wants {expected}: use {hint}.")
 
 
 def is_many(photos: Any) -> bool:

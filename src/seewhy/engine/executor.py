@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from seewhy.engine import runner
+from seewhy.engine.first_layer import FirstLayer, first_layer
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.output import OutputPicker
 from seewhy.engine.plan import is_closed, unwrap
@@ -50,6 +51,7 @@ class Executor:
         self._blank = blank
         self._lock = threading.RLock()
         self._planned: PlannedNetwork | None = None
+        self._first_layers: dict[tuple[int, ...], FirstLayer] = {}
         if device is not None and self.is_module:
             try:
                 self.network.to(device)
@@ -232,10 +234,26 @@ class Executor:
             yield from self.network.named_parameters()
             yield from self.network.named_buffers()
 
-    def first_convolution(self) -> tuple[str, nn.Conv2d] | None:
-        """Name and module of the convolution that is registered first."""
-        modules = self.network.named_modules() if self.is_module else ()
-        return next(((name, module) for name, module in modules if isinstance(module, nn.Conv2d)), None)
+    def first_layer(self, shape: tuple[int, ...]) -> tuple[str, int] | None:
+        """The layer that a photo ``(C, H, W)`` meets first, and how many channels it takes; None where that cannot be told.
+
+        By what is called, since layers may be registered in any order; where the pass does not come that far, because the
+        network itself refuses the photo, it is the convolution that is registered first.
+        """
+        if not self.is_module:
+            return None
+        convolutions = ((name, module) for name, module in self.network.named_modules() if isinstance(module, nn.Conv2d))
+        convolution = next(convolutions, None)
+        if convolution is not None and convolution[1].in_channels == shape[0]:
+            return convolution[0], shape[0]
+        known = self._first_layers.get(shape)
+        if known is None or all(known.weight is not tensor for _, tensor in self.named_tensors()):
+            known = None if self.is_closed else first_layer(self.network, shape)
+            if known is not None:
+                self._first_layers[shape] = known
+        if known is not None:
+            return known.name, known.channels
+        return None if convolution is None else (convolution[0], convolution[1].in_channels)
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -11,6 +11,7 @@ from seewhy.evaluate.metric import Measurement, Subject, explained_again
 from seewhy.evaluate.references import random_map
 from seewhy.explanation import Explanation
 from seewhy.geometry import Array
+from seewhy.photo import Picture
 
 COPIES = 4
 NOISE = 0.02  # of the range: 5 grey levels, which nobody sees
@@ -38,10 +39,15 @@ def passes(explanation: Explanation, steps: int) -> int:
     return COPIES * round(explanation.cost.forward)
 
 
-def noisy(subject: Subject, seed: int) -> npt.NDArray[Any]:
+def noisy(subject: Subject, seed: int) -> npt.NDArray[Any] | Picture:
     """The photo with uniform noise: the picture itself, or the tensor where there is no preprocessing."""
     random = np.random.default_rng(seed)
     photo = subject.explanation.photo
+    if photo.raw is not None and subject.clf.preprocess is not None:
+        width = NOISE * float(np.ptp(photo.raw))
+        values = photo.raw + random.uniform(-width, width, photo.raw.shape)
+        values = np.clip(values, photo.raw.min(), photo.raw.max())
+        return Picture((np.round(values) if photo.raw.dtype.kind in "iu" else values).astype(photo.raw.dtype), photo.name)
     if photo.original.dtype == np.uint8:
         width = NOISE * 255
         values = photo.original + random.uniform(-width, width, photo.original.shape)

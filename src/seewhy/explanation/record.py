@@ -54,7 +54,9 @@ class ExplanationRecord:
         """Everything but the arrays, as plain JSON values."""
         arrays = {"maps", "raw", "photo", "details"}
         rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays}
-        photo = {f.name: getattr(self.photo, f.name) for f in fields(Photo) if f.name not in {"original", "pixels"}}
+        about = {f.name: getattr(self.photo, f.name) for f in fields(Photo) if f.name not in {"original", "pixels", "raw"}}
+        # What most photos do not have is left out, so that older versions can read the record.
+        photo = {name: value for name, value in about.items() if name not in ("display", "inputs") or value}
         details = {name: value for name, value in self.details.items() if not isinstance(value, np.ndarray)}
         rest["note_targets"] = [getattr(note, "target", None) for note in self.notes]
         plain: dict[str, Any] = json.loads(

@@ -229,4 +229,4 @@ def reduced(photo: Photo, longest: int) -> Photo:
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     if size != (height, width):
         pixels = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2.0))
-    return replace(photo, original=pixels, geometry=photo.geometry.at_size(size))
+    return replace(photo, original=pixels, geometry=photo.geometry.at_size(size), raw=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ def load(
     device: str | torch.device | None = None,
     precision: str = "exact",
     trust: bool = False,
+    display: int | Sequence[int] | None = None,
 ) -> Classifier:
     """A classifier from its name or file.
 
@@ -40,6 +42,7 @@ def load(
     preprocess : None takes the library's own for that architecture.
     head : None means "softmax", or "binary" for a single output: class 0 is its negative side, class 1 its positive one, and the
         name of class 1 is enough.
+    display : the bands that pictures show of photos with many; see ``Classifier``.
     trust : unpickle what could run code. Without it only safetensors and tensors are read.
 
     Raises ModelError (unknown name, not to be fetched), WeightsError (unsafe, broken, does not fit), ClassesError.
@@ -59,7 +62,7 @@ def load(
     else:
         raise ModelError(f"The model '{text}' is not known: write {SPECS}.")
     built = parts.classifier
-    if built is not None and (classes, preprocess, head, device, precision) == (None, None, None, None, "exact"):
+    if built is not None and (classes, preprocess, head, device, precision, display) == (None, None, None, None, "exact", None):
         return built
     head = head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax")
     names = classes if classes is not None else parts.classes
@@ -74,6 +77,7 @@ def load(
         output=None if built is None else built.output,
         device=device,
         precision=built.precision if built is not None and precision == "exact" else precision,
+        display=built.display if built is not None and display is None else display,
     )
     classifier.name = parts.name
     return classifier
