@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import torch
+from PIL import Image
 
 from seewhy.bands import Shown, checked_display, shown, shown_bands
 from seewhy.classes import ClassNames
-from seewhy.engine import memory, runner
+from seewhy.engine import memory, runner, several_inputs
 from seewhy.engine.executor import Executor
 from seewhy.engine.output import OutputPicker
+from seewhy.engine.plan import unwrap
+from seewhy.engine.several_inputs import CallForm, as_input, key_of
 from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
 from seewhy.geometry import Array, Geometry
 from seewhy.head import Head
@@ -23,7 +28,8 @@ from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
 
 PRECISIONS = ("exact", "fast")
-_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "display", "executor")
+_MOST_KIN = 8  # classifiers that differ in the other inputs alone, kept for the next photo that brings the same
+_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "display", "explain", "inputs", "executor")
 
 
 class Classifier:
@@ -42,6 +48,9 @@ class Classifier:
     precision : "exact", or "fast" (bfloat16 where it pays; the deviation is recorded).
     display : of photos with many bands, the ones that pictures show as red, green and blue, or the one they show in grey; counted
         from 0. The network sees all of them. None: the first three, and a note says so.
+    explain : for a network of several inputs, the one that is the photo: the name of an argument of its forward, the key of the
+        dictionary that it takes, or a number where it takes a tuple. inputs : the others, as for one photo, without batch axis;
+        for photos that do not bring their own as {"image": photo, "age": 63.0} does.
 
     ``executor`` runs the network; see ``seewhy.engine.executor``.
     """
@@ -56,6 +65,8 @@ class Classifier:
         device: str | torch.device | None = None,
         precision: str = "exact",
         display: int | Sequence[int] | None = None,
+        explain: str | int | None = None,
+        inputs: Mapping[str | int, Any] | None = None,
     ) -> None:
         if not callable(network):
             raise ModelError(f"A network cannot be a {type(network).__name__}: give an nn.Module or a function.")
@@ -65,10 +76,21 @@ class Classifier:
         self.head = Head(head)
         self.output = output
         self.display = checked_display(display)
+        self._form = None if explain is None else CallForm.of(unwrap(network), explain)
+        self.explain = None if self._form is None else self._form.explained
+        if explain is None and inputs:
+            raise OptionError(
+                f"{setting('inputs')} are beside the photo: say which input that is, {setting('explain', 'image')}."
+            )
+        self._names_known: dict[str, ClassNames | None] = {}  # shared by all that differ in the other inputs alone
+        self._kin: dict[Any, Classifier] = {}
+        self.inputs: dict[str | int, Any] = self._other_inputs(inputs or {}, complete=False)
         self._device = device
         normalise = None if self.preprocess is None else self.preprocess.normalise
         blank = None if self.input_size is None else self._blank_photo
-        self.executor = Executor(network, OutputPicker(output), self.head, normalise, blank, device, precision)
+        self.executor = Executor(
+            network, OutputPicker(output), self.head, normalise, blank, device, precision, self._form, self.inputs
+        )
         self._names = None if classes is None else ClassNames.read(classes, binary=head == "binary")
         self._numbered = classes is None
 
@@ -78,6 +100,14 @@ class Classifier:
                 f"clf.{name} cannot be changed afterwards: build a new Classifier({name}=...), or take clf.with_preprocess(...)."
             )
         super().__setattr__(name, value)
+
+    @property
+    def _names(self) -> ClassNames | None:
+        return self._names_known.get("names")
+
+    @_names.setter
+    def _names(self, names: ClassNames | None) -> None:
+        self._names_known["names"] = names
 
     # -- what it is -------------------------------------------------------------------------------------------------------
 
@@ -138,7 +168,9 @@ class Classifier:
         """
         if photo is None:
             return self.executor.planned().layers()
-        return self.executor.planned_for(self.executor.pixels([self.read(photo)])).layers()
+        read = self.read(photo)
+        executor = self.beside(read).executor
+        return executor.planned_for(executor.pixels([read])).layers()
 
     def class_names(self) -> ClassNames:
         """The names; counted on a blank input where nobody has given any."""
@@ -184,6 +216,8 @@ class Classifier:
             device=self._device,
             precision=self.precision,
             display=self.display,
+            explain=self.explain,
+            inputs=self.inputs,
         )
         changed.name = self.name
         return changed
@@ -192,6 +226,72 @@ class Classifier:
         count = "?" if self._names is None else len(self._names)
         return f"<Classifier {self.name}: {count} classes, {self.describe_input()}>"
 
+    # -- other inputs beside the photo ------------------------------------------------------------------------------------
+
+    def with_inputs(self, inputs: Mapping[str | int, Any] | None = None, **named: Any) -> Classifier:
+        """The same network with other inputs beside the photo: ``clf.with_inputs(age=63.0)``; those that are not named stay.
+
+        Raises OptionError for an input that the network does not have.
+        """
+        if self._form is None:
+            raise OptionError(
+                f"This classifier has no other inputs: for several write Classifier(..., {setting('explain', 'image')})."
+            )
+        changes: dict[str | int, Any] = dict(inputs or {})
+        changes.update(named)
+        return self._with(self.inputs | self._other_inputs(changes, complete=False))
+
+    def beside(self, photo: Photo) -> Classifier:
+        """This classifier with the other inputs that a photo, read by it, brings; itself where these are its own."""
+        return self if self._form is None else self._with(photo.inputs)
+
+    def alike(self, photo: Photo) -> Any:
+        """Equal for photos that can go through the network together: of one size, with the same other inputs."""
+        return photo.pixels.shape if self._form is None else (photo.pixels.shape, key_of(photo.inputs))
+
+    def _with(self, inputs: dict[str | int, Any]) -> Classifier:
+        key = key_of(inputs)
+        if key == key_of(self.inputs):
+            return self
+        if key not in self._kin:
+            while len(self._kin) >= _MOST_KIN:
+                self._kin.pop(next(iter(self._kin)))
+            other = copy.copy(self)
+            vars(other).update(inputs=inputs, executor=self.executor.beside(inputs))
+            other.executor.set_blank(other._blank_photo if self.input_size is not None else None)
+            self._kin[key] = other
+        return self._kin[key]
+
+    def _other_inputs(self, inputs: Mapping[str | int, Any], complete: bool = True) -> dict[str | int, Any]:
+        """The other inputs as they are kept. Raises OptionError for what the network does not have, or misses."""
+        if self._form is None:
+            return {}
+        fault = self._form.check(inputs, complete)
+        if fault:
+            raise OptionError(fault)
+        return {name: as_input(self._as_network_input(value)) for name, value in inputs.items()}
+
+    def _as_network_input(self, value: Any) -> Any:
+        """A second photo (a PIL image, a ``Path``, bytes ``(H, W, 3)``) is prepared as the first one is; all else as it is."""
+        is_bytes = isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
+        if self.preprocess is None or not (is_bytes or isinstance(value, (Image.Image, Path))):
+            return value
+        pixels = torch.from_numpy(self.preprocess.apply(self.picture(value))[0])
+        return self.preprocess.normalise(pixels[None])[0]
+
+    def _taken_apart(self, photo: Any) -> tuple[Any, dict[str | int, Any]]:
+        """The photo alone, and the other inputs beside it."""
+        if self._form is None:
+            if isinstance(photo, dict):
+                raise PhotoError(several_inputs.no_form(photo))
+            return photo, {}
+        (photo, own) = self._form.split(photo)
+        before = photo.inputs if isinstance(photo, Photo) and photo.inputs else self.inputs
+        inputs = {**before, **self._other_inputs(own, complete=False)}
+        if fault := self._form.check(inputs):
+            raise PhotoError(fault)
+        return photo, inputs
+
     # -- photos in, scores out --------------------------------------------------------------------------------------------
 
     def read(self, photo: Any) -> Photo:
@@ -199,6 +299,14 @@ class Classifier:
 
         Raises PhotoError for what cannot be read or does not fit (see ``seewhy.photo.open_picture``).
         """
+        (photo, inputs) = self._taken_apart(photo)
+        read = self._read(photo)
+        if self._form is None or key_of(read.inputs) == key_of(inputs):
+            return read
+        kept = (note for note in read.notes if note != self._form.note(read.inputs))
+        return dataclasses.replace(read, inputs=inputs, notes=(*kept, self._form.note(inputs)))
+
+    def _read(self, photo: Any) -> Photo:
         comparable = self.preprocess is None or isinstance(self.preprocess, Preprocess)  # by description; transforms are not
         if isinstance(photo, Photo) and comparable and photo.preprocessing == self.describe_input():
             return photo  # read already, by this classifier or one that prepares alike
@@ -262,18 +370,22 @@ class Classifier:
         read = self.read_all(photos)
         if not read:
             return np.zeros((0, len(self.class_names())), np.float32)
-        executor = self.executor
+        executor = self.beside(read[0]).executor
         planned = executor.planned(executor.pixels(read[:1])) if self.is_module else None
 
         def rows_of(batch: Sequence[Photo]) -> Array:
-            output = executor.forward(executor.pixels(batch), planned=planned).output
+            (own, plan) = (self.executor, planned)
+            if batch[0].inputs:
+                own = self.beside(batch[0]).executor
+                plan = own.planned(own.pixels(batch[:1])) if self.is_module else None
+            output = own.forward(own.pixels(batch), planned=plan).output
             class_scores = self.class_scores(output, len(batch))
-            rows: Array = convert(executor.head(planned, output), class_scores).float().cpu().numpy()
+            rows: Array = convert(own.head(plan, output), class_scores).float().cpu().numpy()
             return rows
 
         size = executor.batch_size(batch_size, planned, len(read))
         with memory.kept():
-            return np.concatenate([rows for _, rows in runner.in_batches(read, size, lambda p: p.pixels.shape, rows_of)])
+            return np.concatenate([rows for _, rows in runner.in_batches(read, size, self.alike, rows_of)])
 
     @overload
     def classify(self, photo: list[Any] | tuple[Any, ...], k: int = 3) -> list[list[Prediction]]: ...

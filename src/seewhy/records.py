@@ -50,7 +50,7 @@ class Photo:
     notes: tuple[str, ...] = ()
     raw: npt.NDArray[Any] | None = None
     display: Display | None = None
-    inputs: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str | int, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

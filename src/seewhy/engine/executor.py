@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.output import OutputPicker
 from seewhy.engine.plan import is_closed, unwrap
 from seewhy.engine.probe import ForwardPass
+from seewhy.engine.several_inputs import CallForm, Inputs, OneInput, form_of, in_words, key_of, several_required
 from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed, setting
 from seewhy.head import Head, with_batch_axis
@@ -29,7 +32,7 @@ class Executor:
     network : an ``nn.Module`` (wrappers are taken off) or a callable. pick : takes the class scores out of what it returns.
     head : what a person says the outputs mean. normalise : pixels to the network's inputs, differentiable; None where the pixels
     are the inputs. blank : makes a blank photo of the network's input size; None where that is not known. device, precision : as
-    in ``Classifier``.
+    in ``Classifier``. form, inputs : how a network of several inputs takes them, and those that are not explained.
     """
 
     def __init__(
@@ -41,8 +44,13 @@ class Executor:
         blank: Callable[[], Photo] | None,
         device: str | torch.device | None,
         precision: str,
+        form: CallForm | None = None,
+        inputs: Inputs = MappingProxyType({}),
     ) -> None:
         self.network = unwrap(network)
+        self.inputs = inputs
+        self._runs = self.network if form is None else OneInput(self.network, form, inputs)
+        self._relatives: dict[Any, PlannedNetwork] = {}  # planned for other inputs; by their form
         self.pick = pick
         self.precision = precision
         self.name = type(self.network).__name__ if self.is_module else str(getattr(network, "__name__", "function"))
@@ -90,6 +98,10 @@ class Executor:
 
     def pixels(self, photos: Sequence[Photo]) -> torch.Tensor:
         """The photos' pixels, ``(N, C, h, w)``, on the network's device, not yet normalised."""
+        if isinstance(self._runs, OneInput) and any(key_of(photo.inputs) != key_of(self.inputs) for photo in photos):
+            raise ModelError(
+                f"These photos bring other inputs than {in_words(self.inputs) or 'none'}: take clf.with_inputs(...) for each."
+            )
         arrays = [photo.pixels for photo in photos]
         # One photo is not copied: nothing writes into pixels.
         is_shared = len(arrays) == 1 and arrays[0].flags.writeable
@@ -139,8 +151,41 @@ class Executor:
             # Noise: on a real photo a head could average by chance, on a blank one every head would.
             noise = torch.rand((2, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
             trial = self.network_inputs(noise * 255 if self.pixels_are_bytes else noise * 4 - 2)
-            self._planned = PlannedNetwork(self.network, trial, self.pick, self.precision, self.name)
+            self._planned = self._plan(trial)
             return self._planned
+
+    def _plan(self, trial: torch.Tensor) -> PlannedNetwork:
+        """For ``(2, C, H, W)`` inputs, from the plan of a relative where there is one that still holds."""
+        if isinstance(self._runs, OneInput):
+            relative = self._relatives.get(form_of(self.inputs))
+            if relative is not None and relative.shape == trial.shape[1:] and relative.is_fresh():
+                return relative.beside(self._runs)
+        try:
+            planned = PlannedNetwork(self._runs, trial, self.pick, self.precision, self.name)
+        except ModelError as error:
+            names = [] if isinstance(self._runs, OneInput) else several_required(self.network)
+            if not names:
+                raise
+            others = ", ".join(f"{name!r}: ..." for name in names[1:])
+            raise ModelError(
+                f"The network's forward takes {listed(names)}: say which one is the photo, and fix the others: "
+                f"Classifier(network, explain={names[0]!r}, inputs={{{others}}}, ...)."
+            ) from error
+        if isinstance(self._runs, OneInput):
+            self._relatives[form_of(self.inputs)] = planned
+        return planned
+
+    def set_blank(self, blank: Callable[[], Photo] | None) -> None:
+        """See ``blank`` of the constructor."""
+        self._blank = blank
+
+    def beside(self, inputs: Inputs) -> Executor:
+        """The same network with other inputs beside the one that is explained. Their plans are shared."""
+        other = copy.copy(self)
+        (other.inputs, other._planned) = (inputs, None)
+        assert isinstance(self._runs, OneInput)
+        other._runs = self._runs.beside(inputs)
+        return other
 
     def planned_for(self, pixels: torch.Tensor) -> PlannedNetwork:
         """Planned for exactly this shape, because the grids of the layers depend on it."""
@@ -168,7 +213,7 @@ class Executor:
     def call(self, inputs: torch.Tensor) -> Any:
         """What a callable gives for ``(N, C, h, w)`` of its own inputs."""
         with torch.no_grad():
-            output = self.pick(self.network(inputs))
+            output = self.pick(self._runs(inputs))
         if not isinstance(output, (np.ndarray, list, float, np.number)):
             return with_batch_axis(output)
         try:

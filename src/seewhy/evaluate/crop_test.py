@@ -428,6 +428,7 @@ def _scores(
     clf: Classifier, photo: Photo, pixels: Sequence[Array], target: Target, batch_size: int | None, bar: runner.Progress
 ) -> tuple[Array, Array, str]:
     """The scores ``(n, classes)`` and the target's values ``(n,)`` of pixels that are the network's input already; the head."""
+    clf = clf.beside(photo)
     executor = clf.executor
     copies = [replace(photo, pixels=values) for values in pixels]
     planned = executor.planned(executor.pixels(copies[:1])) if clf.is_module else None

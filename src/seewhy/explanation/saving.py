@@ -37,6 +37,7 @@ def _as_npz(explanation: ExplanationRecord) -> Content:
     arrays = {"maps": explanation.maps, "original": photo.original, "pixels": _as_bytes(photo.pixels)}
     if photo.raw is not None:
         arrays["photo/raw"] = photo.raw
+    arrays |= {f"inputs/{name}": value for name, value in photo.inputs.items() if isinstance(value, np.ndarray)}
     if explanation.raw is not None:
         arrays["raw"] = explanation.raw
     arrays |= {f"details/{k}": v for k, v in explanation.details.items() if isinstance(v, np.ndarray)}
@@ -83,6 +84,11 @@ def _display(values: dict[str, Any] | None) -> Display | None:
     return None if values is None else Display(tuple(values["bands"]), tuple((low, high) for low, high in values["limits"]))
 
 
+def _inputs(values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str | int, Any]:
+    """The other inputs, arrays from the file's own. JSON has turned places into text."""
+    return {int(name) if name.isdigit() else name: arrays.get(f"inputs/{name}", value) for name, value in values.items()}
+
+
 def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     about = record.pop("photo")
     photo = Photo(
@@ -92,6 +98,7 @@ def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict
         notes=tuple(about.pop("notes")),
         raw=arrays.get("photo/raw"),
         display=_display(about.pop("display", None)),
+        inputs=_inputs(about.pop("inputs", {}), arrays),
         **about,
     )
     notes = record.pop("notes")

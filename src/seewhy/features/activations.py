@@ -177,6 +177,7 @@ def activations(clf: Classifier, photo: Any, layer: str | nn.Module | None = Non
 
 def _of_photo(clf: Classifier, photo: Any, layer: str | nn.Module | None, size: Any) -> Activations:
     read = clf.read(photo) if size is None else _resized(clf, photo, size)
+    clf = clf.beside(read)
     pixels = clf.executor.pixels([read])
     # Traced at the usual size: behind the layer a larger photo may not fit.
     planned = clf.executor.planned(pixels if size is None or clf.input_size is None else None)

@@ -158,7 +158,9 @@ def deep_dream(
     if not isinstance(clf, Classifier):
         raise ModelError(f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, ...).")
     with memory.kept(), random_state(seed), torch.inference_mode(False), torch.no_grad():
-        pixels = None if start is None else clf.executor.pixels([clf.read(start)])
+        first = None if start is None else clf.read(start)
+        clf = clf if first is None else clf.beside(first)
+        pixels = None if first is None else clf.executor.pixels([first])
         objective = Objective.of(clf, layer, pixels)
         run = options.begin(objective, objective.indices(channels), pixels)
         if objective.before is not None:

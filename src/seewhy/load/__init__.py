@@ -78,6 +78,8 @@ def load(
         device=device,
         precision=built.precision if built is not None and precision == "exact" else precision,
         display=built.display if built is not None and display is None else display,
+        explain=None if built is None else built.explain,
+        inputs=None if built is None else built.inputs,
     )
     classifier.name = parts.name
     return classifier
