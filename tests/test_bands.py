@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from wide_photos import bands
 import seewhy
 from seewhy.cli import main
 from seewhy.errors import OptionError, PhotoError
+from seewhy.load import from_torchvision
 from seewhy.records import Display
 from seewhy.show import cam_show
 from seewhy.show.colour import as_pixels, stretched, window
@@ -329,3 +331,223 @@ def test_sequential_networks_of_any_channels_dream() -> None:
     assert np.isfinite(dream.images).all()
     assert dream.notes == ["the input has 5 channels: 0, 1, 2 are shown (counted from 0)"]
     assert len(dream.predictions) == 1
+
+
+# -- one channel: digits ------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """1797 digits uint8 ``(n, 8, 8)``, and what they are."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return (data.images * 255 / 16).round().astype(np.uint8), data.target
+
+
+@functools.cache
+def digit_classifier(size: int) -> seewhy.Classifier:
+    """Trained here for some seconds: two convolutions, in-place ReLUs, Flatten and a dense layer."""
+    (images, labels) = digits()
+    preprocess = seewhy.Preprocess(size=size, channels=1, mean=0.3, std=0.35)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Sequential(
+            *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+            *(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+            *(nn.Flatten(), nn.Linear(16 * (size // 4) ** 2, 10)),
+        )
+    clf = seewhy.Classifier(net, preprocess, [str(k) for k in range(10)])
+    pixels = torch.from_numpy(np.stack([clf.read(image).pixels for image in images]))
+    (inputs, truth) = (preprocess.normalise(pixels), torch.from_numpy(labels))
+    (optimiser, generator) = (torch.optim.Adam(net.parameters(), 3e-3), torch.Generator().manual_seed(0))
+    for _ in range(25):
+        for batch in torch.randperm(1400, generator=generator).split(64):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(net(inputs[batch]), truth[batch]).backward()
+            optimiser.step()
+    net.eval()
+    assert (net(inputs[1400:]).argmax(1) == truth[1400:]).float().mean() > 0.9
+    return clf
+
+
+@functools.cache
+def one_of_each(size: int) -> tuple[np.ndarray, ...]:
+    """For every digit the first one that was not trained on and is recognised."""
+    (images, labels) = digits()
+    chosen = digit_classifier(size).scores(list(images[1400:])).argmax(axis=1)
+    return tuple(images[1400:][(labels[1400:] == digit) & (chosen == digit)][0] for digit in range(10))
+
+
+DIGIT_METHODS: dict[str, dict[str, Any]] = {
+    "auto": {},
+    "occlusion": {},
+    "lime": {"features": 16, "samples": 400},
+    "gradient": {},
+    "input_x_gradient": {},
+    "integrated_gradients": {"steps": 32},
+}
+
+
+@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("method", DIGIT_METHODS)
+def test_what_a_map_of_a_digit_marks_counts(method: str, size: int) -> None:
+    (clf, net) = (digit_classifier(size), digit_classifier(size).network)
+    (hidden, elsewhere) = ([], [])
+    for digit, image in enumerate(one_of_each(size)):
+        e = seewhy.explain(clf, image, method, digit, progress=False, **DIGIT_METHODS[method])
+        assert e.targets[0].rank == 1
+        map = e.on_input()[0]
+        assert map.shape == (size, size)
+        assert np.ptp(map) > 0, f"the map of {digit} is blank"
+        assert not any("empty" in note or "flat" in note for note in e.notes)
+        strongest = np.zeros(map.shape, bool)
+        strongest.flat[np.argsort(-map, axis=None)[: round(0.15 * map.size)]] = True
+        step = max(1, size // 8)
+        moved = [np.roll(strongest, (r, c), (0, 1)) for r in range(0, size, step) for c in range(0, size, step)]
+        masks = [strongest, *(mask for mask in moved if (mask & strongest).sum() < 0.4 * strongest.sum())]
+        inputs = clf.preprocess.normalise(torch.from_numpy(e.photo.pixels)[None])
+        with torch.no_grad():
+            copies = torch.where(torch.from_numpy(np.stack(masks))[:, None], inputs.mean(), inputs)
+            falls = (net(inputs) - net(copies))[:, digit].numpy()
+        hidden.append(float(falls[0]))
+        elsewhere.append(float(np.abs(falls[1:]).mean()))
+    assert np.mean(hidden) > 1.5 * np.mean(elsewhere)
+    # One map in cells of 2×2 pixels, of 8×8, and the plain gradient of so small a photo miss a digit or two.
+    least = 8 if size == 8 and method in ("auto", "gradient") else 10
+    assert (np.array(hidden) > elsewhere).sum() >= least
+    if method == "auto":
+        assert e.method == "hires_cam"
+
+
+def test_grey_photos_stay_grey() -> None:
+    e = seewhy.explain(digit_classifier(28), one_of_each(28)[3], "gradient")
+    assert e.photo.original.shape == (8, 8)
+    panel = e.panels()[0].pixels
+    assert (panel == panel[..., :1]).all()
+    assert e.photo.pixels.shape == (1, 28, 28)
+    assert e.raw.shape == (1, 1, 28, 28)
+    without = seewhy.Classifier(digit_classifier(28).network).with_preprocess(size=28)
+    assert without.preprocess.channels == 1
+
+
+# -- non-square inputs ----------------------------------------------------------------------------------------------------------
+
+PLACES = [((16, 24), (slice(4, 8), slice(16, 20))), ((24, 16), (slice(16, 20), slice(4, 8)))]
+
+
+class Tokens(Planted):
+    """Planted, with its grid cut into 4×4 patches that stand in a row behind a class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 3, 4, stride=4)
+        self.cls = nn.Parameter(torch.zeros(1, 1, 3))
+        with torch.no_grad():
+            self.patches.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 4, 4) / 16)
+            self.patches.bias.zero_()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.cls.expand(len(x), -1, -1), tokens], dim=1)
+        return self.fc(self.relu(tokens - 0.2)[:, 1:].mean(dim=1))
+
+
+@pytest.mark.parametrize("network", [Planted, Tokens])
+@pytest.mark.parametrize(("size", "square"), PLACES)
+@pytest.mark.parametrize("method", [*METHODS, "auto"])
+def test_inputs_that_are_not_square(network: type, size: tuple[int, int], square: Any, method: str) -> None:
+    if network is Tokens and method in ("cam", "guided_grad_cam", "eigen_cam", "score_cam"):
+        pytest.skip("what these do with tokens is shown with the architectures")
+    photo = np.zeros((*size, 3), np.uint8)
+    photo[(*square, 1)] = 255
+    settings: dict[str, Any] = {"masks": 400, "grid": 5} if method == "rise" else {}
+    settings |= {"samples": 300, "features": 24, "segments": "grid"} if method == "lime" else {}
+    clf = seewhy.Classifier(network().eval(), seewhy.Preprocess(size=size))
+    e = seewhy.explain(clf, photo, method, 1, progress=False, **settings)
+    if method == "deconvnet":
+        assert e.maps.shape == (1, *size)
+        return
+    map = np.abs(e.on_photo()[0])
+    assert map.shape == size
+    (row, column) = np.unravel_index(np.argmax(map), size)
+    assert square[0].start - 2 <= row < square[0].stop + 2
+    assert square[1].start - 2 <= column < square[1].stop + 2
+    if network is Tokens and e.layer is not None:
+        assert e.maps.shape == (1, size[0] // 4, size[1] // 4)
+
+
+@pytest.mark.parametrize(("size", "square"), PLACES)
+def test_masks_and_segments_of_inputs_that_are_not_square(size: tuple[int, int], square: Any) -> None:
+    photo = np.zeros((*size, 3), np.uint8)
+    photo[(*square, 1)] = 255
+    clf = seewhy.Classifier(Planted().eval(), seewhy.Preprocess(size=size))
+    for mask_size, stride in (((2, 8), (2, 4)), ((8, 2), (4, 2)), (4, 4)):
+        settings = {"mask_size": mask_size, "stride": stride, "score": "logit", "progress": False}
+        e = seewhy.explain(clf, photo, "occlusion", 1, reduce="average", **settings)
+        # A mask of h×w hides (its share in the square) · 0.5 / (H W) of class 1's logit; the fill is the mean, below the bias.
+        (height, width) = mask_size if isinstance(mask_size, tuple) else (mask_size, mask_size)
+        inside = (photo[..., 1] > 0).astype(float)
+        places = [
+            (r, c)
+            for r in range(0, size[0] - height + 1, _axis(stride, 0))
+            for c in range(0, size[1] - width + 1, _axis(stride, 1))
+        ]
+        (total, count) = (np.zeros(size), np.zeros(size))
+        for r, c in places:
+            window = (slice(r, r + height), slice(c, c + width))
+            total[window] += inside[window].sum() * 0.5 / inside.size
+            count[window] += 1
+        np.testing.assert_allclose(e.maps[0], total / count, atol=1e-6)
+    labels = np.arange(6).reshape(2, 3).repeat(size[0] // 2, 0).repeat(-(-size[1] // 3), 1)[:, : size[1]]
+    e = seewhy.explain(clf, photo, "lime", 1, segments=labels, samples=64, model="ridge", score="logit", progress=False)
+    weights = [e.maps[0][labels == k].mean() for k in range(6)]
+    shares = [(photo[..., 1] > 0)[labels == k].sum() for k in range(6)]
+    assert np.corrcoef(weights, shares)[0, 1] > 0.99
+    truth = np.zeros(size, bool)
+    truth[square] = True
+    e = seewhy.explain(clf, photo, "gradient", 1)
+    pointing = seewhy.evaluate(clf, e, metrics=("pointing",), mask=truth, progress=False)
+    assert pointing.values["pointing"] == 1
+
+
+def _axis(stride: int | tuple[int, int], axis: int) -> int:
+    return stride[axis] if isinstance(stride, tuple) else stride
+
+
+@pytest.mark.parametrize("resize", ["stretch", "shorter"])
+def test_a_square_photo_in_an_input_that_is_not(resize: str) -> None:
+    photo = np.zeros((60, 60, 3), np.uint8)
+    photo[20:25, 45:52, 1] = 255
+    clf = seewhy.Classifier(Planted().eval(), seewhy.Preprocess(size=(16, 24), resize=resize))
+    for method in ("grad_cam", "gradient", "occlusion"):
+        e = seewhy.explain(clf, photo, method, 1, progress=False)
+        map = e.on_photo()[0]
+        assert map.shape == (60, 60)
+        assert np.isnan(map).any() == (resize == "shorter")
+        (row, column) = np.unravel_index(np.nanargmax(map), map.shape)
+        assert 17 <= row < 28
+        assert 42 <= column < 55
+
+
+def test_the_tokens_of_a_vision_transformer_that_is_not_square() -> None:
+    from_torchvision.models()  # timm imports torchvision
+    timm = pytest.importorskip("timm")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = timm.models.VisionTransformer(
+            img_size=(96, 64), patch_size=16, embed_dim=24, depth=2, num_heads=2, num_classes=3, global_pool="avg"
+        ).eval()
+    clf = seewhy.Classifier(net, seewhy.Preprocess(size=(96, 64)))
+    photo = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
+    e = seewhy.explain(clf, photo, "grad_cam", 2, layer="blocks.1", relu=False)
+    assert e.maps.shape == (1, 6, 4)
+    tokens: list[torch.Tensor] = []
+    handle = net.blocks[1].register_forward_hook(lambda module, args, out: tokens.append(out))
+    scores = net(clf.preprocess.normalise(torch.from_numpy(e.photo.pixels)[None]))
+    handle.remove()
+    (gradient,) = torch.autograd.grad(scores[0, 2], tokens[0])
+    skip = tokens[0].shape[1] - 24
+    (values, weights) = (tokens[0][0, skip:], gradient[0, skip:].mean(dim=0))
+    np.testing.assert_allclose(e.maps[0], (values @ weights).reshape(6, 4).detach().numpy(), atol=1e-6)
+    assert seewhy.explain(clf, photo, "occlusion", 2, progress=False).on_photo().shape == (1, 96, 64)
