@@ -194,8 +194,8 @@ def test_channels_that_do_not_fit() -> None:
     with pytest.raises(PhotoError) as error:
         with_channels(np.zeros((4, 4, 2), np.uint8), 3)
     assert str(error.value) == (
-        "The photo has 2 channels, the preprocessing takes 3: give a photo of 3, or write channels=2 if the network was trained "
-        "on 2."
+        "The photo has 2 channels, the preprocessing takes 3: give a photo of 3, or write Preprocess(channels=2) if the "
+        "network was trained on 2."
     )
 
 

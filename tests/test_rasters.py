@@ -102,6 +102,10 @@ def test_pages_that_are_no_bands_are_an_animation(tmp_path: Path) -> None:
     assert picture.values.shape == (6, 5)
     assert picture.notes == ("the file holds 4 frames (an animation, or pages): the first one is explained",)
     assert open_picture(tmp_path / "four.tif", Expected(4)).values.shape == (6, 5, 4)
+    tifffile.imwrite(tmp_path / "three.tif", pages[:3], photometric="minisblack")
+    three = open_picture(tmp_path / "three.tif", Expected(3))  # a document, rather than colours
+    assert three.values.shape == (6, 5)
+    assert three.notes == ("the file holds 3 frames (an animation, or pages): the first one is explained",)
 
 
 def archive(path: Path, **arrays: npt.NDArray[np.float32]) -> Path:

@@ -392,7 +392,7 @@ def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[
         return grey[..., None], ("the network is grey: the colours were turned to brightness",)
     raise PhotoError(
         f"The photo has {present} channel{'s' * (present != 1)}, the preprocessing takes {channels}: give a photo of {channels}, "
-        f"or write {setting('channels', present)} if the network was trained on {present}."
+        f"or write Preprocess(channels={present}) if the network was trained on {present}."
     )
 
 

@@ -65,7 +65,7 @@ def wide_values(image: Image.Image, source: Any, channels: int | None) -> tuple[
     samples = tags.get(_SAMPLES, 1)
     bits = tags.get(_BITS, (1,))
     pages = getattr(image, "n_frames", 1)
-    if samples == 1 and pages > 1 and pages == channels:
+    if samples == 1 and pages > 1 and pages == channels != 3:  # three grey pages are rather a document
         return _pages(image), True
     deep = samples > 1 and max(bits if isinstance(bits, tuple) else (bits,)) > 8
     return read_tiff(source) if deep or samples > 4 or (samples > 1 and samples == channels not in (1, 3)) else None

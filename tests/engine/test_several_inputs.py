@@ -289,7 +289,7 @@ def test_what_measures_a_map_keeps_the_inputs() -> None:
     (clf, by_hand) = (several(), fixed(AGES[1]))
     photo = {"image": PHOTO, "age": AGES[1]}
     (e, expected) = (seewhy.explain(clf, photo, "hires_cam", 1), seewhy.explain(by_hand, PHOTO, "hires_cam", 1))
-    metrics = ("deletion", "insertion", "stability")
+    metrics = ("deletion", "insertion", "stability", "randomisation")
     (values, known) = (
         seewhy.evaluate(*pair, metrics=metrics, steps=8, progress=False).values for pair in ((clf, e), (by_hand, expected))
     )
@@ -389,6 +389,16 @@ def test_a_network_of_several_inputs_without_a_word_about_them() -> None:
     assert message(OptionError, lambda: clf.with_inputs(age=1)) == (
         "This classifier has no other inputs: for several write Classifier(..., explain='image')."
     )
+
+
+def test_no_door_can_mix_up_the_inputs() -> None:
+    clf = several(age=AGES[0])
+    other = clf.read({"image": PHOTO, "age": AGES[1]})
+    assert message(ModelError, lambda: clf.executor.pixels([other])) == (
+        "These photos bring other inputs than age [0.5, -1.0]: take clf.with_inputs(...) for each."
+    )
+    assert clf.beside(other).executor.pixels([other]).shape == (1, 3, *SIZE)
+    assert clf.alike(other) != clf.alike(clf.read(PHOTO))
 
 
 def test_what_a_dictionary_lacks_is_named() -> None:

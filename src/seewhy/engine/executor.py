@@ -295,7 +295,7 @@ class Executor:
         if known is None or all(known.weight is not tensor for _, tensor in self.named_tensors()):
             known = None if self.is_closed else first_layer(self.network, shape)
             if known is not None:
-                self._first_layers[shape] = known
+                self._first_layers = {shape: known}  # of the last size alone
         if known is not None:
             return known.name, known.channels
         return None if convolution is None else (convolution[0], convolution[1].in_channels)
