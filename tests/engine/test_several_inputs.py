@@ -413,10 +413,25 @@ def test_what_a_dictionary_lacks_is_named() -> None:
     )
 
 
-def test_a_batch_axis_too_many_is_seen_in_the_message() -> None:
-    clf = several(age=torch.tensor([AGES[0]]))
+@pytest.mark.parametrize("form", FORMS)
+def test_a_batch_axis_of_one_is_understood_where_the_network_wants_it(form: str) -> None:
+    (_, explain, other) = FORMS[form]
+    expected = fixed(AGES[1])
+    clf = several(form, torch.tensor([AGES[1]]))
+    np.testing.assert_allclose(clf.scores([PHOTO] * 3), expected.scores([PHOTO] * 3), atol=1e-6)
+    photos = [{explain: PHOTO, other: torch.tensor([age])} for age in AGES]
+    for e, age in zip(seewhy.explain(several(form), photos, "hires_cam", 1), AGES, strict=True):
+        np.testing.assert_allclose(e.maps, seewhy.explain(fixed(age), PHOTO, "hires_cam", 1).maps, atol=1e-6)
+    # A vector of one number is no batch axis: the network takes it as it is given.
+    one = seewhy.Classifier(Patient(data=1).eval(), explain="image", inputs={"age": torch.tensor([0.5])})
+    expected_of_one = Patient(data=1).eval()(PHOTO[None], torch.tensor([[0.5]])).detach().numpy()
+    np.testing.assert_allclose(one.logits(PHOTO), expected_of_one, atol=1e-6)
+
+
+def test_an_axis_too_many_is_seen_in_the_message() -> None:
+    clf = several(age=torch.tensor([[AGES[0]]]))
     assert message(ModelError, lambda: clf.scores(PHOTO)).startswith(
-        "The network cannot take an input of shape (3, 16, 24) beside age float32 (1, 1, 2) (each is given as for one photo, "
+        "The network cannot take an input of shape (3, 16, 24) beside age float32 (1, 1, 1, 2) (each is given as for one photo, "
         "without batch axis)"
     )
 

@@ -159,9 +159,11 @@ class Executor:
         if isinstance(self._runs, OneInput):
             relative = self._relatives.get(form_of(self.inputs))
             if relative is not None and relative.shape == trial.shape[1:] and relative.is_fresh():
+                assert isinstance(relative.network, OneInput)
+                self._runs = relative.network.beside(self.inputs)
                 return relative.beside(self._runs)
         try:
-            planned = PlannedNetwork(self._runs, trial, self.pick, self.precision, self.name)
+            planned = self._planned_as_given(trial)
         except ModelError as error:
             names = [] if isinstance(self._runs, OneInput) else several_required(self.network)
             if not names:
@@ -174,6 +176,23 @@ class Executor:
         if isinstance(self._runs, OneInput):
             self._relatives[form_of(self.inputs)] = planned
         return planned
+
+    def _planned_as_given(self, trial: torch.Tensor) -> PlannedNetwork:
+        """With the other inputs as for one photo; where the network refuses them so, with a leading 1 as their batch axis."""
+        try:
+            return PlannedNetwork(self._runs, trial, self.pick, self.precision, self.name)
+        except ModelError:
+            other = self._runs.with_batch_axes() if isinstance(self._runs, OneInput) else None
+            if other is None:
+                raise
+            try:
+                planned = PlannedNetwork(other, trial, self.pick, self.precision, self.name)
+            except ModelError:
+                planned = None
+            if planned is None:
+                raise  # what it said first
+            self._runs = other
+            return planned
 
     def set_blank(self, blank: Callable[[], Photo] | None) -> None:
         """See ``blank`` of the constructor."""

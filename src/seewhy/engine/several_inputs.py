@@ -120,25 +120,33 @@ class OneInput(nn.Module):
     """The network as a function of the explained input alone.
 
     inputs : the others, as for one photo: arrays without batch axis are repeated for every photo of a batch; all else (text,
-    True, None) is handed on as it is. Floats take the precision of the photos.
+    True, None) is handed on as it is. Floats take the precision of the photos. batched : those whose first axis, of 1, is the
+    batch's already.
 
     Its modules, weights and their names are those of the network: it is not seen among them.
     """
 
-    def __init__(self, network: Any, form: CallForm, inputs: Inputs) -> None:
+    def __init__(self, network: Any, form: CallForm, inputs: Inputs, batched: frozenset[Name] = frozenset()) -> None:
         super().__init__()
+        self.batched = batched
         self.wrapped = network
         self.form = form
         self.inputs = dict(inputs)
 
     def beside(self, inputs: Inputs) -> OneInput:
         """The same network with other inputs; nothing of it is copied."""
-        return OneInput(self.wrapped, self.form, inputs)
+        return OneInput(self.wrapped, self.form, inputs, self.batched)
+
+    def with_batch_axes(self) -> OneInput | None:
+        """The same network, where a leading 1 of the other inputs is their batch axis; None where none has one."""
+        arrays = {name: value for name, value in self.inputs.items() if isinstance(value, np.ndarray)}
+        batched = frozenset(name for name, value in arrays.items() if value.ndim > 1 and value.shape[0] == 1)
+        return OneInput(self.wrapped, self.form, self.inputs, batched) if batched and not self.batched else None
 
     def forward(self, x: torch.Tensor) -> Any:
         """x : ``(N, C, H, W)``, the explained input."""
         form = self.form
-        values: dict[Name, Any] = {name: self._repeated(value, x) for name, value in self.inputs.items()}
+        values: dict[Name, Any] = {name: self._repeated(name, value, x) for name, value in self.inputs.items()}
         values[form.explained] = x
         try:
             if form.kind == "keywords":
@@ -160,13 +168,13 @@ class OneInput(nn.Module):
             error.seewhy_inputs = shapes  # type: ignore[attr-defined]
             raise
 
-    @staticmethod
-    def _repeated(value: Any, x: torch.Tensor) -> Any:
+    def _repeated(self, name: Name, value: Any, x: torch.Tensor) -> Any:
         if not isinstance(value, np.ndarray):
             return value
         tensor = torch.as_tensor(value, device=x.device)
         tensor = tensor.to(x.dtype) if tensor.is_floating_point() else tensor
-        return tensor[None].expand(x.shape[0], *tensor.shape).clone()  # a network may write into its inputs
+        tensor = tensor if name in self.batched else tensor[None]
+        return tensor.expand(x.shape[0], *tensor.shape[1:]).clone()  # a network may write into its inputs
 
     def named_modules(self, memo: Any = None, prefix: str = "", remove_duplicate: bool = True) -> Any:
         """Those of the network."""
