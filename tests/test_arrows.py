@@ -11,11 +11,11 @@ ROOT = Path(seewhy.__file__).parent
 # Left is lower: a room may import from rooms to its left, and from its own. Rooms that share a place do not import each other.
 ORDER = [
     ["errors", "formatting", "startup"],
-    ["geometry", "files", "pipeline"],
+    ["geometry", "files", "pipeline", "rasters"],
     ["records"],
     ["classes", "head", "photo"],
     ["show", "engine"],
-    ["preprocess", "targets", "labels"],
+    ["preprocess", "targets", "labels", "bands"],
     ["classifier"],
     ["explanation", "load"],
     ["methods"],

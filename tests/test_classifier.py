@@ -239,7 +239,7 @@ def test_pictures_want_a_preprocessing(small: SmallNet, photo: Any, expected: st
         (torch.full((3, 8, 8), torch.nan), "The tensor holds values that are not finite (NaN or infinity): repair them first."),
         (
             torch.zeros(1, 8, 8),
-            "1 channels given, but the network's first layer 'features.0' wants 3: use a tensor of that many channels.",
+            "1 channel given, but the network's first layer 'features.0' wants 3: use a tensor of that many channels.",
         ),
     ],
 )

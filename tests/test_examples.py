@@ -24,6 +24,7 @@ FEWER: dict[str, dict[str, Any]] = {  # than the example takes by itself
     "the_logo": {"count": 6},
     "confusion_and_why": {"count": 12},
     "do_they_agree": {"count": 2},
+    "thirteen_bands": {"fields": 48, "rounds": 2},
 }
 SHARED = ("common", "experiment")
 EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p.stem not in SHARED)
@@ -179,3 +180,20 @@ def test_the_methods_agree_on_the_retriever(real: bool, to_tmp: Path, monkeypatc
     assert np.corrcoef(grids).min() > 0.4
     ranks = np.argsort(np.argsort(grids[:2]))  # of Grad-CAM and occlusion
     assert np.corrcoef(ranks)[0, 1] > 0.3
+
+
+def test_the_near_infrared_decides() -> None:
+    module = importlib.import_module("thirteen_bands")
+    clf = module.trained()
+    hits = 0
+    for seed in range(5000, 5010):
+        (scene, (row, column)) = module.field(True, seed)
+        assert clf.classify(scene)[0].name == "watered"
+        assert clf.classify(module.field(False, seed)[0])[0].name == "dry"
+        map = seewhy.explain(clf, scene, target="watered").on_photo()[0]
+        (r, c) = np.unravel_index(int(map.argmax()), map.shape)
+        hits += row <= r < row + module.PATCH and column <= c < column + module.PATCH
+        (without, _) = module.field(True, seed, brightness=0)  # the same soil
+        assert (np.delete(without, module.INFRARED, axis=2) == np.delete(scene, module.INFRARED, axis=2)).all()
+        assert clf.classify(without)[0].name == "dry"
+    assert hits >= 9

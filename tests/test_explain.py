@@ -235,7 +235,7 @@ def test_a_colour_photo_for_a_grey_network_and_the_other_way(small: SmallNet) ->
             seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=20, channels=1)), np.zeros((30, 30, 3), np.uint8)
         )
     assert str(error.value) == (
-        "1 channels given, but the network's first layer 'features.0' wants 3: use Preprocess(channels=3)."
+        "1 channel given, but the network's first layer 'features.0' wants 3: use Preprocess(channels=3)."
     )
 
 

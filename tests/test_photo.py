@@ -119,16 +119,17 @@ def test_a_transparent_colour_of_an_rgb_png() -> None:
     np.testing.assert_array_equal(picture.values[1], [[7, 7, 7]] * 2)
 
 
-def test_sixteen_bits_become_eight() -> None:
+def test_sixteen_bits_stay_sixteen() -> None:
     deep = np.array([[0, 128, 129, 257], [25700, 65535, 65406, 65407]], np.uint16)
-    expected = [[0, 0, 1, 1], [100, 255, 254, 255]]
-    for form in (encoded(deep), Image.fromarray(deep), deep, Image.fromarray(deep.astype(np.int32))):
+    for form in (encoded(deep), Image.fromarray(deep), deep, Image.fromarray(deep.astype(np.int32)), deep[None]):
         picture = open_picture(form)
-        np.testing.assert_array_equal(picture.values, expected)
-        assert picture.values.dtype == np.uint8
-        assert picture.notes == ("16 bits a pixel were reduced to 8",)
-    colour = open_picture(np.stack([deep] * 3, axis=-1))
-    np.testing.assert_array_equal(colour.values[..., 2], expected)
+        np.testing.assert_array_equal(picture.values, deep)
+        assert picture.values.dtype == np.uint16
+        assert (picture.full, picture.notes) == (65535, ())
+        # As a PIL image, for transforms that take one, they become eight: divided by 257 and rounded.
+        np.testing.assert_array_equal(np.asarray(picture.image()), [[0, 0, 1, 1], [100, 255, 254, 255]])
+    colour = open_picture(np.stack([deep, deep[::-1], deep + 1], axis=-1))
+    np.testing.assert_array_equal(colour.values, np.stack([deep, deep[::-1], deep + 1], axis=-1))
 
 
 def test_cmyk_jpeg() -> None:
@@ -268,7 +269,8 @@ def test_the_persons_array_is_not_touched_or_shared() -> None:
         ),
         (
             np.full((3, 4, 4), -100.0),
-            "The input ranges -100 … -100: a float picture is read as RGB in [0, 1]. Divide it by 255, or pass it as uint8.",
+            "The input ranges -100 … -100: a float picture is read as RGB in [0, 1]. Say which numbers become 0 and 1, as in the "
+            "network's training: range=(0, 10000) of Preprocess.",
         ),
         (np.array([[np.nan, 0]]), "The picture holds values that are not finite (NaN or infinity): repair them first."),
         (np.array([[np.inf, 0]]), "The picture holds values that are not finite (NaN or infinity): repair them first."),
@@ -352,8 +354,8 @@ def test_a_float_tiff_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "f.tif"
     Image.fromarray(np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)).save(path)
     assert message(path) == (
-        f"'{path}' has pixels from 0 to 1 (mode F): scale them to 8 bit first, so that the picture is the one the network was "
-        "trained on."
+        f"'{path}' has pixels from 0 to 1 (mode F): say which numbers become 0 and 1, as in the network's training: "
+        "range=(0, 1) of Preprocess."
     )
 
 

@@ -14,6 +14,7 @@ from seewhy.errors import OptionError, PhotoError
 from seewhy.load import from_torchvision
 from seewhy.photo import Picture, open_picture
 from seewhy.preprocess import MOST_PIXELS, Preprocess, TransformPreprocess, as_preprocess, with_channels
+from seewhy.records import Note
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -192,7 +193,10 @@ def test_the_fourth_channel_of_a_float_photo_is_left_out() -> None:
 def test_channels_that_do_not_fit() -> None:
     with pytest.raises(PhotoError) as error:
         with_channels(np.zeros((4, 4, 2), np.uint8), 3)
-    assert str(error.value) == "The photo has 2 channels, the network wants 3."
+    assert str(error.value) == (
+        "The photo has 2 channels, the preprocessing takes 3: give a photo of 3, or write Preprocess(channels=2) if the "
+        "network was trained on 2."
+    )
 
 
 def test_many_bands() -> None:
@@ -477,3 +481,75 @@ def test_numbers_of_0_to_255_are_refused_as_mean_and_std() -> None:
         with pytest.raises(OptionError) as error:
             Preprocess(**settings)
         assert str(error.value) == message
+
+
+# -- ranges -------------------------------------------------------------------------------------------------------------
+
+
+def test_sixteen_bits_reach_the_network_in_full() -> None:
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040 + 3  # no two are alike after 8 bits would have cut them
+    (pixels, _, notes) = Preprocess(size=8, channels=1).apply(open_picture(values))
+    np.testing.assert_allclose(pixels[0] / 255 * 65535, values, rtol=1e-6)
+    assert notes == ("16 bits a pixel: 0-65535 became 0-1, and this photo reaches 65523",)
+    unit = Preprocess(size=8, channels=1, mean=0.5, std=0.25).normalise(torch.from_numpy(pixels)[None])
+    np.testing.assert_allclose(unit[0, 0].numpy(), (values / 65535 - 0.5) / 0.25, atol=1e-5)
+
+
+def test_a_low_step_of_sixteen_bits_is_not_lost_in_resizing() -> None:
+    steps = np.zeros((8, 8), np.uint16)
+    steps[:, 4:] = 1
+    (pixels, _, _) = Preprocess(size=16, channels=1).apply(open_picture(steps))
+    np.testing.assert_allclose(pixels[0, :, -1], 255 / 65535, rtol=1e-6)
+    assert (pixels[0, :, 0] == 0).all()
+
+
+@pytest.mark.parametrize(("most", "bits", "usual"), [(200, 8, 255), (4000, 12, 4095), (1023, 10, 1023), (16000, 14, 16383)])
+def test_fewer_bits_in_a_file_of_sixteen_are_named_and_not_guessed(most: int, bits: int, usual: int) -> None:
+    values = np.full((8, 8), most, np.uint16)
+    (pixels, _, notes) = Preprocess(size=8, channels=1).apply(open_picture(values))
+    np.testing.assert_allclose(pixels, 255 * most / 65535, rtol=1e-6)
+    assert [str(Note(note)) for note in notes] == [
+        f"16 bits a pixel: 0-65535 became 0-1, and this photo reaches {most}; if the network was trained on {bits} bits as 0-1, "
+        f"write range={usual}"
+    ]
+
+
+def test_a_range_says_what_zero_and_one_are() -> None:
+    twelve = np.array([[0, 4095], [819, 2048]], np.uint16)
+    preprocess = Preprocess(size=2, channels=1, range=4095)
+    (pixels, _, notes) = preprocess.apply(open_picture(twelve, preprocess.expected))
+    np.testing.assert_allclose(pixels[0] / 255, twelve / 4095, rtol=1e-6)
+    assert notes == ()
+    assert preprocess.describe() == "shorter side 2, centre crop 2×2, grey, values 0 to 4095 as 0-1"
+    reflectance = np.array([[[-50.0, 10000.0], [5000.0, 12000.0]]] * 2, np.float32)  # two bands
+    preprocess = Preprocess(size=2, channels=2, range=(-100, 9900))
+    (pixels, _, notes) = preprocess.apply(open_picture(reflectance, preprocess.expected))
+    np.testing.assert_allclose(pixels / 255, (reflectance + 100) / 10000, rtol=1e-6)  # above 1, and not cut off
+    assert notes == ("the photo's values reach from -50 to 12000, beyond the range -100 to 9900: nothing was cut off",)
+    assert preprocess.describe() == "shorter side 2, centre crop 2×2, 2 channels, values -100 to 9900 as 0-1"
+
+
+def test_numbers_as_they_are() -> None:
+    preprocess = Preprocess(size=2, channels=1, range=1, mean=1354.0, std=245.0)
+    values = np.array([[1354.0, 1599.0], [1109.0, 0.0]], np.float32)
+    (pixels, _, _) = preprocess.apply(open_picture(values, preprocess.expected))
+    unit = preprocess.normalise(torch.from_numpy(pixels)[None])
+    np.testing.assert_allclose(unit[0, 0].numpy(), [[0, 1], [-1, -1354 / 245]], atol=1e-4)
+
+
+@pytest.mark.parametrize("range_", [(1, 0), "wide", (0, 1, 2), 0, -3, (0, float("nan")), True])
+def test_wrong_ranges(range_: Any) -> None:
+    with pytest.raises(OptionError) as error:
+        Preprocess(range=range_)
+    assert str(error.value) == f"range={range_!r}: write the photo's number that becomes 1, or (low, high)."
+
+
+def test_a_transform_takes_eight_bits_and_says_so() -> None:
+    values = np.full((8, 8, 3), 25700, np.uint16)
+
+    def to_tensor(image: Image.Image) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(image.resize((8, 8))).copy()).permute(2, 0, 1) / 255
+
+    (pixels, _, notes) = as_preprocess(to_tensor).apply(open_picture(values))
+    np.testing.assert_allclose(pixels, 100, atol=1e-3)
+    assert notes == ("16 bits a pixel were reduced to 8: the transform takes 8-bit pictures",)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import torch
+from PIL import Image
 
+from seewhy.bands import Shown, checked_display, shown, shown_bands
 from seewhy.classes import ClassNames
-from seewhy.engine import memory, runner
+from seewhy.engine import memory, runner, several_inputs
 from seewhy.engine.executor import Executor
 from seewhy.engine.output import OutputPicker
+from seewhy.engine.plan import unwrap
 from seewhy.engine.predict_proba import PredictProba
+from seewhy.engine.several_inputs import CallForm, as_input, key_of
 from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
 from seewhy.geometry import Array, Geometry
 from seewhy.head import Head
-from seewhy.photo import Picture, open_picture
+from seewhy.photo import ANYTHING, Picture, open_picture
 from seewhy.preprocess import Preprocess, as_preprocess
 from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
 
 PRECISIONS = ("exact", "fast")
-_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "executor")
+_MOST_KIN = 8  # classifiers that differ in the other inputs alone, kept for the next photo that brings the same
+_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "display", "explain", "inputs", "executor")
 
 
 class Classifier:
@@ -41,6 +48,11 @@ class Classifier:
     output : key, index or function that picks the class scores out of what the network returns.
     device : where to run, e.g. "cuda"; moves the network. None: where its weights are.
     precision : "exact", or "fast" (bfloat16 where it pays; the deviation is recorded).
+    display : of photos with many bands, the ones that pictures show as red, green and blue, or the one they show in grey; counted
+        from 0. The network sees all of them. None: the first three, and a note says so.
+    explain : for a network of several inputs, the one that is the photo: the name of an argument of its forward, the key of the
+        dictionary that it takes, or a number where it takes a tuple. inputs : the others, as for one photo, without batch axis;
+        for photos that do not bring their own as {"image": photo, "age": 63.0} does.
 
     ``executor`` runs the network; see ``seewhy.engine.executor``.
     """
@@ -54,6 +66,9 @@ class Classifier:
         output: str | int | Callable[[Any], Any] | None = None,
         device: str | torch.device | None = None,
         precision: str = "exact",
+        display: int | Sequence[int] | None = None,
+        explain: str | int | None = None,
+        inputs: Mapping[str | int, Any] | None = None,
     ) -> None:
         if not callable(network) and hasattr(network, "predict_proba"):
             network = PredictProba(network)
@@ -65,10 +80,22 @@ class Classifier:
         self.preprocess = as_preprocess(preprocess)
         self.head = Head(head)
         self.output = output
+        self.display = checked_display(display)
+        self._form = None if explain is None else CallForm.of(unwrap(network), explain)
+        self.explain = None if self._form is None else self._form.explained
+        if explain is None and inputs:
+            raise OptionError(
+                f"{setting('inputs')} are beside the photo: say which input that is, {setting('explain', 'image')}."
+            )
+        self._names_known: dict[str, ClassNames | None] = {}  # shared by all that differ in the other inputs alone
+        self._kin: dict[Any, Classifier] = {}
+        self.inputs: dict[str | int, Any] = self._other_inputs(inputs or {}, complete=False)
         self._device = device
         normalise = None if self.preprocess is None else self.preprocess.normalise
         blank = None if self.input_size is None else self._blank_photo
-        self.executor = Executor(network, OutputPicker(output), self.head, normalise, blank, device, precision)
+        self.executor = Executor(
+            network, OutputPicker(output), self.head, normalise, blank, device, precision, self._form, self.inputs
+        )
         self._names = None if classes is None else ClassNames.read(classes, binary=head == "binary")
         self._numbered = classes is None
 
@@ -78,6 +105,14 @@ class Classifier:
                 f"clf.{name} cannot be changed afterwards: build a new Classifier({name}=...), or take clf.with_preprocess(...)."
             )
         super().__setattr__(name, value)
+
+    @property
+    def _names(self) -> ClassNames | None:
+        return self._names_known.get("names")
+
+    @_names.setter
+    def _names(self, names: ClassNames | None) -> None:
+        self._names_known["names"] = names
 
     # -- what it is -------------------------------------------------------------------------------------------------------
 
@@ -138,7 +173,9 @@ class Classifier:
         """
         if photo is None:
             return self.executor.planned().layers()
-        return self.executor.planned_for(self.executor.pixels([self.read(photo)])).layers()
+        read = self.read(photo)
+        executor = self.beside(read).executor
+        return executor.planned_for(executor.pixels([read])).layers()
 
     def class_names(self) -> ClassNames:
         """The names; counted on a blank input where nobody has given any."""
@@ -164,9 +201,11 @@ class Classifier:
             raise OptionError(f"Preprocess has no '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known)}.")
         if self.preprocess is not None and not isinstance(self.preprocess, Preprocess):
             raise OptionError(f"The preprocessing is {self.describe_input()}: it cannot be changed piece by piece.")
-        channels = self.executor.input_channels() or 3
-        changes = changes if self.preprocess is not None else {"channels": channels} | changes
-        return self._changed(self.network, dataclasses.replace(self.preprocess or Preprocess(), **changes))
+        preprocess = dataclasses.replace(self.preprocess or Preprocess(), **changes)
+        if self.preprocess is None and "channels" not in changes:
+            channels = self.executor.input_channels((preprocess.channels, *preprocess.input_size))
+            preprocess = preprocess if channels is None else dataclasses.replace(preprocess, channels=channels)
+        return self._changed(self.network, preprocess)
 
     def with_network(self, network: Any) -> Classifier:
         """Another network behind the same preprocessing, with the same classes: trained on, or damaged on purpose."""
@@ -181,6 +220,9 @@ class Classifier:
             output=self.output,
             device=self._device,
             precision=self.precision,
+            display=self.display,
+            explain=self.explain,
+            inputs=self.inputs,
         )
         changed.name = self.name
         return changed
@@ -189,6 +231,72 @@ class Classifier:
         count = "?" if self._names is None else len(self._names)
         return f"<Classifier {self.name}: {count} classes, {self.describe_input()}>"
 
+    # -- other inputs beside the photo ------------------------------------------------------------------------------------
+
+    def with_inputs(self, inputs: Mapping[str | int, Any] | None = None, **named: Any) -> Classifier:
+        """The same network with other inputs beside the photo: ``clf.with_inputs(age=63.0)``; those that are not named stay.
+
+        Raises OptionError for an input that the network does not have.
+        """
+        if self._form is None:
+            raise OptionError(
+                f"This classifier has no other inputs: for several write Classifier(..., {setting('explain', 'image')})."
+            )
+        changes: dict[str | int, Any] = dict(inputs or {})
+        changes.update(named)
+        return self._with(self.inputs | self._other_inputs(changes, complete=False))
+
+    def beside(self, photo: Photo) -> Classifier:
+        """This classifier with the other inputs that a photo, read by it, brings; itself where these are its own."""
+        return self if self._form is None else self._with(photo.inputs)
+
+    def alike(self, photo: Photo) -> Any:
+        """Equal for photos that can go through the network together: of one size, with the same other inputs."""
+        return photo.pixels.shape if self._form is None else (photo.pixels.shape, key_of(photo.inputs))
+
+    def _with(self, inputs: dict[str | int, Any]) -> Classifier:
+        key = key_of(inputs)
+        if key == key_of(self.inputs):
+            return self
+        if key not in self._kin:
+            while len(self._kin) >= _MOST_KIN:
+                self._kin.pop(next(iter(self._kin)))
+            other = copy.copy(self)
+            vars(other).update(inputs=inputs, executor=self.executor.beside(inputs))
+            other.executor.set_blank(other._blank_photo if self.input_size is not None else None)
+            self._kin[key] = other
+        return self._kin[key]
+
+    def _other_inputs(self, inputs: Mapping[str | int, Any], complete: bool = True) -> dict[str | int, Any]:
+        """The other inputs as they are kept. Raises OptionError for what the network does not have, or misses."""
+        if self._form is None:
+            return {}
+        fault = self._form.check(inputs, complete)
+        if fault:
+            raise OptionError(fault)
+        return {name: as_input(self._as_network_input(value)) for name, value in inputs.items()}
+
+    def _as_network_input(self, value: Any) -> Any:
+        """A second photo (a PIL image, a ``Path``, bytes ``(H, W, 3)``) is prepared as the first one is; all else as it is."""
+        is_bytes = isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
+        if self.preprocess is None or not (is_bytes or isinstance(value, (Image.Image, Path))):
+            return value
+        pixels = torch.from_numpy(self.preprocess.apply(self.picture(value))[0])
+        return self.preprocess.normalise(pixels[None])[0]
+
+    def _taken_apart(self, photo: Any) -> tuple[Any, dict[str | int, Any]]:
+        """The photo alone, and the other inputs beside it."""
+        if self._form is None:
+            if isinstance(photo, dict):
+                raise PhotoError(several_inputs.no_form(photo))
+            return photo, {}
+        (photo, own) = self._form.split(photo)
+        before = photo.inputs if isinstance(photo, Photo) and photo.inputs else self.inputs
+        inputs = {**before, **self._other_inputs(own, complete=False)}
+        if fault := self._form.check(inputs):
+            raise PhotoError(fault)
+        return photo, inputs
+
     # -- photos in, scores out --------------------------------------------------------------------------------------------
 
     def read(self, photo: Any) -> Photo:
@@ -196,18 +304,31 @@ class Classifier:
 
         Raises PhotoError for what cannot be read or does not fit (see ``seewhy.photo.open_picture``).
         """
+        (photo, inputs) = self._taken_apart(photo)
+        read = self._read(photo)
+        if self._form is None or key_of(read.inputs) == key_of(inputs):
+            return read
+        kept = (note for note in read.notes if note != self._form.note(read.inputs))
+        return dataclasses.replace(read, inputs=inputs, notes=(*kept, self._form.note(inputs)))
+
+    def _read(self, photo: Any) -> Photo:
         comparable = self.preprocess is None or isinstance(self.preprocess, Preprocess)  # by description; transforms are not
         if isinstance(photo, Photo) and comparable and photo.preprocessing == self.describe_input():
             return photo  # read already, by this classifier or one that prepares alike
         if self.preprocess is None:
             return self._read_tensor(photo)
-        picture = open_picture(photo)
+        picture = self.picture(photo)
         (pixels, geometry, notes) = self.preprocess.apply(picture)
-        self._check_channels(pixels.shape[0])
-        original = picture.values
-        if original.dtype != np.uint8:
-            original = np.asarray(picture.image()) if original.shape[2] in (1, 3) else original
-        return Photo(original, pixels, geometry, picture.name, self.describe_input(), (*picture.notes, *notes))
+        self._check_channels(pixels.shape)
+        view = shown(picture, self.preprocess.ends, self.display)
+        notes = (*picture.notes, *notes, *view.notes)
+        return Photo(
+            view.original, pixels, geometry, picture.name, self.describe_input(), notes, raw=view.raw, display=view.display
+        )
+
+    def picture(self, photo: Any) -> Picture:
+        """The photo opened, before it is prepared. Raises PhotoError."""
+        return open_picture(photo, ANYTHING if self.preprocess is None else self.preprocess.expected)
 
     def _read_tensor(self, photo: Any) -> Photo:
         if isinstance(photo, Photo):
@@ -223,9 +344,20 @@ class Classifier:
             raise PhotoError(f"The tensor has shape {tuple(values.shape)}: one photo is (C, H, W).")
         if not np.isfinite(values).all():
             raise PhotoError("The tensor holds values that are not finite (NaN or infinity): repair them first.")
-        self._check_channels(values.shape[0])
-        size = (values.shape[1], values.shape[2])
-        return Photo(values.transpose(1, 2, 0), values, Geometry.whole(size), "tensor", self.describe_input())
+        self._check_channels(values.shape)
+        bands = values.transpose(1, 2, 0)
+        many = len(values) > 3 or (self.display is not None and len(values) > 1)
+        view = shown_bands(bands, None, self.display) if many else Shown(bands)
+        return Photo(
+            view.original,
+            values,
+            Geometry.whole((values.shape[1], values.shape[2])),
+            "tensor",
+            self.describe_input(),
+            view.notes,
+            raw=view.raw,
+            display=view.display,
+        )
 
     def read_all(self, photos: Any) -> list[Photo]:
         """A photo, a list of photos, or a batch tensor ``(N, C, H, W)``, read."""
@@ -243,18 +375,22 @@ class Classifier:
         read = self.read_all(photos)
         if not read:
             return np.zeros((0, len(self.class_names())), np.float32)
-        executor = self.executor
+        executor = self.beside(read[0]).executor
         planned = executor.planned(executor.pixels(read[:1])) if self.is_module else None
 
         def rows_of(batch: Sequence[Photo]) -> Array:
-            output = executor.forward(executor.pixels(batch), planned=planned).output
+            (own, plan) = (self.executor, planned)
+            if batch[0].inputs:
+                own = self.beside(batch[0]).executor
+                plan = own.planned(own.pixels(batch[:1])) if self.is_module else None
+            output = own.forward(own.pixels(batch), planned=plan).output
             class_scores = self.class_scores(output, len(batch))
-            rows: Array = convert(executor.head(planned, output), class_scores).float().cpu().numpy()
+            rows: Array = convert(own.head(plan, output), class_scores).float().cpu().numpy()
             return rows
 
         size = executor.batch_size(batch_size, planned, len(read))
         with memory.kept():
-            return np.concatenate([rows for _, rows in runner.in_batches(read, size, lambda p: p.pixels.shape, rows_of)])
+            return np.concatenate([rows for _, rows in runner.in_batches(read, size, self.alike, rows_of)])
 
     @overload
     def classify(self, photo: list[Any] | tuple[Any, ...], k: int = 3) -> list[list[Prediction]]: ...
@@ -288,16 +424,16 @@ class Classifier:
 
     def _blank_photo(self) -> Photo:
         assert self.input_size is not None
-        return self.read(Picture(np.zeros((*self.input_size, 3), np.uint8)))
+        channels = 3 if self.preprocess is None else self.preprocess.expected.channels or 3
+        return dataclasses.replace(self.read(Picture(np.zeros((*self.input_size, channels), np.uint8))), notes=())
 
-    def _check_channels(self, channels: int) -> None:
-        first = self.executor.first_convolution()
-        if first is not None and first[1].in_channels != channels:
-            expected = first[1].in_channels
+    def _check_channels(self, shape: tuple[int, ...]) -> None:
+        (channels, first) = (shape[0], self.executor.first_layer(shape))
+        if first is not None and first[1] != channels:
+            expected = first[1]
             hint = f"Preprocess(channels={expected})" if self.preprocess is not None else "a tensor of that many channels"
-            raise PhotoError(
-                f"{channels} channels given, but the network's first layer '{first[0]}' wants {expected}: use {hint}."
-            )
+            number = f"{channels} channel{'s' * (channels != 1)}"
+            raise PhotoError(f"{number} given, but the network's first layer '{first[0]}' wants {expected}: use {hint}.")
 
 
 def is_many(photos: Any) -> bool:

@@ -125,6 +125,7 @@ def explain(
     read = [*first, *(clf.read(item) for item in photos[len(first) :])]
     explanations: list[Explanation] = []
     if read:
+        clf = clf.beside(read[0])
         executor = clf.executor
         with memory.kept(), random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
@@ -143,7 +144,7 @@ def explain(
             )
             size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)
             pairs = list(zip(read, targets, strict=True))
-            for count, batch in runner.in_batches(pairs, size, lambda pair: pair[0].pixels.shape, explain_batch):
+            for count, batch in runner.in_batches(pairs, size, lambda pair: clf.alike(pair[0]), explain_batch):
                 explanations.extend(batch)
                 if configured.sweeps:
                     bar.finish_photo(round(batch[-1].cost.forward))
@@ -157,7 +158,8 @@ def _choice(clf: Classifier, first: Sequence[Photo]) -> Choice:
     if not first or not clf.is_module:
         return choose(clf, None)
     with memory.kept():  # what is planned here is used again
-        return choose(clf, clf.executor.planned(clf.executor.pixels(first)))
+        executor = clf.beside(first[0]).executor
+        return choose(clf, executor.planned(executor.pixels(first)))
 
 
 def check_classifier(clf: Any) -> None:
@@ -186,6 +188,10 @@ class _ExplainBatch:
     chosen: list[Note]  # what "auto" took, and why
 
     def __call__(self, batch: Sequence[tuple[Photo, list[RequestedTarget]]]) -> list[Explanation]:
+        clf = self.clf.beside(batch[0][0])
+        if clf is not self.clf:
+            planned = clf.executor.planned(clf.executor.pixels([batch[0][0]])) if clf.is_module else None
+            return dataclasses.replace(self, clf=clf, planned=planned)(batch)
         start = time.perf_counter()
         photos = [photo for photo, _ in batch]
         targets = [targets_of_photo for _, targets_of_photo in batch]

@@ -14,10 +14,13 @@ import numpy.typing as npt
 import torch
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from seewhy.errors import PhotoError
+from seewhy import rasters
+from seewhy.errors import PhotoError, setting
 from seewhy.records import Photo
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jfif")
+# Not .npz: in a folder such a file is rather a saved explanation.
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jfif", ".npy")
+FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # the number that is white; 1 for all other types
 
 
 def photos_below(folder: Path) -> list[Path]:
@@ -31,7 +34,8 @@ def photos_below(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An opened picture: ``values`` uint8 ``(H, W)`` or ``(H, W, C)``, or float32 ``(H, W, C)`` in [0, 1]."""
+    """An opened picture: ``values`` uint8 or uint16 ``(H, W)`` or ``(H, W, C)``, or float32 ``(H, W, C)``, in [0, 1] unless the
+    preprocessing says what its numbers mean."""
 
     values: npt.NDArray[Any]
     name: str = "photo"
@@ -41,53 +45,90 @@ class Picture:
     def size(self) -> tuple[int, int]:
         return (self.values.shape[0], self.values.shape[1])
 
+    @property
+    def full(self) -> int:
+        """The number that is white: 255, 65535, or 1 for floats."""
+        return FULL.get(self.values.dtype, 1)
+
     def image(self) -> Image.Image:
-        """As an 8-bit PIL image, for transforms that take one."""
+        """As an 8-bit PIL image, for transforms that take one. Raises PhotoError for more bands than a picture has colours."""
         values = self.values
         if values.dtype != np.uint8:
-            values = np.floor(values * 255 + 0.5).astype(np.uint8)
+            values = np.floor(values.astype(np.float64) * (255 / self.full) + 0.5).astype(np.uint8)
+        if values.ndim == 3 and values.shape[2] not in (1, 3, 4):
+            raise PhotoError(f"The photo has {values.shape[2]} channels: as a picture it has 1 (grey) or 3 (red, green, blue).")
         return Image.fromarray(values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values)
 
 
-def open_picture(photo: Any) -> Picture:
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a photo before it is opened.
+
+    channels : how many the network takes; tells bands from rows, and pages that are bands from an animation. None: not known.
+    any_range : the preprocessing says which numbers are black and white, so that floats may lie anywhere.
+    """
+
+    channels: int | None = None
+    any_range: bool = False
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Lengths of an axis that can be that of the channels."""
+        return (1, 3, 4) if self.channels is None else (1, 3, 4, self.channels)
+
+
+ANYTHING = Expected()
+
+
+def open_picture(photo: Any, expected: Expected = ANYTHING) -> Picture:
     """Open what a person means by a photo.
 
-    A path, bytes, an open binary file, a PIL image, a uint8 array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``, a float
-    tensor or array ``(C, H, W)`` with values in [0, 1]. EXIF rotation is undone, palettes and CMYK become RGB,
-    16 bits become 8, transparent parts are laid on white.
+    A path, bytes, an open binary file, a PIL image, a uint8 or uint16 array ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, a float
+    tensor or array ``(C, H, W)`` with values in [0, 1]; files of PIL's, .npy and .npz with one array, TIFF of many bands. EXIF
+    rotation is undone, palettes and CMYK become RGB, 16 bits stay 16, transparent parts are laid on white (but not where the
+    network takes four channels).
 
     Raises PhotoError: no such file, not a picture, truncated, too large to be a photo, pixels in another range.
     """
     if isinstance(photo, Photo):
-        return Picture(photo.original, photo.name)
+        return Picture(photo.original if photo.raw is None else photo.raw, photo.name)
     if isinstance(photo, Picture):
         return photo
     if isinstance(photo, (str, os.PathLike)):
         path = Path(photo)
-        return replace(_decode(path, f"'{path}'"), name=path.name)
+        if path.suffix.lower() in rasters.ARRAY_SUFFIXES:
+            return replace(_from_array(rasters.read_array(path), False, expected), name=path.name)
+        return replace(_decode(path, f"'{path}'", expected), name=path.name)
     if isinstance(photo, (bytes, bytearray, memoryview)):
-        return _decode(io.BytesIO(bytes(photo)), "these bytes")
+        return _decode(io.BytesIO(bytes(photo)), "these bytes", expected)
     if isinstance(photo, Image.Image):
-        return _from_pil(photo, "this PIL image")
+        return _from_pil(photo, "this PIL image", expected)
     if hasattr(photo, "read"):
-        return _decode(photo, "this file")
+        return _decode(photo, "this file", expected)
     if isinstance(photo, torch.Tensor):
-        return _from_array(photo.detach().cpu().float().numpy() if photo.is_floating_point() else photo.cpu().numpy(), True)
+        values = photo.detach().cpu().float().numpy() if photo.is_floating_point() else photo.cpu().numpy()
+        return _from_array(values, True, expected)
     if isinstance(photo, np.ndarray):
-        return _from_array(photo, False)
+        return _from_array(photo, False, expected)
     raise PhotoError(
         f"A photo cannot be a {type(photo).__name__}: give a path, bytes, a PIL image, a uint8 array (H, W, 3) or a "
         "float tensor (C, H, W) in [0, 1]."
     )
 
 
-def _decode(source: Any, what: str) -> Picture:
+def _decode(source: Any, what: str, expected: Expected) -> Picture:
     try:
         with warnings.catch_warnings():
             # A 100-megapixel photo is a photo; twice Pillow's limit is an error there, and here.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
-                return _from_pil(image, what)
+            try:
+                with Image.open(source) as image:
+                    wide = rasters.wide_values(image, source, expected.channels)
+                    return _from_pil(image, what, expected) if wide is None else _from_wide(*wide, expected)
+            except UnidentifiedImageError:
+                if not rasters.starts_as_tiff(source):
+                    raise
+                return _from_wide(*rasters.read_tiff(source), expected)
     except FileNotFoundError:
         raise PhotoError(f"There is no file {what}.") from None
     except IsADirectoryError:
@@ -111,7 +152,19 @@ def _broken(what: str, error: Exception) -> str:
     return f"{what} cannot be read to its end: {error}. The file is broken or truncated."
 
 
-def _from_pil(image: Image.Image, what: str) -> Picture:
+def _from_wide(values: npt.NDArray[Any], bands_first: bool, expected: Expected) -> Picture:
+    """A file whose pixels came as an array that says where its bands are."""
+    values = np.moveaxis(values, 0, -1) if bands_first else values
+    if values.ndim not in (2, 3):
+        raise PhotoError(f"The file holds an array of shape {values.shape}: a photo is rows × columns × bands.")
+    if values.dtype == np.uint16 and values.ndim == 3 and values.shape[2] == 4 != expected.channels:
+        alpha = values[..., 3:].astype(np.float64) / 65535
+        white = np.floor(values[..., :3] * alpha + 65535 * (1 - alpha) + 0.5).astype(np.uint16)
+        return Picture(white, notes=("transparent parts were laid on white",) * bool((alpha < 1).any()))
+    return _typed(values, (), expected)
+
+
+def _from_pil(image: Image.Image, what: str, expected: Expected) -> Picture:
     notes: list[str] = []
     try:
         frames = getattr(image, "n_frames", 1)
@@ -125,13 +178,16 @@ def _from_pil(image: Image.Image, what: str) -> Picture:
     mode = upright.mode
     if mode.startswith("I") or mode == "F":
         values = np.asarray(upright, dtype=np.float64)
+        if expected.any_range and (mode == "F" or values.min() < 0 or values.max() > 65535):
+            return _typed(values, tuple(notes), expected)
         if mode == "F" or values.min() < 0 or values.max() > 65535:
             raise PhotoError(
-                f"{what} has pixels from {values.min():g} to {values.max():g} (mode {mode}): scale them to 8 bit first, so "
-                "that the picture is the one the network was trained on."
+                f"{what} has pixels from {values.min():g} to {values.max():g} (mode {mode}): say which numbers "
+                f"become 0 and 1, as in the network's training: {setting('range', (0, 1))} of Preprocess."
             )
-        notes.append("16 bits a pixel were reduced to 8")
-        return Picture(np.floor(values / 257 + 0.5).astype(np.uint8), notes=tuple(notes))
+        return Picture(values.astype(np.uint16), notes=tuple(notes))
+    if mode == "RGBA" and expected.channels == 4:
+        return Picture(np.array(upright), notes=tuple(notes))
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
         rgba = upright.convert("RGBA")
         if rgba.getchannel("A").getextrema()[0] != 255:
@@ -145,8 +201,8 @@ def _from_pil(image: Image.Image, what: str) -> Picture:
     return Picture(np.array(upright), notes=tuple(notes))
 
 
-def _from_array(values: npt.NDArray[Any], channels_first: bool) -> Picture:
-    """Arrays: uint8 is rows × columns × channels, float is channels × rows × columns, unless only the other way fits."""
+def _from_array(values: npt.NDArray[Any], channels_first: bool, expected: Expected) -> Picture:
+    """Arrays: bytes are rows × columns × channels, all others channels × rows × columns, unless only the other way fits."""
     shape = tuple(values.shape)
     kind = "tensor" if channels_first else "array"
     if values.ndim == 4 and shape[0] == 1:
@@ -158,35 +214,41 @@ def _from_array(values: npt.NDArray[Any], channels_first: bool) -> Picture:
     notes: tuple[str, ...] = ()
     if values.ndim == 3:
         expected_first = channels_first or values.dtype != np.uint8
-        (first, last) = (shape[0] in (1, 3, 4), shape[-1] in (1, 3, 4))
-        if first == last:  # both fit, or neither (many bands): as the type is usually meant
-            is_first = expected_first
+        ends = (shape[0], shape[-1])
+        (first, last) = (side in expected.sides for side in ends)
+        if expected.channels in ends and ends[0] != ends[1]:  # the network says which axis is the bands'
+            (first, last) = (side == expected.channels for side in ends)
+        if first == last:  # both fit, or neither (many bands): the shorter one, else as the type is usually meant
+            is_first = ends[0] < ends[1] if ends[0] != ends[1] and not first else expected_first
         else:
             is_first = first
-            if is_first != expected_first:
+            certain = expected.channels in ends and expected.channels not in (1, 3, 4)
+            if is_first != expected_first and not certain and values.dtype != np.uint16:
                 order = "channels × rows × columns" if is_first else "rows × columns × channels"
                 notes = (f"the picture is {'×'.join(map(str, shape))}: it was read as {order}",)
         if is_first:
             values = values.transpose(1, 2, 0)
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * 255
-    if values.dtype == np.uint8:
-        if values.ndim == 3 and values.shape[2] == 4:
-            laid = _from_pil(Image.fromarray(np.ascontiguousarray(values)), "this array")
-            return replace(laid, notes=(*notes, *laid.notes))
-        if values.ndim == 3 and values.shape[2] == 1:
-            values = values[..., 0]
-        return Picture(np.array(values), notes=notes)
-    if values.dtype == np.uint16:
-        return Picture(np.floor(values / 257 + 0.5).astype(np.uint8), notes=(*notes, "16 bits a pixel were reduced to 8"))
-    return Picture(_checked_unit_range(values), notes=notes)
+    if values.dtype == np.uint8 and values.ndim == 3 and values.shape[2] == 4 != expected.channels:
+        laid = _from_pil(Image.fromarray(np.ascontiguousarray(values)), "this array", expected)
+        return replace(laid, notes=(*notes, *laid.notes))
+    return _typed(values, notes, expected)
 
 
-def _checked_unit_range(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _typed(values: npt.NDArray[Any], notes: tuple[str, ...], expected: Expected) -> Picture:
+    """``(H, W)`` or ``(H, W, C)`` of any numbers as a picture: 8 and 16 bits stay as they are, all others are float32."""
+    if values.dtype in FULL:
+        grey = values.ndim == 3 and values.shape[2] == 1
+        return Picture(np.array(values[..., 0] if grey else values), notes=notes)
     values = np.array(values, dtype=np.float32)
     values = values[..., None] if values.ndim == 2 else values
     if not np.isfinite(values).all():
         raise PhotoError("The picture holds values that are not finite (NaN or infinity): repair them first.")
+    return Picture(values if expected.any_range else _checked_unit_range(values), notes=notes)
+
+
+def _checked_unit_range(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     (low, high) = (float(values.min()), float(values.max()))
     if low < -1e-3 and low >= -20 and high <= 20:
         raise PhotoError(
@@ -194,8 +256,10 @@ def _checked_unit_range(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
             "the raw photo, or build the classifier with preprocess=None."
         )
     if low < -1e-3 or high > 1 + 1e-3:
-        raise PhotoError(
-            f"The input ranges {low:g} … {high:g}: a float picture is read as RGB in [0, 1]. Divide it by 255, or pass it as "
-            "uint8."
-        )
+        cure = "Divide it by 255, or pass it as uint8."
+        if low < 0 or high > 255:
+            cure = (
+                f"Say which numbers become 0 and 1, as in the network's training: {setting('range', (0, 10000))} of Preprocess."
+            )
+        raise PhotoError(f"The input ranges {low:g} … {high:g}: a float picture is read as RGB in [0, 1]. {cure}")
     return values.clip(0, 1)

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from seewhy.errors import OptionError, PhotoError, is_whole_number, listed, setting
+from seewhy.errors import OptionError, PhotoError, is_number, is_whole_number, listed, setting
 from seewhy.formatting import format_size
 from seewhy.geometry import Array, Geometry
-from seewhy.photo import Picture
+from seewhy.photo import Expected, Picture
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -38,6 +38,14 @@ class PhotoPreprocess(Protocol):
 
     @property
     def input_size(self) -> tuple[int, int] | None: ...
+
+    @property
+    def expected(self) -> Expected:
+        """What it says of a photo before that is opened."""
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The photo's numbers that become 0 and 1; None: those of its type (255 of 8 bits, 65535 of 16, 1 of floats)."""
 
     def apply(self, picture: Picture) -> tuple[Array, Geometry, tuple[str, ...]]:
         """Pixels float32 ``(C, h, w)`` in 0-255, where they lie on the picture, and notes."""
@@ -59,8 +67,11 @@ class Preprocess:
     crop : cut the centre out. With False and "shorter" the whole photo is kept, so the input is as long as the photo
         is (the class activation maps of the sources); the long side is rounded up.
     mean, std : numbers or one per channel, in units of [0, 1]; None leaves [0, 1].
-    channels : 3, or 1 for grey networks (colour photos become grey, grey photos are repeated).
+    channels : 3, or 1 for grey networks (colour photos become grey, grey photos are repeated), or how many bands there are.
     interpolation : "nearest", "bilinear", "bicubic" or "lanczos".
+    range : which of the photo's own numbers become 0 and 1: (low, high), or high alone (low is 0). 4095 for 12 bits in a file of
+        16, (0, 10000) for reflectances, 1 for numbers that the network takes as they are; nothing is cut off beyond. None: 255 of
+        8-bit photos, 65535 of 16-bit ones, and floats are in [0, 1] already. mean and std are in units of what comes out.
     """
 
     size: int | tuple[int, int] = 224
@@ -70,6 +81,7 @@ class Preprocess:
     std: float | Sequence[float] | None = None
     channels: int = 3
     interpolation: str = "bilinear"
+    range: float | tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         sizes = tuple(self.size) if isinstance(self.size, (tuple, list)) else (self.size,)
@@ -87,12 +99,29 @@ class Preprocess:
             value = getattr(self, name)
             if value is not None and np.asarray(value).dtype.kind not in "iuf":
                 raise OptionError(f"{setting(name, value)}: write numbers in units of [0, 1].")
-            if value is not None and float(np.abs(np.asarray(value)).max(initial=0)) > (1 if name == "mean" else 10):
+            largest = 0.0 if value is None else float(np.abs(np.asarray(value)).max(initial=0))
+            if self.range is None and largest > (1 if name == "mean" else 10):
                 raise OptionError(f"{setting(name, value)}: it is in units of [0, 1]; divide numbers of 0-255 by 255.")
             if value is not None and np.size(value) not in (1, self.channels):
                 raise OptionError(f"{name} has {np.size(value)} values for {self.channels} channels.")
         if self.std is not None and not np.all(np.asarray(self.std) > 0):
             raise OptionError(f"{setting('std', self.std)}: the standard deviation must be above 0.")
+        ends: Any = self.range if isinstance(self.range, (tuple, list)) else (0, self.range)
+        if self.range is not None and not (len(ends) == 2 and all(map(is_number, ends)) and ends[0] < ends[1]):
+            raise OptionError(f"{setting('range', self.range)}: write the photo's number that becomes 1, or (low, high).")
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The photo's numbers that become 0 and 1; None: those of its type."""
+        if self.range is None:
+            return None
+        (low, high) = self.range if isinstance(self.range, (tuple, list)) else (0, self.range)
+        return float(low), float(high)
+
+    @property
+    def expected(self) -> Expected:
+        """What it says of a photo before that is opened."""
+        return Expected(self.channels, self.range is not None)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -101,7 +130,8 @@ class Preprocess:
 
     def apply(self, picture: Picture) -> tuple[Array, Geometry, tuple[str, ...]]:
         """Pixels float32 ``(C, h, w)`` in 0-255, where they lie on the picture, and notes."""
-        (values, notes) = with_channels(picture.values, self.channels)
+        (values, notes_on_range) = in_range(picture, self.ends)
+        (values, notes) = with_channels(values, self.channels)
         (resized, corner, size) = self._plan(picture.size)
         if resized[0] * resized[1] <= MOST_PIXELS:
             # Resize, then cut: exactly what the libraries do, to the last bit.
@@ -119,7 +149,7 @@ class Preprocess:
                 f"Use {setting('crop', True)} or {setting('resize', 'stretch')}."
             )
         pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
-        return pixels, Geometry.resized(picture.size, resized, corner, size), notes
+        return pixels, Geometry.resized(picture.size, resized, corner, size), (*notes, *notes_on_range)
 
     def _plan(self, photo: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         """(rows, columns) after resizing, (top, left) of the crop, (rows, columns) of the input."""
@@ -183,7 +213,8 @@ class Preprocess:
         else:  # which side decides depends on the photo
             fit = f"resized to cover {size}" + (", centre crop" if self.crop else ", no crop")
         colours = {1: "grey", 3: "RGB"}.get(self.channels, f"{self.channels} channels")
-        parts = [fit + (f" ({self.interpolation})" if self.interpolation != "bilinear" else ""), colours, "values 0-1"]
+        parts = [fit + (f" ({self.interpolation})" if self.interpolation != "bilinear" else ""), colours]
+        parts.append("values 0-1" if self.ends is None else f"values {self.ends[0]:g} to {self.ends[1]:g} as 0-1")
         if self.mean is not None:
             parts.append(f"mean {_numbers(self.mean)}")
         if self.std is not None:
@@ -203,6 +234,9 @@ class TransformPreprocess:
     mean: Array = field(init=False)  # (C, 1, 1): what black becomes, in network units
     gain: Array = field(init=False)  # (C, 1, 1): network units per grey level
     input_size: tuple[int, int] = field(init=False)
+
+    expected = Expected(3)
+    ends = None
 
     def __post_init__(self) -> None:
         coordinates = _coordinates(256, 320)
@@ -226,6 +260,8 @@ class TransformPreprocess:
         """Pixels float32 ``(C, h, w)`` in 0-255, where they lie on the picture, and notes."""
         (values, notes) = with_channels(picture.values, 3)
         pixels = self._pixels(Picture(values).image())
+        if picture.values.dtype == np.uint16:
+            notes = (*notes, "16 bits a pixel were reduced to 8: the transform takes 8-bit pictures")
         return pixels, self._geometry(picture.size), notes
 
     def _geometry(self, size: tuple[int, int]) -> Geometry:
@@ -317,6 +353,28 @@ def as_preprocess(preprocess: Any) -> PhotoPreprocess | None:
     raise OptionError(f"preprocess={preprocess!r}: write seewhy.Preprocess(size=..., mean=..., std=...), a transform, or None.")
 
 
+def in_range(picture: Picture, ends: tuple[float, float] | None) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """The picture's values as floats with 0 black and 1 white, and what was done; 8 bits without ``ends`` as they are.
+
+    ends : the numbers that become 0 and 1; None for those of the picture's type, whatever numbers the photo itself has.
+    """
+    values = picture.values
+    if ends is None and values.dtype != np.uint16:
+        return values, ()
+    (low, high) = ends or (0.0, float(picture.full))
+    unit = ((values.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    (least, most) = (float(values.min()), float(values.max()))
+    if ends is not None:
+        outside = least < low or most > high
+        note = f"the photo's values reach from {least:g} to {most:g}, beyond the range {low:g} to {high:g}: nothing was cut off"
+        return unit, (note,) * outside
+    note = f"16 bits a pixel: 0-{high:g} became 0-1, and this photo reaches {most:g}"
+    usual = next((2**bits - 1 for bits in (8, 10, 12, 14) if most < 2**bits), None)
+    if usual is not None:
+        note += f"; if the network was trained on {usual.bit_length()} bits as 0-1, write {setting('range', usual)}"
+    return unit, (note,)
+
+
 def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """``(H, W)`` or ``(H, W, C)`` as ``(H, W, channels)``; a note says what was done."""
     values = values[..., None] if values.ndim == 2 else values
@@ -332,7 +390,10 @@ def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[
         grey = values.astype(np.float64) @ (0.299, 0.587, 0.114)
         grey = np.floor(grey + 0.5).astype(np.uint8) if values.dtype == np.uint8 else grey.astype(np.float32)
         return grey[..., None], ("the network is grey: the colours were turned to brightness",)
-    raise PhotoError(f"The photo has {present} channels, the network wants {channels}.")
+    raise PhotoError(
+        f"The photo has {present} channel{'s' * (present != 1)}, the preprocessing takes {channels}: give a photo of {channels}, "
+        f"or write Preprocess(channels={present}) if the network was trained on {present}."
+    )
 
 
 def _per_channel(value: float | Sequence[float], like: torch.Tensor) -> torch.Tensor:

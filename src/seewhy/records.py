@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -13,18 +13,33 @@ from seewhy.formatting import format_score
 from seewhy.geometry import Array, Geometry
 
 
+@dataclass(frozen=True)
+class Display:
+    """How a picture was made of a photo's values, where it is not simply the photo.
+
+    bands : which channels are shown, counted from 0: one (grey) or three (red, green, blue).
+    limits : for each of them what is black and what is white, in units of ``Photo.pixels``.
+    """
+
+    bands: tuple[int, ...]
+    limits: tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Photo:
     """A photo as the person sees it, and as the network does.
 
     original : uint8 ``(H, W, 3)`` or ``(H, W)``, turned upright; with ``preprocess=None`` the tensor itself, float32
-        ``(H, W, C)``.
+        ``(H, W, C)``, unless ``display`` says otherwise.
     pixels : float32 ``(C, h, w)``, the network's input before normalisation: 0-255, or the tensor's own units where
         ``preprocess=None``.
     geometry : where the input lies on the original.
     name : the file's name, or "photo".
     preprocessing : the preprocessing in words.
     notes : what was changed on the way in (a grey channel repeated, transparency laid on white).
+    raw : the photo's own values ``(H, W)`` or ``(H, W, C)``, where ``original`` shows only a part of them (16 bits, many bands);
+        else None. display : how ``original`` was made of them.
+    inputs : the other inputs of a network that takes several, as for one photo: arrays without batch axis, or plain values.
     """
 
     original: npt.NDArray[Any]
@@ -33,6 +48,9 @@ class Photo:
     name: str = "photo"
     preprocessing: str = ""
     notes: tuple[str, ...] = ()
+    raw: npt.NDArray[Any] | None = None
+    display: Display | None = None
+    inputs: dict[str | int, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -257,3 +257,14 @@ def test_the_error_names_the_setting_that_was_written() -> None:
     for method, name in (("occlusion", "fill"), ("integrated_gradients", "baseline")):
         with pytest.raises(seewhy.errors.OptionError, match=rf"^{name}=0\.5: colours are 0 to 255; write {name}=128\.$"):
             seewhy.explain(clf, scene, method=method, **{name: 0.5})
+
+
+def test_noise_reaches_as_far_as_values_beyond_the_range() -> None:
+    hounsfield = np.random.default_rng(0).normal(4000, 300, (1, 40, 40)).astype(np.float32)  # pixels of Preprocess(range=1)
+    noise = fill_image(hounsfield, "noise", 0, bytes_range=True)
+    assert abs(float(noise.mean()) - 4000) < 50
+    assert abs(float(noise.std()) - 300) < 50
+    below = fill_image(hounsfield - 5000, "noise", 0, bytes_range=True)
+    assert abs(float(below.mean()) + 1000) < 50
+    usual = fill_image(np.full((1, 4, 4), 250, np.float32) + np.eye(4, dtype=np.float32) * 5, "noise", 0, bytes_range=True)
+    assert usual.max() <= 255

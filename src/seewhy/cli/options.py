@@ -45,6 +45,10 @@ class ModelOptions:
     std: Annotated[Text_, Option(help="Divided by, like --mean.")] = None
     resize: Annotated[Text_, Option(help="shorter, stretch, or the shorter side's pixels before the crop.")] = None
     crop: Annotated[bool | None, Option("--crop/--no-crop", help="Cut the centre out, or keep the whole photo.")] = None
+    range: Annotated[
+        Text_, Option(help="The photo's numbers that become 0 and 1: 4095, or 0,10000. Default: by the file's bits.")
+    ] = None
+    display: Annotated[Text_, Option(help="Bands that pictures show, counted from 0: 3,2,1 (red,green,blue), or 7.")] = None
     head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit: no, yes), none.")] = None
     device: Annotated[Text_, Option(help="cpu, cuda, cuda:1 ...")] = None
     precision: Annotated[str, Option(help="exact, or fast (bfloat16; the deviation is stated).")] = "exact"
@@ -64,6 +68,7 @@ class ModelOptions:
             device=self.device,
             precision=self.precision,
             trust=self.trust,
+            display=_bands(self.display),
         )
         if self.model is None:
             err.print(
@@ -76,6 +81,7 @@ class ModelOptions:
             "size": _size(self.size),
             "mean": _numbers("mean", self.mean),
             "std": _numbers("std", self.std),
+            "range": _ends(self.range),
             "resize": self._resize(),
             "crop": self.crop,
         }
@@ -132,6 +138,20 @@ def _numbers(name: str, text: str | None) -> float | list[float] | None:
     except ValueError:
         raise OptionError(f"--{name} {text}: write a number, or one per channel with commas between.") from None
     return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _ends(text: str | None) -> float | tuple[float, float] | None:
+    numbers = _numbers("range", text)
+    if isinstance(numbers, list) and len(numbers) != 2:
+        raise OptionError(f"--range {text}: write the photo's number that becomes 1, or LOW,HIGH.")
+    return (numbers[0], numbers[1]) if isinstance(numbers, list) else numbers
+
+
+def _bands(text: str | None) -> list[int] | None:
+    try:
+        return None if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(f"--display {text}: write one band or three, counted from 0: 3,2,1.") from None
 
 
 def _size(text: str | None) -> int | tuple[int, int] | None:

@@ -239,7 +239,8 @@ def _stopped_notes(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
 def _kept(explanation: Explanation, seen: Photo) -> Explanation:
     """What is needed to draw it. seen : the photo that all columns share: hundreds fit into memory, however large they were."""
     photo = explanation.photo
-    photo = replace(photo, original=seen.original, geometry=photo.geometry.at_size(seen.geometry.photo))
+    geometry = photo.geometry.at_size(seen.geometry.photo)
+    photo = replace(photo, original=seen.original, geometry=geometry, raw=None)
     details = {name: value for name, value in explanation.details.items() if not isinstance(value, np.ndarray)}
     return replace(explanation, photo=photo, raw=None, details=details)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,13 @@ import torch
 from torch import nn
 
 from seewhy.engine import runner
+from seewhy.engine.first_layer import FirstLayer, first_layer
 from seewhy.engine.form import Form, form_of
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.output import OutputPicker
 from seewhy.engine.plan import unwrap
 from seewhy.engine.probe import ForwardPass
+from seewhy.engine.several_inputs import CallForm, Inputs, OneInput, in_words, key_of, several_required, signature_of
 from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed, setting
 from seewhy.head import Head, with_batch_axis
@@ -29,7 +33,7 @@ class Executor:
     network : an ``nn.Module`` (wrappers are taken off) or a callable. pick : takes the class scores out of what it returns.
     head : what a person says the outputs mean. normalise : pixels to the network's inputs, differentiable; None where the pixels
     are the inputs. blank : makes a blank photo of the network's input size; None where that is not known. device, precision : as
-    in ``Classifier``.
+    in ``Classifier``. form, inputs : how a network of several inputs takes them, and those that are not explained.
     """
 
     def __init__(
@@ -41,8 +45,13 @@ class Executor:
         blank: Callable[[], Photo] | None,
         device: str | torch.device | None,
         precision: str,
+        form: CallForm | None = None,
+        inputs: Inputs = MappingProxyType({}),
     ) -> None:
         self.network = unwrap(network)
+        self.inputs = inputs
+        self._runs = self.network if form is None else OneInput(self.network, form, inputs)
+        self._relatives: dict[Any, PlannedNetwork] = {}  # planned for other inputs; by their form
         self.pick = pick
         self.precision = precision
         self.name = type(self.network).__name__ if self.is_module else str(getattr(network, "__name__", "function"))
@@ -51,6 +60,7 @@ class Executor:
         self._blank = blank
         self._lock = threading.RLock()
         self._planned: PlannedNetwork | None = None
+        self._first_layers: dict[tuple[int, ...], FirstLayer] = {}
         if device is not None and self.is_module:
             try:
                 self.network.to(device)
@@ -94,6 +104,10 @@ class Executor:
 
     def pixels(self, photos: Sequence[Photo]) -> torch.Tensor:
         """The photos' pixels, ``(N, C, h, w)``, on the network's device, not yet normalised."""
+        if isinstance(self._runs, OneInput) and any(key_of(photo.inputs) != key_of(self.inputs) for photo in photos):
+            raise ModelError(
+                f"These photos bring other inputs than {in_words(self.inputs) or 'none'}: take clf.with_inputs(...) for each."
+            )
         arrays = [photo.pixels for photo in photos]
         # One photo is not copied: nothing writes into pixels.
         is_shared = len(arrays) == 1 and arrays[0].flags.writeable
@@ -146,8 +160,60 @@ class Executor:
             count = 1 if self.form.one_at_a_time else 2
             noise = torch.rand((count, *pixels.shape[1:]), generator=torch.Generator().manual_seed(0)).to(pixels)
             trial = self.network_inputs(noise * 255 if self.pixels_are_bytes else noise * 4 - 2)
-            self._planned = PlannedNetwork(self.network, trial, self.pick, self.precision, self.name)
+            self._planned = self._plan(trial)
             return self._planned
+
+    def _plan(self, trial: torch.Tensor) -> PlannedNetwork:
+        """For ``(2, C, H, W)`` inputs, from the plan of a relative where there is one that still holds."""
+        if isinstance(self._runs, OneInput):
+            relative = self._relatives.get(signature_of(self.inputs))
+            if relative is not None and relative.shape == trial.shape[1:] and relative.is_fresh():
+                assert isinstance(relative.network, OneInput)
+                self._runs = relative.network.beside(self.inputs)
+                return relative.beside(self._runs)
+        try:
+            planned = self._planned_as_given(trial)
+        except ModelError as error:
+            names = [] if isinstance(self._runs, OneInput) else several_required(self.network)
+            if not names:
+                raise
+            others = ", ".join(f"{name!r}: ..." for name in names[1:])
+            raise ModelError(
+                f"The network's forward takes {listed(names)}: say which one is the photo, and fix the others: "
+                f"Classifier(network, explain={names[0]!r}, inputs={{{others}}}, ...)."
+            ) from error
+        if isinstance(self._runs, OneInput):
+            self._relatives[signature_of(self.inputs)] = planned
+        return planned
+
+    def _planned_as_given(self, trial: torch.Tensor) -> PlannedNetwork:
+        """With the other inputs as for one photo; where the network refuses them so, with a leading 1 as their batch axis."""
+        try:
+            return PlannedNetwork(self._runs, trial, self.pick, self.precision, self.name)
+        except ModelError:
+            other = self._runs.with_batch_axes() if isinstance(self._runs, OneInput) else None
+            if other is None:
+                raise
+            try:
+                planned = PlannedNetwork(other, trial, self.pick, self.precision, self.name)
+            except ModelError:
+                planned = None
+            if planned is None:
+                raise  # what it said first
+            self._runs = other
+            return planned
+
+    def set_blank(self, blank: Callable[[], Photo] | None) -> None:
+        """See ``blank`` of the constructor."""
+        self._blank = blank
+
+    def beside(self, inputs: Inputs) -> Executor:
+        """The same network with other inputs beside the one that is explained. Their plans are shared."""
+        other = copy.copy(self)
+        (other.inputs, other._planned) = (inputs, None)
+        assert isinstance(self._runs, OneInput)
+        other._runs = self._runs.beside(inputs)
+        return other
 
     def planned_for(self, pixels: torch.Tensor) -> PlannedNetwork:
         """Planned for exactly this shape, because the grids of the layers depend on it."""
@@ -175,7 +241,7 @@ class Executor:
     def call(self, inputs: torch.Tensor) -> Any:
         """What a callable gives for ``(N, C, h, w)`` of its own inputs."""
         with torch.no_grad():
-            output = self.pick(self.network(inputs))
+            output = self.pick(self._runs(inputs))
         if not isinstance(output, (np.ndarray, list, float, np.number)):
             return with_batch_axis(output)
         try:
@@ -243,15 +309,34 @@ class Executor:
             yield from self.network.named_parameters()
             yield from self.network.named_buffers()
 
-    def first_convolution(self) -> tuple[str, nn.Conv2d] | None:
-        """Name and module of the convolution that is registered first."""
-        modules = self.network.named_modules() if self.is_module else ()
-        return next(((name, module) for name, module in modules if isinstance(module, nn.Conv2d)), None)
+    def first_layer(self, shape: tuple[int, ...]) -> tuple[str, int] | None:
+        """The layer that a photo ``(C, H, W)`` meets first, and how many channels it takes; None where that cannot be told.
 
-    def input_channels(self) -> int | None:
-        """How many channels the network reads, as its first convolution or its file says; None where that is not known."""
-        first = self.first_convolution()
-        return self.form.channels if first is None else first[1].in_channels
+        By what is called, since layers may be registered in any order; where the pass does not come that far, because the
+        network itself refuses the photo, it is the convolution that is registered first.
+        """
+        if not self.is_module:
+            return None
+        convolutions = ((name, module) for name, module in self.network.named_modules() if isinstance(module, nn.Conv2d))
+        convolution = next(convolutions, None)
+        if convolution is not None and convolution[1].in_channels == shape[0]:
+            return convolution[0], shape[0]
+        known = self._first_layers.get(shape)
+        if known is None or all(known.weight is not tensor for _, tensor in self.named_tensors()):
+            known = None if self.is_closed else first_layer(self.network, shape)
+            if known is not None:
+                self._first_layers = {shape: known}  # of the last size alone
+        if known is not None:
+            return known.name, known.channels
+        return None if convolution is None else (convolution[0], convolution[1].in_channels)
+
+    def input_channels(self, shape: tuple[int, ...]) -> int | None:
+        """How many channels the network reads, as its file or its first layer says; None where that is not known.
+
+        shape : of a photo ``(C, H, W)`` that it is tried with.
+        """
+        first = None if self.form.channels is not None else self.first_layer(shape)
+        return self.form.channels if first is None else first[1]
 
     @property
     def _dtype(self) -> torch.dtype:

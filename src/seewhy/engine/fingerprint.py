@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType
@@ -48,6 +49,12 @@ class Fingerprint:
             and self._versions() == self._known_versions
             and all(torch.equal(a, b) for a, b in zip(self._sample(), self._values, strict=True))
         )
+
+    def seen_through(self, network: nn.Module) -> Fingerprint:
+        """The same state, of a module that has the same modules inside."""
+        other = copy.copy(self)
+        other._network = network
+        return other
 
     def _versions(self) -> tuple[list[int], list[int]]:
         return [tensor.data_ptr() for tensor in self._tensors], [tensor._version for tensor in self._counted]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.form import form_of
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
+from seewhy.engine.several_inputs import OneInput
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.strategy import StrategyHistory
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean, setting
@@ -51,6 +54,17 @@ class PlannedNetwork:
     def is_fresh(self) -> bool:
         """True while the network is what it was: same modules, same hooks, same weights."""
         return self._fingerprint.holds(self.network)
+
+    def beside(self, network: OneInput) -> PlannedNetwork:
+        """The same network with other inputs beside the explained one, of the same form; nothing is planned or copied again."""
+        other = copy.copy(self)
+        other.network = network
+        other._fingerprint = self._fingerprint.seen_through(network)
+        other._compiled = {}
+        other.__dict__.pop("_unfolded", None)
+        runs: Any = self.plan.network
+        other.plan = replace(self.plan, network=network if self.plan.as_is else runs.beside(network.inputs))
+        return other
 
     def suits(self, shape: tuple[int, ...]) -> bool:
         """True for photos of that shape: the grids of feature maps follow it, those of tokens are known for one shape only."""
@@ -261,6 +275,10 @@ class PlannedNetwork:
                 "name the block around it."
             )
         step = trace.steps[numbers[0]]
+        if step.number not in trace.touched:
+            raise LayerError(
+                f"Layer '{name}' does not see the input that is explained, only others. Usable layers: {self.best_layers()}."
+            )
         if grid and (step.grid is None or not step.grid.has_cells):
             raise LayerError(
                 f"Layer '{name}' gives {step.shape}: no rows and columns. Usable layers, best first: {self.best_layers()}."
@@ -308,4 +326,8 @@ def _guarded(forward: Callable[[], Result], inputs: torch.Tensor) -> Result:
         layer = getattr(error, "seewhy_layer", "")
         where = f" in layer '{layer}'" if layer else ""
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ModelError(f"The network cannot take an input of shape {tuple(inputs.shape[1:])}{where}: {reason}") from error
+        others = getattr(error, "seewhy_inputs", "")
+        beside = f" beside {others} (each is given as for one photo, without batch axis)" if others else ""
+        raise ModelError(
+            f"The network cannot take an input of shape {tuple(inputs.shape[1:])}{beside}{where}: {reason}"
+        ) from error

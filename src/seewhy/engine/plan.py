@@ -70,7 +70,7 @@ class Plan:
     @contextmanager
     def ready(self) -> Iterator[None]:
         """In eval mode, without graph; everything back as it was afterwards."""
-        with torch.inference_mode(False), torch.no_grad(), _eval_mode(self.network) if self.as_is else nullcontext():
+        with torch.inference_mode(False), torch.no_grad(), eval_mode(self.network) if self.as_is else nullcontext():
             yield
 
     def prepare(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -80,7 +80,7 @@ class Plan:
 
 
 @contextmanager
-def _eval_mode(network: Any) -> Iterator[None]:
+def eval_mode(network: Any) -> Iterator[None]:
     if not isinstance(network, nn.Module) or not any(module.training for module in network.modules()):
         yield
         return
@@ -109,7 +109,7 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
             return Plan(network, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights, as_is=True)
         copied = None if has_hooks(network) else _copied(network)
         if copied is None:
-            with _eval_mode(network):
+            with eval_mode(network):
                 (forward_trace, output) = trace(network, inputs, pick)
             description = "the network as it is (it has hooks of its own, or cannot be copied)"
             as_is = Plan(network, forward_trace, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights)

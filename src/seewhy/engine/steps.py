@@ -187,14 +187,23 @@ class Trace:
 
     @cached_property
     def path(self) -> list[Step]:
-        """The steps that the scores depend on, in order."""
+        """The steps that the scores depend on and that depend on the input, in order."""
         if self.output is None:
             return []
         needed = {self.output}
         for step in reversed(self.steps):
             if step.number in needed:
                 needed.update(step.inputs)
-        return [step for step in self.steps if step.number in needed]
+        return [step for step in self.steps if step.number in needed and step.number in self.touched]
+
+    @cached_property
+    def touched(self) -> frozenset[int]:
+        """The steps that depend on the input; the others see weights, or other inputs of the network, alone."""
+        touched = {INPUT}
+        for step in self.steps:
+            if touched.intersection(step.inputs):
+                touched.add(step.number)
+        return frozenset(touched)
 
     @cached_property
     def modules(self) -> dict[int, str]:

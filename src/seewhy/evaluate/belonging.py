@@ -29,6 +29,7 @@ def checked_maps(clf: Classifier, explanation: Explanation) -> Photo:
             f"The explanation's photo went into its network as {_size(photo)}, this classifier takes {_size(own)}: explain it "
             "with this classifier."
         )
+    clf = clf.beside(own)
     if clf.is_module:
         clf.executor.planned(clf.executor.pixels([own]))
     weights = clf.executor.weights_hash()

@@ -28,7 +28,7 @@ from seewhy.geometry import Array, map_on_photo
 from seewhy.methods.fills import FILLS, fill_image, unknown_fill
 from seewhy.records import Note, Photo, Prediction, Target
 from seewhy.show import Panel, displayable, frame, layout, outline
-from seewhy.show.colour import is_flat
+from seewhy.show.colour import is_flat, stretched
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, rows_of
 from seewhy.targets import PRESENT
 
@@ -294,6 +294,10 @@ class CropTest:
         is_picture = original.dtype == np.uint8
         photo = displayable(original) if is_picture else original  # (H, W, C)
         where = self._on_photo(mask)
+        display = self.photo.display
+        if display is not None and max(display.bands) < len(edited):  # as the photo's own picture was made
+            bands = np.moveaxis(edited[list(display.bands)], 0, -1)
+            edited = np.moveaxis(stretched(bands, display.limits), -1, 0).astype(np.float32)
         if len(edited) not in (1, photo.shape[2]):
             return outline(displayable(original), where)
         on_photo = np.nan_to_num(np.moveaxis(map_on_photo(edited, self.photo.geometry), 0, -1))
@@ -424,6 +428,7 @@ def _scores(
     clf: Classifier, photo: Photo, pixels: Sequence[Array], target: Target, batch_size: int | None, bar: runner.Progress
 ) -> tuple[Array, Array, str]:
     """The scores ``(n, classes)`` and the target's values ``(n,)`` of pixels that are the network's input already; the head."""
+    clf = clf.beside(photo)
     executor = clf.executor
     copies = [replace(photo, pixels=values) for values in pixels]
     planned = executor.planned(executor.pixels(copies[:1])) if clf.is_module else None

@@ -36,6 +36,7 @@ class MaskedPhoto:
         batch_size: int | None = None,
         advance: Callable[[int], None] = lambda count: None,
     ) -> None:
+        clf = clf.beside(photo)
         executor = clf.executor
         pixels = executor.pixels([photo])
         planned = executor.planned(pixels) if clf.is_module else None

@@ -14,6 +14,7 @@ import torch
 from seewhy.geometry import Array, SampleGrid, map_on_photo, resize_map
 from seewhy.records import Cost, Photo, Prediction, Target
 
+_MOST_LISTED = 64  # numbers of another input that the record lists
 FORMAT = 1  # of the saved file; raised when an older seewhy could not read it
 
 
@@ -54,7 +55,10 @@ class ExplanationRecord:
         """Everything but the arrays, as plain JSON values."""
         arrays = {"maps", "raw", "photo", "details"}
         rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays}
-        photo = {f.name: getattr(self.photo, f.name) for f in fields(Photo) if f.name not in {"original", "pixels"}}
+        about = {f.name: getattr(self.photo, f.name) for f in fields(Photo) if f.name not in {"original", "pixels", "raw"}}
+        about["inputs"] = {str(name): _summary(value) for name, value in self.photo.inputs.items()}
+        # What most photos do not have is left out, so that older versions can read the record.
+        photo = {name: value for name, value in about.items() if name not in ("display", "inputs") or value}
         details = {name: value for name, value in self.details.items() if not isinstance(value, np.ndarray)}
         rest["note_targets"] = [getattr(note, "target", None) for note in self.notes]
         plain: dict[str, Any] = json.loads(
@@ -67,6 +71,11 @@ class ExplanationRecord:
         layer = f" at {self.layer}" if self.layer else ""
         names = "; ".join(str(target) for target in self.targets)
         return f"<Explanation {self.method}{layer}: {names}; {rows}×{columns}>"
+
+
+def _summary(value: Any) -> Any:
+    """A large array by its shape: a file of numbers keeps it, the record names it."""
+    return f"an array {value.shape}" if isinstance(value, np.ndarray) and value.size > _MOST_LISTED else value
 
 
 def _plain(value: Any) -> Any:

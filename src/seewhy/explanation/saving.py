@@ -16,7 +16,7 @@ from seewhy.explanation.pages import page
 from seewhy.explanation.record import FORMAT, ExplanationRecord
 from seewhy.files import Content, json_bytes, npz_content
 from seewhy.geometry import Array, Geometry, SampleGrid
-from seewhy.records import Cost, Note, Photo, Prediction, Target
+from seewhy.records import Cost, Display, Note, Photo, Prediction, Target
 from seewhy.show.figures import picture_writers
 
 Record = TypeVar("Record", bound=ExplanationRecord)
@@ -35,10 +35,13 @@ def writers(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, 
 def _as_npz(explanation: ExplanationRecord) -> Content:
     photo = explanation.photo
     arrays = {"maps": explanation.maps, "original": photo.original, "pixels": _as_bytes(photo.pixels)}
+    if photo.raw is not None:
+        arrays["photo/raw"] = photo.raw
+    arrays |= {f"inputs/{name}": value for name, value in photo.inputs.items() if isinstance(value, np.ndarray)}
     if explanation.raw is not None:
         arrays["raw"] = explanation.raw
     arrays |= {f"details/{k}": v for k, v in explanation.details.items() if isinstance(v, np.ndarray)}
-    return npz_content(explanation.record(), arrays, plain=("original", "pixels"))
+    return npz_content(explanation.record(), arrays, plain=("original", "pixels", "photo/raw"))
 
 
 def _as_bytes(pixels: Array) -> npt.NDArray[Any]:
@@ -76,6 +79,16 @@ def _target(*, against: dict[str, Any] | None = None, **values: Any) -> Target:
     return Target(**values, against=None if against is None else Prediction(**against))
 
 
+def _display(values: dict[str, Any] | None) -> Display | None:
+    """values : missing in most files."""
+    return None if values is None else Display(tuple(values["bands"]), tuple((low, high) for low, high in values["limits"]))
+
+
+def _inputs(values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str | int, Any]:
+    """The other inputs, arrays from the file's own. JSON has turned places into text."""
+    return {int(name) if name.isdigit() else name: arrays.get(f"inputs/{name}", value) for name, value in values.items()}
+
+
 def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     about = record.pop("photo")
     photo = Photo(
@@ -83,6 +96,9 @@ def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict
         pixels=arrays["pixels"].astype(np.float32, copy=False),
         geometry=Geometry(**{name: tuple(value) for name, value in about.pop("geometry").items()}),
         notes=tuple(about.pop("notes")),
+        raw=arrays.get("photo/raw"),
+        display=_display(about.pop("display", None)),
+        inputs=_inputs(about.pop("inputs", {}), arrays),
         **about,
     )
     notes = record.pop("notes")

@@ -22,7 +22,6 @@ from seewhy.features.channels import channel_numbers, channels_of
 from seewhy.files import npz_content, png_bytes, save_as
 from seewhy.formatting import format_number, format_share
 from seewhy.geometry import Array, map_on_photo
-from seewhy.photo import open_picture
 from seewhy.records import Photo
 from seewhy.show import layout
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
@@ -178,6 +177,7 @@ def activations(clf: Classifier, photo: Any, layer: str | nn.Module | None = Non
 
 def _of_photo(clf: Classifier, photo: Any, layer: str | nn.Module | None, size: Any) -> Activations:
     read = clf.read(photo) if size is None else _resized(clf, photo, size)
+    clf = clf.beside(read)
     pixels = clf.executor.pixels([read])
     # Traced at the usual size: behind the layer a larger photo may not fit.
     planned = clf.executor.planned(pixels if size is None or clf.input_size is None else None)
@@ -204,9 +204,9 @@ def _resized(clf: Classifier, photo: Any, size: Any) -> Photo:
     if clf.input_size is None:
         raise OptionError("This classifier has no preprocessing: give the tensor at the size you want instead of size=.")
     if size == "photo":
-        size = open_picture(photo.original if isinstance(photo, Photo) else photo).values.shape[:2]
+        size = clf.picture(photo).size
     elif isinstance(size, str):
         raise OptionError(f"{setting('size', size)}: write 'photo', a number or (rows, columns).")
     (rows, columns) = (size, size) if isinstance(size, int) else size
     other = clf.with_preprocess(size=(int(rows), int(columns)), resize="stretch", crop=False)
-    return other.read(photo.original if isinstance(photo, Photo) else photo)
+    return other.read(photo)

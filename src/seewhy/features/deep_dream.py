@@ -25,8 +25,9 @@ from seewhy.features import pyramid, robust
 from seewhy.features.objective import Objective
 from seewhy.files import npz_content, png_bytes, save_as, write_whole
 from seewhy.geometry import Array
+from seewhy.photo import Picture
 from seewhy.records import Prediction
-from seewhy.show.colour import to_bytes
+from seewhy.show.colour import bands_shown, to_bytes
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render, rows_of
 from seewhy.show.layout import compose
 
@@ -157,7 +158,9 @@ def deep_dream(
     if not isinstance(clf, Classifier):
         raise ModelError(f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, ...).")
     with memory.kept(), random_state(seed), torch.inference_mode(False), torch.no_grad():
-        pixels = None if start is None else clf.executor.pixels([clf.read(start)])
+        first = None if start is None else clf.read(start)
+        clf = clf if first is None else clf.beside(first)
+        pixels = None if first is None else clf.executor.pixels([first])
         objective = Objective.of(clf, layer, pixels)
         run = options.begin(objective, objective.indices(channels), pixels)
         if objective.before is not None:
@@ -291,11 +294,13 @@ class _Run:
         for n in np.flatnonzero(self.dead.cpu().numpy()):
             images[n] = 0.5
             notes.append(f"no gradient for {names[n]}: its picture is left grey (behind a ReLU, name the layer before it)")
-        if self.pictures.shape[1] > 3:
-            notes.append(f"the input has {self.pictures.shape[1]} channels: the first three are shown as red, green and blue")
+        if (channels := self.pictures.shape[1]) > 3:
+            shown = ", ".join(map(str, bands_shown(channels, clf.display)))
+            notes.append(f"the input has {channels} channels: {shown} are shown (counted from 0)")
         predictions = []
         if finished and layer is None and clf.preprocess is not None:
-            for row in clf.scores([to_bytes(255 * image) for image in images]):
+            pictures = self.pictures.float().cpu().numpy().transpose(0, 2, 3, 1)
+            for row in clf.scores([self._photo(*pair) for pair in zip(pictures, images, strict=True)]):
                 predictions += clf.predictions(row, 1)
         return Dream(
             images=images,
@@ -311,8 +316,26 @@ class _Run:
             predictions=predictions,
         )
 
+    def _photo(self, picture: Any, image: Array) -> Any:
+        """The picture as a photo that can be classified: its image, or where that does not show all of it, its values."""
+        ends = self.objective.clf.preprocess.ends if self.objective.clf.preprocess is not None else None
+        if picture.shape[2] <= 3 and ends is None:
+            return to_bytes(255 * image)
+        (low, high) = ends or (0.0, 1.0)
+        return Picture((low + (high - low) * np.clip(self._unit(picture), 0, 1)).astype(np.float32))
+
     def _image(self, picture: Any) -> Array:
         """``(h, w, C)`` raw pixels as ``(h, w, 3)``."""
+        unit = self._unit(picture)
+        if unit.shape[2] == 2:
+            unit = unit.mean(axis=2, keepdims=True)
+        if unit.shape[2] > 3:
+            unit = unit[:, :, list(bands_shown(unit.shape[2], self.objective.clf.display))]
+        colours: Array = np.broadcast_to(unit, (*unit.shape[:2], 3)).astype(np.float32)
+        return colours
+
+    def _unit(self, picture: Any) -> Any:
+        """``(h, w, C)`` raw pixels as they are shown, 0 to 1."""
         if self.options.scaling == "none":
             unit = picture / 255 if self.objective.clf.preprocess is not None else picture
         elif self.options.style == "pyramid":
@@ -320,10 +343,7 @@ class _Run:
         else:
             (low, high) = (0.0, 255.0) if self.objective.clf.preprocess is not None else robust.UNITLESS
             unit = (picture - low) / (high - low)
-        if unit.shape[2] == 2:
-            unit = unit.mean(axis=2, keepdims=True)
-        colours: Array = np.broadcast_to(unit[:, :, :3], (*unit.shape[:2], 3)).astype(np.float32)
-        return colours
+        return unit
 
 
 def _generator(seed: int, channel: int) -> torch.Generator:

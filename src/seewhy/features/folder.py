@@ -15,6 +15,7 @@ from torch import nn
 
 from seewhy.classifier import Classifier, photo_list
 from seewhy.engine import runner
+from seewhy.engine.executor import Executor
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, MethodError, ModelError, OutputError, PhotoError, SeewhyError, listed, setting
@@ -124,24 +125,29 @@ class Watch:
             raise MethodError(
                 f"The network is {clf.executor.form.name}: its layers cannot be watched. Write {setting('layer', 'scores')}."
             )
-        first = None if clf.input_size is not None else _first_readable(clf, sources)
+        first = None if clf.input_size is not None and clf.explain is None else _first_readable(clf, sources)
         if clf.is_module:
-            self._plan(None if first is None else clf.executor.pixels([first]))
+            executor = clf.executor if first is None else clf.beside(first).executor
+            self._plan(executor, None if first is None else executor.pixels([first]))
         if first is not None:
             clf.scores(first)  # counts the classes
         self.name = SCORES if self.step is None or self.planned is None else self.planned.trace.name(self.step)
 
-    def _plan(self, pixels: torch.Tensor | None) -> None:
-        self.planned = self.clf.executor.planned(pixels)
+    def _plan(self, executor: Executor, pixels: torch.Tensor | None) -> None:
+        self.planned = executor.planned(pixels)
         if self.layer != SCORES:
             self.step = self.planned.find_layer(self.layer, grid=False)
 
-    def look(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The layer's values and the network's output ``(N, K)`` for ``(N, C, h, w)`` pixels, in one pass."""
-        if self.planned is not None and not self.planned.suits(pixels.shape[1:]):
-            self._plan(pixels)
+    def look(self, executor: Executor, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The layer's values and the network's output ``(N, K)`` for ``(N, C, h, w)`` pixels, in one pass.
+
+        executor : of the classifier with the other inputs that the photos bring.
+        """
+        new_inputs = self.clf.explain is not None  # beside each photo there may be others
+        if self.planned is not None and (new_inputs or not self.planned.suits(pixels.shape[1:])):
+            self._plan(executor, pixels)
         steps = () if self.step is None else (self.step,)
-        run = self.clf.executor.forward(pixels, steps, planned=self.planned)
+        run = executor.forward(pixels, steps, planned=self.planned)
         output = self.clf.head.check(run.output)
         if len(output) != len(pixels):
             raise OutputError(f"The network returned {len(output)} rows of scores for {len(pixels)} photos: one row per photo.")
@@ -176,8 +182,9 @@ def walk(
     size = clf.executor.batch_size(batch_size, watch.planned, len(sources))
 
     def look(batch: Sequence[tuple[Source, Photo]]) -> Seen:
-        pixels = clf.executor.pixels([photo for _, photo in batch])
-        (values, output) = watch.look(pixels)
+        executor = clf.beside(batch[0][1]).executor
+        pixels = executor.pixels([photo for _, photo in batch])
+        (values, output) = watch.look(executor, pixels)
         finite = torch.isfinite(values.flatten(1)).all(dim=1) & torch.isfinite(output).all(dim=1)
         if not bool(finite.all()):
             first = int((~finite).nonzero()[0])
@@ -200,7 +207,7 @@ def walk(
                     skipped.append((source.name if source.path is None else _printable(str(source.path)), photo.line))
                 else:
                     chunk.append((source, photo))
-            for count, seen in runner.in_batches(chunk, size, lambda item: item[1].pixels.shape, look):
+            for count, seen in runner.in_batches(chunk, size, lambda item: clf.alike(item[1]), look):
                 any_read = True
                 yield seen
                 bar.advance(count)
@@ -231,4 +238,4 @@ def reduced(photo: Photo, longest: int) -> Photo:
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     if size != (height, width):
         pixels = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2.0))
-    return replace(photo, original=pixels, geometry=photo.geometry.at_size(size))
+    return replace(photo, original=pixels, geometry=photo.geometry.at_size(size), raw=None)

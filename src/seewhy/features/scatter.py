@@ -237,7 +237,8 @@ def _photo(embedding: EmbeddingRecord, i: int) -> npt.NDArray[np.uint8]:
     pixels: Any = embedding.thumbnails[i]
     if path is not None:
         with contextlib.suppress(SeewhyError):
-            pixels = displayable(open_picture(path).values)
+            values = open_picture(path).values
+            pixels = displayable(values) if values.dtype == np.uint8 else pixels  # bands and bits are seen in the thumbnail
     picture = Image.fromarray(pixels)
     scale = LONGEST / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))

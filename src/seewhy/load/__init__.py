@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def load(
     precision: str = "exact",
     trust: bool = False,
     output: Any = None,
+    display: int | Sequence[int] | None = None,
 ) -> Classifier:
     """A classifier from its name or file.
 
@@ -45,6 +47,7 @@ def load(
     preprocess : None takes the library's own for that architecture; of .onnx and .pt2 files only the size is known.
     head : None means "softmax", or "binary" for a single output: class 0 is its negative side, class 1 its positive one, and the
         name of class 1 is enough.
+    display : the bands that pictures show of photos with many; see ``Classifier``.
     trust : read what could run code: pickled networks, programs of torch.export. Without it only tensors are read.
     output : as in ``Classifier``: which of several outputs holds the class scores.
 
@@ -56,7 +59,8 @@ def load(
     text = os.fspath(spec)
     parts = _parts(text, weights, trust, device)
     built = parts.classifier
-    if built is not None and (classes, preprocess, head, device, precision, output) == (None, None, None, None, "exact", None):
+    as_built = (classes, preprocess, head, device, precision, output, display) == (None, None, None, None, "exact", None, None)
+    if built is not None and as_built:
         return built
     head = head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax")
     names = classes if classes is not None else parts.classes
@@ -71,6 +75,9 @@ def load(
         output=built.output if built is not None and output is None else output,
         device=None if isinstance(parts.network, from_onnx.OnnxNetwork) else device,  # onnxruntime moves its own tensors
         precision=built.precision if built is not None and precision == "exact" else precision,
+        display=built.display if built is not None and display is None else display,
+        explain=None if built is None else built.explain,
+        inputs=None if built is None else built.inputs,
     )
     classifier.name = parts.name
     return classifier

@@ -41,7 +41,9 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool, name: str
             return np.broadcast_to(means, pixels.shape).astype(np.float32)
         deviations = pixels.std(axis=(1, 2), dtype=np.float64)[:, None, None]
         noise = means + deviations * np.random.default_rng(seed).standard_normal(pixels.shape)
-        (low, high) = (0, 255) if bytes_range else (pixels.min(), pixels.max())
+        (low, high) = (pixels.min(), pixels.max())
+        if bytes_range:  # numbers beyond the range of the preprocessing are not cut off
+            (low, high) = (min(0, low), max(255, high))
         limited: Array = np.clip(noise, low, high).astype(np.float32)
         return limited
     try:

@@ -24,6 +24,9 @@ Limits = tuple[float, float]
 
 # A map that varies by less than this part of its size is flat: float32 arithmetic alone leaves about 1e-6.
 FLAT = 1e-5
+WINDOW = (2.0, 98.0)  # percentiles of a band that are black and white, where it is stretched to be seen
+DARK = 0.25  # of the range: a picture of which 98 % lie below would be too dark to see
+MOST_SAMPLED = 1_000_000  # pixels of which the percentiles are taken
 
 
 def to_bytes(values: npt.ArrayLike) -> Pixels:
@@ -152,19 +155,55 @@ def displayable(original: npt.ArrayLike) -> Pixels:
     return np.ascontiguousarray(np.broadcast_to(picture[:, :, :3], (*picture.shape[:2], 3)))
 
 
+def window(values: npt.NDArray[Any]) -> Limits:
+    """The 2nd and the 98th percentile of the finite numbers, of about a million of them where there are more; (0, 0) of none."""
+    numbers = values.reshape(-1)[:: max(1, values.size // MOST_SAMPLED)].astype(np.float64)
+    numbers = numbers[np.isfinite(numbers)]
+    return (float(np.percentile(numbers, WINDOW[0])), float(np.percentile(numbers, WINDOW[1]))) if numbers.size else (0.0, 0.0)
+
+
+def bands_shown(channels: int, bands: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Which bands of a photo are shown. bands : as somebody asked; else the first three, of one or two the first."""
+    return tuple(range(3 if channels >= 3 else 1)) if bands is None else tuple(bands)
+
+
+def limits_of_bands(values: npt.NDArray[Any], bands: Sequence[int], scale: Limits | None) -> list[Limits]:
+    """What is black and what is white in each band that is shown.
+
+    values : ``(H, W, C)``. scale : the two numbers that are black and white in a photo of this kind; None where none are.
+
+    Colours and grey keep their scale, so that a photo looks as it is, unless nearly all of it is in its darkest quarter or it
+    leaves the scale: then all its bands share one window. Other numbers of channels, and numbers without a scale, have a window
+    for each band: their sizes have nothing to do with each other.
+    """
+    chosen = [values[..., band] for band in bands]
+    if values.shape[2] not in (1, 3) or scale is None:
+        return [window(band) for band in chosen]
+    (low, high) = window(np.stack(chosen))
+    dark = values.dtype != np.uint8 and high < scale[0] + DARK * (scale[1] - scale[0])
+    return [(low, high) if (dark and high > low) or low < scale[0] or high > scale[1] else scale] * len(chosen)
+
+
+def stretched(values: npt.NDArray[Any], limits: Sequence[Limits]) -> Pixels:
+    """Bands ``(H, W, B)`` as uint8, each with its own (black, white)."""
+    bands = [min_max(values[..., number], pair) for number, pair in enumerate(limits)]
+    return to_bytes(255 * np.nan_to_num(np.stack(bands, axis=-1)))
+
+
 def as_pixels(photo: Any) -> Pixels:
     """A photo handed over by the user as uint8 ``(H, W, 3)``.
 
     photo : a file's name or its bytes, a PIL image, a ``seewhy`` Photo, or an array ``(H, W)``, ``(H, W, 1)``,
-        ``(H, W, 3)`` or ``(H, W, 4)`` (transparency is left out): bytes, or floats in [0, 1].
+        ``(H, W, 3)`` or ``(H, W, 4)`` (transparency is left out): bytes, or floats in [0, 1]. Also 16 bits, and more bands than
+        four, of which the first three are shown, each stretched from its 2nd to its 98th percentile.
     """
     if isinstance(photo, (str, os.PathLike, bytes)):
-        photo = open_picture(photo).image()
+        photo = _many_bits(open_picture(photo).values)
     if hasattr(photo, "original"):
         return displayable(photo.original)
     if hasattr(photo, "convert"):
         return np.array(photo.convert("RGB"))
-    pixels = np.asarray(photo)
+    pixels = _many_bits(np.asarray(photo))
     if pixels.ndim not in (2, 3) or not pixels.size or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
         raise PhotoError(
             f"The photo has shape {pixels.shape}: give (rows, columns) or (rows, columns, 3);"
@@ -182,3 +221,15 @@ def as_pixels(photo: Any) -> Pixels:
     if pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > 255:
         raise PhotoError(f"The photo holds {pixels.dtype} values: give bytes (uint8, 0-255) or floats in [0, 1].")
     return displayable(pixels.astype(np.uint8))
+
+
+def _many_bits(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A picture of 16 bits, or of many bands, as bytes; any other array as it is."""
+    many = values.ndim == 3 and 4 < values.shape[2] < min(values.shape[:2])
+    if values.dtype != np.uint16 and not many:
+        return values
+    if not values.size or values.ndim not in (2, 3):
+        return values
+    values = values[:, :, None] if values.ndim == 2 else values
+    bands = bands_shown(values.shape[2])
+    return stretched(values[..., list(bands)], limits_of_bands(values, bands, (0.0, 65535.0)))

@@ -1,0 +1,88 @@
+"""Which layer a photo meets first, and how many channels that takes: by what is called, not by what is registered."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from seewhy.engine.plan import eval_mode
+
+_NORMS = frozenset(["batch_norm", "instance_norm"])
+_WEIGHTED = _NORMS | {
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose2d",
+    "linear",
+    "matmul",
+    "__matmul__",
+    "layer_norm",
+    "group_norm",
+}
+
+
+@dataclass(frozen=True)
+class FirstLayer:
+    """name : of the module. channels : that it takes. weight : by which it is known to be still there."""
+
+    name: str
+    channels: int
+    weight: torch.Tensor
+
+
+def first_layer(network: nn.Module, shape: tuple[int, ...]) -> FirstLayer | None:
+    """The layer whose weights meet an input ``(C, H, W)`` first. The pass ends there, before it is computed.
+
+    None where the pass does not reach one, or where what reaches it is not the channels of the input any more.
+    """
+    tensors = {id(tensor): name for name, tensor in (*network.named_parameters(), *network.named_buffers())}
+    like = next(iter(network.parameters()), torch.zeros(()))
+    watch = _FirstWeights(tensors, shape)
+    # In eval mode: a BatchNorm that trains counts its batches before it uses its weights. And a forward may raise anything.
+    with torch.no_grad(), eval_mode(network), contextlib.suppress(_ReachedError, Exception), watch:
+        network(torch.zeros((1, *shape), dtype=like.dtype, device=like.device))
+    return watch.layer
+
+
+class _ReachedError(BaseException):
+    """The first weights. No Exception, so that a person's ``except Exception`` does not swallow it."""
+
+
+class _FirstWeights(TorchFunctionMode):
+    def __init__(self, names: dict[int, str], shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self._names = names
+        self._shape = shape
+        self.layer: FirstLayer | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in _WEIGHTED:
+            tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
+            own = [tensor for tensor in tensors[1:] if id(tensor) in self._names]
+            if own:
+                channels = self._channels(name, tensors[0], own[0], args, kwargs)
+                if channels is not None:
+                    self.layer = FirstLayer(self._names[id(own[0])].rpartition(".")[0], channels, own[0])
+                raise _ReachedError
+        return func(*args, **kwargs)
+
+    def _channels(self, name: str, x: torch.Tensor, weight: torch.Tensor, args: Any, kwargs: Any) -> int | None:
+        """Of the photo, as the layer expects it; None where that cannot be told."""
+        (channels, height, width) = self._shape
+        if name == "conv_transpose2d":
+            return int(weight.shape[0]) if x.shape[1:] == self._shape else None
+        if name == "conv2d" or name in _NORMS:
+            groups = kwargs.get("groups", args[6] if len(args) > 6 else 1) if name == "conv2d" else 1
+            own = weight.shape[1] * groups if name == "conv2d" else weight.shape[0]
+            return int(own) if x.shape[1] == channels else None
+        if name == "linear" and x.numel() == channels * height * width and not x.shape[-1] % channels:
+            (expected, rest) = divmod(weight.shape[1], x.shape[-1] // channels)  # flattened pixels, or flattened patches
+            return int(expected) if not rest else None
+        return None

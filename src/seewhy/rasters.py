@@ -1,0 +1,113 @@
+"""Files that Pillow would cut to 8 bits, or cannot read: 16-bit colour PNG, TIFF of many bands or pages, arrays of numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from seewhy.errors import PhotoError, listed
+
+Values = npt.NDArray[Any]
+ARRAY_SUFFIXES = (".npy", ".npz")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how classic and big TIFF files begin
+_BITS, _SAMPLES = 258, 277  # TIFF's tags: bits of each sample, samples of each pixel
+_DEEP_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # Pillow's way to the high bytes -> to the low ones
+
+
+def read_array(path: Path) -> Values:
+    """The array of a .npy or .npz file. Raises PhotoError where there is none, or several."""
+    try:
+        with path.open("rb") as opened:
+            content = np.load(opened, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return content
+            names = list(content.files)
+            if "record" in names:
+                raise PhotoError(f"'{path}' is a saved explanation, not a photo: read it with seewhy.Explanation.load('{path}').")
+            if len(names) != 1:
+                raise PhotoError(f"'{path}' holds {len(names)} arrays ({listed(names)}): a photo is one; pass it as an array.")
+            return np.asarray(content[names[0]])
+    except FileNotFoundError:
+        raise PhotoError(f"There is no file '{path}'.") from None
+    except PhotoError:
+        raise
+    except Exception as error:  # whatever a broken archive, or an array of objects, stumbles over
+        raise PhotoError(f"'{path}' cannot be read as an array of numbers: {str(error).splitlines()[0]}") from error
+
+
+def starts_as_tiff(source: Any) -> bool:
+    """True for a path or an open file that begins as TIFF files do."""
+    if isinstance(source, Path):
+        with source.open("rb") as opened:
+            return opened.read(4) in _TIFF
+    source.seek(0)
+    start = source.read(4)
+    source.seek(0)
+    return start in _TIFF
+
+
+def wide_values(image: Image.Image, source: Any, channels: int | None) -> tuple[Values, bool] | None:
+    """The pixels of an opened image at full width, ``(H, W, C)`` or ``(C, H, W)``, and True for the latter.
+
+    None where Pillow's own reading loses nothing. source : the path or file that it was opened from. channels : what the network
+    takes: a TIFF of so many grey pages is that many bands.
+    """
+    if image.format == "PNG":
+        values = _deep_png(image, source)
+        return None if values is None else (values, False)
+    if image.format != "TIFF":
+        return None
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    samples = tags.get(_SAMPLES, 1)
+    bits = tags.get(_BITS, (1,))
+    pages = getattr(image, "n_frames", 1)
+    if samples == 1 and pages > 1 and pages == channels != 3:  # three grey pages are rather a document
+        return _pages(image), True
+    deep = samples > 1 and max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    return read_tiff(source) if deep or samples > 4 or (samples > 1 and samples == channels not in (1, 3)) else None
+
+
+def read_tiff(source: Any) -> tuple[Values, bool]:
+    """A TIFF file as ``(H, W, C)`` or ``(C, H, W)``, and True for the latter. Raises what tifffile raises."""
+    import tifffile
+
+    if not isinstance(source, Path):
+        source.seek(0)
+    with tifffile.TiffFile(source) as file:
+        series = file.series[0]
+        kept = [(axis, length) for axis, length in zip(series.axes, series.shape, strict=True) if length > 1 or axis in "YX"]
+        values = series.asarray().reshape([length for _, length in kept])
+        return values, len(kept) > 2 and kept[-1][0] == "X"
+
+
+def _pages(image: Image.Image) -> Values:
+    """The pages of a TIFF as bands, ``(C, H, W)``. Raises ValueError where their sizes differ."""
+    pages = []
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        pages.append(np.array(image))
+    return np.stack(pages)
+
+
+def _deep_png(image: Any, source: Any) -> Values | None:
+    """A 16-bit colour PNG, uint16 ``(H, W, 3)`` or ``(H, W, 4)``; None for any other.
+
+    Pillow has no such mode and keeps the high byte of each sample. Asked for the other order of bytes it keeps the low one.
+    """
+    rawmode = image.tile[0][3] if image.tile else None
+    if rawmode not in _DEEP_PNG:
+        return None
+    high = np.array(image, dtype=np.uint16)
+    if not isinstance(source, Path):
+        source.seek(0)
+    with Image.open(source) as again:
+        opened: Any = again
+        tiles = [(*tile[:3], _DEEP_PNG[rawmode]) for tile in opened.tile]
+        opened.tile = [type(old)(*new) if hasattr(old, "_fields") else new for old, new in zip(opened.tile, tiles, strict=True)]
+        low = np.array(again, dtype=np.uint16)
+    values: Values = high * np.uint16(256) + low
+    return values

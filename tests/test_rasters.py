@@ -1,0 +1,139 @@
+"""Files with more bits or bands than Pillow keeps come at full width; what is no picture gives one clear sentence."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+from PIL import Image
+from wide_photos import bands, png16
+
+from seewhy.errors import PhotoError
+from seewhy.photo import Expected, open_picture, photos_below
+
+DEEP = np.random.default_rng(1).integers(0, 65536, (6, 9, 3)).astype(np.uint16)
+THIRTEEN = Expected(13, any_range=True)
+
+
+def message(path: Path, expected: Expected = THIRTEEN) -> str:
+    with pytest.raises(PhotoError) as error:
+        open_picture(path, expected)
+    return str(error.value)
+
+
+def test_a_colour_png_of_sixteen_bits_keeps_them(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    path.write_bytes(png16(DEEP))
+    for form in (path, str(path), png16(DEEP), io.BytesIO(png16(DEEP))):
+        picture = open_picture(form)
+        assert picture.values.dtype == np.uint16
+        np.testing.assert_array_equal(picture.values, DEEP)
+
+
+def test_transparency_of_sixteen_bits_is_laid_on_white() -> None:
+    alpha = np.full((6, 9, 1), 65535, np.uint16)
+    alpha[0, 0] = 0
+    alpha[0, 1] = 32768
+    picture = open_picture(png16(np.concatenate([DEEP, alpha], axis=2)))
+    assert picture.notes == ("transparent parts were laid on white",)
+    np.testing.assert_array_equal(picture.values[1:], DEEP[1:])
+    np.testing.assert_array_equal(picture.values[0, 0], [65535] * 3)
+    half = DEEP[0, 1] * (32768 / 65535) + 65535 * (1 - 32768 / 65535)
+    np.testing.assert_allclose(picture.values[0, 1], half, atol=1)
+    opaque = open_picture(png16(np.concatenate([DEEP, np.full_like(alpha, 65535)], axis=2)))
+    assert opaque.notes == ()
+
+
+def test_four_channels_stay_four_where_the_network_takes_four() -> None:
+    four = np.random.default_rng(2).integers(0, 256, (5, 7, 4), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(four).save(buffer, "PNG")
+    deep = four.astype(np.uint16) * 256
+    for form, values in ((four, four), (buffer.getvalue(), four), (png16(deep), deep), (four.transpose(2, 0, 1), four)):
+        np.testing.assert_array_equal(open_picture(form, Expected(4)).values, values)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.uint8])
+def test_colour_tiffs(tmp_path: Path, kind: type) -> None:
+    values = DEEP if kind is np.uint16 else (DEEP >> 8).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "c.tif", values, photometric="rgb")
+    np.testing.assert_array_equal(open_picture(tmp_path / "c.tif").values, values)
+    tifffile.imwrite(tmp_path / "p.tif", values.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(open_picture(tmp_path / "p.tif").values, values)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32, np.uint8])
+def test_thirteen_bands_from_every_file(tmp_path: Path, kind: type) -> None:
+    values = (bands() / (40 if kind is np.uint8 else 1)).astype(kind)  # (24, 20, 13)
+    first = values.transpose(2, 0, 1)
+    tifffile.imwrite(tmp_path / "bands.tif", values, photometric="minisblack", planarconfig="contig")
+    tifffile.imwrite(tmp_path / "planes.tif", first, photometric="minisblack", planarconfig="separate")
+    tifffile.imwrite(tmp_path / "pages.tif", first, photometric="minisblack")
+    np.save(tmp_path / "last.npy", values)
+    np.save(tmp_path / "first.npy", first)
+    np.savez(tmp_path / "first.npz", scene=first)
+    names = ["bands.tif", "planes.tif", "pages.tif", "last.npy", "first.npy", "first.npz"]
+    for name in names:
+        picture = open_picture(tmp_path / name, THIRTEEN)
+        np.testing.assert_array_equal(picture.values, values, err_msg=name)
+        assert (picture.values.dtype, picture.name) == (kind, name)
+    np.testing.assert_array_equal(open_picture((tmp_path / "bands.tif").read_bytes(), THIRTEEN).values, values)
+    # A folder's .npz are rather saved explanations.
+    assert [path.name for path in photos_below(tmp_path)] == sorted(name for name in names if not name.endswith("npz"))
+
+
+def test_as_many_rows_as_bands() -> None:
+    square = np.zeros((13, 20, 13), np.float32)
+    square[1, 2, 3] = 1
+    assert open_picture(square, THIRTEEN).values[2, 3, 1] == 1  # floats: bands first, as a tensor has them
+    rows = np.zeros((13, 20, 6), np.float32)
+    assert open_picture(rows, Expected(6)).values.shape == (13, 20, 6)
+    assert open_picture(rows, THIRTEEN).values.shape == (20, 6, 13)
+
+
+def test_pages_that_are_no_bands_are_an_animation(tmp_path: Path) -> None:
+    pages = (np.arange(4)[:, None, None] * np.ones((4, 6, 5))).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "four.tif", pages, photometric="minisblack")
+    picture = open_picture(tmp_path / "four.tif", Expected(3))
+    assert picture.values.shape == (6, 5)
+    assert picture.notes == ("the file holds 4 frames (an animation, or pages): the first one is explained",)
+    assert open_picture(tmp_path / "four.tif", Expected(4)).values.shape == (6, 5, 4)
+    tifffile.imwrite(tmp_path / "three.tif", pages[:3], photometric="minisblack")
+    three = open_picture(tmp_path / "three.tif", Expected(3))  # a document, rather than colours
+    assert three.values.shape == (6, 5)
+    assert three.notes == ("the file holds 3 frames (an animation, or pages): the first one is explained",)
+
+
+def archive(path: Path, **arrays: npt.NDArray[np.float32]) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def test_arrays_that_are_no_photo(tmp_path: Path) -> None:
+    assert message(tmp_path / "none.npy") == f"There is no file '{tmp_path / 'none.npy'}'."
+    two = archive(tmp_path / "two.npz", a=np.zeros((3, 3), np.float32), b=np.zeros((3, 3), np.float32))
+    assert message(two) == f"'{two}' holds 2 arrays (a, b): a photo is one; pass it as an array."
+    saved = archive(tmp_path / "e.npz", record=np.zeros(1, np.float32), maps=np.zeros(1, np.float32))
+    assert message(saved) == (f"'{saved}' is a saved explanation, not a photo: read it with seewhy.Explanation.load('{saved}').")
+    (tmp_path / "text.npy").write_text("no array")
+    assert message(tmp_path / "text.npy").startswith(f"'{tmp_path / 'text.npy'}' cannot be read as an array of numbers: ")
+    np.save(tmp_path / "objects.npy", np.array([{}, []], dtype=object))
+    assert message(tmp_path / "objects.npy").startswith(f"'{tmp_path / 'objects.npy'}' cannot be read as an array of numbers: ")
+    np.save(tmp_path / "line.npy", np.zeros(5))
+    assert message(tmp_path / "line.npy") == (
+        "The array has shape (5,): a photo is (H, W, 3) uint8 or (C, H, W) float in [0, 1]."
+    )
+    (tmp_path / "cut.tif").write_bytes(b"II*\0" + b"\xff" * 9)
+    assert message(tmp_path / "cut.tif").endswith("The file is broken or truncated.")
+
+
+def test_a_float_tiff_of_many_bands_needs_a_range(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "f.tif", bands(), photometric="minisblack", planarconfig="contig")
+    assert message(tmp_path / "f.tif", Expected(13)).endswith(
+        "a float picture is read as RGB in [0, 1]. Say which numbers become 0 and 1, as in the network's training: "
+        "range=(0, 10000) of Preprocess."
+    )
