@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from attending_nets import SmallViT
 from small_nets import SmallNet
 from torch import nn
 
@@ -30,7 +31,7 @@ def classifier(network: object) -> seewhy.Classifier:
         ((nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)), "grad_cam: the head averages '1'"),
         (
             (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)),
-            "grad_cam: '1' is the last layer with rows and columns that the scores depend on",
+            "grad_cam: the scores read all places of '1' alike",
         ),
         ((nn.Flatten(), nn.Linear(4 * 32 * 32, 3)), "hires_cam: the head reads each place of '1' by itself"),
         (
@@ -47,6 +48,17 @@ def test_by_what_the_head_does(head: tuple[nn.Module, ...], expected: str) -> No
     method = expected.partition(":")[0]
     assert explanation.method == method
     np.testing.assert_array_equal(explanation.maps, seewhy.explain(clf, PHOTO, method, target=0).maps)
+
+
+@pytest.mark.parametrize("read", ["class", "mean"])
+def test_a_class_token_reads_each_place_by_itself(read: str) -> None:
+    clf = seewhy.Classifier(SmallViT(read=read, size=(32, 32)).eval(), preprocess=seewhy.Preprocess(size=32))
+    explanation = seewhy.explain(clf, PHOTO, target=0)
+    expected = {
+        "class": "hires_cam: the head reads each place of 'blocks.2.norm' by itself",
+        "mean": "grad_cam: the head averages 'norm'",
+    }
+    assert reason(explanation) == expected[read]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit is deprecated, files of it are not gone

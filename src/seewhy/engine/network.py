@@ -26,6 +26,7 @@ from seewhy.head import Head, describe, entry_hint, with_batch_axis
 from seewhy.records import FeatureLayer
 
 AT_ONCE = 8  # layers that are tried in one pass
+ALIKE = 1e-3  # gradients at two places, over the largest
 Result = TypeVar("Result")
 
 # What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
@@ -197,6 +198,20 @@ class PlannedNetwork:
                 "@torch.no_grad(), .detach() or argmax from its forward."
             )
         return reached
+
+    @cached_property
+    def averages_features(self) -> bool:
+        """True where the scores read all places of the feature layer alike: on noise, their gradient is the same at each."""
+        step = self.feature_step
+        head = self.trace.dense_head
+        if head is not None and head.features == step.number:
+            return True
+        (gradient,) = self._trial_gradients([step])
+        if gradient is None or step.grid is None:
+            return True
+        at_places = step.grid.read(gradient).float()
+        spread = (at_places - at_places.mean(dim=(-2, -1), keepdim=True)).abs().max()
+        return bool(spread <= ALIKE * at_places.abs().max())
 
     def _first_reached(self, candidates: list[Step]) -> Step | None:
         """The first step with a gradient that is not zero; where noise wakes none of them, the first one that is connected."""

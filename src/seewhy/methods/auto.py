@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
 from seewhy.errors import GradientError, LayerError, MethodError
-from seewhy.methods.base import flattens_grid
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.hires_cam import HiResCam
 from seewhy.methods.occlusion import Occlusion
@@ -41,9 +40,9 @@ def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
     except (LayerError, GradientError, MethodError) as error:
         return Choice(Occlusion.name, f"no layer can be explained ({error.line.rstrip('.')})", PASSES)
     layer = planned.trace.name(step)
-    if flattens_grid(planned, step):
+    if not planned.averages_features:
         return Choice(HiResCam.name, f"the head reads each place of '{layer}' by itself")
     head = planned.trace.dense_head
     if head is not None and head.features == step.number:
         return Choice(GradCam.name, f"the head averages '{layer}'")
-    return Choice(GradCam.name, f"'{layer}' is the last layer with rows and columns that the scores depend on")
+    return Choice(GradCam.name, f"the scores read all places of '{layer}' alike")
