@@ -28,6 +28,7 @@ INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+ORDERS = ("RGB", "BGR")
 # A resized picture above this many pixels is never made: only the part that the crop needs is (or an error).
 MOST_PIXELS = 32_000_000
 TRIALS = 16  # runs of a person's transform that must agree: half of them would miss a random flip far too often
@@ -61,6 +62,8 @@ class Preprocess:
     mean, std : numbers or one per channel, in units of [0, 1]; None leaves [0, 1].
     channels : 3, or 1 for grey networks (colour photos become grey, grey photos are repeated).
     interpolation : "nearest", "bilinear", "bicubic" or "lanczos".
+    order : of the colours that the network reads, "RGB", or "BGR" for one that learned from OpenCV's pictures; ``mean`` and
+        ``std`` stand in that order, too. Photos, fills and pictures stay RGB.
     """
 
     size: int | tuple[int, int] = 224
@@ -70,6 +73,7 @@ class Preprocess:
     std: float | Sequence[float] | None = None
     channels: int = 3
     interpolation: str = "bilinear"
+    order: str = "RGB"
 
     def __post_init__(self) -> None:
         sizes = tuple(self.size) if isinstance(self.size, (tuple, list)) else (self.size,)
@@ -81,6 +85,10 @@ class Preprocess:
             )
         if self.interpolation not in INTERPOLATIONS:
             raise OptionError(f"{setting('interpolation', self.interpolation)}: write one of {listed(INTERPOLATIONS)}.")
+        if self.order not in ORDERS:
+            raise OptionError(f"{setting('order', self.order)}: write one of {listed(ORDERS)}.")
+        if self.order != "RGB" and self.channels != 3:
+            raise OptionError(f"{setting('order', self.order)} is of 3 channels, these photos have {self.channels}.")
         if not isinstance(self.channels, int) or self.channels < 1:
             raise OptionError(f"{setting('channels', self.channels)}: a photo has at least 1.")
         for name in ("mean", "std"):
@@ -162,7 +170,7 @@ class Preprocess:
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """``(N, C, h, w)`` pixels to the values the network was trained on; differentiable."""
-        unit = pixels / 255
+        unit = (pixels if self.order == "RGB" else pixels.flip(1)) / 255
         in_place = not unit.requires_grad
         if self.mean is not None:
             mean = _per_channel(self.mean, unit)
@@ -182,7 +190,7 @@ class Preprocess:
             fit = f"shorter side {shorter}" + (f", centre crop {size}" if self.crop else ", no crop")
         else:  # which side decides depends on the photo
             fit = f"resized to cover {size}" + (", centre crop" if self.crop else ", no crop")
-        colours = {1: "grey", 3: "RGB"}.get(self.channels, f"{self.channels} channels")
+        colours = {1: "grey", 3: self.order}.get(self.channels, f"{self.channels} channels")
         parts = [fit + (f" ({self.interpolation})" if self.interpolation != "bilinear" else ""), colours, "values 0-1"]
         if self.mean is not None:
             parts.append(f"mean {_numbers(self.mean)}")

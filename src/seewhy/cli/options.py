@@ -43,6 +43,7 @@ class ModelOptions:
     std: Annotated[Text_, Option(help="Divided by, like --mean.")] = None
     resize: Annotated[Text_, Option(help="shorter, stretch, or the shorter side's pixels before the crop.")] = None
     crop: Annotated[bool | None, Option("--crop/--no-crop", help="Cut the centre out, or keep the whole photo.")] = None
+    order: Annotated[Text_, Option(help="Of the colours that the network reads: RGB or BGR (OpenCV's).")] = None
     head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit: no, yes), none.")] = None
     device: Annotated[Text_, Option(help="cpu, cuda, cuda:1 ...")] = None
     precision: Annotated[str, Option(help="exact, or fast (bfloat16; the deviation is stated).")] = "exact"
@@ -74,6 +75,7 @@ class ModelOptions:
             "std": _numbers("std", self.std),
             "resize": self._resize(),
             "crop": self.crop,
+            "order": self.order,
         }
         changes = {name: value for name, value in preparation.items() if value is not None}
         if changes:
