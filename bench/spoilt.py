@@ -23,6 +23,7 @@ import seewhy
 ANIMALS = ("bear", "cow", "sheep")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+MNIST: dict[str, Any] = {"mean": 0.1307, "std": 0.3081}
 HALF: dict[str, Any] = {"mean": 0.5, "std": 0.5}
 Photos = list[npt.NDArray[np.uint8]]
 
@@ -269,13 +270,16 @@ def _bytes(recipe: Recipe) -> seewhy.Classifier | None:
 def _other_mean_std(recipe: Recipe) -> seewhy.Classifier | None:
     if not _is_normalised(recipe):
         return None
-    other = HALF if float(np.mean(recipe.preparation.std or 1.0)) < 0.45 else IMAGENET
+    other = (
+        HALF if float(np.mean(recipe.preparation.std or 1.0)) < 0.45 else MNIST if recipe.preparation.channels == 1 else IMAGENET
+    )
     return _prepared(recipe, **other)
 
 
 def _other_size(recipe: Recipe) -> seewhy.Classifier | None:
     (height, width) = recipe.preparation.input_size
-    return _prepared(recipe, size=(2 * height, 2 * width))
+    resize = recipe.preparation.resize
+    return _prepared(recipe, size=(2 * height, 2 * width), resize=2 * resize if isinstance(resize, int) else resize)
 
 
 def _head_reset(network: nn.Module) -> None:

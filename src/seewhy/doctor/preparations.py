@@ -85,7 +85,7 @@ KNOWN: tuple[tuple[str, Values, Values], ...] = (
     ("values 0-255 minus the mean", (123.675 / 255, 116.28 / 255, 103.53 / 255), (1 / 255,)),
 )
 OWN = "the photos' own mean and std"
-ONCE = "normalised once"
+ONCE = "the same mean and std, applied once"
 
 
 def normalisations(current: Normalisation, photos_mean: Values, photos_std: Values) -> list[Normalisation]:

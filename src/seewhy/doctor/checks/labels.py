@@ -18,7 +18,7 @@ from seewhy.errors import SeewhyError
 
 Indices = npt.NDArray[np.intp]
 RIGHT = 0.5  # of the photos, under another order of names that is believed
-GAIN = 0.15  # of the photos are right under it and wrong under the present one
+GAIN = 3  # photos at least are right under it and wrong under the present one, beyond those that turn the other way
 BACKGROUND = ("background", "__background__", "unlabeled", "n/a")
 
 
@@ -37,7 +37,7 @@ class Reading:
     def is_better_than(self, present: Reading, comparisons: int) -> bool:
         """Beyond chance: by the photos that change sides (McNemar's test), or by the likelihoods."""
         (gained, lost) = (int((self.right & ~present.right).sum()), int((present.right & ~self.right).sum()))
-        if self.share < RIGHT or gained - lost < GAIN * len(self.right):
+        if self.share < RIGHT or gained - lost < GAIN:
             return False
         likelier = paired(self.likelihoods - present.likelihoods, comparisons)
         return better_by_chance(gained, lost) < LEVEL / comparisons or likelier.low > 0

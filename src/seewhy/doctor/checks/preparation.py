@@ -200,11 +200,34 @@ class Scorer:
             limit = smallest + LEAST_LIKELIHOOD
         else:
             limit = smallest * AS_RICH
-        (_, preparation, source, evidence) = next(row for row in accepted if row[0] <= limit)
+        chosen = next(row for row in accepted if row[0] <= limit)
+        for changes in range(self._changes(now, chosen[1])):
+            simpler = [row for row in accepted if self._changes(now, row[1]) == changes]
+            nearest = min(simpler, key=lambda row: row[0], default=None)
+            if nearest is not None and not self._is_clearly_better(nearest[1], chosen[1]):
+                chosen = nearest
+                break
+        (_, preparation, source, evidence) = chosen
         trial = self._trial(preparation)
         accuracy = self._accuracy(trial) if self._has_labels and trial is not None else None
         alike = [self.text(row[1]) for row in accepted if row[0] <= limit and row[1] != preparation]
         return Belief(preparation, source, evidence | ({"as_good": alike} if alike else {}), accuracy)
+
+    def _changes(self, now: Preparation, other: Preparation) -> int:
+        """How much is claimed beyond one usual change: the order of colours beside something else, mean and std of one's own."""
+        (before, after) = (one[0] or self._examination.normalisation for one in (now, other))
+        only_order = after.is_like(before.turned()) or after.is_like(before.reversed())
+        return (before.order != after.order and not only_order) + (after.name == OWN)
+
+    def _is_clearly_better(self, simple: Preparation, other: Preparation) -> bool:
+        """Whether the numbers insist on the other one."""
+        (current, trial) = (self._trial(simple), self._trial(other))
+        assert current is not None
+        assert trial is not None
+        if self._has_moments:
+            difference = gap_difference(current, trial)
+            return difference.low > 0 and difference.value > LEAST_GAIN
+        return self._has_labels and self._likelihood_difference(current, trial, 1).low > 0
 
     def _compare(self, now: Preparation, other: Preparation, comparisons: int) -> tuple[float, Basis, dict[str, Any]] | None:
         """A score (less is better), the evidence's source and numbers, where the other one is clearly better; else None."""
