@@ -88,3 +88,6 @@ def test_far_sizes_are_asked_for_the_nearest_first() -> None:
     assert sizes[:2] == [112, 75]
     assert 28 in sizes
     assert 384 in sizes
+    wide = [fit.size for fit in far_fits(PhotoFit((144, 192), "stretch", True))]
+    assert {(72, 96), (288, 384), (96, 128), (224, 224)} <= set(wide)
+    assert (144, 192) not in wide

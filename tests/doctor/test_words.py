@@ -16,7 +16,7 @@ EVIDENCE = {
     Fault.RESIZE: {"says": [0.4, 0.9]},
     Fault.DOUBLE_SOFTMAX: {"largest": 0.57, "inner": 0.99, "by": "values"},
     Fault.DOUBLE_SIGMOID: {"closing": ["sigmoid", "sigmoid"], "by": "trace"},
-    Fault.HEAD: {"given": "softmax", "seen": "sigmoid", "clear": 0.9, "several": 0.3, "photos": 40, "by": "values"},
+    Fault.HEAD: {"given": "softmax", "seen": "sigmoid", "several": 0.3, "photos": 40, "by": "values"},
     Fault.TRAIN_MODE: {"batch_norms": 2, "dropouts": 1, "photos": 8, "changed": 3},
     Fault.RANDOM_OUTPUT: {"deviation": 0.5},
     Fault.CLASS_COUNT: {"names": 1001, "outputs": 1000, "background": "background", "photos": 9, "end": "first"}

@@ -212,11 +212,18 @@ def _spread(near: Sequence[int], side: int) -> list[int]:
 
 
 def far_fits(current: PhotoFit) -> list[PhotoFit]:
-    """Square sizes from small to large, for a network that cannot take the current one; the nearest first."""
-    side = min(current.size)
-    sides = sorted((s for s in SIDES if s != side and 1 / (FAR * 2) <= s / side <= FAR), key=lambda s: abs(np.log(s / side)))
+    """Sizes for a network that cannot take the current one, the nearest first: square ones, and for a wide or tall input those of
+    its shape, also those by which it may have been multiplied."""
+    (height, width) = current.size
+    side = min(height, width)
+    near = [s for s in SIDES if 1 / (FAR * 2) <= s / side <= FAR]
+    sizes = {(s, s) for s in near}
+    if height != width:
+        shares = [s / side for s in near] + [part for n in (2, 3, 4) for part in (n, 1 / n)]
+        sizes |= {(round(height * share), round(width * share)) for share in shares}
     way = current.resize if isinstance(current.resize, str) else "shorter"
-    return [PhotoFit((s, s), way, current.crop) for s in sides]
+    ordered = sorted(sizes - {current.size}, key=lambda size: (abs(np.log(min(size) / side)), size))
+    return [PhotoFit(size, way, current.crop) for size in ordered]
 
 
 def with_fit(preprocess: Preprocess, fit: PhotoFit) -> Preprocess:

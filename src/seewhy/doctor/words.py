@@ -86,8 +86,8 @@ def _head(evidence: Evidence) -> str:
     if evidence["seen"] == "sigmoid":
         return (
             "The outputs are read as a softmax, but they look like a yes or no each: "
-            f"{format_share(evidence['clear'])} of them are "
-            f"clear by themselves, and {format_share(evidence['several'])} of {evidence['photos']} photos have more than one yes."
+            f"{format_share(evidence['several'])} of {evidence['photos']} photos have more than one yes, and the scores of "
+            "different classes rise and fall without each other."
         )
     return (
         f"The outputs are read as a yes or no each, but then {format_number(evidence['present'])} of "
@@ -184,6 +184,11 @@ def _train_mode(evidence: Evidence) -> str:
 def _size(evidence: Evidence) -> str:
     if "works" not in evidence:
         return f"Another input size fits the network better: {evidence.get('size_text', '')}".rstrip(": ") + "."
+    if not evidence["works"]:
+        return (
+            f"The network cannot take {format_size(tuple(evidence['size']))} ({evidence['error']}), nor any usual size: say the "
+            f"one of its training, {setting('size')}."
+        )
     sizes = listed((format_size((rows, columns)) for rows, columns in evidence["works"]), 4)
     return f"The network cannot take {format_size(tuple(evidence['size']))} ({evidence['error']}). It can take {sizes}."
 

@@ -1,4 +1,4 @@
-"""Outputs that do not depend on the photo, and weights that are not finite."""
+"""Outputs that do not depend on the photo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from seewhy.doctor import Fault
-from seewhy.doctor.checks import constant, finite
+from seewhy.doctor.checks import constant
 from seewhy.doctor.examination import Examination
 
 
@@ -23,15 +23,3 @@ def test_the_first_layer_that_is_the_same_for_everything_is_named(honest, damage
     assert finding.evidence["layer"] == "block4.relu1"
     assert finding.ends
     assert constant.check(Examination(honest, honest.read_all(scene_photos[:3]))) == []
-
-
-def test_weights_that_are_not_finite_are_named(honest, damaged, scene_photos) -> None:
-    def change(network: nn.Module) -> None:
-        with torch.no_grad():
-            network.block2.conv1.weight[0, 0, 0, 0] = float("inf")
-
-    clf = damaged(change)
-    (finding,) = finite.check(Examination(clf, clf.read_all(scene_photos[:1])))
-    assert finding.fault is Fault.NOT_FINITE
-    assert finding.evidence["tensors"] == ["block2.conv1.weight"]
-    assert finite.check(Examination(honest, honest.read_all(scene_photos[:1]))) == []

@@ -375,11 +375,12 @@ def _refused(examination: Examination, error: ModelError) -> list[Finding]:
     for fit in far_fits(examination.fit):
         if examination.trial(None, fit) is not None:
             works.append(fit)
-    if not works:
-        return []
     evidence = {"size": list(examination.fit.size), "works": [list(fit.size) for fit in works], "error": error.line}
-    examination.chosen = (None, works[0])
-    settings = {"size": works[0].size[0]}
-    if isinstance(examination.fit.resize, int):
-        settings["resize"] = works[0].resize  # type: ignore[assignment]
+    settings: dict[str, Any] = {}
+    if works:
+        (height, width) = works[0].size
+        examination.chosen = (None, works[0])
+        settings["size"] = height if height == width else (height, width)
+        if isinstance(examination.fit.resize, int):
+            settings["resize"] = works[0].resize
     return [Finding(Fault.INPUT_SIZE, Certainty.CERTAIN, evidence, settings, ends=True)]
