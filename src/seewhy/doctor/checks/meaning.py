@@ -12,8 +12,8 @@ from seewhy.errors import SeewhyError
 SEVERAL = 0.2  # of the photos have more than one label above 0.5
 FEWEST = 8  # photos
 BELOW = -0.2  # mean logit over their spread: those of a sigmoid lie below zero, for most labels are absent
-# Variance of a photo's sum of logits, over that of its logits: the gradient of a softmax's loss leaves that sum as it is; it is 1 for
-# labels that know nothing of each other.
+# Variance of a photo's sum of logits, over that of its logits. The gradient of a softmax's loss leaves that sum as it is; it is 1
+# for labels that know nothing of each other.
 FREE = 0.1
 
 
