@@ -15,6 +15,7 @@ from bench import (
     anytime,
     checking,
     command,
+    doctor,
     dream,
     embed,
     evaluation,
@@ -65,6 +66,7 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         **{f"folder/{network}": partial(_folder, network, quick) for network in folder.NETWORKS[: 1 if quick else None]},
         "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
         "evaluation": lambda: _shown(evaluation.measure(*((evaluation.NETWORKS[:1], 1) if quick else ())), evaluation.show),
+        "doctor": lambda: _shown(doctor.measure(quick), doctor.show),
         "checking": lambda: _shown(checking.measure(*((4, 2) if quick else ())), checking.show),
         "live": lambda: _shown(live.measure(**(live.QUICK if quick else {})), partial(show_figures, "Live")),
         "live/memory": lambda: _shown(

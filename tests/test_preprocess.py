@@ -553,3 +553,21 @@ def test_a_transform_takes_eight_bits_and_says_so() -> None:
     (pixels, _, notes) = as_preprocess(to_tensor).apply(open_picture(values))
     np.testing.assert_allclose(pixels, 100, atol=1e-3)
     assert notes == ("16 bits a pixel were reduced to 8: the transform takes 8-bit pictures",)
+
+
+def test_a_network_that_reads_bgr_gets_the_channels_turned() -> None:
+    photo = np.zeros((8, 8, 3), np.uint8)
+    photo[..., 0] = 255  # red
+    bgr = Preprocess(8, mean=(0.1, 0.2, 0.3), std=0.5, order="BGR")
+    (pixels, _, _) = bgr.apply(open_picture(photo))
+    assert pixels[:, 0, 0].tolist() == [255, 0, 0]  # photos stay RGB
+    values = bgr.normalise(torch.from_numpy(pixels)[None])[0, :, 0, 0]
+    assert values.tolist() == pytest.approx([-0.2, -0.4, 1.4])
+    assert "BGR" in bgr.describe()
+    leaf = torch.from_numpy(pixels)[None].requires_grad_()
+    bgr.normalise(leaf)[0, 2].sum().backward()
+    assert leaf.grad[0, :, 0, 0].tolist() == pytest.approx([1 / 255 / 0.5, 0, 0])
+    with pytest.raises(OptionError, match=r"^order='rgb': write one of RGB, BGR\.$"):
+        Preprocess(8, order="rgb")
+    with pytest.raises(OptionError, match=r"^order='BGR' is of 3 channels, these photos have 1\.$"):
+        Preprocess(8, channels=1, order="BGR")

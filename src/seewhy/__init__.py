@@ -17,6 +17,7 @@ with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes th
     from seewhy.classifier import Classifier
     from seewhy.compare import compare
     from seewhy.confusion import confusion
+    from seewhy.doctor import doctor
     from seewhy.errors import SeewhyError
     from seewhy.evaluate import check, crop_test, evaluate
     from seewhy.explain import explain
@@ -45,6 +46,7 @@ __all__ = [
     "crop_test",
     "deep_dream",
     "demo",
+    "doctor",
     "embed",
     "evaluate",
     "explain",

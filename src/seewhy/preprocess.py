@@ -28,6 +28,7 @@ INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+ORDERS = ("RGB", "BGR")
 # A resized picture above this many pixels is never made: only the part that the crop needs is (or an error).
 MOST_PIXELS = 32_000_000
 TRIALS = 16  # runs of a person's transform that must agree: half of them would miss a random flip far too often
@@ -72,6 +73,8 @@ class Preprocess:
     range : which of the photo's own numbers become 0 and 1: (low, high), or high alone (low is 0). 4095 for 12 bits in a file of
         16, (0, 10000) for reflectances, 1 for numbers that the network takes as they are; nothing is cut off beyond. None: 255 of
         8-bit photos, 65535 of 16-bit ones, and floats are in [0, 1] already. mean and std are in units of what comes out.
+    order : of the colours that the network reads, "RGB", or "BGR" for one that learned from OpenCV's pictures; ``mean`` and
+        ``std`` stand in that order, too. Photos, fills and pictures stay RGB.
     """
 
     size: int | tuple[int, int] = 224
@@ -82,6 +85,7 @@ class Preprocess:
     channels: int = 3
     interpolation: str = "bilinear"
     range: float | tuple[float, float] | None = None
+    order: str = "RGB"
 
     def __post_init__(self) -> None:
         sizes = tuple(self.size) if isinstance(self.size, (tuple, list)) else (self.size,)
@@ -93,6 +97,10 @@ class Preprocess:
             )
         if self.interpolation not in INTERPOLATIONS:
             raise OptionError(f"{setting('interpolation', self.interpolation)}: write one of {listed(INTERPOLATIONS)}.")
+        if self.order not in ORDERS:
+            raise OptionError(f"{setting('order', self.order)}: write one of {listed(ORDERS)}.")
+        if self.order != "RGB" and self.channels != 3:
+            raise OptionError(f"{setting('order', self.order)} is of 3 channels, these photos have {self.channels}.")
         if not isinstance(self.channels, int) or self.channels < 1:
             raise OptionError(f"{setting('channels', self.channels)}: a photo has at least 1.")
         for name in ("mean", "std"):
@@ -192,7 +200,7 @@ class Preprocess:
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """``(N, C, h, w)`` pixels to the values the network was trained on; differentiable."""
-        unit = pixels / 255
+        unit = (pixels if self.order == "RGB" else pixels.flip(1)) / 255
         in_place = not unit.requires_grad
         if self.mean is not None:
             mean = _per_channel(self.mean, unit)
@@ -212,7 +220,7 @@ class Preprocess:
             fit = f"shorter side {shorter}" + (f", centre crop {size}" if self.crop else ", no crop")
         else:  # which side decides depends on the photo
             fit = f"resized to cover {size}" + (", centre crop" if self.crop else ", no crop")
-        colours = {1: "grey", 3: "RGB"}.get(self.channels, f"{self.channels} channels")
+        colours = {1: "grey", 3: self.order}.get(self.channels, f"{self.channels} channels")
         parts = [fit + (f" ({self.interpolation})" if self.interpolation != "bilinear" else ""), colours]
         parts.append("values 0-1" if self.ends is None else f"values {self.ends[0]:g} to {self.ends[1]:g} as 0-1")
         if self.mean is not None:

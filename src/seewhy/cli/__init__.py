@@ -13,6 +13,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with CtrlCEndsTheCommand(), NoCollection():
         from seewhy.cli import commands as commands
         from seewhy.cli import confusion as confusion
+        from seewhy.cli import doctor as doctor
         from seewhy.cli import known as known
         from seewhy.cli import live as live
         from seewhy.cli import measuring as measuring

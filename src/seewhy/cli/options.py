@@ -49,6 +49,7 @@ class ModelOptions:
         Text_, Option(help="The photo's numbers that become 0 and 1: 4095, or 0,10000. Default: by the file's bits.")
     ] = None
     display: Annotated[Text_, Option(help="Bands that pictures show, counted from 0: 3,2,1 (red,green,blue), or 7.")] = None
+    order: Annotated[Text_, Option(help="Of the colours that the network reads: RGB or BGR (OpenCV's).")] = None
     head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit: no, yes), none.")] = None
     device: Annotated[Text_, Option(help="cpu, cuda, cuda:1 ...")] = None
     precision: Annotated[str, Option(help="exact, or fast (bfloat16; the deviation is stated).")] = "exact"
@@ -84,6 +85,7 @@ class ModelOptions:
             "range": _ends(self.range),
             "resize": self._resize(),
             "crop": self.crop,
+            "order": self.order,
         }
         changes = {name: value for name, value in preparation.items() if value is not None}
         if changes:

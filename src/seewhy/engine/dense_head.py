@@ -67,12 +67,23 @@ def find_dense_head(
     return DenseHead(features_step.number, weight, bias, logits, activated)
 
 
+def closing_activations(steps: Sequence[Step], output: int | None) -> tuple[str, ...]:
+    """The softmaxes and sigmoids that end the pass, the last one first, only changes of shape between them: ("softmax",)."""
+    kinds: list[str] = []
+    number = output
+    while number is not None and number != INPUT:
+        step = steps[number]
+        kind = _ACTIVATIONS.get(step.op.rstrip("_"), "")
+        if len(set(step.inputs)) != 1 or not (kind or step.op in _KEEPS_VALUES):
+            break
+        kinds += [kind] * bool(kind)
+        number = step.inputs[0]
+    return tuple(kinds)
+
+
 def last_activation(steps: Sequence[Step], output: int | None) -> str:
     """The last operation that changes values, where it is a softmax or a sigmoid: "softmax" or "sigmoid"; "" for any other."""
-    number = output
-    while number is not None and number != INPUT and steps[number].op in _KEEPS_VALUES and len(set(steps[number].inputs)) == 1:
-        number = steps[number].inputs[0]
-    return "" if number is None or number == INPUT else _ACTIVATIONS.get(steps[number].op.rstrip("_"), "")
+    return next(iter(closing_activations(steps, output)), "")
 
 
 def describe_operations(steps: Iterable[Step]) -> str:

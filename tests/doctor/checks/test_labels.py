@@ -1,0 +1,61 @@
+"""Orders of names, by hand-made answers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import seewhy
+from seewhy.doctor import Fault
+from seewhy.doctor.checks import labels
+from seewhy.doctor.examination import Examination
+
+NAMES = ["ant", "bee", "cat", "dog", "eel", "fox"]
+
+
+def answers(order: list[int], count: int = 60, right: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of a network whose output i means class order[i], and the true classes."""
+    rng = np.random.default_rng(seed)
+    true = np.arange(count) % len(order)
+    output = np.argsort(order)[true]
+    output = np.where(rng.random(count) < right, output, rng.integers(0, len(order), count))
+    return 4 * np.eye(len(order))[output] + rng.normal(0, 0.5, (count, len(order))), true
+
+
+def test_orders_are_told_apart() -> None:
+    for order, fault in (
+        ([1, 2, 3, 4, 5, 0], Fault.CLASSES_SHIFTED),
+        ([5, 0, 1, 2, 3, 4], Fault.CLASSES_SHIFTED),
+        ([0, 2, 1, 3, 4, 5], Fault.CLASSES_SWAPPED),
+        ([3, 5, 1, 0, 2, 4], Fault.CLASS_ORDER),
+    ):
+        (found, best, right) = labels._best_order(*answers(order, right=0.9), NAMES)
+        assert found is fault
+        assert best.tolist() == order
+        assert right > 0.85
+    assert labels._best_order(*answers([0, 1, 2, 3, 4, 5], right=0.7), NAMES)[0] is None
+
+
+def test_a_list_in_another_order_than_the_alphabet_s() -> None:
+    names = ["one", "two", "three", "four", "five", "six"]
+    order = np.argsort(names).tolist()
+    (found, best, _) = labels._best_order(*answers(order), names)
+    assert (found, best.tolist()) == (Fault.CLASS_ORDER, order)
+
+
+def test_chance_does_not_convict() -> None:
+    convicted = 0
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        convicted += labels._best_order(rng.normal(size=(40, 6)), rng.integers(0, 6, 40), NAMES)[0] is not None
+    assert convicted == 0
+
+
+def test_a_name_too_many_is_found_at_its_end(honest, scene_photos) -> None:
+    true = [0, 1, 2] * 4
+    for names, end in ((["background", "bear", "cow", "sheep"], "first"), (["bear", "cow", "sheep", "rest"], "last")):
+        clf = seewhy.Classifier(honest.network, honest.preprocess, names)
+        examination = Examination(clf, honest.read_all(scene_photos), [t + (end == "first") for t in true])
+        (finding,) = labels.check(examination)
+        assert finding.fault is Fault.CLASS_COUNT
+        assert finding.evidence["end"] == end
+        assert finding.settings == {"classes": ["bear", "cow", "sheep"]}

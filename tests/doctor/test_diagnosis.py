@@ -1,0 +1,174 @@
+"""One fault at a time on the demo network: its name, its setting, and that nothing else is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import seewhy
+from seewhy.doctor import Basis, Certainty, Fault, Unknown
+from seewhy.errors import PhotoError, TargetError
+from seewhy.load.demo import DEMO_MEAN, DEMO_STD
+
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+
+
+def faults(clf, photos, labels=None) -> list[Fault]:
+    return seewhy.doctor(clf, photos, labels, progress=False).faults
+
+
+def test_a_sound_network_is_not_blamed(honest, scene_photos, scene_labels) -> None:
+    diagnosis = seewhy.doctor(honest, scene_photos[:12], scene_labels[:12], progress=False)
+    assert diagnosis.findings == ()
+    assert diagnosis.unknown == ()
+    assert diagnosis.sources == (Basis.LABELS, Basis.STATISTICS)
+    assert (diagnosis.photos, diagnosis.labelled) == (12, 12)
+    assert diagnosis.sentence.startswith("Nothing wrong was found (12 photos, 12 of them labelled)")
+    now = next(attempt for attempt in diagnosis.attempts if attempt.current)
+    assert now.gap < 0.03
+    assert sum(attempt.gap < now.gap for attempt in diagnosis.attempts if attempt.gap is not None) <= 2
+    assert now.accuracy >= 0.9
+
+
+@pytest.mark.parametrize("subset", [[0], [1, 4, 7, 10], [0, 3, 6, 9]], ids=["one photo", "cows", "bears"])
+def test_few_or_one_sided_photos_do_not_convict(honest, scene_photos, subset: list[int]) -> None:
+    assert faults(honest, [scene_photos[i] for i in subset]) == []
+
+
+def test_dark_photos_do_not_convict(honest, scene_photos, scene_labels) -> None:
+    dark = [(0.5 * photo).astype(np.uint8) for photo in scene_photos[:12]]
+    assert faults(honest, dark, scene_labels[:12]) == []
+
+
+PREPARATIONS = {
+    "plain": ({"mean": None, "std": None}, Fault.NOT_NORMALISED, None),
+    "bytes": ({"mean": 0.0, "std": 1 / 255}, Fault.VALUE_RANGE, None),
+    "twice": (
+        {
+            "mean": tuple(m + m * s for m, s in zip(DEMO_MEAN, DEMO_STD, strict=True)),
+            "std": tuple(s * s for s in DEMO_STD),
+        },
+        Fault.NORMALISED_TWICE,
+        {"mean": DEMO_MEAN, "std": DEMO_STD, "order": "RGB"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PREPARATIONS)
+@pytest.mark.parametrize("with_labels", [True, False], ids=["labels", "no labels"])
+def test_a_wrong_preparation_is_named(honest, scene_photos, scene_labels, name: str, with_labels: bool) -> None:
+    (changes, fault, settings) = PREPARATIONS[name]
+    spoilt = honest.with_preprocess(**changes)
+    (photos, labels) = (scene_photos, scene_labels)
+    diagnosis = seewhy.doctor(spoilt, photos, labels if with_labels else None, progress=False)
+    assert diagnosis.faults == [fault]
+    (finding,) = diagnosis.findings
+    assert finding.evidence["gap"][1] < 0.5 * finding.evidence["gap"][0]
+    if settings is not None:
+        assert {key: pytest.approx(value) for key, value in settings.items()} == dict(finding.settings)
+    # What it says to write mends it.
+    mended = spoilt.with_preprocess(**finding.settings)
+    assert np.mean([c[0].name == label for c, label in zip(mended.classify(photos), labels, strict=True)]) >= 0.9
+
+
+def test_swapped_and_shifted_names_need_labels(honest, scene_photos, scene_labels) -> None:
+    swapped = seewhy.Classifier(honest.network, honest.preprocess, ["cow", "bear", "sheep"])
+    shifted = seewhy.Classifier(honest.network, honest.preprocess, ["sheep", "bear", "cow"])
+    for clf, fault in ((swapped, Fault.CLASSES_SWAPPED), (shifted, Fault.CLASSES_SHIFTED)):
+        diagnosis = seewhy.doctor(clf, scene_photos, scene_labels, progress=False)
+        assert diagnosis.faults == [fault]
+        assert diagnosis.findings[0].settings == {"classes": ["bear", "cow", "sheep"]}
+        without = seewhy.doctor(clf, scene_photos[:6], progress=False)
+        assert without.findings == ()
+        assert Unknown.CLASSES in without.unknown
+
+
+def test_the_classifier_and_its_network_stay_as_they_are(honest, scene_photos) -> None:
+    before = {name: value.clone() for name, value in honest.network.state_dict().items()}
+    state = torch.get_rng_state()
+    seewhy.doctor(honest, scene_photos[:4], progress=False)
+    assert all(torch.equal(value, before[name]) for name, value in honest.network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in honest.network.modules())
+    assert not any(module.training for module in honest.network.modules())
+
+
+def test_arrays_that_are_normalised_already(honest, scene_photos) -> None:
+    raw = scene_photos[0].transpose(2, 0, 1).astype(np.float32) / 255
+    normalised = (raw - 0.45) / 0.225
+    diagnosis = seewhy.doctor(honest, normalised, progress=False)
+    (finding,) = diagnosis.findings
+    assert finding.fault is Fault.ALREADY_NORMALISED
+    assert finding.certainty is Certainty.CERTAIN
+    assert finding.evidence["low"] == pytest.approx(float(normalised.min()))
+    assert diagnosis.unknown == (Unknown.BEHIND,)
+    as_bytes = seewhy.doctor(honest, raw * 255, progress=False)
+    assert as_bytes.faults == [Fault.VALUE_RANGE]
+    assert as_bytes.findings[0].evidence["high"] == pytest.approx(255 * float(raw.max()))
+
+
+def test_a_wrong_size_that_the_network_refuses(scene_photos) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 32 * 32, 3)
+    ).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(1.3).add_(0.01)  # not as initialised
+        network[1].running_mean.add_(0.1)
+    clf = seewhy.Classifier(network, seewhy.Preprocess(96), ["a", "b", "c"])
+    diagnosis = seewhy.doctor(clf, scene_photos[:2], progress=False)
+    (finding,) = diagnosis.findings
+    assert finding.fault is Fault.INPUT_SIZE
+    assert finding.evidence["works"] == [[64, 64]]
+    assert finding.settings == {"size": 64}
+
+
+def test_what_it_writes(honest, scene_photos, scene_labels, tmp_path: Path) -> None:
+    spoilt = honest.with_preprocess(mean=None, std=None)
+    diagnosis = seewhy.doctor(spoilt, scene_photos, scene_labels, progress=False)
+    record = json.loads(diagnosis.save(tmp_path / "a.json").read_text())
+    assert record["findings"][0]["fault"] == "not normalised"
+    assert set(record["findings"][0]["settings"]) == {"mean", "std", "order"}
+    assert len(record["tried"]) == len(diagnosis.attempts) >= 20
+    assert sum(row["current"] for row in record["tried"]) == 1
+    assert record["cost"]["forward"] == diagnosis.cost.forward > 12 * 20
+    page = diagnosis.save(tmp_path / "a.html").read_text()
+    for text in ("The photos are not normalised", "What was tried", "order=&#39;RGB&#39;"):
+        assert text in page
+    assert diagnosis.save(tmp_path / "a.png").stat().st_size > 10_000
+    (heads, *rows) = diagnosis.table()
+    assert heads == ["preparation", "gap (nats)", "right", "log-likelihood", ""]
+    assert [row[-1] for row in rows[:2]] == ["now", "believed"]
+
+
+def test_photos_that_cannot_be_read_are_skipped_and_named(honest, scene_photos, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    diagnosis = seewhy.doctor(honest, [*scene_photos[:4], tmp_path / "broken.jpg"], progress=False)
+    assert diagnosis.photos == 4
+    assert [name for name, _ in diagnosis.skipped] == [str(tmp_path / "broken.jpg")]
+    with pytest.raises(PhotoError, match=r"broken.jpg"):
+        seewhy.doctor(honest, tmp_path / "broken.jpg", progress=False)
+    with pytest.raises(PhotoError, match=r"^There is no photo: give one, a list, or a folder\.$"):
+        seewhy.doctor(honest, [], progress=False)
+    with pytest.raises(TargetError, match="'horse' of photo 1"):
+        seewhy.doctor(honest, scene_photos[:2], ["horse", "cow"], progress=False)
+
+
+def test_a_function_and_a_network_of_tensors(honest, scene_photos, scene_labels) -> None:
+    def scores(inputs: torch.Tensor) -> torch.Tensor:
+        return honest.network(inputs)
+
+    clf = seewhy.Classifier(scores, honest.with_preprocess(mean=0.0, std=1.0).preprocess, ["bear", "cow", "sheep"])
+    diagnosis = seewhy.doctor(clf, scene_photos[:12], scene_labels[:12], progress=False)
+    assert diagnosis.faults == [Fault.NOT_NORMALISED]
+    assert diagnosis.sources == (Basis.LABELS,)
+    assert Unknown.INSIDE in diagnosis.unknown
+    photos = [torch.from_numpy(honest.read(photo).pixels) / 255 for photo in scene_photos[:12]]
+    tensors = seewhy.Classifier(honest.network, None, ["bear", "cow", "sheep"])
+    assert faults(tensors, photos) == [Fault.NOT_NORMALISED]
