@@ -77,6 +77,25 @@ def shown_bands(values: npt.NDArray[Any], ends: Limits | None, display: tuple[in
     )
 
 
+def shown_volume(values: npt.NDArray[Any], display: tuple[int, ...] | None) -> Shown:
+    """The bands of a volume ``(D, H, W, C)``, each stretched from its 2nd to its 98th percentile over all slices.
+
+    Where nearly all of a band is background, from its smallest to its largest value. ``original`` is uint8 ``(D, H, W)`` or
+    ``(D, H, W, 3)``.
+    """
+    tall = values.reshape(-1, *values.shape[2:])  # one slice below the other
+    view = shown_bands(tall, None, display)
+    assert view.display is not None
+    bands = view.display.bands
+    limits = [
+        (low, high) if high > low else (float(values[..., band].min()), float(values[..., band].max()))
+        for band, (low, high) in zip(bands, view.display.limits, strict=True)
+    ]
+    pixels = stretched(values[..., list(bands)], limits)
+    notes = tuple(_notes(bands, values.shape[3], limits, display, False)) if limits == list(view.display.limits) else ()
+    return Shown(pixels[..., 0] if len(bands) == 1 else pixels, None, Display(bands, tuple(limits)), notes)
+
+
 def _notes(
     bands: tuple[int, ...], channels: int, limits: list[Limits], display: tuple[int, ...] | None, as_it_is: bool
 ) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from seewhy.bands import Shown, checked_display, shown, shown_bands
+from seewhy.bands import checked_display, shown
 from seewhy.classes import ClassNames
 from seewhy.engine import memory, runner, several_inputs
 from seewhy.engine.executor import Executor
@@ -21,16 +21,29 @@ from seewhy.engine.plan import unwrap
 from seewhy.engine.predict_proba import PredictProba
 from seewhy.engine.several_inputs import CallForm, as_input, key_of
 from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
-from seewhy.geometry import Array, Geometry
+from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.photo import ANYTHING, Picture, open_picture
 from seewhy.preprocess import Preprocess, as_preprocess
 from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
+from seewhy.tensors import read_tensor
 
 PRECISIONS = ("exact", "fast")
 _MOST_KIN = 8  # classifiers that differ in the other inputs alone, kept for the next photo that brings the same
-_FIXED = ("network", "preprocess", "head", "output", "precision", "device", "display", "explain", "inputs", "executor")
+_FIXED = (
+    "network",
+    "preprocess",
+    "head",
+    "output",
+    "precision",
+    "device",
+    "display",
+    "explain",
+    "inputs",
+    "dimensions",
+    "executor",
+)
 
 
 class Classifier:
@@ -53,6 +66,8 @@ class Classifier:
     explain : for a network of several inputs, the one that is the photo: the name of an argument of its forward, the key of the
         dictionary that it takes, or a number where it takes a tuple. inputs : the others, as for one photo, without batch axis;
         for photos that do not bring their own as {"image": photo, "age": 63.0} does.
+    dimensions : 3 for networks of volumes: a photo is then a float tensor ``(C, D, H, W)``, or ``(D, H, W)`` of one channel, a
+        batch has five axes, and maps are ``(K, d, h, w)``. They are used as they are: preprocess is None.
 
     ``executor`` runs the network; see ``seewhy.engine.executor``.
     """
@@ -69,6 +84,7 @@ class Classifier:
         display: int | Sequence[int] | None = None,
         explain: str | int | None = None,
         inputs: Mapping[str | int, Any] | None = None,
+        dimensions: int = 2,
     ) -> None:
         if not callable(network) and hasattr(network, "predict_proba"):
             network = PredictProba(network)
@@ -77,6 +93,11 @@ class Classifier:
             raise ModelError(f"A network cannot be a {type(network).__name__}: give an nn.Module or a function.")
         if precision not in PRECISIONS:
             raise OptionError(f"{setting('precision', precision)}: write 'exact' or 'fast'.")
+        if dimensions not in (2, 3):
+            raise OptionError(f"{setting('dimensions', dimensions)}: write 2 for photos or 3 for volumes.")
+        if dimensions == 3 and preprocess is not None:
+            raise OptionError(f"{setting('dimensions', 3)}: volumes are used as they are: leave {setting('preprocess')} out.")
+        self.dimensions = dimensions
         self.preprocess = as_preprocess(preprocess)
         self.head = Head(head)
         self.output = output
@@ -223,6 +244,7 @@ class Classifier:
             display=self.display,
             explain=self.explain,
             inputs=self.inputs,
+            dimensions=self.dimensions,
         )
         changed.name = self.name
         return changed
@@ -316,7 +338,7 @@ class Classifier:
         if isinstance(photo, Photo) and comparable and photo.preprocessing == self.describe_input():
             return photo  # read already, by this classifier or one that prepares alike
         if self.preprocess is None:
-            return self._read_tensor(photo)
+            return read_tensor(photo, self.dimensions, self.display, self.describe_input(), self._check_channels)
         picture = self.picture(photo)
         (pixels, geometry, notes) = self.preprocess.apply(picture)
         self._check_channels(pixels.shape)
@@ -330,38 +352,9 @@ class Classifier:
         """The photo opened, before it is prepared. Raises PhotoError."""
         return open_picture(photo, ANYTHING if self.preprocess is None else self.preprocess.expected)
 
-    def _read_tensor(self, photo: Any) -> Photo:
-        if isinstance(photo, Photo):
-            photo = photo.pixels
-        if not isinstance(photo, (torch.Tensor, np.ndarray)) or photo.dtype in (torch.uint8, np.uint8):
-            what = "a uint8 picture" if isinstance(photo, (torch.Tensor, np.ndarray)) else f"a {type(photo).__name__}"
-            raise PhotoError(
-                "This classifier has no preprocessing, so it takes float tensors (C, H, W) of the network's own input, not "
-                f"{what}: build it with preprocess=seewhy.Preprocess(size=..., mean=..., std=...)."
-            )
-        values = np.array(photo.detach().cpu().float().numpy() if isinstance(photo, torch.Tensor) else photo, dtype=np.float32)
-        if values.ndim != 3 or 0 in values.shape:
-            raise PhotoError(f"The tensor has shape {tuple(values.shape)}: one photo is (C, H, W).")
-        if not np.isfinite(values).all():
-            raise PhotoError("The tensor holds values that are not finite (NaN or infinity): repair them first.")
-        self._check_channels(values.shape)
-        bands = values.transpose(1, 2, 0)
-        many = len(values) > 3 or (self.display is not None and len(values) > 1)
-        view = shown_bands(bands, None, self.display) if many else Shown(bands)
-        return Photo(
-            view.original,
-            values,
-            Geometry.whole((values.shape[1], values.shape[2])),
-            "tensor",
-            self.describe_input(),
-            view.notes,
-            raw=view.raw,
-            display=view.display,
-        )
-
     def read_all(self, photos: Any) -> list[Photo]:
-        """A photo, a list of photos, or a batch tensor ``(N, C, H, W)``, read."""
-        return [self.read(photo) for photo in photo_list(photos)]
+        """A photo, a list of photos, or a batch tensor ``(N, C, H, W)``, read; of volumes ``(N, C, D, H, W)``."""
+        return [self.read(photo) for photo in photo_list(photos, self.dimensions)]
 
     def scores(self, photos: Any, batch_size: int | None = None) -> Array:
         """``(N, K)`` probabilities (with head "none": the values themselves); (1, K) for one photo."""
@@ -402,7 +395,7 @@ class Classifier:
         """The k most probable classes of a photo, best first; for a list of photos, a list of such lists."""
         whole_number("k", k)
         rows = [self.predictions(row, k) for row in self.scores(photo)]
-        return rows if is_many(photo) else rows[0]
+        return rows if is_many(photo, self.dimensions) else rows[0]
 
     def predictions(self, scores: Array, k: int) -> list[Prediction]:
         """The k largest of one row of scores, ties in class order."""
@@ -436,11 +429,12 @@ class Classifier:
             raise PhotoError(f"{number} given, but the network's first layer '{first[0]}' wants {expected}: use {hint}.")
 
 
-def is_many(photos: Any) -> bool:
-    """True for a list of photos or a batch ``(N, C, H, W)``."""
-    return isinstance(photos, (list, tuple)) or (isinstance(photos, (torch.Tensor, np.ndarray)) and photos.ndim == 4)
+def is_many(photos: Any, dimensions: int = 2) -> bool:
+    """True for a list of photos or a batch ``(N, C, H, W)``; of three dimensions ``(N, C, D, H, W)``."""
+    is_tensor = isinstance(photos, (torch.Tensor, np.ndarray))
+    return isinstance(photos, (list, tuple)) or (is_tensor and photos.ndim == dimensions + 2)
 
 
-def photo_list(photos: Any) -> list[Any]:
+def photo_list(photos: Any, dimensions: int = 2) -> list[Any]:
     """The photos one by one."""
-    return list(photos) if is_many(photos) else [photos]
+    return list(photos) if is_many(photos, dimensions) else [photos]

@@ -81,7 +81,8 @@ def explain(
     """Where did the network look? One :class:`~seewhy.Explanation` for a photo, a list of them for several.
 
     photo : a path, bytes, a PIL image, a uint8 array ``(H, W, 3)``, a float tensor ``(C, H, W)``; or a list of these, or a
-        batch tensor ``(N, C, H, W)``: then the result is a list, also for N = 1.
+        batch tensor ``(N, C, H, W)``: then the result is a list, also for N = 1. With ``Classifier(dimensions=3)`` a float tensor
+        ``(C, D, H, W)`` or ``(D, H, W)``, or a batch ``(N, C, D, H, W)``.
     method : one of ``seewhy.METHODS``; its settings are keyword arguments (``layer="layer4"``, ``relu=False``). "auto" takes
         Grad-CAM where the network's head averages, HiResCAM where it reads each place by itself, and occlusion with a budget of
         400 passes where the network cannot be watched; the notes say which, and why.
@@ -100,7 +101,7 @@ def explain(
     is compared with itself, ...
     """
     check_classifier(clf)
-    photos = photo_list(photo)
+    photos = photo_list(photo, clf.dimensions)
     (choice, first) = (None, [])
     if isinstance(method, str) and method == AUTO:
         first = [clf.read(item) for item in photos[:1]]
@@ -138,7 +139,7 @@ def explain(
                 batch_size,
                 limit,
                 bar,
-                not is_many(photo),
+                not is_many(photo, clf.dimensions),
                 notes,
                 chosen,
             )
@@ -150,7 +151,7 @@ def explain(
                     bar.finish_photo(round(batch[-1].cost.forward))
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
-    return Explanations(explanations) if is_many(photo) else explanations[0]
+    return Explanations(explanations) if is_many(photo, clf.dimensions) else explanations[0]
 
 
 def _choice(clf: Classifier, first: Sequence[Photo]) -> Choice:
@@ -255,12 +256,17 @@ class _ExplainBatch:
 
 
 def _check_needs(clf: Classifier, method: Method) -> None:
-    """Raises MethodError for a method that has to see more of the network than can be seen, GradientError where that is int8."""
+    """Raises MethodError for a method that has to see more of the network than can be seen, or that knows photos alone;
+    GradientError where that is int8."""
+    if clf.dimensions == 3 and not method.volumes:
+        working = alternatives(setting("method", name) for name, known in METHODS.items() if known.volumes)
+        raise MethodError(f"{method.title} explains photos, and this classifier is one of volumes. Working there: {working}.")
     form = clf.executor.form
     visible = [Needs.SCORES, *[Needs.LAYERS] * form.layers, *[Needs.GRADIENTS] * form.gradients]
     if form.is_open or method.needs in visible:
         return
-    working = alternatives(setting("method", name) for name, known in METHODS.items() if known.needs in visible)
+    fitting = (name for name, known in METHODS.items() if known.needs in visible and (known.volumes or clf.dimensions == 2))
+    working = alternatives(setting("method", name) for name in fitting)
     if form.quantised is not None:
         raise GradientError(
             f"{method.title} needs gradients or plain weights, but the score is cut off from both. First step without gradient: "

@@ -67,3 +67,8 @@ def shortened(name: str, most: int = 26) -> str:
 def as_sentences(notes: Iterable[str]) -> str:
     """Notes one after the other, each with its capital and its full stop."""
     return " ".join(note[:1].upper() + note[1:] + ("" if note.endswith((".", "!", "?")) else ".") for note in notes)
+
+
+def format_sides(sides: Iterable[int]) -> str:
+    """ "7×7": rows × columns, of a volume slices × rows × columns."""
+    return "×".join(map(str, sides))

@@ -15,6 +15,7 @@ from seewhy.errors import OptionError
 
 Array = npt.NDArray[np.float32]
 Size = tuple[int, int]
+Box = tuple[int, int, int]  # slices, rows, columns
 UPSAMPLINGS = ("bicubic", "nearest")
 
 
@@ -80,10 +81,31 @@ class SampleGrid:
     rows: tuple[float, float]
     columns: tuple[float, float]
 
+    @property
+    def axes(self) -> tuple[tuple[float, float], ...]:
+        """(first, step) of each axis, in the order of a map's axes."""
+        return self.rows, self.columns
+
     def read_at(self, axis: int, positions: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
         """Input positions in units of samples (sample k covers k to k + 1); the outermost sample goes on beyond the last one."""
-        (first, step) = (self.rows, self.columns)[axis]
+        (first, step) = self.axes[axis]
         return np.clip((positions - first) / step, 0, count - 1) + 0.5
+
+
+@dataclass(frozen=True)
+class VolumeSampleGrid(SampleGrid):
+    """The same in a volume. slices : (first, step) along its depth."""
+
+    slices: tuple[float, float]
+
+    @property
+    def axes(self) -> tuple[tuple[float, float], ...]:
+        return self.slices, self.rows, self.columns
+
+    @property
+    def in_plane(self) -> SampleGrid:
+        """Of each slice."""
+        return SampleGrid(self.rows, self.columns)
 
 
 def _keys(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -147,7 +169,38 @@ def _samples(
     """Input positions in units of ``count`` samples, and samples per input pixel."""
     if sample_grid is None:
         return positions * count / length, count / length
-    return sample_grid.read_at(axis, positions, count), 1 / (sample_grid.rows, sample_grid.columns)[axis][1]
+    return sample_grid.read_at(axis, positions, count), 1 / sample_grid.axes[axis][1]
+
+
+def at_slices(
+    maps: npt.ArrayLike,
+    depth: int,
+    slices: npt.ArrayLike,
+    upsample: str = "bicubic",
+    sample_grid: VolumeSampleGrid | None = None,
+) -> Array:
+    """Maps ``(..., d, h, w)`` of a volume at some of its ``depth`` slices, ``(..., n, h, w)``: each is then a map of its own.
+
+    slices : n of them, counted from 0. No value leaves the range of the map's own values.
+    """
+    maps = np.asarray(maps, dtype=np.float32)
+    count = maps.shape[-3]
+    (positions, shrink) = _samples(0, np.asarray(slices, dtype=np.float64) + 0.5, count, depth, sample_grid)
+    weights = sample_weights(count, positions, shrink, upsample)
+    between = np.moveaxis(np.tensordot(weights, maps, axes=(1, maps.ndim - 3)), 0, -3)
+    (low, high) = (of(maps, axis=(-3, -2, -1), keepdims=True) for of in (np.min, np.max))
+    return np.clip(between, low, high).astype(np.float32)
+
+
+def resize_volume(
+    maps: npt.ArrayLike, size: Box, upsample: str = "bicubic", sample_grid: VolumeSampleGrid | None = None
+) -> Array:
+    """Maps ``(..., d, h, w)`` enlarged to ``(..., D, H, W)``: :func:`resize_map` with a third axis, by the same kernel.
+
+    sample_grid : where the samples lie in the new map; None where they cover it evenly.
+    """
+    slices = at_slices(maps, size[0], np.arange(size[0]), upsample, sample_grid)
+    return resize_map(slices, size[1:], upsample, None if sample_grid is None else sample_grid.in_plane)
 
 
 def map_on_photo(

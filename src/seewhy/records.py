@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from seewhy.errors import Message
-from seewhy.formatting import format_score
+from seewhy.formatting import format_score, format_sides
 from seewhy.geometry import Array, Geometry
 
 
@@ -27,12 +27,12 @@ class Display:
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photo as the person sees it, and as the network does.
+    """A photo as the person sees it, and as the network does; or a volume, whose slices are the first axis behind the channels.
 
     original : uint8 ``(H, W, 3)`` or ``(H, W)``, turned upright; with ``preprocess=None`` the tensor itself, float32
-        ``(H, W, C)``, unless ``display`` says otherwise.
+        ``(H, W, C)``, unless ``display`` says otherwise. Of a volume uint8 ``(D, H, W)`` or ``(D, H, W, 3)``.
     pixels : float32 ``(C, h, w)``, the network's input before normalisation: 0-255, or the tensor's own units where
-        ``preprocess=None``.
+        ``preprocess=None``. Of a volume ``(C, D, h, w)``.
     geometry : where the input lies on the original.
     name : the file's name, or "photo".
     preprocessing : the preprocessing in words.
@@ -51,6 +51,11 @@ class Photo:
     raw: npt.NDArray[Any] | None = None
     display: Display | None = None
     inputs: dict[str | int, Any] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int | None:
+        """How many slices a volume has; None for photos."""
+        return self.pixels.shape[1] if self.pixels.ndim == 4 else None
 
 
 @dataclass(frozen=True)
@@ -102,18 +107,18 @@ class Target:
 class FeatureLayer:
     """A place in the network that can be explained.
 
-    name : what ``layer=`` takes. kind : the operation or the module. grid : (rows, columns). channels : how many.
-    automatic : True for the one that is taken when no layer is named.
+    name : what ``layer=`` takes. kind : the operation or the module. grid : (rows, columns), of a volume (slices, rows, columns).
+    channels : how many. automatic : True for the one that is taken when no layer is named.
     """
 
     name: str
     kind: str
-    grid: tuple[int, int]
+    grid: tuple[int, ...]
     channels: int
     automatic: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} {self.grid[0]}×{self.grid[1]}"
+        return f"{self.name} {format_sides(self.grid)}"
 
 
 @dataclass(frozen=True)

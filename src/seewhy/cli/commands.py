@@ -149,7 +149,7 @@ def layers(
         Column("layer", no_wrap=True, overflow="fold"), "kind", "rows × columns", "channels", "", box=None, pad_edge=False
     )
     for layer in all_layers:
-        grid = f"{layer.grid[0]} × {layer.grid[1]}"
+        grid = " × ".join(map(str, layer.grid))
         style = "bold" if layer.automatic else None
         table.add_row(
             Text(layer.name), layer.kind, grid, str(layer.channels), "← automatic" if layer.automatic else "", style=style

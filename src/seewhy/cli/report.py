@@ -85,8 +85,7 @@ def first_line(message: Message) -> str:
 
 def print_explanation(report: Report, path: Path, explanation: seewhy.Explanation, place: Path) -> None:
     """What is it, what was explained, where does the result lie."""
-    (rows, columns) = explanation.maps.shape[-2:]
-    where = f" at {explanation.layer}, {rows}×{columns}" if explanation.layer else ""
+    where = f" at {explanation.layer}, {'×'.join(map(str, explanation.maps.shape[1:]))}" if explanation.layer else ""
     targets = "; ".join(str(target) for target in explanation.targets)
     report.line(f"{path}: {'; '.join(str(prediction) for prediction in explanation.predictions[:3])}")
     report.line(f"  {explanation.method}{where} of {targets} → {place}")

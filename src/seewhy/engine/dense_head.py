@@ -37,7 +37,7 @@ def find_dense_head(
     if not path:
         return None
     (logits, weight, bias) = (path[0].number, None, None)
-    dense = next((i for i, step in enumerate(path) if step.op in ("linear", "conv2d")), len(path))
+    dense = next((i for i, step in enumerate(path) if step.op in ("linear", "conv2d", "conv3d")), len(path))
     if dense < len(path) and path[dense].parameters and not any(s.grid and s.grid.has_cells for s in path[: dense + 1]):
         (weight, bias) = (*path[dense].parameters, None)[:2]
         behind = path[:dense]  # only changes of shape may follow the dense layer
@@ -51,7 +51,7 @@ def find_dense_head(
         features = value(step.number)
         if step.grid is None or not step.grid.has_cells or features is None:
             continue
-        mean = step.grid.read(features).mean(dim=(-2, -1)).flatten()
+        mean = step.grid.read(features).mean(dim=step.grid.spatial).flatten()
         varies = bool((features != features.flatten()[0]).any())  # a constant tensor's mean is also its maximum
         if pooled is None or not varies or mean.shape != pooled.flatten().shape:
             break

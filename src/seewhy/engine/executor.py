@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from seewhy.engine import runner
-from seewhy.engine.first_layer import FirstLayer, first_layer
+from seewhy.engine.first_layer import CONVOLUTIONS, FirstLayer, first_layer, other_dimensions
 from seewhy.engine.form import Form, form_of
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.output import OutputPicker
@@ -103,7 +103,7 @@ class Executor:
     # -- photos to inputs, and gradients back -----------------------------------------------------------------------------
 
     def pixels(self, photos: Sequence[Photo]) -> torch.Tensor:
-        """The photos' pixels, ``(N, C, h, w)``, on the network's device, not yet normalised."""
+        """The photos' pixels, ``(N, C, h, w)`` or ``(N, C, D, h, w)``, on the network's device, not yet normalised."""
         if isinstance(self._runs, OneInput) and any(key_of(photo.inputs) != key_of(self.inputs) for photo in photos):
             raise ModelError(
                 f"These photos bring other inputs than {in_words(self.inputs) or 'none'}: take clf.with_inputs(...) for each."
@@ -174,6 +174,14 @@ class Executor:
         try:
             planned = self._planned_as_given(trial)
         except ModelError as error:
+            dimensions = trial.ndim - 2
+            misfit = other_dimensions(self.network, dimensions)
+            if misfit is not None:
+                inputs = "volumes (C, D, H, W): write" if dimensions == 2 else "photos (C, H, W): leave out"
+                raise ModelError(
+                    f"The network cannot take an input of shape {tuple(trial.shape[1:])}: its layer '{misfit}' is a "
+                    f"convolution of {inputs} {setting('dimensions', 3)}."
+                ) from error
             names = [] if isinstance(self._runs, OneInput) else several_required(self.network)
             if not names:
                 raise
@@ -310,17 +318,19 @@ class Executor:
             yield from self.network.named_buffers()
 
     def first_layer(self, shape: tuple[int, ...]) -> tuple[str, int] | None:
-        """The layer that a photo ``(C, H, W)`` meets first, and how many channels it takes; None where that cannot be told.
+        """The layer that a photo ``(C, H, W)``, or a volume ``(C, D, H, W)``, meets first, and how many channels it takes; None
+        where that cannot be told.
 
         By what is called, since layers may be registered in any order; where the pass does not come that far, because the
         network itself refuses the photo, it is the convolution that is registered first.
         """
         if not self.is_module:
             return None
-        convolutions = ((name, module) for name, module in self.network.named_modules() if isinstance(module, nn.Conv2d))
+        kind: Any = CONVOLUTIONS[len(shape) - 1]
+        convolutions = ((name, module.in_channels) for name, module in self.network.named_modules() if isinstance(module, kind))
         convolution = next(convolutions, None)
-        if convolution is not None and convolution[1].in_channels == shape[0]:
-            return convolution[0], shape[0]
+        if convolution is not None and convolution[1] == shape[0]:
+            return convolution
         known = self._first_layers.get(shape)
         if known is None or all(known.weight is not tensor for _, tensor in self.named_tensors()):
             known = None if self.is_closed else first_layer(self.network, shape)
@@ -328,7 +338,7 @@ class Executor:
                 self._first_layers = {shape: known}  # of the last size alone
         if known is not None:
             return known.name, known.channels
-        return None if convolution is None else (convolution[0], convolution[1].in_channels)
+        return convolution
 
     def input_channels(self, shape: tuple[int, ...]) -> int | None:
         """How many channels the network reads, as its file or its first layer says; None where that is not known.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from seewhy.engine.plan import eval_mode
 
+CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}  # by the axes of what a network sees
 _NORMS = frozenset(["batch_norm", "instance_norm"])
 _WEIGHTED = _NORMS | {
     "conv1d",
@@ -36,7 +38,7 @@ class FirstLayer:
 
 
 def first_layer(network: nn.Module, shape: tuple[int, ...]) -> FirstLayer | None:
-    """The layer whose weights meet an input ``(C, H, W)`` first. The pass ends there, before it is computed.
+    """The layer whose weights meet an input ``(C, H, W)`` or ``(C, D, H, W)`` first. The pass ends there, before it is computed.
 
     None where the pass does not reach one, or where what reaches it is not the channels of the input any more.
     """
@@ -47,6 +49,13 @@ def first_layer(network: nn.Module, shape: tuple[int, ...]) -> FirstLayer | None
     with torch.no_grad(), eval_mode(network), contextlib.suppress(_ReachedError, Exception), watch:
         network(torch.zeros((1, *shape), dtype=like.dtype, device=like.device))
     return watch.layer
+
+
+def other_dimensions(network: nn.Module, dimensions: int) -> str | None:
+    """The name of the first convolution, where all of them are made for inputs of other ``dimensions``; else None."""
+    kinds = {axes: [n for n, m in network.named_modules() if isinstance(m, kind)] for axes, kind in CONVOLUTIONS.items()}
+    others = kinds[5 - dimensions]
+    return None if kinds[dimensions] or not others else others[0]
 
 
 class _ReachedError(BaseException):
@@ -75,14 +84,15 @@ class _FirstWeights(TorchFunctionMode):
 
     def _channels(self, name: str, x: torch.Tensor, weight: torch.Tensor, args: Any, kwargs: Any) -> int | None:
         """Of the photo, as the layer expects it; None where that cannot be told."""
-        (channels, height, width) = self._shape
+        channels = self._shape[0]
+        convolution = CONVOLUTIONS[len(self._shape) - 1].__name__.lower()  # "conv2d"
         if name == "conv_transpose2d":
             return int(weight.shape[0]) if x.shape[1:] == self._shape else None
-        if name == "conv2d" or name in _NORMS:
-            groups = kwargs.get("groups", args[6] if len(args) > 6 else 1) if name == "conv2d" else 1
-            own = weight.shape[1] * groups if name == "conv2d" else weight.shape[0]
+        if name == convolution or name in _NORMS:
+            groups = kwargs.get("groups", args[6] if len(args) > 6 else 1) if name == convolution else 1
+            own = weight.shape[1] * groups if name == convolution else weight.shape[0]
             return int(own) if x.shape[1] == channels else None
-        if name == "linear" and x.numel() == channels * height * width and not x.shape[-1] % channels:
+        if name == "linear" and x.numel() == math.prod(self._shape) and not x.shape[-1] % channels:
             (expected, rest) = divmod(weight.shape[1], x.shape[-1] // channels)  # flattened pixels, or flattened patches
             return int(expected) if not rest else None
         return None

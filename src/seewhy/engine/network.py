@@ -125,8 +125,8 @@ class PlannedNetwork:
 
     @property
     def can_be_followed(self) -> bool:
-        """True where the network may be run on rectangles (``engine.incremental``): a private copy, watched once."""
-        return self.plan.trace is not None and not self.plan.as_is
+        """True where the network may be run on rectangles (``engine.incremental``): a private copy, watched once, of photos."""
+        return self.plan.trace is not None and not self.plan.as_is and len(self.shape) == 3
 
     @cached_property
     def _unfolded(self) -> Plan:
@@ -210,7 +210,7 @@ class PlannedNetwork:
         if gradient is None or step.grid is None:
             return True
         at_places = step.grid.read(gradient).float()
-        spread = (at_places - at_places.mean(dim=(-2, -1), keepdim=True)).abs().max()
+        spread = (at_places - at_places.mean(dim=step.grid.spatial, keepdim=True)).abs().max()
         return bool(spread <= ALIKE * at_places.abs().max())
 
     def _first_reached(self, candidates: list[Step]) -> Step | None:
@@ -313,7 +313,7 @@ class PlannedNetwork:
     def best_layers(self, most: int = 4) -> str:
         """The first candidates with their grids, for messages."""
         steps = self.trace.feature_steps()[:most]
-        return ", ".join(f"{self.trace.name(s)} {s.grid.rows}×{s.grid.columns}" for s in steps if s.grid)
+        return ", ".join(f"{self.trace.name(s)} {s.grid.text}" for s in steps if s.grid)
 
     def layers(self) -> list[FeatureLayer]:
         """The layers that can be explained, in the network's order, the automatic choice marked."""
@@ -324,8 +324,9 @@ class PlannedNetwork:
             by_module = trace.name(step).partition(":")[0] in trace.calls
             if step.grid is None or not step.grid.has_cells or not (by_module or step == automatic):
                 continue
-            grid = (step.grid.rows, step.grid.columns)
-            layers.append(FeatureLayer(trace.name(step), trace.kind(step), grid, step.grid.channels, step == automatic))
+            layers.append(
+                FeatureLayer(trace.name(step), trace.kind(step), step.grid.sides, step.grid.channels, step == automatic)
+            )
         return layers
 
 

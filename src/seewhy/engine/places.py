@@ -5,6 +5,8 @@ companion of its own shape that holds, for every value, the place on the photo t
 column·i, both as shares of the photo, below -5 for what has no place (a class token, padding). What moves values (views,
 permutations, slices, joins) is done to the companion as well; what mixes them along an axis (dense layers, attention) gives the
 mean place; whatever else keeps a tensor's shape keeps its places. The layout is then read off the companion, not off names.
+
+The slices of a volume lie on one such photo, one far below the other; where rows are so far apart another slice begins.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from seewhy.engine.steps import MOVES, Grid
 
 _NOWHERE = -9.0
 _CLOSE = 1e-5  # places nearer than this, as shares of the photo, are one
+_APART = 1e5  # the height of a volume in photos: of a thousand slices each still has a hundred
+_VOLUME = torch.complex128  # of a volume's companions: rows of far slices are still told apart
 _SAMPLES = 8  # channels that are looked at to see whether all have the same place: wide tensors have thousands
 
 _RESHAPES = frozenset(["view", "reshape"])
@@ -34,7 +38,8 @@ class Places:
     """The companions of the tensors of one pass of one photo. A tensor without one has no known place."""
 
     def __init__(self, inputs: torch.Tensor) -> None:
-        self._companions: dict[int, torch.Tensor] = {id(inputs): _lattice(inputs.shape)}
+        self._companions: dict[int, torch.Tensor] = {id(inputs): _lattice(inputs.shape, inputs.ndim == 5)}
+        self._is_volume = inputs.ndim == 5
         self._grids: dict[int, Grid | None] = {}
         self._kept: dict[int, torch.Tensor] = {}  # alive until the end, so that an id stays one companion's
 
@@ -90,7 +95,7 @@ class Places:
         if name == "einsum":
             return self._einsum(args, shape)
         if "conv" in name or "pool" in name or name in ("interpolate", "upsample", "grid_sample", "fold"):
-            companion = _resampled(self._companions.get(id(first)), shape)
+            companion = _resampled(self._companions.get(id(first)), shape, self._is_volume)
             return [companion] * len(outputs)
         if name in _REDUCTIONS:
             return self._reduced(first, shape, args, kwargs, len(outputs))
@@ -171,9 +176,16 @@ def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
     return len(shape) <= len(to) and all(side in (1, other) for side, other in zip(reversed(shape), reversed(to), strict=False))
 
 
-def _lattice(shape: torch.Size) -> torch.Tensor:
-    """Companion of ``(..., rows, columns)`` that covers the photo evenly; takes no memory along the other axes."""
+def _lattice(shape: torch.Size, of_volume: bool = False) -> torch.Tensor:
+    """Companion of ``(..., rows, columns)`` that covers the photo evenly; takes no memory along the other axes.
+
+    of_volume : it is one of ``(..., slices, rows, columns)``.
+    """
     (rows, columns) = shape[-2:]
+    if of_volume:
+        (inwards, down, across) = ((torch.arange(side, dtype=torch.float64) + 0.5) / side for side in shape[-3:])
+        heights = _APART * inwards[:, None] + down  # (slices, rows)
+        return torch.complex(heights[..., None].expand(shape[-3:]), across.expand(shape[-3:])).expand(shape)
     down = (torch.arange(rows, dtype=torch.float32) + 0.5) / rows
     across = (torch.arange(columns, dtype=torch.float32) + 0.5) / columns
     return torch.complex(down[:, None].expand(rows, columns), across.expand(rows, columns)).expand(shape)
@@ -217,29 +229,32 @@ def _mean(companion: torch.Tensor, axis: int) -> torch.Tensor:
     return mean.masked_fill(count == 0, _NOWHERE)
 
 
-def _resampled(companion: torch.Tensor | None, shape: torch.Size) -> torch.Tensor | None:
+def _resampled(companion: torch.Tensor | None, shape: torch.Size, of_volume: bool) -> torch.Tensor | None:
     """Behind a convolution or a pooling, channels first: the same places on a coarser or finer grid."""
+    axes = 5 if of_volume else 4
     if companion is None or len(shape) < 3:
         # What a convolution reads is channels first, whatever made it.
-        return _lattice(shape) if len(shape) == 4 and shape[0] == 1 else None
+        return _lattice(shape, of_volume) if len(shape) == axes and shape[0] == 1 else None
     places = _mean(companion, 1)
     if places.shape[2:] == shape[2:]:
         return places.expand(shape)
-    if len(shape) != 4 or companion.ndim != 4:
+    if len(shape) not in (4, axes) or companion.ndim != len(shape):
         return None
-    grid = _grid_of(places.expand(-1, 2, -1, -1)) if len(places) == 1 else None
+    grid = _grid_of(places.expand(-1, 2, *places.shape[2:])) if len(places) == 1 else None
     if grid is not None and grid.layout == "channels first":
-        return _lattice(shape)
+        return _lattice(shape, of_volume)
     if any(after > before for after, before in zip(shape[2:], places.shape[2:], strict=True)) or bool(_nowhere(places).any()):
         return None
-    parts = [functional.adaptive_avg_pool2d(part.contiguous(), (shape[2], shape[3])) for part in (places.real, places.imag)]
+    pool: Any = functional.adaptive_avg_pool2d if len(shape) == 4 else functional.adaptive_avg_pool3d
+    parts = [pool(part.contiguous(), tuple(shape[2:])) for part in (places.real, places.imag)]
     return torch.complex(*parts).expand(shape)
 
 
 def _grid_of(companion: torch.Tensor) -> Grid | None:
     """Rows and columns, where the places of a tensor ``(1, ...)`` are those of a whole grid, each once."""
     shape = companion.shape
-    if len(shape) not in (3, 4) or 1 not in shape[:2] or (len(shape) == 4 and shape[0] != 1):
+    of_volume = companion.dtype == _VOLUME
+    if len(shape) not in (3, 4, 4 + of_volume) or 1 not in shape[:2] or (len(shape) > 3 and shape[0] != 1):
         return None
     batch_axis = 0 if shape[0] == 1 else 1
     single = companion.select(batch_axis, 0)
@@ -248,27 +263,30 @@ def _grid_of(companion: torch.Tensor) -> Grid | None:
         places = single.select(axis, 0)
         if not _constant(single, axis) or (single.ndim == 2 and batch_axis == 1 and axis == 0):
             continue
-        order = _row_by_row(places.flatten().numpy().tobytes())
+        order = _row_by_row(places.flatten().numpy().tobytes(), of_volume)
         if order is None:
             continue
-        (rows, columns, indices) = order
-        whole = indices == tuple(range(rows * columns))
-        if places.shape == (rows, columns) and whole:
-            return Grid(rows, columns, channels, "channels first" if axis == 0 else "channels last")
+        (sides, indices) = order
+        (rows, columns) = sides[-2:]
+        depth = sides[0] if of_volume else None
+        whole = indices == tuple(range(len(indices)))
+        if places.shape == sides and whole:
+            return Grid(rows, columns, channels, "channels first" if axis == 0 else "channels last", depth=depth)
         layout = "tokens" if axis else "channels before tokens"
-        in_a_row = indices == tuple(range(indices[0], indices[0] + rows * columns))
+        in_a_row = indices == tuple(range(indices[0], indices[0] + len(indices)))
         (skip, others) = (indices[0], ()) if in_a_row else (0, indices)
-        return Grid(rows, columns, channels, layout, skip, others, places.ndim, batch_axis)
+        return Grid(rows, columns, channels, layout, skip, others, places.ndim, batch_axis, depth)
     return None
 
 
 @lru_cache(maxsize=256)
-def _row_by_row(places: bytes) -> tuple[int, int, tuple[int, ...]] | None:
-    """Rows, columns, and which of the places come one after the other; None where they are no grid.
+def _row_by_row(places: bytes, of_volume: bool) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """(rows, columns), of a volume (slices, rows, columns), and which of the places come one after the other; None where they
+    are no grid.
 
-    places : complex64. Tensors of the same places come by dozens.
+    places : complex64, of a volume complex128. Tensors of the same places come by dozens.
     """
-    values = np.frombuffer(places, np.complex64)
+    values = np.frombuffer(places, np.complex128 if of_volume else np.complex64)
     known = np.flatnonzero(values.real > -5)
     if not len(known):
         return None
@@ -278,10 +296,18 @@ def _row_by_row(places: bytes) -> tuple[int, int, tuple[int, ...]] | None:
     order = np.argsort(cells)
     if not np.array_equal(cells[order], np.arange(rows * columns)):
         return None
-    return rows, columns, tuple(known[order].tolist())
+    indices = tuple(known[order].tolist())
+    if not of_volume:
+        return (rows, columns), indices
+    heights = values.real[known[order]][::columns]  # one of each row
+    (starts,) = np.nonzero(np.diff(heights) > 1)  # a slice is one photo high
+    depth = len(starts) + 1
+    if rows % depth or not np.array_equal(starts + 1, np.arange(1, depth) * (rows // depth)):
+        return None
+    return (depth, rows // depth, columns), indices
 
 
-def _ranks(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+def _ranks(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
     """0 for the smallest value, 1 for the next larger one, ...; values that are close are one."""
     order = np.argsort(values)
     ranks = np.zeros(len(values), np.int64)

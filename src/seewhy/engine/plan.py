@@ -97,7 +97,8 @@ def eval_mode(network: Any) -> Iterator[None]:
 def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any], precision: str) -> Plan:
     """Trace the network and choose how to run it.
 
-    inputs : ``(1, C, H, W)``, of the shape that will come. pick : takes the class scores out of the network's output.
+    inputs : ``(1, C, H, W)``, of the shape that will come; volumes ``(1, C, D, H, W)`` run plainly. pick : takes the class scores
+    out of the network's output.
     precision : "exact" or "fast" (bfloat16; its deviation is measured and recorded).
     """
     with torch.inference_mode(False), torch.no_grad():
@@ -117,7 +118,7 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
         (forward_trace, output) = trace(copied, inputs, pick)
         plain = Plan(copied, forward_trace, frozenset(), torch.preserve_format, inputs.dtype, 0.0, "plain", weights)
         plain = replace(plain, trial_output=output)
-        if not isinstance(output, torch.Tensor) or not any(p.ndim == 4 for p in copied.parameters()):
+        if not isinstance(output, torch.Tensor) or inputs.ndim != 4 or not any(p.ndim == 4 for p in copied.parameters()):
             return plain
         for folding, packing in ((True, True), (True, False), (False, False)):
             faster = _faster(plain, folding, packing, inputs, pick, precision)

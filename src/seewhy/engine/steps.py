@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
 from seewhy.engine.operations import Address
+from seewhy.formatting import format_sides
 
 INPUT = -1  # the number that stands for the network's own input
 
@@ -75,12 +77,13 @@ JOINS = frozenset(["cat", "concat", "concatenate", "stack", "add", "add_", "__ad
 
 @dataclass(frozen=True)
 class Grid:
-    """How a tensor lies over the photo.
+    """How a tensor lies over the photo, or over the volume.
 
     layout : "channels first" ``(N, C, rows, columns)``, "channels last" ``(N, rows, columns, C)``, "tokens" ``(N, tokens, C)`` or
-        "channels before tokens" ``(N, C, tokens)``.
+        "channels before tokens" ``(N, C, tokens)``. Of a volume (slices, rows, columns) stand for (rows, columns).
     skip : tokens before those of the grid. places : which tokens are the grid's, row by row, where they do not stand one after
         the other. axes : over which the tokens are spread: 2 where they come in windows. batch_axis : 1 for ``(tokens, N, C)``.
+    depth : slices of a volume; None for photos.
     """
 
     rows: int
@@ -91,16 +94,32 @@ class Grid:
     places: tuple[int, ...] = ()
     axes: int = 1
     batch_axis: int = 0
+    depth: int | None = None
 
     @property
-    def cells(self) -> tuple[int, int, int]:
+    def sides(self) -> tuple[int, ...]:
+        """(rows, columns); of a volume (slices, rows, columns)."""
+        return (self.rows, self.columns) if self.depth is None else (self.depth, self.rows, self.columns)
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The axes of :meth:`read`'s result that lie over the photo: (-2, -1), of a volume (-3, -2, -1)."""
+        return tuple(range(-len(self.sides), 0))
+
+    @property
+    def text(self) -> str:
+        """ "7×7", for people."""
+        return format_sides(self.sides)
+
+    @property
+    def cells(self) -> tuple[int, ...]:
         """Rows, columns and channels: the same for the same values in another layout."""
-        return self.rows, self.columns, self.channels
+        return *self.sides, self.channels
 
     @property
     def has_cells(self) -> bool:
         """More than one: a map can be made of it."""
-        return self.rows * self.columns > 1
+        return math.prod(self.sides) > 1
 
     @property
     def of_tokens(self) -> bool:
@@ -110,21 +129,20 @@ class Grid:
     @property
     def indices(self) -> list[int]:
         """The tokens that are the grid's, row by row."""
-        return list(self.places) or list(range(self.skip, self.skip + self.rows * self.columns))
+        return list(self.places) or list(range(self.skip, self.skip + math.prod(self.sides)))
 
     def read(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor as ``(..., channels, rows, columns)``, a view where that is possible; sizes are the tensor's where it tells
-        them."""
+        """The tensor as ``(..., channels, *sides)``, a view where possible; sizes are the tensor's where it tells them."""
         if self.layout == "channels first":
             return tensor
         if self.layout == "channels last":
-            return tensor.movedim(-1, -3)
+            return tensor.movedim(-1, -1 - len(self.sides))
         tensor = tensor.movedim(-2, -3) if self.batch_axis else tensor
         tokens = tensor if self.layout == "channels before tokens" else tensor.movedim(-1, -1 - self.axes)
         tokens = tokens.flatten(-self.axes)  # (..., channels, tokens)
-        count = self.rows * self.columns
+        count = math.prod(self.sides)
         cells = tokens[..., list(self.places)] if self.places else tokens[..., self.skip : self.skip + count]
-        return cells.reshape(*cells.shape[:-1], self.rows, self.columns)
+        return cells.reshape(*cells.shape[:-1], *self.sides)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Copies(ABC):
     @abstractmethod
     def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
         """``(n, h, w)``: how much of the photo copy ``indices[i]`` shows in the window of ``size`` that begins at ``rows[i]``,
-        ``columns[i]``; the rest is the fill. Booleans, or shares from 0 to 1."""
+        ``columns[i]``; the rest is the fill. Booleans, or shares from 0 to 1. Of a volume always the whole: ``(n, d, h, w)``."""
 
     def bounding_boxes(self, indices: Indices) -> tuple[Positions, Positions, Size] | None:
         """First rows, first columns and the one size of rectangles outside of which the copies equal the photo; None where there
@@ -58,7 +58,8 @@ class Sweep:
     """The network on masked copies of one photo.
 
     forward : the network's class scores for ``(n, C, H, W)`` of its own inputs. planned : None for a callable.
-    photo : ``(1, C, H, W)``, normalised. spending : the budget. interruptible : Ctrl-C stops the sweep and is not raised.
+    photo : ``(1, C, H, W)`` or ``(1, C, D, H, W)``, normalised. spending : the budget. interruptible : Ctrl-C stops the sweep and
+    is not raised.
     """
 
     def __init__(
@@ -244,7 +245,8 @@ class Sweep:
 
     def _whole(self, copies: Copies, indices: Indices) -> torch.Tensor:
         zeros = np.zeros(len(indices), np.int64)
-        visible = copies.visible(indices, zeros, zeros, (self._photo.shape[2], self._photo.shape[3]))
+        size: Any = tuple(self._photo.shape[2:])  # of a volume three sides
+        visible = copies.visible(indices, zeros, zeros, size)
         return self._mixed(visible.to(self._photo.device)[:, None], self._photo, self._fill)
 
     def _mixed(self, visible: torch.Tensor, photo: torch.Tensor, fill: torch.Tensor) -> torch.Tensor:

@@ -61,7 +61,7 @@ class _Recorder(OperationMode):
 
 
 def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) -> tuple[Trace, Any]:
-    """Run ``network`` once on ``inputs`` ``(1, C, H, W)`` and write the pass down.
+    """Run ``network`` once on ``inputs`` ``(1, C, H, W)``, of a volume ``(1, C, D, H, W)``, and write the pass down.
 
     pick : takes the class scores out of what the network returns. The network must be in eval mode; hooks are put on it
     for this one pass and taken off again.

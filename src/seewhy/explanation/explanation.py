@@ -38,8 +38,8 @@ _OBLONG = 1.2  # the longer side over the shorter one
 class Explanation(ExplanationRecord):
     """Why the network gave a photo these scores: one map per target, in raw numbers.
 
-    maps : float32 ``(K, h, w)`` on the method's own grid, which covers the network's input. Positive speaks for the target;
-        where that is compared with another class, negative speaks for the other.
+    maps : float32 ``(K, h, w)`` on the method's own grid, which covers the network's input; of a volume ``(K, d, h, w)``.
+        Positive speaks for the target; where that is compared with another class, negative speaks for the other.
     signed : False where negative values cannot occur.
     targets : K targets, in the order of the maps.
     predictions : the network's first choices (at most 5), whatever the targets were.
@@ -58,7 +58,8 @@ class Explanation(ExplanationRecord):
 
     @classmethod
     def from_map(cls, clf: Classifier, photo: Any, map: npt.ArrayLike, target: Any = "top1") -> Explanation:
-        """A map of your own, ``(h, w)`` or ``(K, h, w)`` over the network's input, as an explanation of ``photo``.
+        """A map of your own, ``(h, w)`` or ``(K, h, w)`` over the network's input, as an explanation of ``photo``; of a volume
+        ``(d, h, w)`` or ``(K, d, h, w)``.
 
         It can then be drawn, saved and compared like any other. ``target`` says what the map speaks for; one per map.
 
@@ -66,7 +67,7 @@ class Explanation(ExplanationRecord):
         A note asks whether a map that is upright where the network's input is wide, or the other way round, is transposed.
         """
         read = clf.read(photo)
-        maps = _checked_maps(map)
+        maps = _checked_maps(map, clf.dimensions)
         requested = requested_targets(target, 1)[0]
         if any(callable(item) for item in requested):
             raise TargetError("A map of your own speaks for a class: give its name or index as the target.")
@@ -74,7 +75,7 @@ class Explanation(ExplanationRecord):
             scores = clf.scores(read)[0]
         targets = [item.target for item in resolve(requested, scores, clf.class_names())]
         if len(targets) != len(maps):
-            if maps.shape[2] in (3, 4):
+            if maps.ndim == 3 and maps.shape[2] in (3, 4):
                 raise OptionError(
                     f"The map has shape {maps.shape}, which looks like a colour picture: give (h, w), a number a place."
                 )
@@ -104,7 +105,8 @@ class Explanation(ExplanationRecord):
         return panels(self, **style)
 
     def plot(self, ax: Any = None, **style: Any) -> Figure:
-        """A matplotlib figure: the photo, then one overlay per target with its colour bar.
+        """A matplotlib figure: the photo, then one overlay per target with its colour bar. Of a volume: for each target up to
+        eleven slices, and the strongest of them without map.
 
         With ``ax`` only the first target's overlay is drawn, into that axes. style : cmap, alpha, shared, upsample; see
         ``seewhy.explanation.panels``.
@@ -128,9 +130,11 @@ class Explanation(ExplanationRecord):
         return snippet(self)
 
 
-def _checked_maps(map: Any) -> Array:
-    """float32 ``(K, h, w)``. Raises OptionError: another shape, no numbers, or some that are not finite."""
-    expected = "give finite numbers, (h, w), or (K, h, w) for K targets."
+def _checked_maps(map: Any, dimensions: int) -> Array:
+    """float32 ``(K, h, w)``, of three dimensions ``(K, d, h, w)``. Raises OptionError: another shape, no numbers, or some that
+    are not finite."""
+    sides = "h, w" if dimensions == 2 else "d, h, w"
+    expected = f"give finite numbers, ({sides}), or (K, {sides}) for K targets."
     try:
         values = np.asarray(map.detach().float().cpu().numpy() if isinstance(map, torch.Tensor) else map)
         maps: Array = np.array(values, dtype=np.float32)
@@ -139,8 +143,8 @@ def _checked_maps(map: Any) -> Array:
             repr(map) if isinstance(map, str) else f"A {type(map).__name__} that holds something else, or rows of several lengths"
         )
         raise OptionError(f"{seen} is no map: {expected}") from None
-    maps = maps[None] if maps.ndim == 2 else maps
-    if maps.ndim != 3 or 0 in maps.shape:
+    maps = maps[None] if maps.ndim == dimensions else maps
+    if maps.ndim != dimensions + 1 or 0 in maps.shape:
         raise OptionError(f"The map has shape {maps.shape}: {expected}")
     if not np.isfinite(maps).all():
         raise OptionError(f"The map holds {'NaN' if np.isnan(maps).any() else 'infinity'}: {expected}")

@@ -57,8 +57,8 @@ def notes_by_map(explanation: ExplanationRecord) -> tuple[list[list[str]], list[
     A note goes to the map whose number it carries (``Note.target``); without a number it speaks of the photo or the call, and
     where there is only one map it stands under that one.
     """
-    of_photo = list(explanation.photo.notes)
-    notes = [note for note in explanation.notes if note not in of_photo]
+    of_photo: list[str] = [Note(note) for note in explanation.photo.notes]
+    notes: list[str] = [note for note in explanation.notes if note not in of_photo]
     if len(explanation.maps) == 1 or not explanation.by_class:  # one panel
         return [notes], of_photo
     numbers = [getattr(note, "target", None) for note in notes]

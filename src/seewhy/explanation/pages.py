@@ -10,8 +10,8 @@ from typing import Any
 from seewhy.errors import OptionError
 from seewhy.explanation.drawing import panels, provenance
 from seewhy.explanation.record import ExplanationRecord
-from seewhy.formatting import format_score
-from seewhy.records import Target
+from seewhy.formatting import format_score, format_sides
+from seewhy.records import Note, Target
 from seewhy.show.html import environment, picture_row
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -56,13 +56,13 @@ def _item(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, An
         "weights": explanation.weights,
         "method": explanation.method,
         "layer": explanation.layer,
-        "grid": "×".join(str(length) for length in explanation.maps.shape[-2:]),
+        "grid": format_sides(explanation.maps.shape[1:]),
         **{f"{name} =": json.dumps(value, ensure_ascii=False) for name, value in record["settings"].items()},
         "seed": explanation.seed,
         "cost": f"{cost.forward:g} forward, {cost.backward:g} backward, {cost.seconds:.2f} s",
         "versions": ", ".join(f"{name} {version}" for name, version in explanation.versions.items()),
     }
-    of_photo = explanation.photo.notes
+    of_photo = [Note(note) for note in explanation.photo.notes]
     return {
         "heading": explanation.photo.name,
         "provenance": provenance(explanation),

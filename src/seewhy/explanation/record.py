@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from seewhy.geometry import Array, SampleGrid, map_on_photo, resize_map
+from seewhy.formatting import format_sides
+from seewhy.geometry import Array, SampleGrid, VolumeSampleGrid, map_on_photo, resize_map, resize_volume
 from seewhy.records import Cost, Photo, Prediction, Target
 
 _MOST_LISTED = 64  # numbers of another input that the record lists
@@ -44,12 +45,22 @@ class ExplanationRecord:
     by_class: bool = True
 
     def on_input(self, upsample: str = "bicubic") -> Array:
-        """The maps enlarged to the network's input, ``(K, H, W)``."""
+        """The maps enlarged to the network's input, ``(K, H, W)``; of a volume ``(K, D, H, W)``."""
+        if self.photo.depth is not None:
+            return resize_volume(self.maps, (self.photo.depth, *self.photo.geometry.input), upsample, self.volume_grid)
         return resize_map(self.maps, self.photo.geometry.input, upsample, self.sample_grid)
 
     def on_photo(self, upsample: str = "bicubic") -> Array:
-        """The maps laid on the original photo, ``(K, H, W)``; NaN where the network did not see the photo."""
+        """The maps laid on the original photo, ``(K, H, W)``; NaN where the network did not see the photo. A volume is seen as it
+        is: ``(K, D, H, W)``."""
+        if self.photo.depth is not None:
+            return self.on_input(upsample)
         return map_on_photo(self.maps, self.photo.geometry, upsample, self.sample_grid)
+
+    @property
+    def volume_grid(self) -> VolumeSampleGrid | None:
+        """The sample grid of a volume's maps."""
+        return self.sample_grid if isinstance(self.sample_grid, VolumeSampleGrid) else None
 
     def record(self) -> dict[str, Any]:
         """Everything but the arrays, as plain JSON values."""
@@ -67,10 +78,9 @@ class ExplanationRecord:
         return plain
 
     def __repr__(self) -> str:
-        (rows, columns) = self.maps.shape[-2:]
         layer = f" at {self.layer}" if self.layer else ""
         names = "; ".join(str(target) for target in self.targets)
-        return f"<Explanation {self.method}{layer}: {names}; {rows}×{columns}>"
+        return f"<Explanation {self.method}{layer}: {names}; {format_sides(self.maps.shape[1:])}>"
 
 
 def _summary(value: Any) -> Any:

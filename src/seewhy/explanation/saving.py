@@ -15,7 +15,7 @@ from seewhy.explanation.drawing import figure
 from seewhy.explanation.pages import page
 from seewhy.explanation.record import FORMAT, ExplanationRecord
 from seewhy.files import Content, json_bytes, npz_content
-from seewhy.geometry import Array, Geometry, SampleGrid
+from seewhy.geometry import Array, Geometry, SampleGrid, VolumeSampleGrid
 from seewhy.records import Cost, Display, Note, Photo, Prediction, Target
 from seewhy.show.figures import picture_writers
 
@@ -89,6 +89,14 @@ def _inputs(values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict
     return {int(name) if name.isdigit() else name: arrays.get(f"inputs/{name}", value) for name, value in values.items()}
 
 
+def _sample_grid(values: dict[str, Any] | None) -> SampleGrid | None:
+    """values : that of a volume has slices, too."""
+    if values is None:
+        return None
+    kind = VolumeSampleGrid if "slices" in values else SampleGrid
+    return kind(**{axis: tuple(value) for axis, value in values.items()})
+
+
 def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     about = record.pop("photo")
     photo = Photo(
@@ -116,5 +124,5 @@ def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict
         "targets": [_target(**target) for target in record["targets"]],
         "predictions": [Prediction(**prediction) for prediction in record["predictions"]],
         "cost": Cost(**record["cost"]),
-        "sample_grid": None if sample_grid is None else SampleGrid(**{axis: tuple(value) for axis, value in sample_grid.items()}),
+        "sample_grid": _sample_grid(sample_grid),
     }

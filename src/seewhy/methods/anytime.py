@@ -8,6 +8,7 @@ them is predicted without itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
@@ -148,12 +149,30 @@ class CoarseToFine:
 
     def describe_error(self, recent: bool = False) -> str:
         """The estimated error, for a sentence. recent : True where that of a little while ago will do."""
-        if not (recent and self._stated is not None and self._stated[0] >= RECENT * self.reached):
-            self._stated = (self.reached, self.error())
-        errors = self._stated[1]
-        if np.isnan(errors).any():
-            return "how far off is not known yet"
-        spans = np.ptp(self._known[:, self.measured], axis=1)  # those of the values: none goes beyond what was measured
-        parts = errors / np.maximum(spans, 1e-12)
-        worst = int(np.argmax(parts))
-        return f"estimated mean error {errors[worst]:.2g} ({100 * parts[worst]:.1f} % of the range)"
+        (self._stated, text) = describe_error(self, self._known[:, self.measured], self._stated if recent else None)
+        return text
+
+
+class Growing(Protocol):
+    """A map that becomes known place by place."""
+
+    @property
+    def reached(self) -> int: ...
+
+    def error(self) -> Array: ...
+
+
+def describe_error(growing: Growing, known: Array, stated: tuple[int, Array] | None) -> tuple[tuple[int, Array], str]:
+    """How many places are measured and the estimated error then, and both for a sentence.
+
+    known : ``(K, n)``, what was measured. stated : what was said last, where that will do as long as little has come since.
+    """
+    if stated is None or stated[0] < RECENT * growing.reached:
+        stated = (growing.reached, growing.error())
+    errors = stated[1]
+    if np.isnan(errors).any():
+        return stated, "how far off is not known yet"
+    spans = np.ptp(known, axis=1)  # those of the values: none goes beyond what was measured
+    parts = errors / np.maximum(spans, 1e-12)
+    worst = int(np.argmax(parts))
+    return stated, f"estimated mean error {errors[worst]:.2g} ({100 * parts[worst]:.1f} % of the range)"

@@ -6,6 +6,7 @@ command line's flags, the saved record and the documentation's table come from t
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -145,6 +146,7 @@ class Method(ABC):
     by_class: ClassVar[bool] = True  # False: the map belongs to the photo, whatever the target
     backward: ClassVar[bool] = False  # a gradient goes back through the whole network
     knows_when_stable: ClassVar[bool] = False  # budget="auto": it ends when more passes would change nothing
+    volumes: ClassVar[bool] = False  # it explains volumes (C, D, H, W), too
     sweeps: ClassVar[bool] = False  # many passes for each photo: photos are explained one at a time
 
     @abstractmethod
@@ -178,6 +180,7 @@ class FeatureMethod(Method):
     """
 
     averages: ClassVar[bool] = True  # the gradient over the grid, as Grad-CAM does
+    volumes: ClassVar[bool] = True
 
     layer: str | nn.Module | None = None
     relu: bool = True
@@ -186,7 +189,7 @@ class FeatureMethod(Method):
     @abstractmethod
     def combine(self, features: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
         """The method's equation: features ``(N, 1, c, h, w)`` and gradients ``(N, K, c, h, w)`` (or constant over a map:
-        ``(N, K, c, 1, 1)``) to maps ``(N, K, h, w)``, before the final ReLU."""
+        ``(N, K, c, 1, 1)``) to maps ``(N, K, h, w)``, before the final ReLU. Of a volume (d, h, w) stand for (h, w)."""
 
     def attribute(self, request: Request) -> Attribution:
         """The maps of a batch, raw: one forward pass, then one sweep back for all targets, or none where the head is linear."""
@@ -205,7 +208,9 @@ class FeatureMethod(Method):
             (seeds, values) = output_gradients(head, output, resolved, self.score)  # (K, N, classes), (K, N)
             features = step.grid.read(leaf.detach()).float()  # (N, c, h, w)
             if not self.by_class:
-                gradients = features.new_zeros(1).expand(len(features), len(seeds), features.shape[1], 1, 1)
+                gradients = features.new_zeros(1).expand(
+                    len(features), len(seeds), features.shape[1], *[1] * len(step.grid.sides)
+                )
             elif dense_head is not None:
                 gradients = _through_linear(planned, dense_head, seeds, features)
             else:
@@ -284,11 +289,17 @@ def dense_weights(planned: PlannedNetwork, head: DenseHead) -> tuple[torch.Tenso
 
 
 def _through_linear(planned: PlannedNetwork, head: DenseHead, seeds: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """The gradient in closed form: ``seeds · weight / (h w)``, the same at every place. ``(N, K, c, 1, 1)``."""
+    """The gradient in closed form: ``seeds · weight / (h w)``, the same at every place: ``(N, K, c, 1, 1)``."""
     (weight, _) = dense_weights(planned, head)
     seeds = seeds.float().reshape(*seeds.shape[:2], -1)  # one logit may come as (N,)
     pooled = seeds if weight is None else seeds @ weight  # (K, N, c)
-    return pooled.movedim(0, 1)[..., None, None] / (features.shape[-2] * features.shape[-1])
+    sides = features.shape[2:]
+    return pooled.movedim(0, 1).reshape(pooled.shape[1], len(pooled), -1, *[1] * len(sides)) / math.prod(sides)
+
+
+def spatial(of_channels: torch.Tensor) -> tuple[int, ...]:
+    """The axes of ``(N, K, c, h, w)`` that lie over the photo: (3, 4), of a volume (3, 4, 5)."""
+    return tuple(range(3, of_channels.ndim))
 
 
 def output_gradients(

@@ -40,6 +40,7 @@ class Cam(Method):
     )
     source: ClassVar[str] = "Zhou et al. 2016, arXiv:1512.04150"
     cost: ClassVar[str] = "1 forward pass, for all classes"
+    volumes: ClassVar[bool] = True
 
     layer: str | nn.Module | None = None
 
@@ -63,7 +64,7 @@ class Cam(Method):
                 raise MethodError(
                     f"CAM splits the logit of a class: for a function of the output use {setting('method', 'grad_cam')}."
                 )
-            features = step.grid.read(tapped).float()  # (N, c, h, w)
+            features = step.grid.read(tapped).float()  # (N, c, h, w); of a volume (N, c, d, h, w)
             (weight, bias) = dense_weights(planned, dense_head)
             self._check_identity(planned, step, dense_head, features, logits.reshape(len(features), -1))
             binary = head.kind == "binary"
@@ -102,7 +103,7 @@ class Cam(Method):
                 f"Layer '{name}' has {features.shape[1]} channels, the head reads {channels}: CAM needs '{best}'. For other "
                 f"layers use {setting('method', 'grad_cam')}."
             )
-        mean = features.mean(dim=(-2, -1))
+        mean = features.mean(dim=tuple(range(2, features.ndim)))
         from_maps = mean if weight is None else mean @ weight.T
         from_maps = from_maps if bias is None else from_maps + bias
         # The network rounds its average, its weights and its logits to its own precision, each term of the sum by itself.
@@ -123,13 +124,14 @@ class Cam(Method):
 
 
 def _shares(weight: torch.Tensor | None, features: torch.Tensor, classes: list[int], binary: bool) -> torch.Tensor:
-    """``Σ_k W_tk A^k`` of each class, ``(K, h, w)``; with one logit, the negative side is minus the positive one."""
+    """``Σ_k W_tk A^k`` of each class, ``(K, h, w)`` or ``(K, d, h, w)``; with one logit, the negative side is minus the positive
+    one."""
     index = torch.tensor(classes, device=features.device)
     sign = features.new_ones(len(classes))
     if binary:
         (sign, index) = (index * 2.0 - 1.0, torch.zeros_like(index))
-    shares = features[index] if weight is None else torch.einsum("kc,chw->khw", weight[index], features)
-    return sign[:, None, None] * shares
+    shares = features[index] if weight is None else torch.einsum("kc,c...->k...", weight[index], features)
+    return sign.reshape(-1, *[1] * (shares.ndim - 1)) * shares
 
 
 def _bias(bias: torch.Tensor | None, target: Target, binary: bool) -> float:

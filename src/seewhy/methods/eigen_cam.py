@@ -35,11 +35,11 @@ class EigenCam(FeatureMethod):
     def combine(self, features: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
         """Features ``(N, 1, c, h, w)`` to the same map ``(N, K, h, w)`` for all targets; the gradients only count them."""
         maps = torch.stack([_first_component(of_photo[0]) for of_photo in features])  # (N, h, w)
-        return maps[:, None].expand(-1, gradients.shape[1], -1, -1)
+        return maps[:, None].expand(-1, gradients.shape[1], *[-1] * (maps.ndim - 1))
 
 
 def _first_component(features: torch.Tensor) -> torch.Tensor:
-    """``(c, h, w)`` to ``(h, w)``."""
+    """``(c, h, w)`` to ``(h, w)``; of a volume ``(c, d, h, w)`` to ``(d, h, w)``."""
     values = features.flatten(1).T.double()  # (hw, c)
     centred = values - values.mean(dim=0)
     if not bool((centred != 0).any()):

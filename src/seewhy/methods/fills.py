@@ -17,7 +17,7 @@ Fill = float | Sequence[float] | str | None
 
 
 def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool, name: str = "fill") -> Array:
-    """The whole photo hidden, ``(C, H, W)`` like ``pixels``.
+    """The whole photo hidden, ``(C, H, W)`` like ``pixels``; of a volume ``(C, D, H, W)``.
 
     fill : None or "mean" (each channel's mean over the pixels), "black" (0), a number or one per channel, "blur" (Gaussian, 5 %
         of the shorter side, the border reflected), "noise" (normal, with each channel's mean and deviation, cut at the range).
@@ -36,10 +36,11 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool, name: str
             return np.zeros_like(pixels)
         if kind == "blur":
             return _blurred(pixels)
-        means = pixels.mean(axis=(1, 2), dtype=np.float64)[:, None, None]
+        axes = tuple(range(1, pixels.ndim))
+        means = pixels.mean(axis=axes, dtype=np.float64, keepdims=True)
         if kind == "mean":
             return np.broadcast_to(means, pixels.shape).astype(np.float32)
-        deviations = pixels.std(axis=(1, 2), dtype=np.float64)[:, None, None]
+        deviations = pixels.std(axis=axes, dtype=np.float64, keepdims=True)
         noise = means + deviations * np.random.default_rng(seed).standard_normal(pixels.shape)
         (low, high) = (pixels.min(), pixels.max())
         if bytes_range:  # numbers beyond the range of the preprocessing are not cut off
@@ -60,7 +61,7 @@ def fill_image(pixels: Array, fill: Any, seed: int, bytes_range: bool, name: str
         raise OptionError(
             f"{name} has {len(values)} values, but the photo has {len(pixels)} channels: write one number, or one for each."
         )
-    return np.broadcast_to(values.reshape(-1, 1, 1), pixels.shape).astype(np.float32)
+    return np.broadcast_to(values.reshape(-1, *[1] * (pixels.ndim - 1)), pixels.shape).astype(np.float32)
 
 
 def unknown_fill(name: str, fill: Any, bytes_range: bool, known: Sequence[str] = FILLS) -> OptionError:
@@ -74,5 +75,5 @@ def _blurred(pixels: Array) -> Array:
     from scipy.ndimage import gaussian_filter
 
     sigma = BLUR * min(pixels.shape[1:])
-    blurred: Array = gaussian_filter(pixels, (0, sigma, sigma), mode="reflect")
+    blurred: Array = gaussian_filter(pixels, (0, *[sigma] * (pixels.ndim - 1)), mode="reflect")
     return blurred.astype(np.float32)

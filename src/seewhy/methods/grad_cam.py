@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from seewhy.methods.base import FeatureMethod
+from seewhy.methods.base import FeatureMethod, spatial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,5 +32,5 @@ class GradCam(FeatureMethod):
 
     def combine(self, features: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
         """Features ``(N, 1, c, h, w)``, gradients ``(N, K, c, h, w)`` or ``(N, K, c, 1, 1)`` to ``(N, K, h, w)``."""
-        alpha = gradients.mean(dim=(-2, -1))  # (N, K, c)
-        return torch.einsum("nkc,nchw->nkhw", alpha, features[:, 0])
+        alpha = gradients.mean(dim=spatial(gradients))  # (N, K, c)
+        return torch.einsum("nkc,nc...->nk...", alpha, features[:, 0])

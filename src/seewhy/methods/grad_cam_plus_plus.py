@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from seewhy.methods.base import FeatureMethod
+from seewhy.methods.base import FeatureMethod, spatial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,12 @@ class GradCamPlusPlus(FeatureMethod):
 
     def combine(self, features: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
         """Features ``(N, 1, c, h, w)``, gradients ``(N, K, c, h, w)`` or ``(N, K, c, 1, 1)`` to ``(N, K, h, w)``."""
-        g = gradients.expand(*gradients.shape[:3], *features.shape[-2:])
+        g = gradients.expand(*gradients.shape[:3], *features.shape[3:])
+        axes = spatial(g)
         # α does not change when g is divided by s and ΣA multiplied by it: kept near one, g³ does not vanish in float32.
-        scale = g.abs().amax(dim=(-3, -2, -1), keepdim=True).clamp_min(1e-30)
+        scale = g.abs().amax(dim=(2, *axes), keepdim=True).clamp_min(1e-30)
         unit = g / scale
-        below = 2 * unit**2 + features.sum(dim=(-2, -1), keepdim=True) * scale * unit**3
+        below = 2 * unit**2 + features.sum(dim=axes, keepdim=True) * scale * unit**3
         alpha = torch.where(below == 0, torch.zeros_like(below), unit**2 / torch.where(below == 0, 1.0, below))
-        weights = (alpha * g.clamp_min(0)).sum(dim=(-2, -1))  # (N, K, c)
-        return torch.einsum("nkc,nchw->nkhw", weights, features[:, 0])
+        weights = (alpha * g.clamp_min(0)).sum(dim=axes)  # (N, K, c)
+        return torch.einsum("nkc,nc...->nk...", weights, features[:, 0])

@@ -108,16 +108,16 @@ class Estimator(ABC):
 class PerturbedPhoto:
     """One photo whose masked copies are run: its pixels, its targets, and their values.
 
-    size : (H, W) of the network's input. pixels : ``(C, H, W)`` before normalisation. targets : what is explained.
-    values : ``(K,)`` of the photo itself. scores : ``(1, classes)``, None where there are none. is_limited : True where a budget
-    may end the work before it is complete. is_watched : True where somebody looks at the map while it grows.
+    size : (H, W) of the network's input, of a volume (D, H, W). pixels : ``(C, *size)`` before normalisation. targets : what is
+    explained. values : ``(K,)`` of the photo itself. scores : ``(1, classes)``, None where there are none. is_limited : True
+    where a budget may end the work before it is complete. is_watched : True where somebody looks at the map while it grows.
     """
 
     def __init__(self, request: Request, method: PerturbationMethod) -> None:
         executor = request.clf.executor
         self.seed = request.seed
         self.pixels: Array = request.pixels[0].float().cpu().numpy()
-        self.size = (self.pixels.shape[1], self.pixels.shape[2])
+        self.size: tuple[int, ...] = self.pixels.shape[1:]
         self.ends_when_stable = request.budget.auto
         self.is_watched = request.watched
         self.is_limited = request.budget.passes is not None or request.budget.seconds is not None
@@ -187,7 +187,7 @@ class PerturbedPhoto:
         seconds = seconds if budget.seconds is None else min(seconds, budget.seconds)
         self._estimate = {"passes": passes, "seconds": seconds}
         self._request.expect(passes, seconds)
-        empty = np.zeros((len(self.targets), 1, 1), np.float32)
+        empty = np.zeros((len(self.targets), *[1] * len(self.size)), np.float32)
         self._request.report(1, lambda: self.attribution(empty, Ending.RUNNING), "")
 
     def process(self, estimator: Estimator, order: Indices) -> int:

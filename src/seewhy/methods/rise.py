@@ -57,7 +57,7 @@ class _RiseMap(Estimator):
     def __init__(self, method: Rise, photo: PerturbedPhoto) -> None:
         self._method = method
         self._photo = photo
-        self.copies: _SoftMasks = _SoftMasks(photo.size, method.masks, method.grid, method.keep, photo.seed)
+        self.copies: _SoftMasks = _SoftMasks((photo.size[0], photo.size[1]), method.masks, method.grid, method.keep, photo.seed)
         self.count = self.passes = method.masks
         targets = len(photo.targets)
         # Σ M, and of every target Σ y M, Σ y² M; then the same with M².

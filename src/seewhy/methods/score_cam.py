@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from seewhy.engine.patched import Positions, Size
 from seewhy.engine.sweep import Copies, Indices
 from seewhy.explanation import empty_notes
-from seewhy.geometry import Array, resize_map
+from seewhy.geometry import Array, resize_map, resize_volume
 from seewhy.methods.base import OTHER_LAYER, Attribution, Needs
 from seewhy.methods.perturbation import Estimator, PerturbationMethod, PerturbedPhoto
 from seewhy.records import Ending, Note
@@ -40,6 +40,7 @@ class ScoreCam(PerturbationMethod):
     cost: ClassVar[str] = "1 forward pass per channel of the layer (512 to 2048); all classes in one sweep"
 
     needs: ClassVar[Needs] = Needs.LAYERS
+    volumes: ClassVar[bool] = True
 
     layer: str | nn.Module | None = None
     relu: bool = True
@@ -117,22 +118,24 @@ def _combine(values: Array, known: Indices, features: Array) -> tuple[Array, Arr
         return rises.astype(np.float32), np.zeros((values.shape[1], *features.shape[1:]), np.float32)
     powers = np.exp(rises - rises.max(axis=1, keepdims=True))
     weights = powers / powers.sum(axis=1, keepdims=True)
-    maps = np.einsum("kn,nhw->khw", weights, features[known])
+    maps = np.einsum("kn,n...->k...", weights, features[known])
     return weights.astype(np.float32), maps.astype(np.float32)
 
 
 class _FeatureMasks(Copies):
     """Feature maps enlarged to the photo and stretched to [0, 1]; one more copy is hidden everywhere."""
 
-    def __init__(self, features: Array, size: tuple[int, int]) -> None:
+    def __init__(self, features: Array, size: tuple[int, ...]) -> None:
         self._features = features
         self._size = size
 
     def visible(self, indices: Indices, rows: Positions, columns: Positions, size: Size) -> torch.Tensor:
         masks = np.zeros((len(indices), *self._size), np.float32)
         real = indices < len(self._features)
-        large = resize_map(self._features[indices[real]], self._size) if real.any() else masks[:0]
         if real.any():
-            low = large.min(axis=(1, 2), keepdims=True)
-            masks[real] = (large - low) / (large.max(axis=(1, 2), keepdims=True) - low)
+            resize: Any = resize_map if len(self._size) == 2 else resize_volume
+            large = resize(self._features[indices[real]], self._size)
+            axes = tuple(range(1, large.ndim))
+            low = large.min(axis=axes, keepdims=True)
+            masks[real] = (large - low) / (large.max(axis=axes, keepdims=True) - low)
         return torch.from_numpy(masks)  # such a mask is everywhere: there are no rectangles
