@@ -16,6 +16,7 @@ ORDER = [
     ["classes", "head", "photo"],
     ["show", "engine"],
     ["preprocess", "targets", "labels", "bands"],
+    ["tensors"],
     ["classifier"],
     ["explanation", "load"],
     ["methods"],

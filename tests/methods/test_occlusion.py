@@ -127,7 +127,7 @@ def test_the_dense_sweep_of_the_sources() -> None:
             expected[row, max(0, c - 35) : min(223, c + 35) + 1] = True
         assert np.array_equal(off, expected), (r, c)
     assert [int(off.sum()) for off in hidden[:5]] == [36**2, 36**2, 36**2, 36**2, 71**2]
-    trial = next(k for k in range(masks.count) if (masks.tops[k], masks.lefts[k]) == (77, 108))  # S3's first single trial
+    trial = next(k for k in range(masks.count) if tuple(masks.corners[:, k]) == (77, 108))  # S3's first single trial
     (visible,) = masks.visible(np.array([trial]), zeros[:1], zeros[:1], (224, 224)).numpy()
     assert np.argwhere(~visible).min(axis=0).tolist() == [77, 108]
     assert np.argwhere(~visible).max(axis=0).tolist() == [147, 178]
