@@ -11,6 +11,7 @@ import pytest
 import torch
 from classifier_networks import NAMES, PHOTOS, Dressed, Fixed, inputs_of, message
 from small_nets import Planted, SmallNet, assert_same_state, state_of
+from small_volumes import PlantedVolume, planted_volume
 from torch import nn
 
 import seewhy
@@ -575,3 +576,29 @@ def test_what_belongs_to_a_classifier_cannot_be_exchanged(name: str) -> None:
     assert message(OptionError, lambda: setattr(clf, name, None)) == (
         f"clf.{name} cannot be changed afterwards: build a new Classifier({name}=...), or take clf.with_preprocess(...)."
     )
+
+
+# -- volumes ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["activations", "deep_dream", "embed", "extremes", "compare", "doctor", "live", "evaluate", "check"]
+)
+def test_what_knows_photos_alone_refuses_volumes_in_one_line(name: str) -> None:
+    clf = seewhy.Classifier(PlantedVolume(), dimensions=3)
+    volume = planted_volume()
+    calls = {
+        "activations": lambda: seewhy.activations(clf, volume),
+        "deep_dream": lambda: seewhy.deep_dream(clf, channels=[0]),
+        "embed": lambda: seewhy.embed(clf, [volume] * 5),
+        "extremes": lambda: seewhy.extremes(clf, [volume] * 5, channel=0),
+        "compare": lambda: seewhy.compare([clf, clf], [volume]),
+        "doctor": lambda: seewhy.doctor(clf, [volume]),
+        "live": lambda: next(iter(seewhy.live(clf, [np.zeros((8, 8, 3), np.uint8)]))),
+        "evaluate": lambda: seewhy.evaluate(clf, seewhy.explain(clf, volume)),
+        "check": lambda: seewhy.check(clf, seewhy.explain(clf, volume)),
+    }
+    what = "Measuring a map" if name in ("evaluate", "check") else name
+    with pytest.raises(ModelError) as error:
+        calls[name]()
+    assert str(error.value) == f"{what} works on photos, and this classifier is one of volumes: seewhy.explain works there."

@@ -26,6 +26,7 @@ FEWER: dict[str, dict[str, Any]] = {  # than the example takes by itself
     "wrong_preparation": {"count": 6},
     "do_they_agree": {"count": 2},
     "thirteen_bands": {"fields": 48, "rounds": 2},
+    "scan_in_slices": {"scans": 16, "rounds": 1},
 }
 SHARED = ("common", "experiment")
 EXAMPLES = sorted(p.stem for p in Path(common.__file__).parent.glob("*.py") if p.stem not in SHARED)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from seewhy.formatting import as_sentences, format_correlation, format_move, format_number, format_score, format_share, shortened
+from seewhy.formatting import (
+    as_sentences,
+    format_correlation,
+    format_move,
+    format_number,
+    format_score,
+    format_share,
+    format_sides,
+    shortened,
+)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +82,8 @@ def test_how_a_score_moved() -> None:
     assert format_move(0.93, 0.2) == "falls from 0.93 to 0.20"
     assert format_move(0.78, 0.8) == "rises from 0.78 to 0.80"
     assert format_move(0.921, 0.919) == "stays at 0.92"
+
+
+def test_sides_of_a_grid() -> None:
+    assert format_sides((7, 9)) == "7×9"
+    assert format_sides((3, 7, 9)) == "3×7×9"

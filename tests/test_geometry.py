@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from seewhy.errors import OptionError
-from seewhy.geometry import Geometry, map_on_photo, map_on_seen, resize_map
+from seewhy.geometry import (
+    Geometry,
+    SampleGrid,
+    VolumeSampleGrid,
+    at_slices,
+    map_on_photo,
+    map_on_seen,
+    resize_map,
+    resize_volume,
+)
 
 
 def keys(x: float) -> float:
@@ -202,3 +211,47 @@ def test_the_part_that_was_seen_is_that_of_the_whole_photo() -> None:
     np.testing.assert_array_equal(inside, whole[:, rows, columns])
     assert np.isfinite(inside).all()
     assert np.isfinite(whole).sum() == inside.size
+
+
+# -- volumes ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("upsample", ["bicubic", "nearest"])
+@pytest.mark.parametrize("size", [(9, 10, 14), (2, 3, 4), (40, 6, 5)])
+def test_a_volume_is_enlarged_axis_by_axis(size: tuple[int, int, int], upsample: str) -> None:
+    """As two pictures: slices × voxels of a slice, enlarged along the slices alone; then each slice by itself."""
+    maps = np.random.default_rng(0).normal(size=(2, 4, 3, 5)).astype(np.float32)
+    large = resize_volume(maps, size, upsample)
+    assert large.shape == (2, *size)
+    for k in range(2):
+        between = resize_map(maps[k].reshape(4, 15), (size[0], 15), upsample).reshape(size[0], 3, 5)
+        np.testing.assert_allclose(large[k], [resize_map(part, size[1:], upsample) for part in between], atol=1e-6)
+        assert large[k].min() >= maps[k].min()
+        assert large[k].max() <= maps[k].max()
+
+
+def test_one_slice_is_a_picture() -> None:
+    map_ = np.random.default_rng(0).normal(size=(1, 3, 5)).astype(np.float32)
+    large = resize_volume(map_, (4, 9, 11))
+    for part in large:
+        np.testing.assert_allclose(part, resize_map(map_[0], (9, 11)), atol=1e-6)
+
+
+def test_a_peak_keeps_its_place_along_every_axis() -> None:
+    map_ = np.zeros((10, 16, 12), np.float32)
+    map_[5, 8, 11 - 4] = 1
+    large = resize_volume(map_, (40, 64, 48))
+    for axis, centre in enumerate((22, 34, 30)):  # 5.5 · 4, 8.5 · 4, 7.5 · 4
+        weights = large.sum(axis=tuple(other for other in range(3) if other != axis))
+        assert (weights * (np.arange(len(weights)) + 0.5)).sum() / weights.sum() == pytest.approx(centre, abs=1e-3)
+
+
+def test_some_slices_are_those_of_the_whole() -> None:
+    maps = np.random.default_rng(0).normal(size=(2, 4, 3, 5)).astype(np.float32)
+    grid = VolumeSampleGrid((1.0, 2.0), (0.5, 3.0), slices=(2.0, 5.0))
+    everywhere = at_slices(maps, 20, range(20), "bicubic", grid)
+    np.testing.assert_array_equal(at_slices(maps, 20, [0, 7, 19], "bicubic", grid), everywhere[:, [0, 7, 19]])
+    np.testing.assert_allclose(everywhere[:, 0], maps[:, 0], atol=1e-6)  # before the first sample it goes on
+    np.testing.assert_allclose(everywhere[:, 19], maps[:, 3], atol=1e-6)
+    assert grid.axes == ((2.0, 5.0), (1.0, 2.0), (0.5, 3.0))
+    assert grid.in_plane == SampleGrid((1.0, 2.0), (0.5, 3.0))

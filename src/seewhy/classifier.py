@@ -438,3 +438,9 @@ def is_many(photos: Any, dimensions: int = 2) -> bool:
 def photo_list(photos: Any, dimensions: int = 2) -> list[Any]:
     """The photos one by one."""
     return list(photos) if is_many(photos, dimensions) else [photos]
+
+
+def check_photos(clf: Any, name: str) -> None:
+    """Raises ModelError for a classifier of volumes, where ``name`` knows photos alone."""
+    if isinstance(clf, Classifier) and clf.dimensions == 3:
+        raise ModelError(f"{name} works on photos, and this classifier is one of volumes: seewhy.explain works there.")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import seewhy
-from seewhy.engine.first_layer import first_layer
+from seewhy.engine.first_layer import first_layer, other_dimensions
 from seewhy.errors import PhotoError
 
 
@@ -92,3 +92,31 @@ def test_a_mismatch_names_the_layer_that_is_called() -> None:
     # The layer is replaced: what was known of it holds no more.
     dense.network[1] = nn.Linear(3 * 64, 4)
     assert dense.scores(torch.rand(3, 8, 8)).shape == (1, 4)
+
+
+def test_the_first_layer_of_a_network_of_volumes() -> None:
+    network = nn.Sequential(nn.BatchNorm3d(2), nn.Conv3d(2, 4, 3), nn.Flatten(), nn.Linear(4 * 2 * 4 * 6, 2))
+    first = first_layer(network, (2, 4, 6, 8))
+    assert first is not None
+    assert (first.name, first.channels) == ("0", 2)
+    grouped = first_layer(nn.Sequential(nn.Conv3d(6, 6, 1, groups=3)), (6, 4, 6, 8))
+    assert grouped is not None
+    assert grouped.channels == 6
+    flat = first_layer(nn.Sequential(nn.Flatten(), nn.Linear(3 * 24, 2)), (2, 2, 3, 4))
+    assert flat is not None
+    assert flat.channels == 3
+    assert first_layer(nn.Sequential(nn.Conv3d(2, 4, 1)), (2, 6, 8)) is None  # a photo
+
+
+@pytest.mark.parametrize(
+    ("network", "dimensions", "layer"),
+    [
+        (nn.Sequential(nn.Conv3d(1, 1, 1)), 2, "0"),
+        (nn.Sequential(nn.Conv3d(1, 1, 1)), 3, None),
+        (nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 1)), 3, "1"),
+        (nn.Sequential(nn.Conv2d(1, 1, 1), nn.Conv3d(1, 1, 1)), 2, None),
+        (nn.Sequential(nn.Linear(1, 1)), 3, None),
+    ],
+)
+def test_a_network_made_for_other_dimensions(network: nn.Module, dimensions: int, layer: str | None) -> None:
+    assert other_dimensions(network, dimensions) == layer

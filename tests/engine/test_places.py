@@ -20,6 +20,7 @@ from seewhy.engine.places import Places
 from seewhy.engine.plan import make_plan
 from seewhy.engine.probe import forward_with_taps
 from seewhy.engine.steps import Grid, Step
+from seewhy.engine.trace import trace as trace_of
 
 ROWS, COLUMNS, PATCH = 4, 6, 2
 Arrange = Callable[[torch.Tensor], torch.Tensor]
@@ -257,3 +258,93 @@ def test_an_operation_that_nobody_knows_loses_places_that_do_not_fit() -> None:
     assert places.grid(same) == Grid(4, 6, 3)
     places.follow("mysterious", None, (photo,), {}, [other])
     assert places.grid(other) is None
+
+
+# -- volumes ------------------------------------------------------------------------------------------------------------------
+
+SLICES = 2
+
+
+class PatchedVolume(nn.Module):
+    """A volume in patches of two slices, three rows and four columns, laid out in some way; then ReLU, and a mean."""
+
+    def __init__(self, arrange: Arrange) -> None:
+        super().__init__()
+        self.patches = nn.Conv3d(1, 5, (2, 3, 4), (2, 3, 4))
+        self.arrange = arrange
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        laid = self.arrange(self.patches(x)).relu()
+        return laid.mean(dim=tuple(axis for axis in range(1, laid.ndim) if laid.shape[axis] != 5))
+
+
+def behind_a_class_token(values: torch.Tensor) -> torch.Tensor:
+    tokens = values.flatten(2).mT
+    return torch.cat([torch.ones(len(tokens), 1, 5), tokens], dim=1)
+
+
+def in_windows(values: torch.Tensor) -> torch.Tensor:
+    """``(N, C, 2, 4, 6)`` in windows of 1×2×3 that come one after the other: ``(N, windows, cells, C)``."""
+    parts = values.unfold(2, 1, 1).unfold(3, 2, 2).unfold(4, 3, 3)  # (N, C, 2, 2, 2, 1, 2, 3)
+    return parts.flatten(5).flatten(2, 4).permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "layout"),
+    [
+        (lambda values: values, "channels first"),
+        (lambda values: values.permute(0, 2, 3, 4, 1), "channels last"),
+        (lambda values: values.flatten(2).mT, "tokens"),
+        (lambda values: values.flatten(2), "channels before tokens"),
+        (behind_a_class_token, "tokens"),
+        (in_windows, "tokens"),
+        (lambda values: values.roll((1, 2, 1), (2, 3, 4)).flatten(2).mT, "tokens"),
+    ],
+    ids=["first", "last", "tokens", "before tokens", "class token", "windows", "rolled"],
+)
+def test_every_patch_of_a_volume_is_found_where_the_network_put_it(arrange: Arrange, layout: str) -> None:
+    network = PatchedVolume(arrange).eval()
+    volume = torch.randn(1, 1, 2 * SLICES, 3 * ROWS, 4 * COLUMNS, generator=torch.Generator().manual_seed(0))
+    (trace, _) = trace_of(network, volume, lambda output: output)
+    step = next(step for step in trace.steps if step.op == "relu")
+    assert step.grid is not None
+    assert step.grid.layout == layout
+    assert step.grid.sides == (SLICES, ROWS, COLUMNS)
+    assert step.grid.channels == 5
+    with torch.no_grad():
+        expected = network.patches(volume).relu()
+        laid = network.arrange(network.patches(volume)).relu()
+    torch.testing.assert_close(step.grid.read(laid), expected)
+
+
+def test_merged_slices_lie_in_their_middle() -> None:
+    volume = torch.zeros(1, 3, 8, 4, 6)
+    places = Places(volume)
+    pairs = volume.unflatten(2, (4, 2))
+    places.follow("unflatten", torch.Tensor.unflatten, (volume, 2, (4, 2)), {}, [pairs])
+    merged = pairs.mean(3)
+    places.follow("mean", torch.mean, (pairs, 3), {}, [merged])
+    assert places.grid(merged) == Grid(4, 6, 3, depth=4)
+    ragged = volume.flatten(2)[..., :-1]
+    places.follow("flatten", lambda x: x.flatten(2)[..., :-1], (volume,), {}, [ragged])
+    assert places.grid(ragged) is None
+
+
+def test_a_mean_over_the_depth_leaves_one_slice() -> None:
+    volume = torch.zeros(1, 3, 8, 4, 6)
+    places = Places(volume)
+    flat = volume.mean(2)
+    places.follow("mean", torch.mean, (volume, 2), {}, [flat])
+    grid = places.grid(flat)
+    assert grid is not None
+    assert grid.sides == (1, 4, 6)
+    values = torch.arange(72.0).reshape(1, 3, 4, 6)
+    assert torch.equal(grid.read(values), values[:, :, None])
+
+
+@pytest.mark.parametrize("sides", [(300, 4, 5), (3, 500, 2), (1, 1, 600)])
+def test_large_volumes_are_still_told_apart(sides: tuple[int, int, int]) -> None:
+    volume = torch.zeros(1, 1, *sides)
+    grid = Places(volume).grid(volume)
+    assert grid is not None
+    assert grid.sides == sides

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from full_explanation import explanation
+from small_nets import Planted
 
+import seewhy
+from seewhy.explanation import page
 from seewhy.explanation.notes import LOG_ODDS, empty_notes, is_saturated, notes_by_map, value_in_words
 from seewhy.records import Note, Prediction, Target
 
@@ -70,3 +73,16 @@ def test_notes_by_their_map() -> None:
     assert notes_by_map(several) == ([["first"], ["second"]], ["a note", "plain"])  # "a note" is the photo's own
     single = explanation(maps=np.ones((1, 2, 2), np.float32), notes=[Note("first", 0), "plain"])
     assert notes_by_map(single) == ([["first", "plain"]], ["a note"])
+
+
+def test_settings_in_a_photo_s_notes_are_spelled_out_once() -> None:
+    """They stood there with their marks, and below the map again."""
+    clf = seewhy.Classifier(Planted(5).eval(), seewhy.Preprocess(size=(16, 24), channels=5, range=10000))
+    e = seewhy.explain(clf, np.random.default_rng(0).integers(0, 9999, (16, 24, 5)).astype(np.uint16), method="grad_cam")
+    (own, of_photo) = notes_by_map(e)
+    assert of_photo[0].startswith("bands 0, 1, 2 shown, of 5 (counted from 0; display= chooses), each stretched")
+    assert own == [[]]
+    assert all("\x01" not in panel.caption for panel in e.panels())
+    assert page(e).count("bands 0, 1, 2 shown") == page(e).count("display= chooses")
+    assert "\x01" not in page(e)
+    assert e.record()["photo"]["notes"] == of_photo

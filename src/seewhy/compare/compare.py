@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seewhy.classifier import Classifier
+from seewhy.classifier import Classifier, check_photos
 from seewhy.compare.comparison import Comparison, Omission, checked_columns
 from seewhy.compare.likeness import matched_correlations
 from seewhy.engine import runner
@@ -64,6 +64,7 @@ def compare(
     networks: list[Classifier] = list(clf) if isinstance(clf, (list, tuple)) else [clf]  # type: ignore[list-item]
     methods: list[Any] = list(method) if isinstance(method, (list, tuple)) else [method]
     for network in networks:
+        check_photos(network, "compare")
         if not isinstance(network, Classifier):
             raise OptionError(f"One of the networks is a {type(network).__name__}: wrap it as seewhy.Classifier(network, ...).")
     if len(networks) * len(methods) < 2 or min(len(networks), len(methods)) > 1:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.classifier import Classifier, photo_list
+from seewhy.classifier import Classifier, check_photos, photo_list
 from seewhy.doctor import words
 from seewhy.doctor.checks import CHECKS
 from seewhy.doctor.drawing import panels_of
@@ -193,6 +193,7 @@ def doctor(
     The classifier and its network stay as they are. Raises PhotoError, TargetError (labels that are no classes), OptionError.
     """
     start = time.perf_counter()
+    check_photos(clf, "doctor")
     sources = _sources(photos)
     given = None if labels is None else read_labels(labels, [_path(source) for source in sources])
     places = spread(len(sources)) if given is None else _labelled_first(given.values)

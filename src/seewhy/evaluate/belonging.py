@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seewhy.classifier import Classifier
+from seewhy.classifier import Classifier, check_photos
 from seewhy.errors import OptionError, TargetError
 from seewhy.explanation import Explanation
 from seewhy.records import Photo
@@ -22,6 +22,7 @@ def checked_maps(clf: Classifier, explanation: Explanation) -> Photo:
             f"This is a {type(explanation).__name__}, not an explanation: give seewhy.explain(clf, photo), or a map of your own "
             "as seewhy.Explanation.from_map(clf, photo, map, target)."
         )
+    check_photos(clf, "Measuring a map")
     photo = explanation.photo
     own = clf.read(photo)
     if own.pixels.shape != photo.pixels.shape:

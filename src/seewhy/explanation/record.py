@@ -13,7 +13,7 @@ import torch
 
 from seewhy.formatting import format_sides
 from seewhy.geometry import Array, SampleGrid, VolumeSampleGrid, map_on_photo, resize_map, resize_volume
-from seewhy.records import Cost, Photo, Prediction, Target
+from seewhy.records import Cost, Note, Photo, Prediction, Target
 
 _MOST_LISTED = 64  # numbers of another input that the record lists
 FORMAT = 1  # of the saved file; raised when an older seewhy could not read it
@@ -67,6 +67,7 @@ class ExplanationRecord:
         arrays = {"maps", "raw", "photo", "details"}
         rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays}
         about = {f.name: getattr(self.photo, f.name) for f in fields(Photo) if f.name not in {"original", "pixels", "raw"}}
+        about["notes"] = [Note(note) for note in self.photo.notes]  # settings as Python spells them
         about["inputs"] = {str(name): _summary(value) for name, value in self.photo.inputs.items()}
         # What most photos do not have is left out, so that older versions can read the record.
         photo = {name: value for name, value in about.items() if name not in ("display", "inputs") or value}

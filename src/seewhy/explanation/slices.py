@@ -10,6 +10,7 @@ from seewhy.explanation.record import ExplanationRecord
 from seewhy.geometry import Array, SampleGrid, at_slices
 from seewhy.records import Photo
 
+ALIKE = 0.99  # of the largest value of a map: slices that reach it are as strong
 MOST = 11  # slices of one map: with one of them without map three rows of four
 
 
@@ -17,7 +18,7 @@ MOST = 11  # slices of one map: with one of them without map three rows of four
 class Slices:
     """Slices of one map.
 
-    numbers : of the slices, counted from 0. strongest : which of ``numbers`` holds the map's largest absolute value.
+    numbers : of the slices, counted from 0. strongest : which of ``numbers`` holds the map's largest absolute value, to 1 %.
     maps : ``(n, h, w)``, the map at these slices, on its own rows and columns. sample_grid : where these lie on a slice.
     """
 
@@ -33,9 +34,12 @@ def slices_of_map(explanation: ExplanationRecord, number: int, upsample: str = "
     assert depth is not None
     grid = explanation.volume_grid
     everywhere = at_slices(explanation.maps[number], depth, np.arange(depth), upsample, grid)  # (D, h, w)
-    heights = np.abs(everywhere).max(axis=(1, 2))
-    # Of an empty map the middle one.
-    strongest = int(heights.argmax()) if np.ptp(heights) else depth // 2
+    strengths = np.abs(everywhere)
+    heights = strengths.max(axis=(1, 2))
+    # Enlarging cuts peaks off, so that neighbours are as high: among them the one with most around its peak. Of an empty map
+    # the middle one.
+    highest = heights >= ALIKE * heights.max()
+    strongest = int(np.where(highest, strengths.mean(axis=(1, 2)), -1).argmax()) if np.ptp(heights) else depth // 2
     numbers = chosen_slices(depth, strongest, most)
     return Slices(numbers, numbers.index(strongest), everywhere[numbers], None if grid is None else grid.in_plane)
 

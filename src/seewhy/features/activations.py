@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seewhy import show
-from seewhy.classifier import Classifier, is_many, photo_list
+from seewhy.classifier import Classifier, check_photos, is_many, photo_list
 from seewhy.engine import memory
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
@@ -170,6 +170,7 @@ def activations(clf: Classifier, photo: Any, layer: str | nn.Module | None = Non
 
     Raises LayerError: unknown, not reached, several tensors, no channels; ModelError: values that are not finite.
     """
+    check_photos(clf, "activations")
     with memory.kept(), random_state(0):
         results = [_of_photo(clf, single, layer, size) for single in photo_list(photo)]
     return results if is_many(photo) else results[0]

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from seewhy import show
-from seewhy.classifier import Classifier
+from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import ModelError, OptionError, is_number, setting, whole_number
@@ -155,6 +155,7 @@ def deep_dream(
     """
     options = _Options(style, iterations, levels, scale, step, seed, scaling, preview)
     options.check(start)
+    check_photos(clf, "deep_dream")
     if not isinstance(clf, Classifier):
         raise ModelError(f"The first argument is a {type(clf).__name__}: wrap the network as seewhy.Classifier(network, ...).")
     with memory.kept(), random_state(seed), torch.inference_mode(False), torch.no_grad():

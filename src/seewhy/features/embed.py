@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from seewhy.classifier import Classifier
+from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, listed, whole_number
@@ -116,6 +116,7 @@ def embed(
     large, no readable photo, features that are all the same or not finite.
     """
     check_options(method, perplexity)
+    check_photos(clf, "embed")
     if pool not in POOLS:
         raise OptionError(f"pool={pool!r}: write 'mean' or 'flatten'.")
     (seed, most) = (whole_number("seed", seed, 0), whole_number("most", most))

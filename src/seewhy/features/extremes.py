@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seewhy.classifier import Classifier
+from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, is_whole_number, whole_number
@@ -162,6 +162,7 @@ def extremes(
 
     Raises a child of ``SeewhyError``: neither or both given, no such channel, class or layer, no readable photo.
     """
+    check_photos(clf, "extremes")
     if (channel is None) == (target is None):
         what = "neither is given" if channel is None else "both are given"
         raise OptionError(f"{what}: write channel= (with layer=) for a channel, or target= for a class.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from seewhy.classifier import Classifier
+from seewhy.classifier import Classifier, check_photos
 from seewhy.engine.threads import PassThreads, stopped_by
 from seewhy.errors import MethodError, OptionError, setting
 from seewhy.explain import check_classifier, explain
@@ -90,6 +90,7 @@ class LiveLoop:
         **settings: Any,
     ) -> None:
         check_classifier(clf)
+        check_photos(clf, "live")
         if isinstance(target, (list, tuple)):
             raise OptionError(_one_class(target))
         (self.clf, self.method, self.target, self.settings) = (clf, method, target, settings)
