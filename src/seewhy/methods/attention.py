@@ -49,11 +49,11 @@ class AttentionMethod(Method):
         planned = request.network
         attention = planned.attention
         if isinstance(attention, str):
-            others = alternatives([setting("method", "grad_cam"), setting("method", "occlusion")])
-            raise MethodError(f"{self.name} does not fit {planned.name}: {attention}. Use {others}.")
+            raise _unfit(self.name, planned, attention)
         score = self.weighting_score
         inputs = request.clf.executor.network_inputs(request.pixels)
         (output, tables) = planned.forward_with_attention(inputs, graph=score is not None)
+        _check_square(self.name, planned, attention, tables)
         with torch.inference_mode(False):
             (head, scores) = request.read(output.detach() if isinstance(output, torch.Tensor) else output)
             resolved = request.resolve(scores)
@@ -116,6 +116,19 @@ class AttentionMethod(Method):
             kept = kept * 0.5 / total.mT
         rolled = rolled if self.with_kept else rolled - kept
         return attention.grid.read(rolled.mT)[:, 0]
+
+
+def _unfit(method: str, planned: PlannedNetwork, reason: str) -> MethodError:
+    others = alternatives([setting("method", "grad_cam"), setting("method", "occlusion")])
+    return MethodError(f"{method} does not fit {planned.name}: {reason}. Use {others}.")
+
+
+def _check_square(method: str, planned: PlannedNetwork, attention: Attention, tables: list[torch.Tensor]) -> None:
+    """Raises MethodError for tables that cannot be multiplied: tokens that look at more, or fewer, than there are of them."""
+    for step, table in zip(attention.steps, tables, strict=True):
+        (rows, columns) = table.shape[-2:]
+        if (rows, columns) != (attention.length, attention.length):
+            raise _unfit(method, planned, f"the attention in '{step.module}' has {rows} tokens that look at {columns}")
 
 
 def without_smallest(table: torch.Tensor, share: float) -> torch.Tensor:
