@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from seewhy.engine.attention import Attention, find_attention, forward_with_attention
+from seewhy.engine.cut import first_cut
 from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.form import form_of
@@ -21,11 +22,13 @@ from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, ru
 from seewhy.engine.several_inputs import OneInput
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.strategy import StrategyHistory
-from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean, setting
+from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, alternatives, did_you_mean, setting
 from seewhy.head import Head, describe, entry_hint, with_batch_axis
 from seewhy.records import FeatureLayer
 
 AT_ONCE = 8  # layers that are tried in one pass
+# The methods that look at the scores alone; a test compares them with the methods' own needs.
+WITHOUT_GRADIENT = alternatives(setting("method", name) for name in ("occlusion", "lime", "rise"))
 ALIKE = 1e-3  # gradients at two places, over the largest
 Result = TypeVar("Result")
 
@@ -100,6 +103,30 @@ class PlannedNetwork:
         step = first_broken(self._unfolded, inputs)
         return None if step is None else self.trace.name(step)
 
+    @property
+    def leaves_torch(self) -> bool:
+        """True where the scores are a tensor that no operation connects with the input."""
+        trace = self.plan.trace
+        return trace is not None and isinstance(self.plan.trial_output, torch.Tensor) and not trace.path
+
+    @cached_property
+    def _where_left(self) -> str:
+        cut = first_cut(self._unfolded, self._trial[:1], self._pick, None)
+        return "" if cut is None else f", at '{cut.name}'"
+
+    def where_cut(self, inputs: torch.Tensor, start: Step | None = None, others: str = WITHOUT_GRADIENT) -> str:
+        """The end of a message on a gradient that does not come from the scores to ``start`` (None: the photo): the first step
+        without one, and what to do.
+
+        others : the methods that need none; "" where there are none.
+        """
+        cut = first_cut(self._unfolded, inputs, self._pick, start)
+        use = f" Use a method that needs none: {others}; or " if others else " To have one, "
+        if cut is None:
+            return f"{use}see what has no gradient in {self.name}.forward."
+        owner = self.name if not cut.owner or self.plan.trace is None else self.plan.trace.kinds[cut.owner]
+        return f" First step without gradient: {cut}.{use}remove {cut.culprit} from {owner}.forward."
+
     def forward_prepared(self, prepared: torch.Tensor) -> Any:
         """The picked output for inputs that ``plan.prepare`` has prepared."""
 
@@ -154,8 +181,9 @@ class PlannedNetwork:
             )
         if not self.plan.trace.path:
             raise MethodError(
-                f"The forward pass of {self.name} cannot be followed to its scores (it leaves torch on the way): methods that "
-                "look inside are not possible."
+                f"The forward pass of {self.name} cannot be followed to its scores: it leaves torch on the "
+                f"way{self._where_left}, so methods that look inside are not possible. Working now: {WITHOUT_GRADIENT}.",
+                clause=f"its forward leaves torch on the way{self._where_left}",
             )
         return self.plan.trace
 
@@ -194,8 +222,9 @@ class PlannedNetwork:
         reached = self._first_reached(candidates)
         if reached is None:
             raise GradientError(
-                f"No gradient reaches any layer of {self.name} (best candidate: '{trace.name(candidates[0])}'): remove "
-                "@torch.no_grad(), .detach() or argmax from its forward."
+                f"No gradient reaches any layer of {self.name} (best candidate: '{trace.name(candidates[0])}')."
+                f"{self.where_cut(self._trial[:1], candidates[0])}",
+                clause="no gradient reaches any layer",
             )
         return reached
 

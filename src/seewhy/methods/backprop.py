@@ -251,7 +251,7 @@ class PixelGradients:
         inputs = executor.network_inputs(pixels).requires_grad_()
         # The rule stays during the backward pass, for networks that compute parts of their forward pass again in it.
         with torch.enable_grad(), ReluRule(rule) if rule != "plain" else contextlib.nullcontext() as relus:
-            output = self._network.run_until(inputs)
+            output = self._scores_of(inputs)
             if relus is not None and relus.seen == 0:
                 raise MethodError(_no_relu(self._method, self._network.trace.steps))
             (seeds, values) = self._values(output)
@@ -263,11 +263,22 @@ class PixelGradients:
             ]
         if not gradients or any(gradient is None for gradient in gradients):
             raise GradientError(
-                f"{self._method.name} needs a gradient, but the score for '{self.targets[0][0].text}' is cut off from the photo: "
-                f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self._network.name}, or "
-                f"use a method that needs none, such as {setting('method', 'occlusion')}."
+                f"{self._method.title} needs a gradient, but the score for '{self.targets[0][0].text}' is cut off from the photo."
+                f"{self._network.where_cut(inputs[:1])}"
             )
         return torch.stack([executor.pixel_gradient(pixels, gradient) for gradient in gradients]), values
+
+    def _scores_of(self, inputs: torch.Tensor) -> Any:
+        """The picked output. Raises GradientError for a network that refuses a gradient on its way, as numpy does."""
+        try:
+            return self._network.run_until(inputs)
+        except ModelError as error:
+            if not self._network.leaves_torch:
+                raise
+            raise GradientError(
+                f"{self._method.title} needs a gradient, but the scores are cut off from the photo."
+                f"{self._network.where_cut(inputs[:1])}"
+            ) from error
 
 
 def _no_relu(method: BackpropMethod, steps: Sequence[Step]) -> str:

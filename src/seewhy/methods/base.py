@@ -211,7 +211,10 @@ class FeatureMethod(Method):
             else:
                 gradient = pull_back(forward_pass.output, seeds.to(output.dtype), leaf)
                 if gradient is None:
-                    raise GradientError(_no_gradient(self.name, planned, layer, resolved))
+                    raise GradientError(
+                        f"{self.title} needs a gradient, but the score for '{resolved[0][0].target.text}' is cut off from layer "
+                        f"'{layer}'.{planned.where_cut(request.clf.executor.network_inputs(request.pixels[:1]), step)}"
+                    )
                 gradients = step.grid.read(gradient).float().movedim(0, 1)  # (N, K, c, h, w)
             maps = self.combine(features[:, None], gradients)
             maps = maps.clamp_min(0) if self.relu else maps
@@ -372,11 +375,3 @@ def flattens_grid(planned: PlannedNetwork, step: Step) -> bool:
             if grid is not None and grid.has_cells:
                 return True
     return False
-
-
-def _no_gradient(method: str, planned: PlannedNetwork, layer: str, targets: list[list[ResolvedTarget]]) -> str:
-    name = targets[0][0].target.text
-    return (
-        f"{method} needs a gradient, but the score for '{name}' is cut off from layer '{layer}': remove @torch.no_grad(), "
-        f".detach() or argmax from the forward of {planned.name}."
-    )
