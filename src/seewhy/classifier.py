@@ -417,7 +417,8 @@ class Classifier:
         rows = self.executor.class_scores(output, photos)
         count = self.head.count(rows)
         if self._names is None or (self._numbered and len(self._names) != count):
-            self._names = ClassNames(["negative", "positive"]) if self.head.kind == "binary" else ClassNames.numbered(count)
+            sides = ClassNames(["negative", "positive"]).both_sides()
+            self._names = sides if self.head.kind == "binary" else ClassNames.numbered(count)
         if len(self._names) != count:
             raise ClassesError(f"The class list has {len(self._names)} names, but the network gives {count} scores.")
         return rows

@@ -17,7 +17,7 @@ from seewhy.engine import runner
 from seewhy.engine.first_layer import FirstLayer, first_layer
 from seewhy.engine.form import Form, form_of
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.output import OutputPicker
+from seewhy.engine.output import NotingPicker, OutputPicker
 from seewhy.engine.plan import unwrap
 from seewhy.engine.probe import ForwardPass
 from seewhy.engine.several_inputs import CallForm, Inputs, OneInput, in_words, key_of, several_required, signature_of
@@ -52,7 +52,7 @@ class Executor:
         self.inputs = inputs
         self._runs = self.network if form is None else OneInput(self.network, form, inputs)
         self._relatives: dict[Any, PlannedNetwork] = {}  # planned for other inputs; by their form
-        self.pick = pick
+        self.pick = NotingPicker(pick)
         self.precision = precision
         self.name = type(self.network).__name__ if self.is_module else str(getattr(network, "__name__", "function"))
         self._declared_head = head
@@ -272,7 +272,7 @@ class Executor:
                 "row of scores per photo. It drops the batch axis "
                 "of a single photo: remove squeeze() from its forward."
             )
-        rows = self._declared_head.check(output)
+        rows = self._declared_head.check(output, self.pick.returned)
         if len(rows) != photos:
             raise OutputError(f"The network returned {len(rows)} rows of scores for {photos} photos: one row per photo.")
         if not bool(torch.isfinite(rows).all()):
