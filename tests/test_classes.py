@@ -309,6 +309,7 @@ def test_many_classes_are_counted_and_not_listed() -> None:
         names.index("kind nmber 282")
     assert str(error.value).startswith("This network has no class 'kind nmber 282'. Did you mean 'kind number 282' (282)")
     assert str(error.value).endswith(
-        "? It has 1000 classes: clf.classes, or 'seewhy classes', lists them. Any class can be asked for, not only the predicted one."
+        "? It has 1000 classes: clf.classes, or 'seewhy classes', lists them. Any class can be asked for, not only the predicted "
+        "one."
     )
     assert len(str(error.value)) < 300

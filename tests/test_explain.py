@@ -175,7 +175,7 @@ def test_an_empty_map_says_why_and_stays_empty(planted: Planted, planted_photo: 
     assert not e.maps.any()
     score = clf.scores(planted_photo)[0, 2]
     assert e.notes == [
-        f"The map is empty: at 'relu' nothing speaks for 'blue' (score {score:.2f}, rank 3)",
+        f"The map is empty: at 'relu' nothing speaks for 'blue' (score {score:.2f}, rank 3 of 3); the top class is 'green'",
         "method='grad_cam', relu=False shows what speaks against the class",
         "method='auto' took grad_cam: the head averages 'relu'",
     ]

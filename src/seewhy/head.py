@@ -147,7 +147,7 @@ class Returned:
     @classmethod
     def of(cls, returned: object) -> Returned:
         """For anything that a network may return."""
-        return cls(describe(returned), entry_hint(returned) if len(entries_of(returned)) > 1 else "")
+        return cls(describe(returned), setting("output", _first_table(returned, "key")) if len(entries_of(returned)) > 1 else "")
 
 
 def entries_of(value: object) -> list[tuple[object, object]]:
@@ -173,8 +173,14 @@ def with_batch_axis(output: Any) -> Any:
 
 def entry_hint(output: object) -> str:
     """What to write so that the class scores are picked out of a dictionary or a tuple."""
-    keys = [key for key, entry in entries_of(output) if isinstance(entry, torch.Tensor) and entry.ndim == 2]
-    return setting("output", keys[0]) if keys else f"{setting('output', 'key')}, an index, or a function"
+    key = _first_table(output, None)
+    return f"{setting('output', 'key')}, an index, or a function" if key is None else setting("output", key)
+
+
+def _first_table(output: object, otherwise: object) -> object:
+    """The name of the first entry that could be class scores."""
+    tables = (key for key, entry in entries_of(output) if isinstance(entry, torch.Tensor) and entry.ndim == 2)
+    return next(tables, otherwise)
 
 
 def describe(value: object) -> str:

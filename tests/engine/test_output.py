@@ -26,7 +26,6 @@ class Result:
     aux: Any = None
 
 
-
 @pytest.mark.parametrize(
     ("dress", "output"),
     [

@@ -108,8 +108,8 @@ def test_a_network_without_relu_is_refused(method: str) -> None:
         seewhy.explain(seewhy.Classifier(network), torch.rand(3, 9, 9), method=method)
     title = seewhy.METHODS[method].title
     assert str(error.value) == (
-        f"{title} changes ReLU and ReLU6; this model has none (2 silu), so the result would be the plain gradient. "
-        "Use method='gradient', or method='integrated_gradients' for shares of the score."
+        f"{title} changes ReLU and ReLU6; this model has none (2 SiLU), so the result would be the plain gradient. "
+        "Use method='gradient', method='integrated_gradients' or method='smooth_grad'."
     )
     for other in ("gradient", "integrated_gradients", "smooth_grad"):
         assert seewhy.explain(seewhy.Classifier(network), torch.rand(3, 9, 9), method=other).maps.any()

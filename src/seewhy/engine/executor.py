@@ -264,8 +264,11 @@ class Executor:
             return declared.ending_in("softmax")
         return declared.ending_in("sigmoid" if self.form.probabilities else "")
 
-    def class_scores(self, output: Any, photos: int) -> torch.Tensor:
-        """The picked output of so many photos as class scores ``(N, K)``. Raises OutputError, ModelError (not finite)."""
+    def class_scores(self, output: Any, photos: int, pixels: torch.Tensor | None = None) -> torch.Tensor:
+        """The picked output of so many photos as class scores ``(N, K)``. Raises OutputError, ModelError (not finite).
+
+        pixels : of the photos, ``(N, C, h, w)``; with them the layer is named from which on values are not finite.
+        """
         if isinstance(output, torch.Tensor) and output.ndim == 1 and len(output) != photos:
             raise OutputError(
                 f"The network returned {tuple(output.shape)} for {photos} photos: one "
@@ -276,10 +279,26 @@ class Executor:
         if len(rows) != photos:
             raise OutputError(f"The network returned {len(rows)} rows of scores for {photos} photos: one row per photo.")
         if not bool(torch.isfinite(rows).all()):
-            broken = [name for name, value in self.named_tensors() if not bool(torch.isfinite(value).all())]
-            where = f" (weights that are not finite: {listed(broken, 3)})" if broken else ""
-            raise ModelError(f"The network gives scores that are not finite{where}: its weights or its precision are broken.")
+            raise ModelError(self._not_finite(pixels))
         return rows
+
+    def _not_finite(self, pixels: torch.Tensor | None) -> str:
+        """Where scores that are not finite come from, in words."""
+        broken = [name for name, value in self.named_tensors() if not bool(torch.isfinite(value).all())]
+        where = f" (weights that are not finite: {listed(broken, 3)})" if broken else ""
+        if not broken and pixels is not None and self._planned is not None and self._planned.plan.trace is not None:
+            layer = self._planned.first_broken(self.network_inputs(pixels))
+            where = "" if layer is None else f" (they begin in '{layer}')"
+        return f"The network gives scores that are not finite{where}: {self.finite_again}."
+
+    @property
+    def finite_again(self) -> str:
+        """What to do where a network leaves the numbers of its precision."""
+        if self.precision == "fast":
+            return f"run again with {setting('precision', 'exact')}"
+        if self._dtype in (torch.float16, torch.bfloat16):
+            return f"it is in {str(self._dtype).removeprefix('torch.')}; give it in float32, network.float()"
+        return "its weights or its precision are broken"
 
     # -- facts for records and batches ------------------------------------------------------------------------------------
 

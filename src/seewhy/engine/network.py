@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.form import form_of
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
+from seewhy.engine.runner import of_input, too_large
 from seewhy.engine.several_inputs import OneInput
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.strategy import StrategyHistory
@@ -29,6 +31,7 @@ from seewhy.records import FeatureLayer
 AT_ONCE = 8  # layers that are tried in one pass
 # The methods that look at the scores alone; a test compares them with the methods' own needs.
 WITHOUT_GRADIENT = alternatives(setting("method", name) for name in ("occlusion", "lime", "rise"))
+LISTED = 90  # characters of layers in a message
 ALIKE = 1e-3  # gradients at two places, over the largest
 Result = TypeVar("Result")
 
@@ -53,7 +56,10 @@ class PlannedNetwork:
         self._fingerprint = Fingerprint(network)
         self.strategies = StrategyHistory()
         self._compiled: dict[Any, Callable[[torch.Tensor], Any] | None] = {}
-        self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], self._pick, precision), trial)
+        try:
+            self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], self._pick, precision), trial)
+        except torch.cuda.OutOfMemoryError as error:
+            raise ModelError(too_large(error)) from error
 
     def is_fresh(self) -> bool:
         """True while the network is what it was: same modules, same hooks, same weights."""
@@ -326,6 +332,7 @@ class PlannedNetwork:
         if grid and (step.grid is None or not step.grid.has_cells):
             raise LayerError(
                 f"Layer '{name}' gives {step.shape}: no rows and columns. Usable layers, best first: {self.best_layers()}."
+                f"{self._tokens}"
             )
         return step
 
@@ -340,9 +347,26 @@ class PlannedNetwork:
         raise LayerError(f"This {type(layer).__name__} is not a layer of the network {self.name}.")
 
     def best_layers(self, most: int = 4) -> str:
-        """The first candidates with their grids, for messages."""
-        steps = self.trace.feature_steps()[:most]
-        return ", ".join(f"{self.trace.name(s)} {s.grid.rows}×{s.grid.columns}" for s in steps if s.grid)
+        """The first candidates with their grids, for messages: at least two, more where their names are short."""
+        steps = self.trace.feature_steps()
+        with suppress(GradientError, LayerError):  # those before the automatic choice have no gradient
+            steps = steps[steps.index(self.feature_step) :]
+        layers = [f"{self.trace.name(s)} {s.grid.rows}×{s.grid.columns}" for s in steps[:most] if s.grid]
+        while len(layers) > 2 and len(", ".join(layers)) > LISTED:
+            layers.pop()
+        return ", ".join(layers)
+
+    @property
+    def _tokens(self) -> str:
+        """Of a transformer, for messages: what its tokens are."""
+        step = next(iter(self.trace.feature_steps()), None)
+        grid = None if step is None else step.grid
+        if step is None or grid is None or not grid.of_tokens or grid.axes > 1:
+            return ""
+        count = step.shape[1 - grid.batch_axis] if grid.layout == "tokens" else step.shape[-1]
+        others = count - grid.rows * grid.columns
+        beside = f" and {others} other{'s' * (others > 1)}, such as a class token" if others else ""
+        return f" ({count} tokens: {grid.rows}×{grid.columns} patches{beside}.)"
 
     def layers(self) -> list[FeatureLayer]:
         """The layers that can be explained, in the network's order, the automatic choice marked."""
@@ -361,7 +385,8 @@ class PlannedNetwork:
 def _guarded(forward: Callable[[], Result], inputs: torch.Tensor) -> Result:
     """The network's own complaint about an input, in one line that names the layer and the shape."""
     try:
-        return forward()
+        with of_input(inputs):
+            return forward()
     except torch.cuda.OutOfMemoryError:
         raise
     except _MISFITS as error:

@@ -77,7 +77,10 @@ class AttentionMethod(Method):
             signed=False,
             units="share of attention",
             layer=layer,
-            notes=[empty_notes(own, row, layer, OTHER_METHOD) for own, row in zip(kept, targets, strict=True)],
+            notes=[
+                empty_notes(own, row, layer, OTHER_METHOD, ranking=ranking)
+                for own, row, ranking in zip(kept, targets, request.rankings(scores), strict=True)
+            ],
             details=[plan_details(planned) | blocks for _ in counts],
             forward=1.0,
             backward=0.0 if score is None else float(max(counts)),
