@@ -144,7 +144,8 @@ def explain(
             )
             size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)
             pairs = list(zip(read, targets, strict=True))
-            for count, batch in runner.in_batches(pairs, size, lambda pair: clf.alike(pair[0]), explain_batch):
+            other = _lighter(planned) if configured.backward else ""
+            for count, batch in runner.in_batches(pairs, size, lambda pair: clf.alike(pair[0]), explain_batch, bar.shrink, other):
                 explanations.extend(batch)
                 if configured.sweeps:
                     bar.finish_photo(round(batch[-1].cost.forward))
@@ -215,6 +216,7 @@ class _ExplainBatch:
             watched=self.bar.has_callback,
             expect=self.bar.expect,
             report=report,
+            smaller=self.bar.shrink,
         )
         attribution = self.method.attribute(request)
         seconds = (time.perf_counter() - start) / len(batch)
@@ -254,13 +256,19 @@ class _ExplainBatch:
         )
 
 
+def _lighter(planned: PlannedNetwork | None) -> str:
+    """Where a gradient through the whole network does not fit: a method that keeps one layer alone, and what that takes."""
+    needs = "" if planned is None else f" (needs about {planned.bytes_each / 2**30:.1g} GiB)"
+    return f"{setting('method', 'grad_cam')}{needs}"
+
+
 def _check_needs(clf: Classifier, method: Method) -> None:
     """Raises MethodError for a method that has to see more of the network than can be seen, GradientError where that is int8."""
     form = clf.executor.form
     visible = [Needs.SCORES, *[Needs.LAYERS] * form.layers, *[Needs.GRADIENTS] * form.gradients]
     if form.is_open or method.needs in visible:
         return
-    working = alternatives(setting("method", name) for name, known in METHODS.items() if known.needs in visible)
+    working = alternatives(name for name, known in METHODS.items() if known.needs in visible)
     if form.quantised is not None:
         raise GradientError(
             f"{method.title} needs gradients or plain weights, but the score is cut off from both. First step without gradient: "

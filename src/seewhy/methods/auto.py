@@ -38,7 +38,7 @@ def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
     try:
         step = planned.feature_step
     except (LayerError, GradientError, MethodError) as error:
-        return Choice(Occlusion.name, f"no layer can be explained ({error.line.rstrip('.')})", PASSES)
+        return Choice(Occlusion.name, f"no layer can be explained ({error.clause})", PASSES)
     layer = planned.trace.name(step)
     if not planned.averages_features:
         return Choice(HiResCam.name, f"the head reads each place of '{layer}' by itself")
