@@ -53,7 +53,7 @@ def test_a_list_of_lists_is_one_per_photo(clf: seewhy.Classifier, small_photos: 
         (4, "This network has no class 4: its 4 classes are numbered 0 to 3."),
         (
             [["cat"]],
-            "2 photos but 1 lists of targets. A flat list of targets applies to every photo; for one list per photo give 2",
+            "2 photos but 1 list of targets. A flat list of targets applies to every photo; for one list per photo give 2",
         ),
         ([], "The list of targets is empty"),
         (1.5, "target=1.5: write a class name, an index, 'top1', 'top3', 'present', a function of the output, or a list."),
