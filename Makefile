@@ -6,7 +6,7 @@ CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types bench record docs clean
+.PHONY: demo test lint types bench tables record docs clean
 
 demo: $(CORE)  ## the main job on the embedded networks: writes out/demo.html
 	$(BIN)/seewhy demo -o out/demo.html
@@ -24,6 +24,9 @@ types: $(DEV)
 
 bench: $(DEV)  ## times seewhy beside its peers and prints what got worse since the recorded table
 	$(BIN)/python -m bench
+
+tables: $(DEV)  ## every architecture by every method: writes docs/architectures.md
+	$(BIN)/python -m bench.architectures
 
 record: $(DEV)
 	$(BIN)/python -m bench --record

@@ -286,3 +286,30 @@ def test_all_names_of_a_class_and_those_that_hold_a_text() -> None:
     assert names.containing("") == [0, 1, 2]
     assert names.containing("dog") == []
     assert names.both_sides() is names
+
+
+def test_the_sides_of_one_output_are_named() -> None:
+    sides = ClassNames.read(["defect"], binary=True)
+    for target, named in ((2, "2"), ("defct", "'defct'")):
+        with pytest.raises(TargetError) as error:
+            sides.index(target)
+        assert str(error.value) == (
+            f"This network has no class {named}. Its one output has two sides: 'not defect' (0) and 'defect' (1)."
+        )
+    with pytest.raises(TargetError, match=r"^This network has no class 2\. It has two: 'cat' \(0\) and 'dog' \(1\)\.$"):
+        ClassNames.read(["cat", "dog"]).index(2)
+    pair = ClassNames.read(["n02123045 tabby, tabby cat", "dog"])
+    assert pair.both_sides().index("tabby cat") == 0
+    assert (pair.are_sides, pair.both_sides().are_sides) == (False, True)
+
+
+def test_many_classes_are_counted_and_not_listed() -> None:
+    names = ClassNames.read([f"n{index:08d} kind number {index}" for index in range(1000)])
+    with pytest.raises(TargetError) as error:
+        names.index("kind nmber 282")
+    assert str(error.value).startswith("This network has no class 'kind nmber 282'. Did you mean 'kind number 282' (282)")
+    assert str(error.value).endswith(
+        "? It has 1000 classes: clf.classes, or 'seewhy classes', lists them. Any class can be asked for, not only the predicted "
+        "one."
+    )
+    assert len(str(error.value)) < 300

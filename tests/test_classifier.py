@@ -339,8 +339,8 @@ def test_a_callable_has_no_inside() -> None:
     clf = Classifier(lambda x: x.mean(dim=(2, 3)), Preprocess(24))
     assert message(MethodError, lambda: seewhy.explain(clf, PHOTOS[0], "grad_cam")) == (
         "This is a function: its inside cannot be watched, so methods that use layers or gradients are not possible. Working "
-        "now: method='occlusion', method='lime' or method='rise'. For CAM and Grad-CAM give the original nn.Module "
-        "(torch.compile, DataParallel are unwrapped)."
+        "now: occlusion, lime or rise. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are "
+        "unwrapped)."
     )
     for call in (clf.layers, lambda: clf.feature_layer):
         assert message(MethodError, call) == (

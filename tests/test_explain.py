@@ -53,7 +53,7 @@ def test_a_list_of_lists_is_one_per_photo(clf: seewhy.Classifier, small_photos: 
         (4, "This network has no class 4: its 4 classes are numbered 0 to 3."),
         (
             [["cat"]],
-            "2 photos but 1 lists of targets. A flat list of targets applies to every photo; for one list per photo give 2",
+            "2 photos but 1 list of targets. A flat list of targets applies to every photo; for one list per photo give 2",
         ),
         ([], "The list of targets is empty"),
         (1.5, "target=1.5: write a class name, an index, 'top1', 'top3', 'present', a function of the output, or a list."),
@@ -175,7 +175,7 @@ def test_an_empty_map_says_why_and_stays_empty(planted: Planted, planted_photo: 
     assert not e.maps.any()
     score = clf.scores(planted_photo)[0, 2]
     assert e.notes == [
-        f"The map is empty: at 'relu' nothing speaks for 'blue' (score {score:.2f}, rank 3)",
+        f"The map is empty: at 'relu' nothing speaks for 'blue' (score {score:.2f}, rank 3 of 3); the top class is 'green'",
         "method='grad_cam', relu=False shows what speaks against the class",
         "method='auto' took grad_cam: the head averages 'relu'",
     ]
@@ -366,12 +366,13 @@ def test_no_gradient_is_said_in_words(small_photos: torch.Tensor) -> None:
     with pytest.raises(seewhy.SeewhyError) as error:
         seewhy.explain(clf, small_photos[0], "grad_cam")
     assert str(error.value) == (
-        "No gradient reaches any layer of Cut (best candidate: 'relu()'): remove @torch.no_grad(), .detach() or argmax from "
-        "its forward."
+        "No gradient reaches any layer of Cut (best candidate: 'relu()'). First step without gradient: 'argmax()' (whole "
+        "numbers). Use a method that needs none: method='occlusion', method='lime' or method='rise'; or remove argmax() from "
+        "Cut.forward."
     )
     with pytest.raises(seewhy.SeewhyError) as error:
         seewhy.explain(clf, small_photos[0], "grad_cam", layer="conv", target=1)
-    assert str(error.value).startswith("grad_cam needs a gradient, but the score for 'class 1' is cut off from layer 'conv'")
+    assert str(error.value).startswith("Grad-CAM needs a gradient, but the score for 'class 1' is cut off from layer 'conv'. ")
     detached = seewhy.Classifier(Cut(lambda y: y.detach().sum(1)))  # behind the cut there is a gradient
     assert seewhy.explain(detached, small_photos[0], relu=False).maps.any()
 

@@ -21,6 +21,7 @@ CROSS_CUTTING = {
     "test_contract.py",
     "test_docs.py",
     "test_examples.py",
+    "test_messages.py",
     "test_package.py",
     "methods/test_gradient_parity.py",
     "methods/test_parity.py",

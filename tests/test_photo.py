@@ -260,6 +260,11 @@ def test_the_persons_array_is_not_touched_or_shared() -> None:
             "build the classifier with preprocess=None.",
         ),
         (
+            torch.tensor([[[0.3, 2.64]]]),  # of a bright photo: nothing is negative
+            "The input ranges 0.3 … 2.6: already normalised, and the preprocessing normalises again. Pass the raw photo, or "
+            "build the classifier with preprocess=None.",
+        ),
+        (
             torch.tensor([[[0.0, 255.0]]]),
             "The input ranges 0 … 255: a float picture is read as RGB in [0, 1]. Divide it by 255, or pass it as uint8.",
         ),

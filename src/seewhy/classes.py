@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -9,15 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import ClassesError, TargetError, did_you_mean, is_whole_number, listed, setting
+from seewhy.errors import ClassesError, TargetError, did_you_mean, is_whole_number, setting
 
 _WNID = re.compile(r"^(n\d{8})\s+(.+)$")
 _INDEX = re.compile(r"#(\d+)")
 _NUMBER = re.compile(r"\d+")
+_LISTED = 150  # characters of names that a message lists; of more classes it says where they stand
 
 
 class ClassNames:
-    """The classes in index order. ``names`` are what is shown; wnids and synonyms find a class, too."""
+    """The classes in index order. ``names`` are what is shown; wnids and synonyms find a class, too.
+
+    are_sides : they are the two sides of a network's one output.
+    """
+
+    are_sides = False
 
     def __init__(self, lines: Sequence[str]) -> None:
         names: list[str] = []
@@ -72,8 +79,12 @@ class ClassNames:
         return cls([f"class {index}" for index in range(count)])
 
     def both_sides(self) -> ClassNames:
-        """Of a single name the two classes of a network with one output: "not defect" (0) and "defect" (1)."""
-        return ClassNames([f"not {self.names[0]}", self.names[0]]) if len(self) == 1 else self
+        """The classes of a network with one output; of a single name "not defect" (0) and "defect" (1)."""
+        if len(self) > 2:
+            return self
+        sides = ClassNames([f"not {self.names[0]}", self.names[0]]) if len(self) == 1 else copy.copy(self)
+        sides.are_sides = True
+        return sides
 
     def __len__(self) -> int:
         return len(self.names)
@@ -120,23 +131,30 @@ class ClassNames:
 
     def _checked_index(self, index: int) -> int:
         if not 0 <= index < len(self):
+            if len(self) == 2:
+                raise TargetError(f"This network has no class {index}. {self._both()}")
             raise TargetError(f"This network has no class {index}: its {len(self)} classes are numbered 0 to {len(self) - 1}.")
         return index
 
     def _unknown(self, name: str) -> str:
         if len(self) == 2:
-            (first, second) = self.names
-            return f"This network has no class '{name}'. It has two: '{first}' (0) and '{second}' (1)."
+            return f"This network has no class '{name}'. {self._both()}"
         shown_names = {known.lower() for known in self.names}
         near = did_you_mean(name, (known for known in self._found_by if ", " not in known or known in shown_names))
         for alias, indices in self._found_by.items():
             index = min(indices)
             shown = self.names[index] if alias == self.names[index].lower() else alias
             near = near.replace(f" {alias!r}", f" {shown!r} ({index})")
-        return (
-            f"This network has no class '{name}'.{near} It has: {listed(self.names)}. Any class can be asked for, not only the "
-            "predicted one."
-        )
+        names = ", ".join(self.names)
+        known = f"It has: {names}"
+        if len(names) > _LISTED:
+            known = f"It has {len(self)} classes: clf.classes, or 'seewhy classes', lists them"
+        return f"This network has no class '{name}'.{near} {known}. Any class can be asked for, not only the predicted one."
+
+    def _both(self) -> str:
+        (first, second) = self.names
+        has = "Its one output has two sides" if self.are_sides else "It has two"
+        return f"{has}: '{first}' (0) and '{second}' (1)."
 
 
 def _content(path: Path) -> Any:

@@ -376,8 +376,9 @@ class Classifier:
             if batch[0].inputs:
                 own = self.beside(batch[0]).executor
                 plan = own.planned(own.pixels(batch[:1])) if self.is_module else None
-            output = own.forward(own.pixels(batch), planned=plan).output
-            class_scores = self.class_scores(output, len(batch))
+            pixels = own.pixels(batch)
+            output = own.forward(pixels, planned=plan).output
+            class_scores = self.class_scores(output, len(batch), pixels)
             rows: Array = convert(own.head(plan, output), class_scores).float().cpu().numpy()
             return rows
 
@@ -402,15 +403,17 @@ class Classifier:
         names = self.class_names().names
         return [Prediction(names[i], int(i), float(scores[i])) for i in rank_order(scores)[:k]]
 
-    def class_scores(self, output: Any, photos: int) -> torch.Tensor:
+    def class_scores(self, output: Any, photos: int, pixels: torch.Tensor | None = None) -> torch.Tensor:
         """The output of so many photos as class scores ``(N, K)``, its classes counted and compared with the names.
 
-        Raises OutputError for another form, ClassesError for another count, ModelError for values that are not finite.
+        Raises OutputError for another form, ClassesError for another count, ModelError for values that are not finite (pixels :
+        see ``Executor.class_scores``).
         """
-        rows = self.executor.class_scores(output, photos)
+        rows = self.executor.class_scores(output, photos, pixels)
         count = self.head.count(rows)
         if self._names is None or (self._numbered and len(self._names) != count):
-            self._names = ClassNames(["negative", "positive"]) if self.head.kind == "binary" else ClassNames.numbered(count)
+            sides = ClassNames(["negative", "positive"]).both_sides()
+            self._names = sides if self.head.kind == "binary" else ClassNames.numbered(count)
         if len(self._names) != count:
             raise ClassesError(f"The class list has {len(self._names)} names, but the network gives {count} scores.")
         return rows

@@ -66,11 +66,15 @@ class Message(str):
 
 
 class SeewhyError(Exception):
-    """Every mistake that seewhy can put into words. Catch this one to catch them all."""
+    """Every mistake that seewhy can put into words. Catch this one to catch them all.
 
-    def __init__(self, message: str = "") -> None:
+    clause : the same as a part of a sentence; the whole line where it is short enough for that.
+    """
+
+    def __init__(self, message: str = "", clause: str = "") -> None:
         self.message = Message(message)
         super().__init__(str(self.message))
+        self.clause = clause or self.line.rstrip(".")
 
     @property
     def line(self) -> str:

@@ -145,7 +145,8 @@ def explain(
             )
             size = 1 if configured.sweeps else executor.batch_size(batch_size, planned, len(read), configured.backward)
             pairs = list(zip(read, targets, strict=True))
-            for count, batch in runner.in_batches(pairs, size, lambda pair: clf.alike(pair[0]), explain_batch):
+            other = _lighter(planned) if configured.backward else ""
+            for count, batch in runner.in_batches(pairs, size, lambda pair: clf.alike(pair[0]), explain_batch, bar.shrink, other):
                 explanations.extend(batch)
                 if configured.sweeps:
                     bar.finish_photo(round(batch[-1].cost.forward))
@@ -216,6 +217,7 @@ class _ExplainBatch:
             watched=self.bar.has_callback,
             expect=self.bar.expect,
             report=report,
+            smaller=self.bar.shrink,
         )
         attribution = self.method.attribute(request)
         seconds = (time.perf_counter() - start) / len(batch)
@@ -255,6 +257,12 @@ class _ExplainBatch:
         )
 
 
+def _lighter(planned: PlannedNetwork | None) -> str:
+    """Where a gradient through the whole network does not fit: a method that keeps one layer alone, and what that takes."""
+    needs = "" if planned is None else f" (needs about {planned.bytes_each / 2**30:.1g} GiB)"
+    return f"{setting('method', 'grad_cam')}{needs}"
+
+
 def _check_needs(clf: Classifier, method: Method) -> None:
     """Raises MethodError for a method that has to see more of the network than can be seen, or that knows photos alone;
     GradientError where that is int8."""
@@ -266,7 +274,7 @@ def _check_needs(clf: Classifier, method: Method) -> None:
     if form.is_open or method.needs in visible:
         return
     fitting = (name for name, known in METHODS.items() if known.needs in visible and (known.volumes or clf.dimensions == 2))
-    working = alternatives(setting("method", name) for name in fitting)
+    working = alternatives(fitting)
     if form.quantised is not None:
         raise GradientError(
             f"{method.title} needs gradients or plain weights, but the score is cut off from both. First step without gradient: "

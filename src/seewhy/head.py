@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
 
-from seewhy.errors import OptionError, OutputError, setting
+from seewhy.errors import OptionError, OutputError, listed, setting
 
 HEADS = ("softmax", "sigmoid", "binary", "none")
 SCORES = {"logit": "logit", "probability": "probability", "log_odds": "log-odds"}  # score= -> unit
@@ -52,8 +52,8 @@ class Head:
             f"The network ends in a softmax, but {setting('head', self.kind)} was given: write {setting('head', 'softmax')}."
         )
 
-    def check(self, output: object) -> torch.Tensor:
-        """The output as ``(N, K)``, or an error that says what came instead."""
+    def check(self, output: object, returned: Returned | None = None) -> torch.Tensor:
+        """The output as ``(N, K)``, or an error that says what came instead. returned : what it was picked out of."""
         if not isinstance(output, torch.Tensor):
             raise OutputError(
                 f"The network returned {describe(output)}. Expected class scores (N, classes): say which entry holds them with "
@@ -68,13 +68,14 @@ class Head:
                 f"{setting('head', 'none')} (the number is a score)."
             )
         if output.ndim != 2:
-            hint = (
-                "This looks like segmentation: in Python pass target=seewhy.targets.segment(12) for the pixels of class 12, or "
-                "another function of the output."
-                if output.ndim == 4
-                else "Say where they are with output= a key, an index, or a function."
-            )
-            raise OutputError(f"The network returned {describe(output)}. Expected class scores (N, classes). {hint}")
+            whole = describe(output) if returned is None else returned.description
+            entry = "" if returned is None or not returned.others else f"{returned.others} if another entry holds the scores"
+            hint = f"Say where they are with {entry or setting('output') + ' a key, an index, or a function'}."
+            if output.ndim == 4:
+                ways = ["seewhy.targets.segment(12) for the pixels of class 12", "another function of the output", entry]
+                (*others, last) = filter(None, ways)
+                hint = f"This looks like segmentation: in Python pass target={', '.join(others)}, or {last}."
+            raise OutputError(f"The network returned {whole}. Expected class scores (N, classes). {hint}")
         if self.kind == "binary" and output.shape[1] != 1:
             raise OutputError(
                 f"The network returned {describe(output)}, but {setting('head', 'binary')} wants "
@@ -136,6 +137,31 @@ class Head:
         return "score" if self.kind == "none" else SCORES[score]
 
 
+@dataclass(frozen=True)
+class Returned:
+    """What a network returned, in words. others : what to write to pick another entry of it; "" where it has a single one."""
+
+    description: str
+    others: str
+
+    @classmethod
+    def of(cls, returned: object) -> Returned:
+        """For anything that a network may return."""
+        return cls(describe(returned), setting("output", _first_table(returned, "key")) if len(entries_of(returned)) > 1 else "")
+
+
+def entries_of(value: object) -> list[tuple[object, object]]:
+    """The named or numbered parts of what a network returned."""
+    if isinstance(value, Mapping):
+        return list(value.items())
+    if isinstance(value, (tuple, list)):
+        names = getattr(value, "_fields", range(len(value)))
+        return list(zip(names, value, strict=True))
+    if is_dataclass(value) and not isinstance(value, type):
+        return [(part.name, getattr(value, part.name)) for part in fields(value)]
+    return list(value.items()) if hasattr(value, "items") else []
+
+
 def _in_full_precision(output: torch.Tensor) -> torch.Tensor:
     return output if output.dtype == torch.float64 else output.float()
 
@@ -147,15 +173,21 @@ def with_batch_axis(output: Any) -> Any:
 
 def entry_hint(output: object) -> str:
     """What to write so that the class scores are picked out of a dictionary or a tuple."""
-    entries = output.items() if isinstance(output, Mapping) else enumerate(output) if isinstance(output, (tuple, list)) else ()
-    keys = [key for key, entry in entries if isinstance(entry, torch.Tensor) and entry.ndim == 2]
-    return setting("output", keys[0]) if keys else f"{setting('output', 'key')}, an index, or a function"
+    key = _first_table(output, None)
+    return f"{setting('output', 'key')}, an index, or a function" if key is None else setting("output", key)
+
+
+def _first_table(output: object, otherwise: object) -> object:
+    """The name of the first entry that could be class scores."""
+    tables = (key for key, entry in entries_of(output) if isinstance(entry, torch.Tensor) and entry.ndim == 2)
+    return next(tables, otherwise)
 
 
 def describe(value: object) -> str:
     """``"a tensor (1, 21, 64, 64)"`` or ``"dict: out (1, 21, 64, 64), aux (1, 21, 64, 64)"``."""
     if isinstance(value, torch.Tensor):
         return f"a tensor {tuple(value.shape)}"
-    items = value.items() if hasattr(value, "items") else enumerate(value) if isinstance(value, (tuple, list)) else ()
-    parts = [f"{key} {tuple(item.shape) if isinstance(item, torch.Tensor) else type(item).__name__}" for key, item in items]
-    return f"{type(value).__name__}" + (f": {', '.join(parts)}" if parts else "")
+    parts = [
+        f"{key} {tuple(item.shape) if isinstance(item, torch.Tensor) else type(item).__name__}" for key, item in entries_of(value)
+    ]
+    return f"{type(value).__name__}" + (f": {listed(parts, 5)}" if parts else "")

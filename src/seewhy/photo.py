@@ -20,6 +20,7 @@ from seewhy.records import Photo
 
 # Not .npz: in a folder such a file is rather a saved explanation.
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jfif", ".npy")
+BRIGHTEST = 5  # what a normalised photo reaches; one of 0 to 255 that stays below would be black
 FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # the number that is white; 1 for all other types
 
 
@@ -250,7 +251,8 @@ def _typed(values: npt.NDArray[Any], notes: tuple[str, ...], expected: Expected)
 
 def _checked_unit_range(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     (low, high) = (float(values.min()), float(values.max()))
-    if low < -1e-3 and low >= -20 and high <= 20:
+    negative = low < -1e-3
+    if (negative and low >= -20 and high <= 20) or (not negative and 1 + 1e-3 < high <= BRIGHTEST):
         raise PhotoError(
             f"The input ranges {low:.1f} … {high:.1f}: already normalised, and the preprocessing normalises again. Pass "
             "the raw photo, or build the classifier with preprocess=None."

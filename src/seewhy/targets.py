@@ -90,6 +90,10 @@ def _whole(index: Any) -> int:
     return int(index)
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def requested_targets(target: Any, photos: int) -> list[list[RequestedTarget]]:
     """One list of targets per photo. A flat list means all of them for every photo; a list of lists, one per photo."""
     if isinstance(target, (list, tuple)):
@@ -99,8 +103,8 @@ def requested_targets(target: Any, photos: int) -> list[list[RequestedTarget]]:
         if all(nested):
             if len(target) != photos:
                 raise TargetError(
-                    f"{photos} photos but {len(target)} lists of targets. A flat list of targets applies to every photo; for one "
-                    f"list per photo give {photos} lists."
+                    f"{_counted(photos, 'photo')} but {_counted(len(target), 'list')} of targets. A flat list of targets applies "
+                    f"to every photo; for one list per photo give {_counted(photos, 'list')}."
                 )
             if not all(target):
                 empty = [len(targets) for targets in target].index(0)

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 from traced_networks import traced
 
+import seewhy
 from seewhy.engine.attention import find_attention, forward_with_attention
 from seewhy.engine.plan import make_plan
 from seewhy.engine.steps import Grid, Step
@@ -189,6 +190,41 @@ class Pooled(nn.Module):
             heads = tokens[:, None]
             tokens = (tokens + ((heads @ heads.mT).softmax(-1) @ heads)[:, 0])[:, ::2]
         return self.fc(tokens.mean(1))
+
+
+class PooledQueries(nn.Module):
+    """Half of the tokens look at all of them, in one fused operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).mT
+        few = tokens[:, :12]
+        return self.fc((few + functional.scaled_dot_product_attention(few, tokens, tokens)).mean(1))
+
+
+def test_one_head_without_an_axis_of_its_own() -> None:
+    class OneHead(PooledQueries):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.patches(x).flatten(2).mT
+            table = (tokens @ tokens.mT).softmax(-1)
+            return self.fc((tokens + table @ tokens).mean(1))
+
+    torch.manual_seed(0)
+    network = OneHead().eval()
+    (_, output, (table,)) = opened(network)
+    tokens = network.patches(PHOTOS).flatten(2).mT.detach()
+    torch.testing.assert_close(table, (tokens @ tokens.mT).softmax(-1)[:, None], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(output, network(PHOTOS).detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_tokens_that_look_at_more_than_there_are_of_them() -> None:
+    torch.manual_seed(0)
+    with pytest.raises(MethodError, match="has 12 tokens that look at 24"):
+        seewhy.explain(seewhy.Classifier(PooledQueries().eval()), PHOTOS[0], "attention_rollout")
 
 
 def mixer() -> nn.Module:

@@ -85,8 +85,8 @@ def test_int8_is_recognised(kind: str, first: str, quantised: dict[str, nn.Modul
             seewhy.explain(clf, PHOTO, method)
         assert str(error.value) == (
             f"{known.title} needs gradients or plain weights, but the score is cut off from both. First step without gradient: "
-            f"'{first}' (quantised to int8). Use a method that needs none: method='score_cam', method='eigen_cam', "
-            "method='occlusion', method='lime' or method='rise'; or give the network as it was before it was quantised."
+            f"'{first}' (quantised to int8). Use a method that needs none: score_cam, eigen_cam, occlusion, lime "
+            "or rise; or give the network as it was before it was quantised."
         )
     explanation = seewhy.explain(clf, PHOTO)
     assert explanation.method == "occlusion"

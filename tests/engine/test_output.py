@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,12 @@ from seewhy import Classifier, Preprocess
 from seewhy.errors import OutputError
 
 Answer = namedtuple("Answer", "logits aux")
+
+
+@dataclass
+class Result:
+    scores: Any
+    aux: Any = None
 
 
 @pytest.mark.parametrize(
@@ -33,6 +40,9 @@ Answer = namedtuple("Answer", "logits aux")
         (lambda y: [y * 2, y], -1),
         (lambda y: {"deep": {"er": y}}, lambda out: out["deep"]["er"]),
         (lambda y: SimpleNamespace(head=y), lambda out: out.head),
+        (lambda y: Result(y, y.sum()), None),
+        (lambda y: Result(y, y * 2), "scores"),
+        (lambda y: Answer(y * 2, y), "aux"),
     ],
 )
 def test_where_the_scores_are(dress: Callable[[torch.Tensor], Any], output: Any) -> None:
@@ -64,6 +74,19 @@ def test_where_the_scores_are(dress: Callable[[torch.Tensor], Any], output: Any)
             None,
             "The network returned a tensor (1, 4, 5, 6). Expected class scores (N, classes). This looks like segmentation: in "
             "Python pass target=seewhy.targets.segment(12) for the pixels of class 12, or another function of the output.",
+        ),
+        (
+            lambda y: Result(y[:, :, None, None].expand(-1, -1, 5, 6), [y]),
+            None,
+            "The network returned Result: scores (1, 4, 5, 6), aux list. Expected class scores (N, classes): say which entry "
+            "holds them with output='key', an index, or a function.",
+        ),
+        (
+            lambda y: Answer(y[:, :, None, None].expand(-1, -1, 5, 6), y),
+            None,
+            "The network returned Answer: logits (1, 4, 5, 6), aux (1, 4). Expected class scores (N, classes). This looks like "
+            "segmentation: in Python pass target=seewhy.targets.segment(12) for the pixels of class 12, another function of the "
+            "output, or output='aux' if another entry holds the scores.",
         ),
         (
             lambda y: "text",

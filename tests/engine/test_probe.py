@@ -167,3 +167,27 @@ def test_gradients_count_what_a_module_did_with_the_tensor_before_it_returned_it
     score = network.head(features.mean((2, 3)) + features.amax((2, 3)))[0, 1]
     (gradient,) = torch.autograd.grad(score, features)
     np.testing.assert_allclose(explanation.maps[0], (features * gradient).sum(1)[0].detach(), atol=1e-6)
+
+
+# What is made under inference_mode can stand in no graph; what is made of it afterwards can.
+@pytest.mark.parametrize(("mode", "layer"), [(torch.no_grad, "relu"), (torch.no_grad, None), (torch.inference_mode, None)])
+def test_a_backbone_that_is_run_without_gradients_is_no_obstacle(mode, layer: str | None) -> None:
+    """Frozen as people freeze it: the map is made at its end, and what follows has its gradient."""
+
+    class Frozen(Planted):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with mode():
+                features = self.relu(self.conv(x))
+            return self.fc(features.clone().amax((2, 3)).square())
+
+    class Open(Frozen):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.relu(self.conv(x)).amax((2, 3)).square())
+
+    photo = torch.rand(3, 4, 6, generator=torch.Generator().manual_seed(1))
+    (own, expected) = (
+        seewhy.explain(seewhy.Classifier(network), photo, "hires_cam", target=1, layer=layer).maps
+        for network in (Frozen(), Open())
+    )
+    assert expected.max() > 0
+    np.testing.assert_allclose(own, expected, rtol=1e-5)

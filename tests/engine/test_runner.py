@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seewhy.engine import runner
-from seewhy.errors import ModelError, OptionError
+from seewhy.errors import Message, ModelError, OptionError
 
 
 def test_neighbours_that_are_alike_go_together() -> None:
@@ -30,9 +30,12 @@ def test_out_of_gpu_memory_halves_the_batch_and_goes_on() -> None:
             raise torch.cuda.OutOfMemoryError("too much")
         return list(batch)
 
-    items = [item for _, part in runner.in_batches(range(10), 8, lambda _: 0, work) for item in part]
+    told = []
+    smaller = lambda *counts: told.append(counts)  # noqa: E731
+    items = [item for _, part in runner.in_batches(range(10), 8, lambda _: 0, work, smaller) for item in part]
     assert items == list(range(10))
     assert sizes == [8, 4, 2, 2, 2, 2, 2]
+    assert told == [(8, 4), (4, 2)]
 
 
 def test_one_photo_that_does_not_fit_is_said_in_words() -> None:
@@ -41,7 +44,28 @@ def test_one_photo_that_does_not_fit_is_said_in_words() -> None:
 
     with pytest.raises(ModelError) as error:
         list(runner.in_batches([1], 4, lambda _: 0, work))
-    assert str(error.value).startswith("One photo does not fit into the GPU's memory: a smaller Preprocess(size=...)")
+    assert str(error.value) == ("One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or device='cpu'.")
+    with pytest.raises(ModelError, match=r"device='cpu', or method='cam'\.$"):
+        list(runner.in_batches([1], 4, lambda _: 0, work, other="method='cam'"))
+
+
+def test_what_the_gpu_s_memory_holds_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """8 GiB, 7.9 of them in use, 4.8 by this program: 3.1 belong to others."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (int(0.1 * 2**30), 8 * 2**30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: int(4.8 * 2**30))
+    error = torch.cuda.OutOfMemoryError("too much")
+    error.seewhy_input = ((1, 3, 1024, 1024), torch.device("cuda"))
+    assert Message(runner.too_large(error, "method='grad_cam' (needs about 0.6 GiB)")) == (
+        "One photo of 1024×1024 does not fit into the GPU's memory (8.0 GiB: 7.9 in use, 3.1 of these by other programs): a "
+        "smaller Preprocess(size=...), device='cpu', or method='grad_cam' (needs about 0.6 GiB)."
+    )
+
+
+def test_going_on_with_less_is_told_where_progress_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for progress in (None, False, lambda *_: None):
+        with runner.Progress(progress, 100, "Occlusion") as bar:
+            bar.shrink(64, 32)
+    assert capsys.readouterr().err == "Occlusion: out of GPU memory with 64 at once; continuing with 32\n"
 
 
 @pytest.mark.parametrize(

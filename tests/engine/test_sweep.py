@@ -369,15 +369,20 @@ def test_what_does_not_fit_into_the_gpu_goes_in_smaller_blocks(small: SmallNet) 
 
 
 def test_one_that_does_not_fit_is_a_model_error(small: SmallNet) -> None:
-    calls = []
+    calls: list[int] = []
+    told: list[tuple[int, int]] = []
 
     def full(x) -> None:
         calls.append(len(x))
         if len(calls) > 1:
             raise torch.cuda.OutOfMemoryError("full")
 
-    with pytest.raises(ModelError, match="does not fit into the GPU"):
-        Run(small, Squares(), before=full)()
+    with pytest.raises(ModelError) as error:
+        Run(small, Squares(), before=full, smaller=lambda *counts: told.append(counts))()
+    assert str(error.value) == (
+        "One photo of 20×28 (rows × columns) does not fit into the GPU's memory: a smaller Preprocess(size=...), or device='cpu'."
+    )
+    assert told == [(32, 16), (16, 8), (8, 4), (4, 2), (2, 1)]
     assert calls == [1, 32, 16, 8, 4, 2, 1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from small_nets import SmallNet
 from traced_networks import traced
 
@@ -19,6 +20,20 @@ def test_an_in_place_relu_is_a_step_of_its_own(small: SmallNet) -> None:
     assert relu == norm + 1
     assert trace.steps[relu].inputs == (norm,)
     assert trace.steps[relu].op == "relu"
+
+
+def test_a_pass_under_inference_mode_is_written_down_like_any_other(small: SmallNet) -> None:
+    """Its tensors count no versions: what is done in place, and what is handed on untouched, is seen by the values."""
+
+    class Decorated(SmallNet):
+        @torch.inference_mode()
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x)
+
+    (own, expected) = (traced(network) for network in (Decorated(), small))
+    assert own.steps == expected.steps
+    assert own.find("features.6") == expected.find("features.6")
+    assert own.dense_head == expected.dense_head
 
 
 def test_dropout_in_eval_mode_is_no_step(small: SmallNet) -> None:

@@ -9,7 +9,7 @@ from small_nets import Planted
 
 import seewhy
 from seewhy.explanation import page
-from seewhy.explanation.notes import LOG_ODDS, empty_notes, is_saturated, notes_by_map, value_in_words
+from seewhy.explanation.notes import LOG_ODDS, Ranking, empty_notes, is_saturated, notes_by_map, value_in_words
 from seewhy.records import Note, Prediction, Target
 
 
@@ -27,6 +27,16 @@ def test_a_map_that_shows_nothing(map: np.ndarray, expected: list[str]) -> None:
     notes = empty_notes(maps, [Target("cow", 1, 0.9, 1), Target("bear", 0, 0.0041, 3)], "relu")
     assert notes == expected
     assert [note.target for note in notes] == [1] * len(expected)
+
+
+def test_an_empty_map_says_how_far_down_its_class_stands() -> None:
+    targets = [Target("bear", 0, 0.0041, 7), Target("cow", 1, 0.9, 1), Target("function", None, 3.0, None)]
+    notes = empty_notes(np.zeros((3, 2, 2), np.float32), targets, "relu", ranking=Ranking(10, "cow"))
+    assert notes == [
+        "The map is empty: at 'relu' nothing speaks for 'bear' (score 0.004, rank 7 of 10); the top class is 'cow'",
+        "The map is empty: at 'relu' nothing speaks for 'cow' (score 0.90, rank 1 of 10)",
+        "The map is empty: at 'relu' nothing speaks for 'function' (score 3.00)",
+    ]
 
 
 def test_the_cure_of_an_empty_map_stands_under_it() -> None:

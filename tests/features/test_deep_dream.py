@@ -325,7 +325,8 @@ def test_a_graph_that_is_cut_is_reported(small: SmallNet) -> None:
             return self.inner(x.detach())
 
     refused(
-        "No gradient reaches the picture from the class scores: remove @torch.no_grad(), .detach() or argmax from the forward.",
+        "No gradient reaches the picture from the class scores. First step without gradient: 'detach()'. To have one, remove "
+        "detach() from Cut.forward.",
         classifier(Cut()),
         channels=0,
     )

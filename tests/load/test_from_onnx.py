@@ -112,8 +112,8 @@ def test_what_is_said_of_an_onnx_network(exported: tuple[Path, nn.Module]) -> No
     clf = seewhy.load(exported[0])
     assert message(seewhy.SeewhyError, lambda: seewhy.explain(clf, PHOTO, "grad_cam")) == (
         "This is an ONNX model: its inside cannot be watched, so methods that use layers or gradients are not possible. Working "
-        "now: method='occlusion', method='lime' or method='rise'. For CAM and Grad-CAM give the original nn.Module "
-        "(torch.compile, DataParallel are unwrapped)."
+        "now: occlusion, lime or rise. For CAM and Grad-CAM give the original nn.Module (torch.compile, DataParallel are "
+        "unwrapped)."
     )
     assert message(seewhy.SeewhyError, clf.layers) == (
         "This is an ONNX model: its inside cannot be watched, so it has no layers. Give the nn.Module itself."

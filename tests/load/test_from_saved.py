@@ -89,9 +89,8 @@ def test_where_only_gradients_flow(file: str, kind: str, files: dict[str, Path],
         seewhy.explain(clf, PHOTOS[0], "grad_cam")
     assert str(error.value) == (
         f"This is {kind}: its inside cannot be watched, so methods that use layers or ReLUs are not possible. Working now: "
-        "method='occlusion', method='lime', method='rise', method='gradient', method='input_x_gradient', "
-        "method='integrated_gradients' or method='smooth_grad'. For CAM and Grad-CAM give the original nn.Module (torch.compile, "
-        "DataParallel are unwrapped)."
+        "occlusion, lime, rise, gradient, input_x_gradient, integrated_gradients or smooth_grad. For CAM and Grad-CAM give the "
+        "original nn.Module (torch.compile, DataParallel are unwrapped)."
     )
     assert seewhy.explain(clf, PHOTOS[0], budget=30).notes[-1] == (
         f"method='auto' took occlusion: this is {kind}, whose inside cannot be watched"

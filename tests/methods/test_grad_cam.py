@@ -111,7 +111,7 @@ def test_transformers_are_explained_on_their_patches() -> None:
     nn.init.normal_(vision.heads.head.weight)
     clf = seewhy.Classifier(vision)
     photo = torch.randn(3, 32, 32)
-    e = seewhy.explain(clf, photo, relu=False)
+    e = seewhy.explain(clf, photo, "grad_cam", relu=False)
     assert e.layer == "encoder.layers.encoder_layer_2.ln_1"
     assert e.maps.shape == (1, 4, 4)
     assert e.maps.any()

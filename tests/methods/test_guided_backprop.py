@@ -7,6 +7,7 @@ import pytest
 import torch
 from gradient_nets import STYLES, assert_numbers
 from small_nets import Planted
+from torch import nn
 
 import seewhy
 from seewhy.methods.guided_backprop import CAVEAT
@@ -40,3 +41,20 @@ def test_it_is_the_gradient_where_nothing_negative_comes_back(planted: Planted, 
 def test_it_says_that_it_is_no_proof(planted: Planted, planted_photo: torch.Tensor) -> None:
     notes = seewhy.explain(seewhy.Classifier(planted), planted_photo, method="guided_backprop").notes
     assert CAVEAT.format("Guided backprop") in notes
+
+
+def test_relus_that_never_see_the_photo_do_not_count() -> None:
+    class Positions(nn.Module):
+        """As Swin v2: a small network with a ReLU makes what is added, and the photo passes none."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            (self.conv, self.fc) = (nn.Conv2d(3, 4, 3), nn.Linear(4, 2))
+            self.positions = nn.Parameter(torch.randn(1, 4, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.fc(torch.tanh(self.conv(x) + torch.relu(self.positions)).mean((2, 3)))
+            return out
+
+    with pytest.raises(seewhy.SeewhyError, match="this model has none"):
+        seewhy.explain(seewhy.Classifier(Positions()), torch.rand(3, 16, 24), "guided_backprop")

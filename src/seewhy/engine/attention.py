@@ -40,12 +40,12 @@ class Attention:
 
 def find_attention(trace: Trace) -> Attention | str:
     """The attention of a pass; in words, why there is none that could be multiplied from block to block."""
-    steps = [step for step in trace.path if step.op in OPERATIONS and _is_attention(trace, step)]
+    steps = [step for step in trace.path if step.op in OPERATIONS and _is_attention(step)]
     if not steps:
         return "no operation of it is an attention of tokens to tokens"
     length = _tokens_of(steps[-1])
     for step in steps:
-        if step.shape[0] != 1 and step.op != _WHOLE:
+        if step.op != _WHOLE and (step.shape[0] != 1 or len(step.shape) > 4):
             return f"the attention in '{step.module}' looks at windows of the photo, each by itself"
         if (side := _tokens_of(step)) != length:
             return f"the attention in '{step.module}' is {side}×{side}, and the last one {length}×{length}"
@@ -63,11 +63,9 @@ def _tokens_of(step: Step) -> int:
     return step.shape[0] if step.op == _WHOLE else step.shape[-2]
 
 
-def _is_attention(trace: Trace, step: Step) -> bool:
+def _is_attention(step: Step) -> bool:
     """Not any softmax: a table of tokens by tokens."""
-    if step.op == "softmax":
-        return len(step.shape) == 4 and step.shape[-1] == step.shape[-2] > 1
-    return len(step.shape) in (3, 4)
+    return step.op != "softmax" or (len(step.shape) > 2 and step.shape[-1] == step.shape[-2] > 1)
 
 
 class _InTheOpen(OperationMode):
@@ -96,7 +94,7 @@ class _InTheOpen(OperationMode):
         return self._whole(*args, **kwargs)
 
     def _kept(self, table: torch.Tensor) -> torch.Tensor:
-        self.tables.append(table)
+        self.tables.append(table if table.ndim == 4 else table[:, None])  # one head may have no axis
         return table.clone()  # what follows may write into the copy
 
     def _fused(

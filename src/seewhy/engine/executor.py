@@ -17,7 +17,7 @@ from seewhy.engine import runner
 from seewhy.engine.first_layer import CONVOLUTIONS, FirstLayer, first_layer, other_dimensions
 from seewhy.engine.form import Form, form_of
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.output import OutputPicker
+from seewhy.engine.output import NotingPicker, OutputPicker
 from seewhy.engine.plan import unwrap
 from seewhy.engine.probe import ForwardPass
 from seewhy.engine.several_inputs import CallForm, Inputs, OneInput, in_words, key_of, several_required, signature_of
@@ -52,7 +52,7 @@ class Executor:
         self.inputs = inputs
         self._runs = self.network if form is None else OneInput(self.network, form, inputs)
         self._relatives: dict[Any, PlannedNetwork] = {}  # planned for other inputs; by their form
-        self.pick = pick
+        self.pick = NotingPicker(pick)
         self.precision = precision
         self.name = type(self.network).__name__ if self.is_module else str(getattr(network, "__name__", "function"))
         self._declared_head = head
@@ -272,22 +272,41 @@ class Executor:
             return declared.ending_in("softmax")
         return declared.ending_in("sigmoid" if self.form.probabilities else "")
 
-    def class_scores(self, output: Any, photos: int) -> torch.Tensor:
-        """The picked output of so many photos as class scores ``(N, K)``. Raises OutputError, ModelError (not finite)."""
+    def class_scores(self, output: Any, photos: int, pixels: torch.Tensor | None = None) -> torch.Tensor:
+        """The picked output of so many photos as class scores ``(N, K)``. Raises OutputError, ModelError (not finite).
+
+        pixels : of the photos, ``(N, C, h, w)``; with them the layer is named from which on values are not finite.
+        """
         if isinstance(output, torch.Tensor) and output.ndim == 1 and len(output) != photos:
             raise OutputError(
                 f"The network returned {tuple(output.shape)} for {photos} photos: one "
                 "row of scores per photo. It drops the batch axis "
                 "of a single photo: remove squeeze() from its forward."
             )
-        rows = self._declared_head.check(output)
+        rows = self._declared_head.check(output, self.pick.returned)
         if len(rows) != photos:
             raise OutputError(f"The network returned {len(rows)} rows of scores for {photos} photos: one row per photo.")
         if not bool(torch.isfinite(rows).all()):
-            broken = [name for name, value in self.named_tensors() if not bool(torch.isfinite(value).all())]
-            where = f" (weights that are not finite: {listed(broken, 3)})" if broken else ""
-            raise ModelError(f"The network gives scores that are not finite{where}: its weights or its precision are broken.")
+            raise ModelError(self._not_finite(pixels))
         return rows
+
+    def _not_finite(self, pixels: torch.Tensor | None) -> str:
+        """Where scores that are not finite come from, in words."""
+        broken = [name for name, value in self.named_tensors() if not bool(torch.isfinite(value).all())]
+        where = f" (weights that are not finite: {listed(broken, 3)})" if broken else ""
+        if not broken and pixels is not None and self._planned is not None and self._planned.plan.trace is not None:
+            layer = self._planned.first_broken(self.network_inputs(pixels))
+            where = "" if layer is None else f" (they begin in '{layer}')"
+        return f"The network gives scores that are not finite{where}: {self.finite_again}."
+
+    @property
+    def finite_again(self) -> str:
+        """What to do where a network leaves the numbers of its precision."""
+        if self.precision == "fast":
+            return f"run again with {setting('precision', 'exact')}"
+        if self._dtype in (torch.float16, torch.bfloat16):
+            return f"it is in {str(self._dtype).removeprefix('torch.')}; give it in float32, network.float()"
+        return "its weights or its precision are broken"
 
     # -- facts for records and batches ------------------------------------------------------------------------------------
 

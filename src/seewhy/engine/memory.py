@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -145,6 +145,23 @@ def free_memory(device: torch.device) -> float:
         with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
             free.append(float(int(Path(limit).read_text()) - int(Path(used).read_text())))
     return max(0.0, min(free)) if free else 2.0**31
+
+
+class GpuUsage(NamedTuple):
+    """Bytes of a GPU's memory; in_use : by anybody, by_others : by other programs than this."""
+
+    total: int
+    in_use: int
+    by_others: int
+
+
+def gpu_usage(device: torch.device | None) -> GpuUsage | None:
+    """None for another device than a GPU."""
+    if device is None or device.type != "cuda":
+        return None
+    (free, total) = torch.cuda.mem_get_info(device)
+    in_use = total - free
+    return GpuUsage(total, in_use, max(0, in_use - torch.cuda.memory_reserved(device)))
 
 
 class _MallocInfo(ctypes.Structure):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -13,19 +14,24 @@ import torch
 from torch import nn
 
 from seewhy.engine.attention import Attention, find_attention, forward_with_attention
+from seewhy.engine.cut import first_cut
 from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.form import form_of
 from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
+from seewhy.engine.runner import of_input, too_large
 from seewhy.engine.several_inputs import OneInput
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.strategy import StrategyHistory
-from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, did_you_mean, setting
+from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, alternatives, did_you_mean, setting
 from seewhy.head import Head, describe, entry_hint, with_batch_axis
 from seewhy.records import FeatureLayer
 
 AT_ONCE = 8  # layers that are tried in one pass
+# The methods that look at the scores alone; a test compares them with the methods' own needs.
+WITHOUT_GRADIENT = alternatives(setting("method", name) for name in ("occlusion", "lime", "rise"))
+LISTED = 90  # characters of layers in a message
 ALIKE = 1e-3  # gradients at two places, over the largest
 Result = TypeVar("Result")
 
@@ -50,7 +56,10 @@ class PlannedNetwork:
         self._fingerprint = Fingerprint(network)
         self.strategies = StrategyHistory()
         self._compiled: dict[Any, Callable[[torch.Tensor], Any] | None] = {}
-        self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], self._pick, precision), trial)
+        try:
+            self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], self._pick, precision), trial)
+        except torch.cuda.OutOfMemoryError as error:
+            raise ModelError(too_large(error)) from error
 
     def is_fresh(self) -> bool:
         """True while the network is what it was: same modules, same hooks, same weights."""
@@ -99,6 +108,30 @@ class PlannedNetwork:
         """The name of the first layer that gives values that are not finite; None where all are."""
         step = first_broken(self._unfolded, inputs)
         return None if step is None else self.trace.name(step)
+
+    @property
+    def leaves_torch(self) -> bool:
+        """True where the scores are a tensor that no operation connects with the input."""
+        trace = self.plan.trace
+        return trace is not None and isinstance(self.plan.trial_output, torch.Tensor) and not trace.path
+
+    @cached_property
+    def _where_left(self) -> str:
+        cut = first_cut(self._unfolded, self._trial[:1], self._pick, None)
+        return "" if cut is None else f", at '{cut.name}'"
+
+    def where_cut(self, inputs: torch.Tensor, start: Step | None = None, others: str = WITHOUT_GRADIENT) -> str:
+        """The end of a message on a gradient that does not come from the scores to ``start`` (None: the photo): the first step
+        without one, and what to do.
+
+        others : the methods that need none; "" where there are none.
+        """
+        cut = first_cut(self._unfolded, inputs, self._pick, start)
+        use = f" Use a method that needs none: {others}; or " if others else " To have one, "
+        if cut is None:
+            return f"{use}see what has no gradient in {self.name}.forward."
+        owner = self.name if not cut.owner or self.plan.trace is None else self.plan.trace.kinds[cut.owner]
+        return f" First step without gradient: {cut}.{use}remove {cut.culprit} from {owner}.forward."
 
     def forward_prepared(self, prepared: torch.Tensor) -> Any:
         """The picked output for inputs that ``plan.prepare`` has prepared."""
@@ -154,8 +187,9 @@ class PlannedNetwork:
             )
         if not self.plan.trace.path:
             raise MethodError(
-                f"The forward pass of {self.name} cannot be followed to its scores (it leaves torch on the way): methods that "
-                "look inside are not possible."
+                f"The forward pass of {self.name} cannot be followed to its scores: it leaves torch on the "
+                f"way{self._where_left}, so methods that look inside are not possible. Working now: {WITHOUT_GRADIENT}.",
+                clause=f"its forward leaves torch on the way{self._where_left}",
             )
         return self.plan.trace
 
@@ -194,8 +228,9 @@ class PlannedNetwork:
         reached = self._first_reached(candidates)
         if reached is None:
             raise GradientError(
-                f"No gradient reaches any layer of {self.name} (best candidate: '{trace.name(candidates[0])}'): remove "
-                "@torch.no_grad(), .detach() or argmax from its forward."
+                f"No gradient reaches any layer of {self.name} (best candidate: '{trace.name(candidates[0])}')."
+                f"{self.where_cut(self._trial[:1], candidates[0])}",
+                clause="no gradient reaches any layer",
             )
         return reached
 
@@ -297,6 +332,7 @@ class PlannedNetwork:
         if grid and (step.grid is None or not step.grid.has_cells):
             raise LayerError(
                 f"Layer '{name}' gives {step.shape}: no rows and columns. Usable layers, best first: {self.best_layers()}."
+                f"{self._tokens}"
             )
         return step
 
@@ -311,9 +347,26 @@ class PlannedNetwork:
         raise LayerError(f"This {type(layer).__name__} is not a layer of the network {self.name}.")
 
     def best_layers(self, most: int = 4) -> str:
-        """The first candidates with their grids, for messages."""
-        steps = self.trace.feature_steps()[:most]
-        return ", ".join(f"{self.trace.name(s)} {s.grid.text}" for s in steps if s.grid)
+        """The first candidates with their grids, for messages: at least two, more where their names are short."""
+        steps = self.trace.feature_steps()
+        with suppress(GradientError, LayerError):  # those before the automatic choice have no gradient
+            steps = steps[steps.index(self.feature_step) :]
+        layers = [f"{self.trace.name(s)} {s.grid.text}" for s in steps[:most] if s.grid]
+        while len(layers) > 2 and len(", ".join(layers)) > LISTED:
+            layers.pop()
+        return ", ".join(layers)
+
+    @property
+    def _tokens(self) -> str:
+        """Of a transformer, for messages: what its tokens are."""
+        step = next(iter(self.trace.feature_steps()), None)
+        grid = None if step is None else step.grid
+        if step is None or grid is None or not grid.of_tokens or grid.axes > 1:
+            return ""
+        count = step.shape[1 - grid.batch_axis] if grid.layout == "tokens" else step.shape[-1]
+        others = count - len(grid.indices)
+        beside = f" and {others} other{'s' * (others > 1)}, such as a class token" if others else ""
+        return f" ({count} tokens: {grid.text} patches{beside}.)"
 
     def layers(self) -> list[FeatureLayer]:
         """The layers that can be explained, in the network's order, the automatic choice marked."""
@@ -333,7 +386,8 @@ class PlannedNetwork:
 def _guarded(forward: Callable[[], Result], inputs: torch.Tensor) -> Result:
     """The network's own complaint about an input, in one line that names the layer and the shape."""
     try:
-        return forward()
+        with of_input(inputs):
+            return forward()
     except torch.cuda.OutOfMemoryError:
         raise
     except _MISFITS as error:

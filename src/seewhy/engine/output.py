@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from seewhy.errors import OutputError
-from seewhy.head import describe
+from seewhy.head import Returned, describe, entries_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class OutputPicker:
     """Picks the class scores out of what a network returns.
 
     output : a key, an index or a function. None: the tensor itself; ``logits`` of an object or a dictionary; the only 2-d tensor
-    of a tuple or a dictionary; else everything, and whoever reads it says what is missing.
+    of a tuple, a dictionary or a dataclass; else everything, and whoever reads it says what is missing.
     """
 
     output: str | int | Callable[[Any], Any] | None = None
@@ -35,7 +35,8 @@ class OutputPicker:
             try:
                 if isinstance(returned, torch.Tensor) and isinstance(self.output, str):
                     raise KeyError(self.output)  # torch would warn first
-                return returned[self.output]
+                named = dict(entries_of(returned))  # of a dataclass, and of a tuple with names, the entries are attributes
+                return named[self.output] if self.output in named else returned[self.output]
             except (KeyError, IndexError, TypeError) as error:
                 raise OutputError(f"The network returned {describe(returned)}: it has no entry {self.output!r}.") from error
         if isinstance(returned, torch.Tensor):
@@ -43,8 +44,21 @@ class OutputPicker:
         scores = getattr(returned, "logits", None)
         if scores is None and hasattr(returned, "get"):
             scores = returned.get("logits")
-        if scores is None and isinstance(returned, (tuple, list, Mapping)):
-            entries = returned.values() if isinstance(returned, Mapping) else returned
-            tables = [entry for entry in entries if isinstance(entry, torch.Tensor) and entry.ndim == 2]
+        if scores is None:
+            tables = [entry for _, entry in entries_of(returned) if isinstance(entry, torch.Tensor) and entry.ndim == 2]
             scores = tables[0] if len(tables) == 1 else None
         return returned if scores is None else scores
+
+
+@dataclass
+class NotingPicker:
+    """Picks, and notes what it picked from, for messages. returned : None while that is the picked output itself."""
+
+    picker: OutputPicker
+    returned: Returned | None = field(default=None, init=False)
+
+    def __call__(self, returned: Any) -> Any:
+        output = self.picker(returned)
+        if self.returned is None and output is not returned:
+            self.returned = Returned.of(returned)
+        return output

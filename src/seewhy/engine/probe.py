@@ -68,7 +68,9 @@ def forward_with_taps(
             return ForwardPass(pick(plan.network(inputs)), ())
         taps = _Taps(steps, graph)
         module = _returning_module(plan, steps)
-        with taps if module is None else _at(module, taps):
+        # From the start on: behind a no_grad() of the network's own around the step, torch goes back to what was before.
+        # Nothing in a private copy asks for a gradient, so that no graph begins before the step.
+        with torch.set_grad_enabled(graph and not plan.as_is), taps if module is None else _at(module, taps):
             output = pick(plan.network(inputs))
         return ForwardPass(output, tuple(taps.results))
 

@@ -33,7 +33,8 @@ _LIMITS: dict[str, tuple[tuple[str, ...], tuple[float | None, float | None]]] = 
 
 
 class ReluRule(OperationMode):
-    """Every ReLU inside the with-block goes back by ``rule``. seen : how many there were."""
+    """Every ReLU inside the with-block goes back by ``rule``. seen : how many a gradient passes on its way back (others work on
+    weights alone, as where Swin v2 makes its positions)."""
 
     def __init__(self, rule: str) -> None:
         super().__init__()
@@ -45,8 +46,8 @@ class ReluRule(OperationMode):
         limits = _limits(name, args, kwargs)
         if limits is None:
             return func(*args, **kwargs)
-        self.seen += 1
         x = args[0] if args else kwargs["input"]
+        self.seen += bool(x.requires_grad)
         if self.rule == "plain" or not x.requires_grad:
             return func(*args, **kwargs)
         in_place = name.endswith("_") or bool(kwargs.get("inplace", _positional_inplace(name, args)))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
 
 import torch
 
-from seewhy.engine.memory import free_memory
+from seewhy.engine.memory import free_memory, gpu_usage
 from seewhy.engine.threads import raise_if_stopped
 from seewhy.errors import ModelError, OptionError, setting, whole_number
+from seewhy.formatting import format_size
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,9 +31,6 @@ MOST_IN_SWEEP = 32  # masked copies at once, where nothing has been measured
 MOST_ON_GPU = 64
 _LONG = 2.0  # seconds; shorter work is not announced
 _SHARE = 0.25  # of the free memory
-TOO_LARGE_FOR_GPU = (
-    f"One photo does not fit into the GPU's memory: a smaller Preprocess(size=...), or {setting('device', 'cpu')}."
-)
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,12 @@ class Progress:
             limited = seconds if self._allowed is None else min(seconds, self._allowed)
             print(f"{self._what}: {amount} about {limited:.0f} s", file=sys.stderr, flush=True)
 
+    def shrink(self, before: int, after: int) -> None:
+        """The GPU had no room for ``before`` at once."""
+        if self._may_tell:
+            line = f"{self._what}: out of GPU memory with {before} at once; continuing with {after}"
+            print(line, file=sys.stderr, flush=True)
+
     def finish_photo(self, used: int) -> None:
         """A photo was done in ``used`` passes: what it did not need is taken off."""
         self._total += used - (self._passes_each or used)
@@ -171,12 +176,46 @@ def batch_size(requested: int | None, bytes_each: int, device: torch.device, mos
     return max(1, min(most, int(_SHARE * free_memory(device) / max(1, bytes_each))))
 
 
+def too_large(error: torch.cuda.OutOfMemoryError, other: str = "") -> str:
+    """What to say where a single photo does not fit into the GPU's memory; asked before any of it is freed.
+
+    error : with ``seewhy_input`` set on it, the shape and the device of the input, where these are known. other : one more thing
+    to write.
+    """
+    known: tuple[tuple[int, ...], torch.device | None] = getattr(error, "seewhy_input", ((), None))
+    (shape, device) = known
+    of_size = f" of {format_size((shape[-2], shape[-1]))}" if len(shape) >= 2 else ""
+    usage = gpu_usage(device)
+    memory = ""
+    if usage is not None:
+        (total, in_use, by_others) = (size / 2**30 for size in usage)
+        memory = f" ({total:.1f} GiB: {in_use:.1f} in use, {by_others:.1f} of these by other programs)"
+    ways = ["a smaller Preprocess(size=...)", setting("device", "cpu"), *[other] * bool(other)]
+    return f"One photo{of_size} does not fit into the GPU's memory{memory}: {', '.join(ways[:-1])}, or {ways[-1]}."
+
+
+@contextmanager
+def of_input(inputs: torch.Tensor) -> Iterator[None]:
+    """Where a GPU runs out of memory, what it was working on is set on the error, for ``too_large``."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        error.seewhy_input = (tuple(inputs.shape), inputs.device)  # type: ignore[attr-defined]
+        raise
+
+
 def in_batches(
-    items: Sequence[Item], size: int, alike: Callable[[Item], Any], work: Callable[[Sequence[Item]], Result]
+    items: Sequence[Item],
+    size: int,
+    alike: Callable[[Item], Any],
+    work: Callable[[Sequence[Item]], Result],
+    smaller: Callable[[int, int], None] = lambda before, after: None,
+    other: str = "",
 ) -> Iterator[tuple[int, Result]]:
     """Run ``work`` on neighbours that are ``alike`` (the same input size), at most ``size`` at once.
 
-    Yields how many items each result stands for. When a GPU runs out of memory the batch is halved and goes again.
+    Yields how many items each result stands for. When a GPU runs out of memory the batch is halved and goes again; ``smaller``
+    is told (before, after). other : see ``too_large``.
     """
     start = 0
     while start < len(items):
@@ -187,10 +226,11 @@ def in_batches(
         try:
             result = work(items[start:end])
         except torch.cuda.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
             if end - start == 1:
-                raise ModelError(TOO_LARGE_FOR_GPU) from error
+                raise ModelError(too_large(error, other)) from error
+            torch.cuda.empty_cache()
             size = (end - start) // 2
+            smaller(end - start, size)
             continue
         yield end - start, result
         start = end

@@ -60,6 +60,7 @@ class Sweep:
     forward : the network's class scores for ``(n, C, H, W)`` of its own inputs. planned : None for a callable.
     photo : ``(1, C, H, W)`` or ``(1, C, D, H, W)``, normalised. spending : the budget. interruptible : Ctrl-C stops the sweep and
     is not raised.
+    smaller : is told (before, after) where a GPU had no room for so many at once.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class Sweep:
         precision: str = "exact",
         spending: Spending | None = None,
         interruptible: bool = False,
+        smaller: Callable[[int, int], None] = lambda before, after: None,
     ) -> None:
+        self._smaller = smaller
         self._forward = forward
         self._planned = planned if planned is not None and planned.can_be_followed else None
         self._photo = photo if planned is None else planned.plan.prepare(photo)
@@ -220,13 +223,15 @@ class Sweep:
     def _tried_block(self, copies: Copies, indices: Indices, strategy: Strategy, choice: StrategyChoice) -> Any:
         """The block's outputs; _OUT_OF_MEMORY where the GPU had no room for it, and smaller blocks follow."""
         try:
-            return self._block(copies, indices, strategy)
+            with runner.of_input(self._photo):
+                return self._block(copies, indices, strategy)
         except torch.cuda.OutOfMemoryError as error:
+            if len(indices) == 1:
+                raise ModelError(runner.too_large(error)) from error
             choice.out_of_memory(len(indices))
             self._most = choice.most
             torch.cuda.empty_cache()
-            if len(indices) == 1:
-                raise ModelError(runner.TOO_LARGE_FOR_GPU) from error
+            self._smaller(len(indices), self._most)
             return _OUT_OF_MEMORY
 
     # -- one block --------------------------------------------------------------------------------------------------------

@@ -34,11 +34,11 @@ class _Recorder(OperationMode):
 
     def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         inputs = list(tensors_in((args, kwargs)))
-        versions = {id(tensor): tensor._version for tensor in inputs}
+        states = {id(tensor): _state(tensor) for tensor in inputs}
         out = func(*args, **kwargs)
         outputs = list(tensors_in(args[0] if address.name == "__setitem__" else out))
         # Dropout in eval mode, contiguous() and the like hand their input on: nothing happened.
-        if outputs and not all(versions.get(id(tensor)) == tensor._version for tensor in outputs):
+        if outputs and not all(_is_same(states.get(id(tensor)), tensor) for tensor in outputs):
             self.places.follow(address.name, func, args, kwargs, outputs)
             self._write(address, inputs, outputs, is_tensor=isinstance(out, torch.Tensor))
         return out
@@ -110,6 +110,17 @@ def trace(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]) 
         others=others,
     )
     return trace_of_pass, output
+
+
+def _state(tensor: torch.Tensor) -> int | torch.Tensor:
+    """By which it is seen whether a tensor is written into: its version; of inference mode's, which have none, a copy."""
+    return tensor.clone() if tensor.is_inference() else tensor._version
+
+
+def _is_same(state: int | torch.Tensor | None, tensor: torch.Tensor) -> bool:
+    if isinstance(state, torch.Tensor):
+        return torch.equal(state, tensor)
+    return state is not None and not tensor.is_inference() and state == tensor._version
 
 
 def _described(out: Any) -> str:

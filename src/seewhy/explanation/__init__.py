@@ -2,7 +2,7 @@
 
 from seewhy.explanation.drawing import figure, image, panels
 from seewhy.explanation.explanation import Explanation, Explanations
-from seewhy.explanation.notes import LEAST, LOG_ODDS, empty_notes, is_saturated, value_in_words
+from seewhy.explanation.notes import LEAST, LOG_ODDS, Ranking, empty_notes, is_saturated, value_in_words
 from seewhy.explanation.pages import page, snippet
 from seewhy.explanation.record import versions
 
@@ -11,6 +11,7 @@ __all__ = [
     "LOG_ODDS",
     "Explanation",
     "Explanations",
+    "Ranking",
     "empty_notes",
     "figure",
     "image",

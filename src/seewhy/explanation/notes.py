@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,18 +33,35 @@ def value_in_words(target: Target, unit: str) -> str:
     return value if against is None else f"{value} minus that of '{against.name}' ({format_score(against.score)})"
 
 
-def empty_notes(maps: Array, targets: Sequence[Target], layer: str | None, cure: str = "", unit: str = "") -> list[Note]:
+@dataclass(frozen=True)
+class Ranking:
+    """Among what a target has its rank: how many classes there are, and the name of the first one."""
+
+    classes: int
+    first: str
+
+
+def empty_notes(
+    maps: Array,
+    targets: Sequence[Target],
+    layer: str | None,
+    cure: str = "",
+    unit: str = "",
+    ranking: Ranking | None = None,
+) -> list[Note]:
     """The diagnosis of every map ``(K, h, w)`` that shows nothing, or nothing that differs.
 
-    layer : where they were computed. cure : what to do about an empty map. unit : of the score that is explained.
+    layer : where they were computed. cure : what to do about an empty map. unit : of the score that is explained. ranking : of
+    the photo's classes, where there are any.
     """
     notes = []
     where = f"at '{layer}' " if layer else ""
     for number, (map, target) in enumerate(zip(maps, targets, strict=True)):
-        rank = f", rank {target.rank}" if target.rank is not None else ""
+        rank = "" if target.rank is None else f", rank {target.rank}" + (f" of {ranking.classes}" if ranking else "")
         score = f"'{target.text}' (score {target.scores_text}{rank})"
         if not map.any():
-            notes.append(Note(f"The map is empty: {where}nothing speaks for {score}", number))
+            top = f"; the top class is '{ranking.first}'" if ranking and target.rank not in (None, 1) else ""
+            notes.append(Note(f"The map is empty: {where}nothing speaks for {score}{top}", number))
             if cure_of_map := LOG_ODDS if is_saturated(target, unit) else cure:
                 notes.append(Note(cure_of_map, number))
         elif map.size > 1 and float(np.ptp(map)) <= 1e-6 * float(np.abs(map).max()):

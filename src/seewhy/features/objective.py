@@ -144,9 +144,8 @@ class Objective:
             gradient = torch.autograd.grad(values.sum(), leaf, allow_unused=True)[0] if values.requires_grad else None
         what = "the class scores" if self.layer is None else f"layer '{self.layer}'"
         if gradient is None:
-            raise GradientError(
-                f"No gradient reaches the picture from {what}: remove @torch.no_grad(), .detach() or argmax from the forward."
-            )
+            where = self.planned.where_cut(self.clf.executor.network_inputs(pixels[:1]), others="")
+            raise GradientError(f"No gradient reaches the picture from {what}.{where}")
         asleep = (gradient == 0).flatten(1).all(1)
         if self.before is not None and bool(asleep.any()):
             gradient[asleep] = replace(self, step=self.before, before=None)._gradient(pixels[asleep], channels[asleep])[1]

@@ -49,11 +49,11 @@ class AttentionMethod(Method):
         planned = request.network
         attention = planned.attention
         if isinstance(attention, str):
-            others = alternatives([setting("method", "grad_cam"), setting("method", "occlusion")])
-            raise MethodError(f"{self.name} does not fit {planned.name}: {attention}. Use {others}.")
+            raise _unfit(self.name, planned, attention)
         score = self.weighting_score
         inputs = request.clf.executor.network_inputs(request.pixels)
         (output, tables) = planned.forward_with_attention(inputs, graph=score is not None)
+        _check_square(self.name, planned, attention, tables)
         with torch.inference_mode(False):
             (head, scores) = request.read(output.detach() if isinstance(output, torch.Tensor) else output)
             resolved = request.resolve(scores)
@@ -62,7 +62,8 @@ class AttentionMethod(Method):
             if score is None:
                 maps = self._rollout(attention, planned, tables, [None] * len(tables))[:, None].expand(-1, len(seeds), -1, -1)
             else:
-                gradients = [self._gradients(planned, output, seed, tables) for seed in seeds.to(output.dtype)]
+                seeds = seeds.to(output.dtype)
+                gradients = [self._gradients(planned, attention, inputs, output, seed, tables) for seed in seeds]
                 maps = torch.stack([self._rollout(attention, planned, tables, of_target) for of_target in gradients], dim=1)
             arrays = maps.detach().float().cpu().numpy()
         layer = planned.trace.name(attention.steps[-1])
@@ -76,7 +77,10 @@ class AttentionMethod(Method):
             signed=False,
             units="share of attention",
             layer=layer,
-            notes=[empty_notes(own, row, layer, OTHER_METHOD) for own, row in zip(kept, targets, strict=True)],
+            notes=[
+                empty_notes(own, row, layer, OTHER_METHOD, ranking=ranking)
+                for own, row, ranking in zip(kept, targets, request.rankings(scores), strict=True)
+            ],
             details=[plan_details(planned) | blocks for _ in counts],
             forward=1.0,
             backward=0.0 if score is None else float(max(counts)),
@@ -84,16 +88,23 @@ class AttentionMethod(Method):
         )
 
     def _gradients(
-        self, planned: PlannedNetwork, output: torch.Tensor, seed: torch.Tensor, tables: list[torch.Tensor]
+        self,
+        planned: PlannedNetwork,
+        attention: Attention,
+        inputs: torch.Tensor,
+        output: torch.Tensor,
+        seed: torch.Tensor,
+        tables: list[torch.Tensor],
     ) -> list[torch.Tensor | None]:
         """Of one target's score with respect to every table. Raises GradientError where none reaches them."""
         gradients: tuple[torch.Tensor | None, ...] = (None,) * len(tables)
         if output.requires_grad:
             gradients = torch.autograd.grad(output, tables, seed, allow_unused=True, retain_graph=True)
         if all(gradient is None for gradient in gradients):
+            others = alternatives(setting("method", name) for name in ("attention_rollout", "occlusion"))
             raise GradientError(
-                f"{self.name} needs a gradient, but the scores are cut off from the attention: remove @torch.no_grad(), "
-                f".detach() or argmax from the forward of {planned.name}, or use {setting('method', 'attention_rollout')}."
+                f"{self.title}: the scores are cut off from the attention."
+                f"{planned.where_cut(inputs[:1], attention.steps[-1], others)}"
             )
         return list(gradients)
 
@@ -116,6 +127,19 @@ class AttentionMethod(Method):
             kept = kept * 0.5 / total.mT
         rolled = rolled if self.with_kept else rolled - kept
         return attention.grid.read(rolled.mT)[:, 0]
+
+
+def _unfit(method: str, planned: PlannedNetwork, reason: str) -> MethodError:
+    others = alternatives([setting("method", "grad_cam"), setting("method", "occlusion")])
+    return MethodError(f"{method} does not fit {planned.name}: {reason}. Use {others}.")
+
+
+def _check_square(method: str, planned: PlannedNetwork, attention: Attention, tables: list[torch.Tensor]) -> None:
+    """Raises MethodError for tables that cannot be multiplied: tokens that look at more, or fewer, than there are of them."""
+    for step, table in zip(attention.steps, tables, strict=True):
+        (rows, columns) = table.shape[-2:]
+        if (rows, columns) != (attention.length, attention.length):
+            raise _unfit(method, planned, f"the attention in '{step.module}' has {rows} tokens that look at {columns}")
 
 
 def without_smallest(table: torch.Tensor, share: float) -> torch.Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
 from seewhy.errors import GradientError, LayerError, MethodError
+from seewhy.methods.base import flattens_grid
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.hires_cam import HiResCam
 from seewhy.methods.occlusion import Occlusion
@@ -38,9 +39,9 @@ def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
     try:
         step = planned.feature_step
     except (LayerError, GradientError, MethodError) as error:
-        return Choice(Occlusion.name, f"no layer can be explained ({error.line.rstrip('.')})", PASSES)
+        return Choice(Occlusion.name, f"no layer can be explained ({error.clause})", PASSES)
     layer = planned.trace.name(step)
-    if not planned.averages_features:
+    if not planned.averages_features or flattens_grid(planned, step):  # dead ReLUs have no gradient that could tell
         return Choice(HiResCam.name, f"the head reads each place of '{layer}' by itself")
     head = planned.trace.dense_head
     if head is not None and head.features == step.number:

@@ -14,15 +14,19 @@ from typing import Any, ClassVar
 import torch
 
 from seewhy.engine.relu_rules import ReluRule
-from seewhy.engine.runner import Spending
+from seewhy.engine.runner import Spending, of_input
 from seewhy.engine.steps import Step
-from seewhy.errors import GradientError, MethodError, ModelError, setting
+from seewhy.errors import GradientError, MethodError, ModelError, alternatives, setting
 from seewhy.explanation import LOG_ODDS, is_saturated, value_in_words
 from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.methods.base import OTHER_METHOD, Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
 from seewhy.records import Ending, Note, Target
 from seewhy.targets import ResolvedTarget
+
+# Operations as their modules are called; others by their own names.
+_ACTIVATIONS = {name.lower(): name for name in ("SiLU", "GELU", "ELU", "SELU", "CELU", "PReLU", "Mish", "Hardswish", "Tanh")}
+_ACTIVATIONS["leaky_relu"] = "LeakyReLU"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +149,7 @@ class PixelGradients:
                     self.ending = Ending.BUDGET
                     break
                 start = time.perf_counter()
-                (gradients, values) = self.at(points(reached, reached + max(1, block)))
+                (gradients, values, size) = self._in_parts(points(reached, reached + max(1, block)), size)
                 sketch = take(reached, gradients, values)
                 block = gradients.shape[1]
                 reached += block
@@ -158,6 +162,25 @@ class PixelGradients:
             if not interruptible or not reached:
                 raise
             self.ending = Ending.INTERRUPTED if reached < count and not enough() else Ending.COMPLETE
+
+    def _in_parts(self, pixels: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """See ``at``; where a GPU has no room for all of them, in parts, and how many it has room for."""
+        parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+        start = 0
+        while start < len(pixels):
+            part = pixels[start : start + max(1, size)]
+            try:
+                parts.append(self.at(part))
+            except torch.cuda.OutOfMemoryError:
+                if len(part) == 1:
+                    raise
+                torch.cuda.empty_cache()
+                size = len(part) // 2
+                self.request.smaller(len(part), size)
+                continue
+            start += len(part)
+        (gradients, values) = (torch.cat(tensors, dim=1) for tensors in zip(*parts, strict=True))
+        return gradients, values, size
 
     def attribution(
         self,
@@ -250,8 +273,12 @@ class PixelGradients:
         rule = self._method.relu_rule
         inputs = executor.network_inputs(pixels).requires_grad_()
         # The rule stays during the backward pass, for networks that compute parts of their forward pass again in it.
-        with torch.enable_grad(), ReluRule(rule) if rule != "plain" else contextlib.nullcontext() as relus:
-            output = self._network.run_until(inputs)
+        with (
+            of_input(inputs),
+            torch.enable_grad(),
+            ReluRule(rule) if rule != "plain" else contextlib.nullcontext() as relus,
+        ):
+            output = self._scores_of(inputs)
             if relus is not None and relus.seen == 0:
                 raise MethodError(_no_relu(self._method, self._network.trace.steps))
             (seeds, values) = self._values(output)
@@ -263,18 +290,30 @@ class PixelGradients:
             ]
         if not gradients or any(gradient is None for gradient in gradients):
             raise GradientError(
-                f"{self._method.name} needs a gradient, but the score for '{self.targets[0][0].text}' is cut off from the photo: "
-                f"remove @torch.no_grad(), .detach(), argmax or quantised layers from the forward of {self._network.name}, or "
-                f"use a method that needs none, such as {setting('method', 'occlusion')}."
+                f"{self._method.title} needs a gradient, but the score for '{self.targets[0][0].text}' is cut off from the photo."
+                f"{self._network.where_cut(inputs[:1])}"
             )
         return torch.stack([executor.pixel_gradient(pixels, gradient) for gradient in gradients]), values
+
+    def _scores_of(self, inputs: torch.Tensor) -> Any:
+        """The picked output. Raises GradientError for a network that refuses a gradient on its way, as numpy does."""
+        try:
+            return self._network.run_until(inputs)
+        except ModelError as error:
+            if not self._network.leaves_torch:
+                raise
+            raise GradientError(
+                f"{self._method.title} needs a gradient, but the scores are cut off from the photo."
+                f"{self._network.where_cut(inputs[:1])}"
+            ) from error
 
 
 def _no_relu(method: BackpropMethod, steps: Sequence[Step]) -> str:
     """What the network has instead of ReLUs."""
-    counts = Counter(step.op.strip("_") for step in steps if step.is_activation)
+    counts = Counter(_ACTIVATIONS.get(step.op.strip("_"), step.op.strip("_")) for step in steps if step.is_activation)
+    others = alternatives(setting("method", name) for name in ("gradient", "integrated_gradients", "smooth_grad"))
     present = f" ({', '.join(f'{count} {op}' for op, count in counts.items())})" if counts else ""
     return (
         f"{method.title} changes ReLU and ReLU6; this model has none{present}, so the result would be the plain gradient. "
-        f"Use {setting('method', 'gradient')}, or {setting('method', 'integrated_gradients')} for shares of the score."
+        f"Use {others}."
     )

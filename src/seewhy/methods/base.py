@@ -24,11 +24,11 @@ from seewhy.engine.probe import ForwardPass, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
 from seewhy.errors import GradientError, ModelError, OutputError, TargetError, setting
-from seewhy.explanation import empty_notes
+from seewhy.explanation import Ranking, empty_notes
 from seewhy.geometry import Array, SampleGrid
 from seewhy.head import Head, describe
 from seewhy.records import Note, Target
-from seewhy.targets import RequestedTarget, ResolvedTarget, against_indices, class_indices, class_values, resolve
+from seewhy.targets import RequestedTarget, ResolvedTarget, against_indices, class_indices, class_values, rank_order, resolve
 
 # What to do about an empty map.
 OTHER_METHOD = f"{setting('method', 'occlusion')} hides the photo's parts and looks at the score alone"
@@ -81,7 +81,8 @@ class Request:
     against : the class that every target is compared with; None for none.
     For methods that take many passes (``Method.sweeps``; N is 1 then): batch_size, budget : as given to ``explain``;
     interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds or None) before the work starts;
-    report : is told how many more passes are done, how to make the attribution so far, and a text on the progress.
+    report : is told how many more passes are done, how to make the attribution so far, and a text on the progress; smaller : is
+    told (before, after) where a GPU had no room for so many at once.
     """
 
     clf: Classifier
@@ -96,6 +97,7 @@ class Request:
     watched: bool = False
     expect: Callable[[int, float | None], None] = lambda passes, seconds: None
     report: Callable[[int, Callable[[], Attribution], str], None] = _no_report
+    smaller: Callable[[int, int], None] = lambda before, after: None
 
     @property
     def network(self) -> PlannedNetwork:
@@ -117,7 +119,7 @@ class Request:
         Where only functions are asked for, an output that holds no class scores, or is not what was declared, has none.
         """
         try:
-            rows = self.clf.class_scores(output, len(self.pixels))
+            rows = self.clf.class_scores(output, len(self.pixels), self.pixels)
             head = self.clf.executor.head(self.planned, output)
         except OutputError:
             if not self.only_functions:
@@ -125,6 +127,13 @@ class Request:
             return self.clf.head, None
         scores: Array = head.scores(rows).float().cpu().numpy()
         return head, scores
+
+    def rankings(self, scores: Array | None) -> list[Ranking | None]:
+        """How many classes each photo's scores rank, and which is the first; None without class scores."""
+        if scores is None:
+            return [None] * len(self.targets)
+        names = self.clf.class_names().names
+        return [Ranking(len(row), names[rank_order(row)[0]]) for row in scores]
 
     def resolve(self, scores: Array | None) -> list[list[ResolvedTarget]]:
         """Every photo's targets."""
@@ -216,14 +225,15 @@ class FeatureMethod(Method):
             else:
                 gradient = pull_back(forward_pass.output, seeds.to(output.dtype), leaf)
                 if gradient is None:
-                    raise GradientError(_no_gradient(self.name, planned, layer, resolved))
+                    raise GradientError(
+                        f"{self.title} needs a gradient, but the score for '{resolved[0][0].target.text}' is cut off from layer "
+                        f"'{layer}'.{planned.where_cut(request.clf.executor.network_inputs(request.pixels[:1]), step)}"
+                    )
                 gradients = step.grid.read(gradient).float().movedim(0, 1)  # (N, K, c, h, w)
             maps = self.combine(features[:, None], gradients)
             maps = maps.clamp_min(0) if self.relu else maps
             if not bool(torch.isfinite(maps).all()):
-                raise ModelError(
-                    f"Non-finite activations or gradients in '{layer}' ({leaf.dtype}): use {setting('precision', 'exact')}."
-                )
+                raise ModelError(f"Non-finite activations or gradients in '{layer}': {request.clf.executor.finite_again}.")
             arrays = maps.cpu().numpy()
         targets = with_values(resolved, values)
         counts = [len(row) for row in resolved]
@@ -234,7 +244,7 @@ class FeatureMethod(Method):
             signed=not self.relu and self.by_class,
             units=self._units(head),
             layer=layer,
-            notes=self._notes(planned, step, arrays, targets, head.unit(self.score)),
+            notes=self._notes(planned, step, arrays, targets, head.unit(self.score), request.rankings(scores)),
             details=[plan_details(planned) for _ in counts],
             forward=1.0,
             backward=float(max(counts)) if dense_head is None and self.by_class else 0.0,
@@ -246,7 +256,13 @@ class FeatureMethod(Method):
         return f"{head.unit(self.score)} per cell" if self.by_class else "activation"
 
     def _notes(
-        self, planned: PlannedNetwork, step: Step, maps: Array, targets: list[list[Target]], unit: str
+        self,
+        planned: PlannedNetwork,
+        step: Step,
+        maps: Array,
+        targets: list[list[Target]],
+        unit: str,
+        rankings: list[Ranking | None],
     ) -> list[list[Note]]:
         """For each photo: why a map shows nothing, and what makes it unreliable. unit : of the score."""
         layer = planned.trace.name(step)
@@ -262,8 +278,8 @@ class FeatureMethod(Method):
         if self.relu and self.by_class:
             cure = f"{setting('method', self.name)}, {setting('relu', False)} shows what speaks against the class"
         return [
-            [*empty_notes(maps_of_photo[: len(row)], row, layer, cure, unit), *caveat]
-            for maps_of_photo, row in zip(maps, targets, strict=True)
+            [*empty_notes(maps_of_photo[: len(row)], row, layer, cure, unit, ranking), *caveat]
+            for maps_of_photo, row, ranking in zip(maps, targets, rankings, strict=True)
         ]
 
 
@@ -383,11 +399,3 @@ def flattens_grid(planned: PlannedNetwork, step: Step) -> bool:
             if grid is not None and grid.has_cells:
                 return True
     return False
-
-
-def _no_gradient(method: str, planned: PlannedNetwork, layer: str, targets: list[list[ResolvedTarget]]) -> str:
-    name = targets[0][0].target.text
-    return (
-        f"{method} needs a gradient, but the score for '{name}' is cut off from layer '{layer}': remove @torch.no_grad(), "
-        f".detach() or argmax from the forward of {planned.name}."
-    )

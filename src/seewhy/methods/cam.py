@@ -10,7 +10,7 @@ from torch import nn
 
 from seewhy.engine.dense_head import describe_operations
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.steps import DenseHead, Step
+from seewhy.engine.steps import MOVES, DenseHead, Step
 from seewhy.errors import MethodError, setting
 from seewhy.explanation import empty_notes
 from seewhy.methods.base import OTHER_METHOD, Attribution, Method, Request, dense_weights, plan_details
@@ -83,7 +83,10 @@ class Cam(Method):
             signed=True,
             units="logit",
             layer=layer,
-            notes=[empty_notes(own_maps, row, layer, OTHER_METHOD) for own_maps, row in zip(maps, targets, strict=True)],
+            notes=[
+                empty_notes(own_maps, row, layer, OTHER_METHOD, ranking=ranking)
+                for own_maps, row, ranking in zip(maps, targets, request.rankings(scores), strict=True)
+            ],
             details=[{"bias": bias_of_photo} | plan_details(planned) for bias_of_photo in biases],
             forward=1.0,
             backward=0.0,
@@ -151,6 +154,12 @@ def _unfit(planned: PlannedNetwork) -> str:
     tail = [*trace.between(candidates[0].number, output), trace.steps[output]] if candidates and output is not None else []
     dense = [step for step in tail if step.op == "linear"]
     names = ", ".join(f"'{step.module}'" for step in dense)
+    if dense and _takes_a_token(planned, tail):
+        return (
+            f"CAM needs a head that averages the feature maps: the dense layer of {planned.name} ({names}) reads one token "
+            f"instead of the average of all places. Use {setting('method', 'grad_cam')} or "
+            f"{setting('method', 'attention_rollout')}."
+        )
     if len(dense) > 1:
         why = f"it has {len(dense)} dense layers ({names})"
     elif dense and any(step.op == "flatten" or step.op in ("view", "reshape") for step in tail) and not _averages(tail):
@@ -162,6 +171,16 @@ def _unfit(planned: PlannedNetwork) -> str:
         f"{describe_operations(tail)}: {why}. Use {setting('method', 'grad_cam')}"
         + (", or 'hires_cam' where each place has its own weight." if dense and not _averages(tail) else ".")
     )
+
+
+def _takes_a_token(planned: PlannedNetwork, tail: list[Step]) -> bool:
+    """True where one token of many goes on to the head, such as a class token."""
+    steps = planned.trace.steps
+    for step in tail:
+        sources = [steps[number].grid for number in step.inputs if number >= 0]
+        if step.op in MOVES and step.grid is None and any(grid is not None and grid.of_tokens for grid in sources):
+            return not _averages(tail)
+    return False
 
 
 def _averages(tail: list[Step]) -> bool:

@@ -14,7 +14,7 @@ from torch import nn
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
 from seewhy.errors import OptionError, OutputError, setting
-from seewhy.explanation import LEAST, LOG_ODDS, is_saturated, value_in_words
+from seewhy.explanation import LEAST, LOG_ODDS, Ranking, is_saturated, value_in_words
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
 from seewhy.methods.fills import fill_image
@@ -131,6 +131,7 @@ class PerturbedPhoto:
             precision=executor.precision,
             spending=Spending(request.budget),
             interruptible=request.interruptible,
+            smaller=request.smaller,
         )
         output = self._sweep.untouched()
         # Decided at the photo: other rows may happen to look like probabilities, or not.
@@ -146,6 +147,11 @@ class PerturbedPhoto:
     def interrupted(self) -> bool:
         """True once a person has pressed Ctrl-C."""
         return self._sweep.interrupted
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """Of the photo's classes."""
+        return self._request.rankings(self.scores)[0]
 
     @property
     def unit(self) -> str:

@@ -90,7 +90,7 @@ class _ScoreCamMap(Estimator):
         (weights, maps) = _combine(self._values, known, self._features[self._used])
         maps = np.maximum(maps, 0) if method.relu else maps
         partial = len(known) < self.count
-        notes = empty_notes(maps, photo.targets, self._layer, OTHER_LAYER)
+        notes = empty_notes(maps, photo.targets, self._layer, OTHER_LAYER, ranking=photo.ranking)
         if partial:
             notes.append(Note(f"{ending.text} after {len(known)} of {self.count} channels"))
         all_weights = np.zeros((len(photo.targets), len(self._features)), np.float32)
