@@ -162,13 +162,17 @@ def test_keys_that_are_no_tokens_are_refused(settings) -> None:
         opened(Masked(**settings).eval())
 
 
-class Windows(nn.Module):
-    """Two windows, each by itself."""
+class Patches(nn.Module):
+    """Tokens come from patches of 4×4, and a dense layer reads their mean."""
 
     def __init__(self) -> None:
         super().__init__()
         self.patches = nn.Conv2d(3, 8, 4, 4)
         self.fc = nn.Linear(8, 3)
+
+
+class Windows(Patches):
+    """Two windows, each by itself."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.patches(x).flatten(2).mT
@@ -176,13 +180,8 @@ class Windows(nn.Module):
         return self.fc((tokens + ((windows @ windows.mT).softmax(-1) @ windows).reshape(tokens.shape)).mean(1))
 
 
-class Pooled(nn.Module):
+class Pooled(Patches):
     """The second block has half of the tokens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patches = nn.Conv2d(3, 8, 4, 4)
-        self.fc = nn.Linear(8, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.patches(x).flatten(2).mT
@@ -192,13 +191,8 @@ class Pooled(nn.Module):
         return self.fc(tokens.mean(1))
 
 
-class PooledQueries(nn.Module):
+class PooledQueries(Patches):
     """Half of the tokens look at all of them, in one fused operation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patches = nn.Conv2d(3, 8, 4, 4)
-        self.fc = nn.Linear(8, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.patches(x).flatten(2).mT

@@ -55,7 +55,7 @@ class AttentionMethod(Method):
         (output, tables) = planned.forward_with_attention(inputs, graph=score is not None)
         _check_square(self.name, planned, attention, tables)
         with torch.inference_mode(False):
-            (head, scores) = request.read(output.detach() if isinstance(output, torch.Tensor) else output)
+            (head, scores) = request.read(output.detach())  # a trace that can be followed ends in a tensor
             resolved = request.resolve(scores)
             (seeds, values) = output_gradients(head, output.detach(), resolved, score or "logit")
             counts = [len(row) for row in resolved]
