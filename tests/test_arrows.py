@@ -17,6 +17,7 @@ ORDER = [
     ["show", "engine"],
     ["preprocess", "targets", "labels", "bands"],
     ["tensors"],
+    ["reading"],
     ["classifier"],
     ["explanation", "load"],
     ["methods"],

@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import torch
-from PIL import Image
 
-from seewhy.bands import checked_display, shown
+from seewhy.bands import checked_display
 from seewhy.classes import ClassNames
 from seewhy.engine import memory, runner, several_inputs
 from seewhy.engine.executor import Executor
@@ -23,11 +21,11 @@ from seewhy.engine.several_inputs import CallForm, as_input, key_of
 from seewhy.errors import ClassesError, ModelError, OptionError, PhotoError, did_you_mean, listed, setting, whole_number
 from seewhy.geometry import Array
 from seewhy.head import Head
-from seewhy.photo import ANYTHING, Picture, open_picture
+from seewhy.photo import Picture
 from seewhy.preprocess import Preprocess, as_preprocess
+from seewhy.reading import Reader, is_many, photo_list
 from seewhy.records import FeatureLayer, Photo, Prediction
 from seewhy.targets import rank_order
-from seewhy.tensors import read_tensor
 
 PRECISIONS = ("exact", "fast")
 _MOST_KIN = 8  # classifiers that differ in the other inputs alone, kept for the next photo that brings the same
@@ -102,6 +100,7 @@ class Classifier:
         self.head = Head(head)
         self.output = output
         self.display = checked_display(display)
+        self._reader = Reader(self.preprocess, self.display, dimensions, self._first_layer)
         self._form = None if explain is None else CallForm.of(unwrap(network), explain)
         self.explain = None if self._form is None else self._form.explained
         if explain is None and inputs:
@@ -169,7 +168,7 @@ class Classifier:
     @property
     def input_size(self) -> tuple[int, int] | None:
         """(H, W) of the network's input, None where photos are used as they are."""
-        return None if self.preprocess is None else self.preprocess.input_size
+        return self._reader.input_size
 
     @property
     def classes(self) -> list[str]:
@@ -212,7 +211,7 @@ class Classifier:
 
     def describe_input(self) -> str:
         """The preprocessing in words."""
-        return "none: the tensor is used as it is" if self.preprocess is None else self.preprocess.describe()
+        return self._reader.describe()
 
     def with_preprocess(self, **changes: Any) -> Classifier:
         """The same network with another preparation: ``clf.with_preprocess(crop=False)``. Takes Preprocess's fields."""
@@ -296,15 +295,7 @@ class Classifier:
         fault = self._form.check(inputs, complete)
         if fault:
             raise OptionError(fault)
-        return {name: as_input(self._as_network_input(value)) for name, value in inputs.items()}
-
-    def _as_network_input(self, value: Any) -> Any:
-        """A second photo (a PIL image, a ``Path``, bytes ``(H, W, 3)``) is prepared as the first one is; all else as it is."""
-        is_bytes = isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
-        if self.preprocess is None or not (is_bytes or isinstance(value, (Image.Image, Path))):
-            return value
-        pixels = torch.from_numpy(self.preprocess.apply(self.picture(value))[0])
-        return self.preprocess.normalise(pixels[None])[0]
+        return {name: as_input(self._reader.as_network_input(value)) for name, value in inputs.items()}
 
     def _taken_apart(self, photo: Any) -> tuple[Any, dict[str | int, Any]]:
         """The photo alone, and the other inputs beside it."""
@@ -327,30 +318,15 @@ class Classifier:
         Raises PhotoError for what cannot be read or does not fit (see ``seewhy.photo.open_picture``).
         """
         (photo, inputs) = self._taken_apart(photo)
-        read = self._read(photo)
+        read = self._reader.read(photo)
         if self._form is None or key_of(read.inputs) == key_of(inputs):
             return read
         kept = (note for note in read.notes if note != self._form.note(read.inputs))
         return dataclasses.replace(read, inputs=inputs, notes=(*kept, self._form.note(inputs)))
 
-    def _read(self, photo: Any) -> Photo:
-        comparable = self.preprocess is None or isinstance(self.preprocess, Preprocess)  # by description; transforms are not
-        if isinstance(photo, Photo) and comparable and photo.preprocessing == self.describe_input():
-            return photo  # read already, by this classifier or one that prepares alike
-        if self.preprocess is None:
-            return read_tensor(photo, self.dimensions, self.display, self.describe_input(), self._check_channels)
-        picture = self.picture(photo)
-        (pixels, geometry, notes) = self.preprocess.apply(picture)
-        self._check_channels(pixels.shape)
-        view = shown(picture, self.preprocess.ends, self.display)
-        notes = (*picture.notes, *notes, *view.notes)
-        return Photo(
-            view.original, pixels, geometry, picture.name, self.describe_input(), notes, raw=view.raw, display=view.display
-        )
-
     def picture(self, photo: Any) -> Picture:
         """The photo opened, before it is prepared. Raises PhotoError."""
-        return open_picture(photo, ANYTHING if self.preprocess is None else self.preprocess.expected)
+        return self._reader.picture(photo)
 
     def read_all(self, photos: Any) -> list[Photo]:
         """A photo, a list of photos, or a batch tensor ``(N, C, H, W)``, read; of volumes ``(N, C, D, H, W)``."""
@@ -419,28 +395,10 @@ class Classifier:
         return rows
 
     def _blank_photo(self) -> Photo:
-        assert self.input_size is not None
-        channels = 3 if self.preprocess is None else self.preprocess.expected.channels or 3
-        return dataclasses.replace(self.read(Picture(np.zeros((*self.input_size, channels), np.uint8))), notes=())
+        return self.read(self._reader.blank())
 
-    def _check_channels(self, shape: tuple[int, ...]) -> None:
-        (channels, first) = (shape[0], self.executor.first_layer(shape))
-        if first is not None and first[1] != channels:
-            expected = first[1]
-            hint = f"Preprocess(channels={expected})" if self.preprocess is not None else "a tensor of that many channels"
-            number = f"{channels} channel{'s' * (channels != 1)}"
-            raise PhotoError(f"{number} given, but the network's first layer '{first[0]}' wants {expected}: use {hint}.")
-
-
-def is_many(photos: Any, dimensions: int = 2) -> bool:
-    """True for a list of photos or a batch ``(N, C, H, W)``; of three dimensions ``(N, C, D, H, W)``."""
-    is_tensor = isinstance(photos, (torch.Tensor, np.ndarray))
-    return isinstance(photos, (list, tuple)) or (is_tensor and photos.ndim == dimensions + 2)
-
-
-def photo_list(photos: Any, dimensions: int = 2) -> list[Any]:
-    """The photos one by one."""
-    return list(photos) if is_many(photos, dimensions) else [photos]
+    def _first_layer(self, shape: tuple[int, ...]) -> tuple[str, int] | None:
+        return self.executor.first_layer(shape)
 
 
 def check_photos(clf: Any, name: str) -> None:

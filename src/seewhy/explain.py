@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from seewhy.classifier import Classifier, is_many, photo_list
+from seewhy.classifier import Classifier
 from seewhy.engine import memory, runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
@@ -29,6 +29,7 @@ from seewhy.errors import (
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
 from seewhy.methods.auto import AUTO, Choice, choose
+from seewhy.reading import is_many, photo_list
 from seewhy.records import Cost, Note, Photo
 from seewhy.targets import PRESENT, RequestedTarget, requested_against, requested_targets
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.classifier import Classifier, check_photos, photo_list
+from seewhy.classifier import Classifier, check_photos
 from seewhy.doctor import words
 from seewhy.doctor.checks import CHECKS
 from seewhy.doctor.drawing import panels_of
@@ -26,6 +26,7 @@ from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_number, format_share
 from seewhy.labels import read_labels
 from seewhy.photo import photos_below
+from seewhy.reading import photo_list
 from seewhy.records import Cost, Photo
 from seewhy.show import Panel, Section, gallery
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seewhy import show
-from seewhy.classifier import Classifier, check_photos, is_many, photo_list
+from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import memory
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
@@ -22,6 +22,7 @@ from seewhy.features.channels import channel_numbers, channels_of
 from seewhy.files import npz_content, png_bytes, save_as
 from seewhy.formatting import format_number, format_share
 from seewhy.geometry import Array, map_on_photo
+from seewhy.reading import is_many, photo_list
 from seewhy.records import Photo
 from seewhy.show import layout
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render

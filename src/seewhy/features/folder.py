@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seewhy.classifier import Classifier, photo_list
+from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.engine.executor import Executor
 from seewhy.engine.network import PlannedNetwork
@@ -23,6 +23,7 @@ from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
 from seewhy.pipeline import ReadAhead
+from seewhy.reading import photo_list
 from seewhy.records import Photo
 from seewhy.show import displayable
 
