@@ -85,7 +85,7 @@ OPEN_TO_DOORS = {
     "seewhy.load": {"SOURCES", "known_networks"},
     "seewhy.methods.auto": {"AUTO", "TAKEN"},
     "seewhy.live.controls": {"Controls"},
-    "seewhy.live.loop": {"LiveLoop"},
+    "seewhy.live.loop": {"CAM", "LiveLoop"},
     "seewhy.live.recording": {"Recording"},
     "seewhy.live.screen": {"LOOKS", "screen_for"},
     "seewhy.live.sources": {"FrameSource", "open_source"},

@@ -179,7 +179,7 @@ def test_class_names(small: SmallNet) -> None:
     assert Classifier(small, Preprocess(24), NAMES).classes == NAMES
     assert Classifier(small, Preprocess(24)).classes == ["class 0", "class 1", "class 2", "class 3"]
     assert message(ClassesError, lambda: Classifier(small).classes) == (
-        "The number of classes is not known before the first photo: give Classifier(classes=[...]), or classify a photo first."
+        "The number of classes is not known before the first photo: give their names, classes=, or classify a photo first."
     )
     clf = Classifier(small)
     clf.scores(torch.zeros(3, 8, 8))

@@ -107,7 +107,7 @@ def test_bands_of_a_volume_are_chosen_as_those_of_photos() -> None:
         (np.zeros(SIDES, np.uint8), "The volume holds uint8: give floats as the network was trained on them (volume / 255, or "),
         (torch.zeros(SIDES, dtype=torch.complex64), "The volume holds complex64: give floats"),
         (np.full(SIDES, np.nan), "The tensor holds values that are not finite (NaN or infinity): repair them first."),
-        ("scan.dcm", "'scan.dcm' cannot be read as a volume: give a .npy file, or the array (C, D, H, W) itself."),
+        ("scan.dcm", "'scan.dcm' cannot be read as a volume: give a .npy, .npz or .tif file, or the array (C, D, H, W) itself."),
         (3, "A volume cannot be a int: give a float tensor or array (C, D, H, W), or a .npy file of one."),
         (
             torch.zeros(2, *SIDES),

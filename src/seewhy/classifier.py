@@ -202,8 +202,8 @@ class Classifier:
         if self._names is None:
             if self.input_size is None:
                 raise ClassesError(
-                    "The number of classes is not known before the first photo: give Classifier(classes=[...]), or classify "
-                    "a photo first."
+                    f"The number of classes is not known before the first photo: give their names, {setting('classes')}, or "
+                    "classify a photo first."
                 )
             self.scores(self._blank_photo())
         assert self._names is not None
@@ -215,6 +215,8 @@ class Classifier:
 
     def with_preprocess(self, **changes: Any) -> Classifier:
         """The same network with another preparation: ``clf.with_preprocess(crop=False)``. Takes Preprocess's fields."""
+        if self.dimensions == 3:
+            raise OptionError(f"Volumes are used as they are: leave {listed(map(setting, changes))} out, and prepare the file.")
         known = [field.name for field in dataclasses.fields(Preprocess)]
         unknown = next((name for name in changes if name not in known), None)
         if unknown is not None:

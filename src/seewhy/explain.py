@@ -106,7 +106,7 @@ def explain(
     (choice, first) = (None, [])
     if isinstance(method, str) and method == AUTO:
         first = [clf.read(item) for item in photos[:1]]
-        choice = _choice(clf, first)
+        choice = automatic_choice(clf, first)
         method = choice.method
         budget = choice.passes if budget is None else budget
     configured = make_method(method, settings)
@@ -123,7 +123,7 @@ def explain(
     targets = requested_targets(target, len(photos))
     against = requested_against(against, targets)
     notes = _unused_notes(configured, budget, targets, against)
-    chosen = [] if choice is None else [Note(f"{setting('method', AUTO)} took {choice.method}: {choice.reason}")]
+    chosen: list[Note] = [] if choice is None else [choice.note]
     read = [*first, *(clf.read(item) for item in photos[len(first) :])]
     explanations: list[Explanation] = []
     if read:
@@ -156,8 +156,8 @@ def explain(
     return Explanations(explanations) if is_many(photo, clf.dimensions) else explanations[0]
 
 
-def _choice(clf: Classifier, first: Sequence[Photo]) -> Choice:
-    """By the first photo; where there is none, nothing is explained."""
+def automatic_choice(clf: Classifier, first: Sequence[Photo]) -> Choice:
+    """What "auto" takes, by the first photo; where there is none, nothing is explained."""
     if not first or not clf.is_module:
         return choose(clf, None)
     with memory.kept():  # what is planned here is used again

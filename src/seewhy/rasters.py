@@ -13,6 +13,7 @@ from seewhy.errors import PhotoError, listed
 
 Values = npt.NDArray[Any]
 ARRAY_SUFFIXES = (".npy", ".npz")
+TIFF_SUFFIXES = (".tif", ".tiff")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how classic and big TIFF files begin
 _BITS, _SAMPLES = 258, 277  # TIFF's tags: bits of each sample, samples of each pixel
 _DEEP_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # Pillow's way to the high bytes -> to the low ones
@@ -82,6 +83,35 @@ def read_tiff(source: Any) -> tuple[Values, bool]:
         kept = [(axis, length) for axis, length in zip(series.axes, series.shape, strict=True) if length > 1 or axis in "YX"]
         values = series.asarray().reshape([length for _, length in kept])
         return values, len(kept) > 2 and kept[-1][0] == "X"
+
+
+def read_stack(path: Path) -> Values:
+    """The slices of a TIFF file, ``(D, H, W)``, or ``(C, D, H, W)`` where the file names an axis of channels or samples.
+
+    Raises PhotoError where it cannot be read, or holds a single picture.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            axes = series.axes
+            values: Values = series.asarray()
+    except FileNotFoundError:
+        raise PhotoError(f"There is no file '{path}'.") from None
+    except Exception as error:  # whatever a broken file stumbles over
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise PhotoError(f"'{path}' cannot be read as a TIFF file: {reason}") from error
+    kept = [(axis, length) for axis, length in zip(axes, values.shape, strict=True) if length > 1 or axis in "YX"]
+    values = values.reshape([length for _, length in kept])
+    names = "".join(axis for axis, _ in kept)
+    channels = names.find("S") if "S" in names or len(names) < 4 else names.find("C")
+    if channels >= 0:
+        values = np.moveaxis(values, channels, 0)
+    if len(names) - 2 - (channels >= 0) < 1:
+        (height, width) = (values.shape[-2], values.shape[-1])
+        raise PhotoError(f"'{path}' holds one picture of {width}×{height}, no stack of slices: a volume has several pages.")
+    return values
 
 
 def _pages(image: Image.Image) -> Values:

@@ -39,7 +39,10 @@ class Reader:
 
     def describe(self) -> str:
         """The preprocessing in words."""
-        return "none: the tensor is used as it is" if self.preprocess is None else self.preprocess.describe()
+        if self.preprocess is None:
+            return f"none: the {'volume' if self.dimensions == 3 else 'tensor'} is used as it is"
+        words: str = self.preprocess.describe()
+        return words
 
     def read(self, photo: Any) -> Photo:
         """The photo as the network sees it, and where that lies on the original. Raises PhotoError."""

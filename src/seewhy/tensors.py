@@ -27,7 +27,7 @@ def read_tensor(
 ) -> Photo:
     """A float tensor or array as a photo ``(C, H, W)``; of three dimensions as a volume.
 
-    A volume is ``(C, D, H, W)``, or ``(D, H, W)`` of one channel, also in a .npy file; D are its slices.
+    A volume is ``(C, D, H, W)``, or ``(D, H, W)`` of one channel, also in a .npy, .npz or .tif file; D are its slices.
     display, preprocessing : of the classifier. check_channels : raises PhotoError for a shape that the network does not take.
 
     Raises PhotoError: something else, another number of axes, values that are not finite.
@@ -66,9 +66,7 @@ def _volume(photo: Any) -> tuple[Array, str]:
     name = "volume"
     if isinstance(photo, (str, os.PathLike)):
         path = Path(photo)
-        if path.suffix.lower() not in rasters.ARRAY_SUFFIXES:
-            raise PhotoError(f"'{path}' cannot be read as a volume: give a .npy file, or the array (C, D, H, W) itself.")
-        (photo, name) = (rasters.read_array(path), path.name)
+        (photo, name) = (_file(path), path.name)
     if not _is_tensor(photo):
         raise PhotoError(
             f"A volume cannot be a {type(photo).__name__}: give a float tensor or array (C, D, H, W), or a .npy file of one."
@@ -83,6 +81,15 @@ def _volume(photo: Any) -> tuple[Array, str]:
             "(N, C, D, H, W)."
         )
     return (values[None] if values.ndim == 3 else values), name
+
+
+def _file(path: Path) -> npt.NDArray[Any]:
+    suffix = path.suffix.lower()
+    if suffix in rasters.ARRAY_SUFFIXES:
+        return rasters.read_array(path)
+    if suffix in rasters.TIFF_SUFFIXES:
+        return rasters.read_stack(path)
+    raise PhotoError(f"'{path}' cannot be read as a volume: give a .npy, .npz or .tif file, or the array (C, D, H, W) itself.")
 
 
 def _is_tensor(photo: Any) -> bool:

@@ -194,7 +194,8 @@ def test_a_persons_own_model_file(run, photos: Path) -> None:
     code, _, err = run("explain", photos / "a.png", "--model", "my_model.py:build")
     assert (code, err) == (
         2,
-        "Error: The model brings no preprocessing: say --size 224, and --mean and --std as in its training.\n",
+        "Error: The model brings no preprocessing: say --size 224, and --mean and --std as in its training; for a network of "
+        "volumes --dimensions 3.\n",
     )
     code, out, _ = run(
         "explain", photos / "a.png", "--model", "my_model.py:build", "--size", "30,40", "--classes", "names.txt", "-t", "two"

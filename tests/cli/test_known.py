@@ -121,7 +121,8 @@ def test_a_saved_network_wants_trust_and_a_size(run, photos: Path, tmp_path: Pat
     code, _, err = run("explain", photos / "a.png", "--model", "net.pt", "--trust")
     assert (code, err) == (
         2,
-        "Error: The model brings no preprocessing: say --size 224, and --mean and --std as in its training.\n",
+        "Error: The model brings no preprocessing: say --size 224, and --mean and --std as in its training; for a network of "
+        "volumes --dimensions 3.\n",
     )
     code, out, _ = run("explain", photos / "a.png", "--model", "net.pt", "--trust", "--size", "24", "-o", "why.png")
     assert code == 0

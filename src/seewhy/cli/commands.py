@@ -16,7 +16,7 @@ from typer import Option
 import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.confusion import LABELS_HELP
-from seewhy.cli.examining import Examined, explain_by_methods, refuse_beside_methods
+from seewhy.cli.examining import Examined, explain_by_methods, refuse_beside_methods, refuse_for_volumes
 from seewhy.cli.files import NUMBERS, TABLES, Batch, Names, check_output, expand, safe_name, write_table
 from seewhy.cli.options import (
     AsJson,
@@ -31,6 +31,7 @@ from seewhy.cli.options import (
 from seewhy.cli.report import Report, print_explanation
 from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, value_of, with_default
 from seewhy.compare import Comparison
+from seewhy.errors import OptionError
 from seewhy.features import Activations, Dream, Embedding, Extremes
 from seewhy.methods.auto import AUTO, TAKEN
 
@@ -106,6 +107,7 @@ def explain(
         names = Names(files, output, Comparison.suffixes, form)
         refuse_beside_methods({"check": check, "crop_test": crop_test, "cmap": cmap, "alpha": alpha})
         clf = options.load()
+        refuse_for_volumes(clf, {"method": method})
         other = None if against is None else targets_of(clf, [against])[0]
         shared = {"seed": seed, "budget": budget, "against": other}
         explain_by_methods(files, names, method, target or ["top1"], settings_of_any(method, settings) | shared, clf, json_)
@@ -116,6 +118,7 @@ def explain(
     style = {name: value for name, value in (("cmap", cmap), ("alpha", alpha)) if value is not None}
     style = {} if names.suffix in NUMBERS else style
     clf = options.load()
+    refuse_for_volumes(clf, {"check": check, "crop_test": crop_test})
     targets = targets_of(clf, target) if target else "top1"
     other = None if against is None else targets_of(clf, [against])[0]
     with Report(clf, json_, len(files)) as report:
@@ -141,13 +144,14 @@ def layers(
 ) -> None:
     """Which layers can be explained, and which one is taken when none is named."""
     clf = options.load()
+    if photo is None and clf.input_size is None:
+        raise OptionError("The layers' grids depend on the volume: name one, as in seewhy layers scan.npy.")
     all_layers = clf.layers(photo)
     if json_:
         print(json.dumps([dataclasses.asdict(layer) for layer in all_layers], indent=1))
         return
-    table = Table(
-        Column("layer", no_wrap=True, overflow="fold"), "kind", "rows × columns", "channels", "", box=None, pad_edge=False
-    )
+    sides = "slices × rows × columns" if clf.dimensions == 3 else "rows × columns"
+    table = Table(Column("layer", no_wrap=True, overflow="fold"), "kind", sides, "channels", "", box=None, pad_edge=False)
     for layer in all_layers:
         grid = " × ".join(map(str, layer.grid))
         style = "bold" if layer.automatic else None
@@ -259,7 +263,7 @@ def embed(
     labels: Annotated[str | None, Option(help=LABELS_HELP)] = None,
     method: Annotated[str, Option("--method", "-m", help="tsne or pca.")] = "tsne",
     perplexity: Annotated[float | None, Option(help="Of t-SNE: how many neighbours count.")] = None,
-    explain_with: Annotated[str, Option(help="The method of the explanations on an .html page.")] = "grad_cam",
+    explain_with: Annotated[str, Option(help="The method of the explanations on an .html page.")] = AUTO,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     options: ModelOptions,
     json_: AsJson = False,

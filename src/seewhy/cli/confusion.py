@@ -18,6 +18,7 @@ from seewhy.cli.report import Report, print_explanation
 from seewhy.confusion import Confusion, check_normalise
 from seewhy.errors import OptionError, PhotoError, SeewhyError, TargetError, setting
 from seewhy.labels import read_labels
+from seewhy.methods.auto import AUTO
 
 LABELS_HELP = (
     "folders (each photo's folder is its class), or a file: .csv or .json with each photo's class, else one class a line."
@@ -42,7 +43,7 @@ def confusion(
     cell_output: Annotated[
         str | None, Option(metavar="FOLDER", help="Where these maps are written. Default: confusion-TRUE-as-PREDICTED.")
     ] = None,
-    method: Annotated[str, Option("--method", "-m", help="Of these maps, as in seewhy explain.")] = "grad_cam",
+    method: Annotated[str, Option("--method", "-m", help="Of these maps, as in seewhy explain.")] = AUTO,
     options: ModelOptions,
     json_: AsJson = False,
     output: Annotated[

@@ -47,6 +47,16 @@ def refuse_beside_methods(flags: Mapping[str, Any]) -> None:
             raise OptionError(f"{as_flag(name, '')} goes with one --method: several are only laid side by side.")
 
 
+def refuse_for_volumes(clf: seewhy.Classifier, flags: Mapping[str, Any]) -> None:
+    """Raises OptionError, before the work, for what is done with maps of photos alone. flags : name -> value as given."""
+    given = [as_flag(name, "") for name, value in flags.items() if value]
+    if given and clf.dimensions == 3:
+        (what, instead) = (f"{given[0]} measures", "leave it out")
+        if given[0] == "--method":
+            (what, instead) = ("Several --method compare", "name one")
+        raise OptionError(f"{what} maps of photos, and this classifier is one of volumes: {instead}.")
+
+
 def explain_by_methods(
     files: Mapping[Path, Path],
     names: Names,

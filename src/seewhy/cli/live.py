@@ -23,7 +23,7 @@ from seewhy.cli.options import ModelOptions, err, out, spread, targets_of
 from seewhy.engine.runner import Progress
 from seewhy.errors import OptionError, PhotoError, RecordError
 from seewhy.live.controls import Controls
-from seewhy.live.loop import LiveLoop
+from seewhy.live.loop import CAM, LiveLoop
 from seewhy.live.recording import Recording
 from seewhy.live.screen import LOOKS, screen_for
 from seewhy.live.sources import FrameSource, open_source
@@ -39,7 +39,7 @@ def live(
     ] = None,
     *,
     camera: Annotated[int, Option(help="The camera's number, where no SOURCE is named.")] = 0,
-    method: Annotated[str, Option("--method", "-m", help=f"Any of {', '.join(seewhy.METHODS)}.")] = "cam",
+    method: Annotated[str, Option("--method", "-m", help=f"Any of {', '.join(seewhy.METHODS)}, or auto.")] = CAM,
     target: Annotated[
         str, Option("--target", "-t", help="A class, an index, or top1: the first choice for each frame.")
     ] = "top1",

@@ -27,8 +27,11 @@ from seewhy.errors import Message, OptionError, PhotoError
 from seewhy.evaluate import METRICS, Evaluation, checked_mask, metric_names
 from seewhy.files import write_whole
 from seewhy.formatting import format_number
+from seewhy.methods.auto import AUTO
 
-Methods = Annotated[list[str] | None, Option("--method", "-m", help=f"Repeatable. Any of {', '.join(seewhy.METHODS)}.")]
+Methods = Annotated[
+    list[str] | None, Option("--method", "-m", help=f"Repeatable. Any of {', '.join(seewhy.METHODS)}, or auto, the default.")
+]
 OneTarget = Annotated[str, Option("--target", "-t", help="A class, an index, or top1: the first choice for each photo.")]
 
 _ACROSS = 3  # metrics beside each other in a table
@@ -57,7 +60,7 @@ def evaluate(
     """Do the maps hold? A table of measures beside a random map and a centre blob. -o writes it (.csv or .json)."""
     files = expand(photos)
     table = None if output is None else check_output(Path(output), TABLES)
-    methods = list(dict.fromkeys(method or ["grad_cam"]))
+    methods = list(dict.fromkeys(method or [AUTO]))
     metrics = metric_names(metric or ["deletion", "insertion", *(["energy", "pointing"] if masks else [])])
     mask_files = _mask_files(files, masks, metrics)
     clf = options.load()
@@ -73,7 +76,7 @@ def evaluate(
                 )
             )
             for path, evaluations in evaluated:
-                for evaluation in evaluations:
+                for evaluation in {e.method: e for e in evaluations}.values():  # "auto" may take one that was named, too
                     results.setdefault(evaluation.method, []).append(evaluation)
                     rows.append(evaluation.record() | {"photo": str(path)})
         report.record["summary"] = summary = _summary(results, metrics)
@@ -170,12 +173,14 @@ def _notes(results: Mapping[str, Sequence[Evaluation]], fill: str) -> list[str]:
     per_photo = list(zip(*results.values(), strict=True))
     if len(per_photo) == 1:
         return list(dict.fromkeys(note for evaluation in per_photo[0] for note in evaluation.notes))
+    chosen = list(dict.fromkeys(note for evaluations in per_photo for e in evaluations for note in e.choice))
     count = sum(not all(evaluation.hides for evaluation in evaluations) for evaluations in per_photo)
     if not count:
-        return []
+        return chosen
     return [
+        *chosen,
         f"with everything hidden ({fill}) the class keeps more than half of its score on {count} of {len(per_photo)} photos: "
-        "try another fill"
+        "try another fill",
     ]
 
 
@@ -261,7 +266,7 @@ def compare(
     files = expand(photos)
     place = check_output(Path(output or "comparison.html"), Comparison.suffixes)
     (networks, columns) = options.load_all()
-    methods = method or ["grad_cam"]
+    methods = method or [AUTO]
     with Report(networks[0], json_, len(files)) as report:
         (class_,) = targets_of(networks[0], [target])
         comparison = seewhy.compare(

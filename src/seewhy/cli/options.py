@@ -53,6 +53,10 @@ class ModelOptions:
     head: Annotated[Text_, Option(help="softmax, sigmoid (several labels), binary (one logit: no, yes), none.")] = None
     device: Annotated[Text_, Option(help="cpu, cuda, cuda:1 ...")] = None
     precision: Annotated[str, Option(help="exact, or fast (bfloat16; the deviation is stated).")] = "exact"
+    dimensions: Annotated[
+        int | None,
+        Option(help="3 for networks of volumes: a photo is then a .npy, .npz or .tif of slices × rows × columns."),
+    ] = None
     trust: Annotated[bool, Option("--trust", help="Read weights and networks that could run code. Only for files you trust.")] = (
         False
     )
@@ -70,6 +74,7 @@ class ModelOptions:
             precision=self.precision,
             trust=self.trust,
             display=_bands(self.display),
+            dimensions=self.dimensions,
         )
         if self.model is None:
             err.print(
@@ -90,8 +95,11 @@ class ModelOptions:
         changes = {name: value for name, value in preparation.items() if value is not None}
         if changes:
             return clf.with_preprocess(**changes)
-        if clf.preprocess is None:
-            raise OptionError("The model brings no preprocessing: say --size 224, and --mean and --std as in its training.")
+        if clf.preprocess is None and clf.dimensions == 2:
+            raise OptionError(
+                "The model brings no preprocessing: say --size 224, and --mean and --std as in its training; for a network of "
+                "volumes --dimensions 3."
+            )
         return clf
 
     def _resize(self) -> str | int | None:

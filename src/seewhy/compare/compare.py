@@ -20,6 +20,7 @@ from seewhy.explanation import Explanation
 from seewhy.features.folder import Source, listing, reduced
 from seewhy.geometry import Array
 from seewhy.methods import METHODS, Method
+from seewhy.methods.auto import AUTO, TAKEN, ChoiceNote, choice_notes
 from seewhy.records import Photo, Prediction, Target
 from seewhy.targets import resolve
 
@@ -113,7 +114,7 @@ def compare(
     if not rows:
         raise type(errors[0])(f"None of {len(sources)} photos could be compared: {errors[0].message.marked}")
     reached = len(rows) + len(skipped)
-    notes = [*(notes or []), *(_stopped_notes(columns, rows) if len(sources) > 1 else [])]
+    notes = [*(notes or []), *_choices(columns, rows), *(_stopped_notes(columns, rows) if len(sources) > 1 else [])]
     if skipped:
         notes.append(
             Omission(f"{len(skipped)} of {len(sources)} photos were skipped: {listed((name for name, _ in skipped), 3)}")
@@ -226,6 +227,18 @@ def _classes_of(clf: Classifier, first: Classifier, target: Target) -> tuple[str
     return target.name, None if other is None else other.name
 
 
+def _choices(columns: Sequence[str], rows: Sequence[_Row]) -> list[ChoiceNote]:
+    """What "auto" took in each column; without the columns' names where it is the same in all, or one column is "auto"."""
+    chosen = [
+        list(dict.fromkeys(note for row in rows if (e := row.explanations[number]) is not None for note in choice_notes(e.notes)))
+        for number in range(len(columns))
+    ]
+    different = [notes for i, notes in enumerate(chosen) if notes and notes not in chosen[:i]]
+    if len(different) == 1:
+        return different[0]
+    return [ChoiceNote(f"{column}: {note.marked}") for column, notes in zip(columns, chosen, strict=True) for note in notes]
+
+
 def _stopped_notes(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
     """How many maps the budget ended early; each photo's own notes say where they ended."""
     notes = []
@@ -263,6 +276,8 @@ def _kind(method: Any) -> type[Method] | None:
 
 
 def _setting_names(method: Any) -> list[str]:
+    if method == AUTO:
+        return sorted({name for taken in TAKEN for name in METHODS[taken].setting_names()})
     kind = _kind(method)
     return [] if kind is None else kind.setting_names()
 

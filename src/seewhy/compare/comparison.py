@@ -23,6 +23,7 @@ from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import as_sentences, format_correlation, format_share
 from seewhy.geometry import Array
+from seewhy.methods.auto import ChoiceNote
 from seewhy.records import Note, Prediction
 from seewhy.show import Panel, Section, gallery, layout
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers
@@ -183,7 +184,8 @@ class Comparison:
 
     def _figure(self, number: int, *remarks: str) -> Figure:
         title = f"{Path(self.names[number]).name}: {self.targets[number]}"
-        remarks_as_lines = [as_sentences([remark]) for remark in remarks if remark]
+        chosen = [note for note in self.notes if isinstance(note, ChoiceNote)]
+        remarks_as_lines = [as_sentences([remark]) for remark in [*chosen, *remarks] if remark]
         footer = "\n".join([*self._note_lines(number), *remarks_as_lines, comparison_provenance(self.explanations[number])])
         return layout.compose(comparison_rows(self.panels(number)), title=title, footer=footer)
 

@@ -24,6 +24,7 @@ from seewhy.explanation.drawing import provenance
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import as_sentences, format_number, format_score
 from seewhy.geometry import Array
+from seewhy.methods.auto import choice_notes
 from seewhy.records import Note
 from seewhy.show import Panel, layout, lines
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers
@@ -47,7 +48,7 @@ class Evaluation:
     targets : class names. by_target : metric -> ``(K, 3)``: of every target, map, random and centre.
     method, model, steps, fill, seed : what was measured, and how. cost : photos through the network. photo : the file's name.
     ends : metric -> ``(K, 2)``, for metrics that are areas: the class's score for the whole photo, and with everything hidden.
-    footer : model, method, layer and preprocessing in one line.
+    footer : model, method, layer and preprocessing in one line. choice : which method "auto" took for the map, and why.
     """
 
     values: dict[str, float]
@@ -68,6 +69,7 @@ class Evaluation:
     photo: str = ""
     ends: dict[str, Array] = field(default_factory=dict)
     footer: str = ""
+    choice: Sequence[Note] = ()
 
     suffixes: ClassVar = (*PICTURE_SUFFIXES, ".json")  # that :meth:`save` can write
 
@@ -79,6 +81,9 @@ class Evaluation:
     @property
     def notes(self) -> list[Note]:
         """What a person should know of it."""
+        return [*self.choice, *self._hidden_notes()]
+
+    def _hidden_notes(self) -> list[Note]:
         return [
             Note(
                 f"with everything hidden ({self._fill_text}) '{self.targets[number]}' still scores {format_score(score)}: "
@@ -262,6 +267,7 @@ def _evaluation(
         photo=explanation.photo.name,
         ends={name: np.stack([_ends(name, m.curves) for m in measured[name] if m.curves is not None]) for name in curves},
         footer=provenance(explanation),
+        choice=choice_notes(explanation.notes),
     )
 
 

@@ -24,6 +24,7 @@ from seewhy.features.labels import classes_or_groups, sample
 from seewhy.features.placing import COLUMNS, check_differ, check_number, check_options, place
 from seewhy.files import json_bytes, npz_content, png_bytes, save_as
 from seewhy.geometry import Array
+from seewhy.methods.auto import AUTO
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Embedding(EmbeddingRecord):
         """Photo i beside its k nearest in feature space (first row) and in pixel space (second row)."""
         return scatter.neighbour_picture(self, i, k)
 
-    def page(self, clf: Classifier | None = None, method: str = "grad_cam", photos: Any = None, **settings: Any) -> str:
+    def page(self, clf: Classifier | None = None, method: str = AUTO, photos: Any = None, **settings: Any) -> str:
         """One self-contained interactive page: hover for the photo, click for its explanation. See ``features.scatter_page``."""
         return scatter_page.page(self, clf, method, photos, **settings)
 

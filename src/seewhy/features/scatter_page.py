@@ -19,6 +19,7 @@ from seewhy.features.folder import listing, reduced
 from seewhy.features.scatter import caption, grouping, heading, marks
 from seewhy.formatting import as_sentences, format_score
 from seewhy.geometry import map_on_photo
+from seewhy.methods.auto import AUTO
 from seewhy.records import Photo
 from seewhy.show import overlay
 from seewhy.show.colour import limits
@@ -37,7 +38,7 @@ _HERE = Path(__file__).parent
 def page(
     embedding: EmbeddingRecord,
     clf: Classifier | None = None,
-    method: str = "grad_cam",
+    method: str = AUTO,
     photos: Any = None,
     title: str | None = None,
     **settings: Any,
@@ -153,7 +154,7 @@ def _explained(
     embedding: EmbeddingRecord, clf: Classifier, method: str, photos: Any, settings: dict[str, Any]
 ) -> tuple[dict[int, list[dict[str, str]]], int]:
     """The explanations' pictures by photo, and how many photos could not be read again."""
-    by_class = make_method(method, settings).by_class  # a wrong name is said before the work
+    by_class = method == AUTO or make_method(method, settings).by_class  # a wrong name is said before the work
     if len(clf.class_names()) != embedding.scores.shape[1]:
         raise OptionError(
             f"This network has {len(clf.class_names())} classes, the embedding was made by one with {embedding.scores.shape[1]}: "

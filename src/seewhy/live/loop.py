@@ -15,17 +15,21 @@ from threadpoolctl import threadpool_limits
 
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine.threads import PassThreads, stopped_by
-from seewhy.errors import MethodError, OptionError, setting
-from seewhy.explain import check_classifier, explain
+from seewhy.errors import GradientError, LayerError, MethodError, OptionError, setting
+from seewhy.explain import automatic_choice, check_classifier, explain
 from seewhy.explanation import Explanation
 from seewhy.live.handover import Closed, Handover
 from seewhy.live.pairing import Pairing
 from seewhy.live.sources import Frame, FrameSource, open_source
+from seewhy.methods import METHODS
+from seewhy.methods.auto import AUTO
 from seewhy.preprocess import Preprocess
 
 RECENT = 30  # frames over which the rate is taken, and whose largest value is the scale
 FAST = 0.25  # seconds for a frame: methods that take longer are not offered
-GRAD_CAM = "grad_cam"  # where the head does not allow CAM
+MOST = 1.0  # seconds after which a method of many passes shows what it has, where frames do not wait
+CAM = "cam"  # the default: one pass without a gradient. Where a network does not allow it, "auto" chooses
+NOT_POSSIBLE = (MethodError, LayerError, GradientError)
 PATIENCE = 5.0  # seconds for a thread to end
 
 
@@ -74,15 +78,16 @@ class LiveLoop:
     """Moments of a source, one after the other, until it ends or the loop is closed; to be used in a ``with``.
 
     method, target, settings : of ``explain``; they may be changed while it runs, and hold from the next frame on. "cam" becomes
-    Grad-CAM where the network's head does not allow it. realtime : late frames are dropped; else every frame is explained. None:
-    what comes by itself, a camera, in real time. again : videos and photos begin anew at their end.
+    what "auto" takes where the network does not allow it; ``method`` is its name from the first frame on. realtime : late frames
+    are dropped; else every frame is explained. None: what comes by itself, a camera, in real time. again : videos and photos
+    begin anew at their end.
     """
 
     def __init__(
         self,
         clf: Classifier,
         source: Any = 0,
-        method: str = "cam",
+        method: str = CAM,
         target: Any = "top1",
         *,
         realtime: bool | None = None,
@@ -94,6 +99,7 @@ class LiveLoop:
         if isinstance(target, (list, tuple)):
             raise OptionError(_one_class(target))
         (self.clf, self.method, self.target, self.settings) = (clf, method, target, settings)
+        self._automatic: str | None = None  # what "auto" took
         self.source: FrameSource = open_source(source)
         self.realtime = self.source.is_camera if realtime is None else realtime
         self._again = again and not self.source.is_camera
@@ -285,14 +291,16 @@ class LiveLoop:
 
     def _explanation(self, clf: Classifier, frame: Frame) -> Explanation:
         method = self.method
-        try:
-            return self._explained_by(clf, frame, method)
-        except MethodError:
-            if method != "cam":
-                raise
-            if self.method == method:  # nobody has chosen another one meanwhile
-                self.method = GRAD_CAM
-            return self._explained_by(clf, frame, GRAD_CAM)
+        if method != AUTO:
+            try:
+                return self._explained_by(clf, frame, method)
+            except NOT_POSSIBLE:
+                if method != CAM:
+                    raise
+        chosen = self._automatic = automatic_choice(clf, [clf.read(frame)]).method
+        if self.method == method:  # nobody has chosen another one meanwhile
+            self.method = chosen
+        return self._explained_by(clf, frame, chosen)
 
     @property
     def aside(self) -> Classifier:
@@ -311,9 +319,12 @@ class LiveLoop:
         return self._explained_by(self.aside, frame, method, budget)
 
     def _explained_by(self, clf: Classifier, frame: Frame, method: str, budget: float | None = None) -> Explanation:
-        # In a list: Ctrl-C is raised, and does not end in a partial map.
+        is_automatic = method == self._automatic  # then the notes say why
+        if budget is None and is_automatic and self.realtime and METHODS[method].sweeps:
+            budget = self.settings.get("budget", MOST)
         settings = self.settings if budget is None else self.settings | {"budget": budget}
-        explanations = explain(clf, [frame], method, self.target, progress=False, **settings)
+        # In a list: Ctrl-C is raised, and does not end in a partial map.
+        explanations = explain(clf, [frame], AUTO if is_automatic else method, self.target, progress=False, **settings)
         explanation: Explanation = explanations[0]
         if len(explanation.targets) > 1:
             raise OptionError(_one_class(self.target))
@@ -351,7 +362,7 @@ _one_blas_thread = _OneBlasThread()
 def live(
     clf: Classifier,
     source: Any = 0,
-    method: str = "cam",
+    method: str = CAM,
     target: Any = "top1",
     *,
     realtime: bool | None = None,
@@ -363,9 +374,9 @@ def live(
     >>> for frame, explanation in seewhy.live(clf, "video.mp4"): ...
 
     source : a camera's number, a video file, a folder of photos, one photo, several in a list, or an iterator of frames.
-    method : of ``explain``; "cam" becomes Grad-CAM where the network's head does not allow it. target, settings : of
-    ``explain``. realtime : late frames are dropped, as with a camera; False explains every frame, as with a file. again : a video
-    or photos begin anew at their end.
+    method : of ``explain``; "cam", the fastest, becomes what "auto" takes where the network does not allow it: Grad-CAM,
+    HiResCAM, or occlusion, in real time of at most a second. target, settings : of ``explain``. realtime : late frames are
+    dropped, as with a camera; False explains every frame, as with a file. again : a video or photos begin anew at their end.
 
     Frames are uint8 ``(H, W, 3)``, RGB. ``explanation.details["live"]`` has the frame's number, the frames dropped so far, the
     latency in seconds when it was handed over and, where photos could not be read, ``skipped``: why, by their numbers. Frames

@@ -11,7 +11,7 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.classifier import Classifier
-from seewhy.errors import ModelError, setting
+from seewhy.errors import ModelError, OptionError, setting
 from seewhy.load import demo, from_file, from_onnx, from_saved, from_timm, from_torchvision, from_transformers
 from seewhy.load.parts import Parts
 from seewhy.load.sources import SOURCES, SPECS, Known, ModelSource, known_networks
@@ -32,6 +32,7 @@ def load(
     trust: bool = False,
     output: Any = None,
     display: int | Sequence[int] | None = None,
+    dimensions: int | None = None,
 ) -> Classifier:
     """A classifier from its name or file.
 
@@ -50,6 +51,7 @@ def load(
     display : the bands that pictures show of photos with many; see ``Classifier``.
     trust : read what could run code: pickled networks, programs of torch.export. Without it only tensors are read.
     output : as in ``Classifier``: which of several outputs holds the class scores.
+    dimensions : 3 for networks of volumes; see ``Classifier``. None: what a function's own ``Classifier`` says, else 2.
 
     Raises ModelError (unknown name, not to be fetched), WeightsError (unsafe, broken, does not fit), ClassesError,
     MissingExtraError (names the package that is not installed).
@@ -59,9 +61,14 @@ def load(
     text = os.fspath(spec)
     parts = _parts(text, weights, trust, device)
     built = parts.classifier
-    as_built = (classes, preprocess, head, device, precision, output, display) == (None, None, None, None, "exact", None, None)
-    if built is not None and as_built:
+    changes = (classes, preprocess, head, device, output, display, dimensions)
+    if built is not None and precision == "exact" and all(change is None for change in changes):
         return built
+    dimensions = (2 if built is None else built.dimensions) if dimensions is None else dimensions
+    if dimensions == 3 and preprocess is None and parts.preprocess is not None:
+        raise OptionError(
+            f"{setting('dimensions', 3)}: {parts.name} is a network of photos, it brings their preprocessing; leave it out."
+        )
     head = head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax")
     names = classes if classes is not None else parts.classes
     if names is not None:
@@ -78,6 +85,7 @@ def load(
         display=built.display if built is not None and display is None else display,
         explain=None if built is None else built.explain,
         inputs=None if built is None else built.inputs,
+        dimensions=dimensions,
     )
     classifier.name = parts.name
     return classifier

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
-from seewhy.errors import GradientError, LayerError, MethodError
+from seewhy.errors import GradientError, LayerError, MethodError, setting
 from seewhy.methods.base import flattens_grid
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.hires_cam import HiResCam
 from seewhy.methods.occlusion import Occlusion
+from seewhy.records import Note
 
 AUTO = "auto"
 TAKEN = (GradCam.name, HiResCam.name, Occlusion.name)  # the methods that it chooses from
 PASSES = 400  # of occlusion for one photo, where a person has set no budget
+
+
+class ChoiceNote(Note):
+    """A note on what "auto" took, and why: the same for all photos, so that who shows many of them says it once."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class Choice:
     method: str
     reason: str
     passes: int | None = None
+
+    @property
+    def note(self) -> ChoiceNote:
+        """For an explanation's notes."""
+        return ChoiceNote(f"{setting('method', AUTO)} took {self.method}: {self.reason}")
 
 
 def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
@@ -47,3 +58,8 @@ def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
     if head is not None and head.features == step.number:
         return Choice(GradCam.name, f"the head averages '{layer}'")
     return Choice(GradCam.name, f"the scores read all places of '{layer}' alike")
+
+
+def choice_notes(notes: Iterable[str]) -> list[ChoiceNote]:
+    """Those of the notes that say what "auto" took."""
+    return [note for note in notes if isinstance(note, ChoiceNote)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,13 +14,12 @@ import numpy as np
 
 from seewhy.classifier import Classifier
 from seewhy.engine.threads import PassThreads
-from seewhy.errors import MethodError
-from seewhy.explain import explain
+from seewhy.explain import automatic_choice, explain
 from seewhy.explanation import Explanation
-from seewhy.live.loop import FAST
+from seewhy.live.loop import CAM, FAST, MOST, NOT_POSSIBLE
 from seewhy.methods import METHODS
+from seewhy.methods.auto import AUTO
 
-MOST = 1.0  # seconds after which a method of many passes shows what it has
 TRIAL = (480, 640)  # rows and columns of the frame that methods are tried with
 
 Result = TypeVar("Result")
@@ -28,13 +28,14 @@ Result = TypeVar("Result")
 class Explainer:
     """Explains one frame after the other, whoever asks; to be used in a ``with``.
 
-    method : "cam" becomes Grad-CAM where the network's head does not allow it. Pages take turns: one frame of each
+    method : "cam" becomes what "auto" takes where the network does not allow it. Pages take turns: one frame of each
     is explained or waits for that, and the one after it is read meanwhile.
     """
 
-    def __init__(self, clf: Classifier, method: str = "cam") -> None:
+    def __init__(self, clf: Classifier, method: str = CAM) -> None:
         (self.clf, self.method) = (clf, method)
         self.methods: tuple[str, ...] = (method,)  # those that are offered; it grows while they are tried
+        self._automatic: str | None = None  # what "auto" took
         self.classes = len(clf.class_names())
         self.tried = threading.Event()  # set when all methods were tried
         self._pool = ThreadPoolExecutor(1, "seewhy explaining", initializer=_leave_half)
@@ -69,22 +70,30 @@ class Explainer:
     def explain(self, photo: Any, method: str | None = None, target: int | None = None) -> Explanation:
         """One photo. Raises what ``explain`` raises."""
         method = self.method if method is None else method
+        if method == AUTO:
+            method = self._choose()
         budget = MOST if METHODS[method].sweeps else None
         class_ = target if target is not None and METHODS[method].by_class else "top1"
         # In a list: Ctrl-C belongs to the server.
-        explanations = explain(self.clf, [photo], method, class_, progress=False, budget=budget)
+        asked = AUTO if method == self._automatic else method  # then the notes say why
+        explanations = explain(self.clf, [photo], asked, class_, progress=False, budget=budget)
         explanation: Explanation = explanations[0]
         return explanation
 
     def _begin(self) -> None:
-        try:
-            self.explain(self._frame)
-        except MethodError:
-            if self.method == "cam":
-                (self.method, self.methods) = ("grad_cam", ("grad_cam",))
-        except Exception:  # is said to the page, with its first frame
-            pass
+        with contextlib.suppress(Exception):  # is said to the page, with its first frame
+            try:
+                self.explain(self._frame)
+            except NOT_POSSIBLE:
+                if self.method == CAM:
+                    self._choose()
         self._try_next([name for name in METHODS if name != self.method])
+
+    def _choose(self) -> str:
+        """What "auto" takes for this network is the method from now on."""
+        method = self._automatic = self.method = automatic_choice(self.clf, [self.clf.read(self._frame)]).method
+        self.methods = (method,)
+        return method
 
     def _try_next(self, names: list[str]) -> None:
         """Try one method, and put the rest behind the frames that came in between."""

@@ -12,9 +12,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from seewhy.classifier import Classifier
+from seewhy.classifier import Classifier, check_photos
 from seewhy.errors import MissingExtraError, OptionError, setting
 from seewhy.explain import make_method
+from seewhy.live.loop import CAM
+from seewhy.methods.auto import AUTO
 from seewhy.web.explaining import Explainer
 from seewhy.web.frames import MOST_BYTES
 from seewhy.web.guard import App, Guard, ServerAddress
@@ -86,7 +88,7 @@ def serve(
     host: str = LOCAL,
     port: int = 0,
     *,
-    method: str = "cam",
+    method: str = CAM,
     target: int | None = None,
     public: str = "",
     opened: Callable[[str], object] = print,
@@ -99,7 +101,9 @@ def serve(
     Raises MethodError: an unknown method; OptionError: a host or a port that cannot be used; MissingExtraError without the extra
     ``web``.
     """
-    make_method(method, {})  # a wrong name is said before the page is opened
+    check_photos(clf, "live")
+    if method != AUTO:
+        make_method(method, {})  # a wrong name is said before the page is opened
     try:
         import uvicorn
         import websockets  # noqa: F401  uvicorn's part for WebSockets
