@@ -14,6 +14,7 @@ from wide_photos import bands, png16
 
 from seewhy.errors import PhotoError
 from seewhy.photo import Expected, open_picture, photos_below
+from seewhy.rasters import read_stack
 
 DEEP = np.random.default_rng(1).integers(0, 65536, (6, 9, 3)).astype(np.uint16)
 THIRTEEN = Expected(13, any_range=True)
@@ -137,3 +138,40 @@ def test_a_float_tiff_of_many_bands_needs_a_range(tmp_path: Path) -> None:
         "a float picture is read as RGB in [0, 1]. Say which numbers become 0 and 1, as in the network's training: "
         "range=(0, 10000) of Preprocess."
     )
+
+
+# -- stacks -----------------------------------------------------------------------------------------------------------------
+
+STACK = np.random.default_rng(2).normal(size=(4, 5, 6)).astype(np.float32)
+
+
+def test_the_pages_of_a_tiff_are_slices(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    tifffile.imwrite(path, STACK, photometric="minisblack")
+    np.testing.assert_array_equal(read_stack(path), STACK)
+    pages = [Image.fromarray(page) for page in (1000 * STACK).clip(0, None).astype(np.uint16)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    np.testing.assert_array_equal(read_stack(path), (1000 * STACK).clip(0, None).astype(np.uint16))
+
+
+def test_channels_of_a_stack_come_first(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    both = np.stack([STACK, -STACK])
+    tifffile.imwrite(path, both.swapaxes(0, 1), imagej=True, metadata={"axes": "ZCYX"})
+    np.testing.assert_array_equal(read_stack(path), both)
+    colours = (100 * np.stack([STACK, 2 * STACK, 3 * STACK], axis=-1)).clip(0, 255).astype(np.uint16)
+    tifffile.imwrite(path, colours, photometric="rgb")
+    np.testing.assert_array_equal(read_stack(path), np.moveaxis(colours, -1, 0))
+
+
+def test_what_is_no_stack_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    for picture, more in ((STACK[0], {}), (np.zeros((5, 6, 3), np.uint8), {"photometric": "rgb"})):
+        tifffile.imwrite(path, picture, **more)
+        with pytest.raises(PhotoError, match="holds one picture of 6×5, no stack of slices: a volume has several pages"):
+            read_stack(path)
+    path.write_bytes(b"no picture")
+    with pytest.raises(PhotoError, match="cannot be read as a TIFF file: "):
+        read_stack(path)
+    with pytest.raises(PhotoError, match="There is no file"):
+        read_stack(tmp_path / "none.tif")

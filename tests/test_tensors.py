@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from small_volumes import BOX, HEADS, SIDES, LinearVolume, PlantedVolume, SmallVolumeNet, noise, planted_volume
 from torch import nn
@@ -31,12 +32,16 @@ def test_a_volume_is_used_as_it_is_and_three_axes_are_one_channel(tmp_path: Path
     clf = classifier(SmallVolumeNet())
     volume = noise()[0]  # (1, 6, 16, 24)
     np.save(tmp_path / "scan.npy", volume[0].numpy())
-    for given in (volume, volume[0], volume.numpy(), volume[0].numpy(), tmp_path / "scan.npy", str(tmp_path / "scan.npy")):
+    np.savez(tmp_path / "scan.npz", volume.numpy())
+    tifffile.imwrite(tmp_path / "scan.tif", volume[0].numpy())
+    files = [tmp_path / f"scan.{form}" for form in ("npy", "npz", "tif")]
+    for given in (volume, volume[0], volume.numpy(), volume[0].numpy(), *files, str(files[0])):
         read = clf.read(given)
         np.testing.assert_array_equal(read.pixels, volume)
         assert read.depth == 6
         assert read.geometry.input == (16, 24)
-        assert read.name == ("scan.npy" if isinstance(given, (str, Path)) else "volume")
+        assert read.name == (Path(given).name if isinstance(given, (str, Path)) else "volume")
+        assert read.preprocessing == "none: the volume is used as it is"
     assert clf.read(read) is read
     np.testing.assert_array_equal(clf.read((volume[0].numpy() * 100).astype(np.int16)).pixels[0], (volume[0] * 100).short())
 
@@ -457,3 +462,51 @@ def test_a_map_of_ones_own() -> None:
         OptionError, match=r"^The map has shape \(3, 4\): give finite numbers, \(d, h, w\), or \(K, d, h, w\) for"
     ):
         seewhy.Explanation.from_map(clf, planted_volume(), values[0], target=1)
+
+
+# -- loading ----------------------------------------------------------------------------------------------------------------
+
+MODEL = """
+from small_volumes import SmallVolumeNet
+import seewhy
+
+def build():
+    return SmallVolumeNet()
+
+def classifier():
+    return seewhy.Classifier(SmallVolumeNet(), classes=["a", "b", "c"], dimensions=3)
+
+def prepared():
+    return seewhy.Classifier(SmallVolumeNet(), preprocess=seewhy.Preprocess(size=16))
+"""
+
+
+def test_a_network_of_volumes_is_loaded_as_one(tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(MODEL)
+    expected = classifier(SmallVolumeNet()).scores(noise())
+    clf = seewhy.load(f"{tmp_path}/my.py:build", dimensions=3, classes=["a", "b", "c"])
+    assert (clf.dimensions, clf.name, clf.classes) == (3, "my.py:build", ["a", "b", "c"])
+    np.testing.assert_array_equal(clf.scores(noise()), expected)
+    own = seewhy.load(f"{tmp_path}/my.py:classifier")
+    assert (own.dimensions, own.classes) == (3, ["a", "b", "c"])
+    renamed = seewhy.load(f"{tmp_path}/my.py:classifier", classes=["d", "e", "f"])  # stays one of volumes
+    assert (renamed.dimensions, renamed.classes) == (3, ["d", "e", "f"])
+    np.testing.assert_array_equal(renamed.scores(noise()), expected)
+    torch.save(SmallVolumeNet(), tmp_path / "net.pt")
+    saved = seewhy.load(tmp_path / "net.pt", trust=True, dimensions=3)
+    np.testing.assert_array_equal(saved.scores(noise()), expected)
+
+
+def test_what_cannot_be_loaded_as_one_of_volumes_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(MODEL)
+    for spec in ("demo:honest", f"{tmp_path}/my.py:prepared"):
+        with pytest.raises(OptionError) as error:
+            seewhy.load(spec, dimensions=3)
+        assert str(error.value) == f"dimensions=3: {spec} brings the preprocessing of photos; leave it out."
+    with pytest.raises(OptionError, match="dimensions=3: volumes are used as they are: leave preprocess= out"):
+        seewhy.load(f"{tmp_path}/my.py:build", dimensions=3, preprocess=seewhy.Preprocess(size=16))
+    with pytest.raises(OptionError, match="dimensions=4: write 2 for photos or 3 for volumes"):
+        seewhy.load(f"{tmp_path}/my.py:build", dimensions=4)
+    clf = seewhy.load(f"{tmp_path}/my.py:build", dimensions=3)
+    with pytest.raises(OptionError, match="Volumes are used as they are: leave size=, mean= out, and prepare the file"):
+        clf.with_preprocess(size=16, mean=0.5)

@@ -10,11 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import heads
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from safetensors.torch import save_file
 from small_nets import DATA
+from small_volumes import BOX, SIDES, planted_volume
 
 import seewhy
 from seewhy.cli import settings
@@ -747,3 +750,122 @@ def test_a_folder_s_embedding(run, tmp_path: Path) -> None:
         code, out, err = run("embed", *arguments)
         assert code == 2
         assert message in err.splitlines()[-1]
+
+
+# -- volumes ----------------------------------------------------------------------------------------------------------------
+
+VOLUMES = """
+import small_volumes
+
+def mean():
+    return small_volumes.PlantedVolume()
+
+def flat():
+    return small_volumes.SmallVolumeNet("flat")
+"""
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> str:
+    np.save(tmp_path / "scan.npy", planted_volume().numpy())
+    (tmp_path / "my.py").write_text(VOLUMES)
+    return "scan.npy"
+
+
+def test_a_volume_is_explained_and_its_slices_are_drawn(run, scan: str) -> None:
+    options = ("--model", "my.py:mean", "--dimensions", 3)
+    code, out, err = run("explain", scan, *options, "--target", 1, "-o", "out.png")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[1].startswith("  grad_cam at relu, 6×16×24 of class 1 (")
+    assert lines[1].endswith(" → out.png")
+    assert "  note: --method auto took grad_cam: the head averages 'relu'" in lines
+    assert lines[-1] == "Model my.py:mean; preprocessing: none: the volume is used as it is"
+    with Image.open("out.png") as picture:
+        (width, height) = picture.size  # seven slices: one without map, six with
+    assert width > height > 500
+    code, out, _ = run("explain", scan, *options, "--target", 1, "-o", "out.npz")
+    maps = seewhy.Explanation.load("out.npz").maps
+    expected = np.zeros((1, *SIDES), np.float32)
+    expected[(0, *BOX)] = 0.5
+    np.testing.assert_allclose(maps, expected / np.prod(SIDES), rtol=1e-5)
+
+
+def test_volumes_in_files_of_every_kind_through_one_command(run, scan: str) -> None:
+    volume = np.random.default_rng(0).normal(size=SIDES).astype(np.float32)
+    np.save("a.npy", volume)
+    np.savez("b.npz", volume)
+    tifffile.imwrite("c.tif", volume)
+    options = ("--model", "my.py:flat", "--dimensions", 3, "--json")
+    code, out, err = run("explain", "a.npy", "b.npz", "c.tif", *options, "-o", "maps")
+    assert code == 0, err
+    explanations = json.loads(out)["explanations"]
+    assert [e["method"] for e in explanations] == ["hires_cam"] * 3
+    assert sorted(path.name for path in Path("maps").iterdir()) == ["a.png", "b.png", "c.png"]
+    _, out, _ = run("classify", "a.npy", "b.npz", "c.tif", *options)
+    predictions = [row["predictions"] for row in json.loads(out)["photos"]]
+    assert predictions[0] == predictions[1] == predictions[2]
+    code, out, _ = run("layers", "a.npy", *options[:-1])
+    assert code == 0
+    assert "slices × rows × columns" in out
+    assert "3 × 8 × 12" in out
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (
+            ("explain", "--size", 16, "--mean", 0.5),
+            "Volumes are used as they are: leave --size, --mean out, and prepare the file.",
+        ),
+        (("explain", "--check"), "--check measures maps of photos, and this classifier is one of volumes: leave it out."),
+        (("explain", "--crop-test"), "--crop-test measures maps of photos, and this classifier is one of volumes: leave it out."),
+        (
+            ("explain", "-m", "cam", "-m", "occlusion"),
+            "Several --method compare maps of photos, and this classifier is one of volumes: name one.",
+        ),
+        (("explain", "-m", "rise"), "RISE explains photos, and this classifier is one of volumes. Working there: --method cam, "),
+        (("evaluate",), "Measuring a map works on photos, and this classifier is one of volumes: "),
+        (("activations",), "activations works on photos, and this classifier is one of volumes: "),
+        (("embed",), "embed works on photos, and this classifier is one of volumes: "),
+        (("doctor",), "doctor works on photos, and this classifier is one of volumes: "),
+    ],
+)
+def test_what_does_not_work_with_volumes_is_one_line(run, scan: str, command: tuple[object, ...], line: str) -> None:
+    code, out, err = run(command[0], scan, *command[1:], "--model", "my.py:mean", "--dimensions", 3)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {line}")
+    assert err.count("\n") == 1
+
+
+def test_volumes_need_a_network_of_volumes(run, scan: str) -> None:
+    for options, line in (
+        (("--dimensions", 3), "--dimensions 3: demo:honest brings the preprocessing of photos; leave it out."),
+        (("--model", "my.py:mean", "--dimensions", 4), "--dimensions 4: write 2 for photos or 3 for volumes."),
+    ):
+        code, _, err = run("explain", scan, *options)
+        assert (code, err) == (2, f"Error: {line}\n")
+    code, _, err = run("layers", "--model", "my.py:mean", "--dimensions", 3)
+    assert (code, err) == (2, "Error: The layers' grids depend on the volume: name one, as in seewhy layers scan.npy.\n")
+
+
+@pytest.mark.parametrize(("model", "method"), [("flat", "hires_cam"), ("function", "occlusion")])
+def test_an_embedding_s_page_takes_what_suits_the_network(run, photos: Path, model: str, method: str) -> None:
+    for number, scene in enumerate(seewhy.demo.scenes(3)):
+        Image.fromarray(scene.photo).save(photos / f"{number}.png")
+    layer = () if model == "flat" else ("--layer", "scores")
+    code, _, err = run(
+        "embed",
+        *sorted(photos.glob("*.png")),
+        "--model",
+        f"{heads.__file__}:{model}",
+        *layer,
+        "--method",
+        "pca",
+        "-o",
+        "map.html",
+    )
+    assert code == 0, err
+    text = Path("map.html").read_text()
+    assert text.count(f": {method}. ") == 4
+    assert text.count(f"took {method}: ") == 4

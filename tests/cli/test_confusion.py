@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import heads
 import pytest
 from PIL import Image
 
@@ -241,3 +242,15 @@ def test_ctrl_c_keeps_what_is_counted(run, scenes: list[str], monkeypatch: pytes
     record = json.loads(out)
     assert (record["counted"], record["unpredicted"], record["interrupted"]) == (4, 5, True)
     assert Path("confusion.png").is_file()
+
+
+def test_a_cell_is_explained_by_what_suits_the_network(run, scenes: list[str]) -> None:
+    clf = heads.flat()
+    predictions = [prediction.name for (prediction,) in clf.classify(scenes, k=1)]
+    (path, predicted) = (scenes[0], predictions[0])
+    true = Path(path).parent.name
+    model = ("--model", f"{heads.__file__}:flat")
+    code, out, err = run("confusion", path, *model, "--cell", f"{true},{predicted}", "--json")
+    assert code == 0, err
+    (record,) = json.loads(out)["explanations"]
+    assert (record["method"], heads.chosen(record["notes"])) == ("hires_cam", [heads.FLAT])

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import heads
 import numpy as np
 import pytest
 import torch
@@ -358,3 +359,30 @@ def test_compare_tells_each_photo_s_notes_below_its_line(run, photos: Path) -> N
     ]
     lines = out.splitlines()[: len(expected)]
     assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
+
+
+@pytest.mark.parametrize(("model", "method"), [("flat", "hires_cam"), ("table", "occlusion")])
+def test_without_a_method_evaluate_takes_what_suits_the_network(run, photos: Path, model: str, method: str) -> None:
+    options = ("--model", f"{heads.__file__}:{model}", "--steps", 2)
+    code, out, err = run("evaluate", photos / "a.png", photos / "deeper/a.png", *options, "--json")
+    assert code == 0, err
+    rows = json.loads(out)["evaluations"]
+    clf = heads.BUILDERS[model]()
+    explanation = seewhy.explain(clf, photos / "a.png")
+    expected = seewhy.evaluate(clf, explanation, steps=2)
+    assert [row["method"] for row in rows] == [method] * 2
+    assert rows[0]["values"] == pytest.approx(expected.values)
+    (why,) = heads.chosen(explanation.notes)
+    assert [heads.chosen(row["notes"]) for row in rows] == [[why]] * 2
+    for several in ((), (photos / "deeper/a.png", "-m", "auto", "-m", method)):
+        _, out, _ = run("evaluate", photos / "a.png", *several, *options)
+        assert out.startswith("2 photos: " if several else "1 photo: ")  # not two maps of each
+        assert out.count(f"note: --method auto took {why}") == 1
+
+
+def test_without_a_method_compare_takes_what_suits_each_network(run, photos: Path) -> None:
+    models = ("--model", "demo:honest", "--model", f"{heads.__file__}:flat")
+    code, out, err = run("compare", photos / "a.png", photos / "deeper/a.png", *models, "-t", "bear", "-o", "c.html")
+    assert code == 0, err
+    assert out.count(f"--method auto took {heads.FLAT}") == 1
+    assert out.count("demo:honest: --method auto took grad_cam: the head averages") == 1

@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import heads
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 from PIL import Image
 from small_nets import Planted, SmallNet
 
@@ -305,3 +307,31 @@ def test_the_first_map_of_each_column_says_how_long_it_takes(
 def test_tensors_without_preprocessing(small: SmallNet, small_photos: torch.Tensor) -> None:
     clfs = [seewhy.Classifier(net.eval(), preprocess=None) for net in (small, SmallNet(seed=3))]
     assert len(seewhy.compare(clfs, small_photos[:2], names=["before", "after"])) == 2
+
+
+def test_auto_suits_each_network_and_is_told_once(networks: list[seewhy.Classifier]) -> None:
+    photos = [scene.photo for scene in seewhy.demo.scenes(3, seed=5)]
+    both = [networks[0], heads.flat()]
+    result = seewhy.compare(both, photos, "auto", "bear", relu=False, progress=False)
+    for photo, row in zip(photos, result.explanations, strict=True):
+        assert [e.method for e in row] == ["grad_cam", "hires_cam"]
+        for clf, e in zip(both, row, strict=True):
+            np.testing.assert_array_equal(e.maps, seewhy.explain(clf, photo, e.method, "bear", relu=False).maps)
+    assert heads.chosen(result.notes)[1] == heads.FLAT
+    assert [str(note).partition(": ")[0] for note in result.notes] == ["demo:honest", "Sequential"]
+    assert [note for number in range(3) for note in heads.chosen(result.notes_of(number))] == []  # not at each photo again
+    assert result.record()["notes"] == [str(note) for note in result.notes]
+    assert heads.FLAT in result.page().replace("&#39;", "'")
+    texts = " ".join(text.get_text() for text in result.plot().findobj(Text))
+    assert heads.FLAT in texts.replace("\n", " ")
+
+
+def test_auto_beside_another_method_has_settings_and_one_note() -> None:
+    clf = heads.flat()
+    photo = seewhy.demo.scenes(1, seed=5)[0].photo
+    result = seewhy.compare(clf, photo, ["auto", "gradient"], relu=False, progress=False)
+    ((auto, _),) = result.explanations
+    np.testing.assert_array_equal(auto.maps, seewhy.explain(clf, photo, "hires_cam", relu=False).maps)
+    assert heads.chosen(result.notes) == [heads.FLAT]
+    with pytest.raises(seewhy.errors.OptionError, match="None of auto has a setting 'samples'"):
+        seewhy.compare([clf, clf], photo, "auto", samples=3)

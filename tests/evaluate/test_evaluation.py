@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import heads
 import numpy as np
 import pytest
 import torch
@@ -170,3 +171,12 @@ def test_the_picture_says_of_what_and_how(clf: seewhy.Classifier, scene: seewhy.
     assert "hidden pixels: 1, 2, 3 · 4 steps · seed 5 demo:honest · grad_cam · " in footer
     assert e.photo.preprocessing in footer
     assert result.record()["photo"] == "meadow.png"
+
+
+def test_it_says_what_auto_took(scene: seewhy.demo.Scene) -> None:
+    clf = heads.flat()
+    result = seewhy.evaluate(clf, seewhy.explain(clf, scene.photo), steps=4)
+    assert (result.method, heads.chosen(result.notes)) == ("hires_cam", [heads.FLAT])
+    assert heads.FLAT in " ".join(result.record()["notes"])
+    named = seewhy.evaluate(clf, seewhy.explain(clf, scene.photo, "hires_cam"), steps=4)
+    assert (named.values, heads.chosen(named.notes)) == (result.values, [])

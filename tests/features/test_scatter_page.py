@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import heads
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ import seewhy
 from seewhy.errors import MethodError, OptionError
 from seewhy.features import scatter_page
 from seewhy.features.embed import embed
+from seewhy.methods.auto import PASSES
 
 
 def test_the_page_is_one_file_and_escapes_every_name(clf: seewhy.Classifier, folder: Path) -> None:
@@ -105,3 +107,20 @@ def test_the_page_wants_the_same_network(clf: seewhy.Classifier, small: SmallNet
         embedding.page(seewhy.Classifier(small, preprocess=seewhy.Preprocess(size=16)))
     with pytest.raises(MethodError, match="no method 'gradcam'"):
         embedding.page(clf, "gradcam")
+
+
+@pytest.mark.parametrize(
+    ("build", "method", "why"), [("flat", "hires_cam", heads.FLAT), ("function", "occlusion", heads.FUNCTION)]
+)
+def test_the_page_takes_what_suits_the_network_and_says_why(build: str, method: str, why: str) -> None:
+    clf = heads.BUILDERS[build]()
+    photos = colours(4)
+    embedding = embed(clf, photos, layer=None if build == "flat" else "scores", progress=False)
+    explained = [photo["explained"] for photo in data_of(embedding.page(clf))["photos"]]
+    for number, pictures in enumerate(explained):
+        settings = {"budget": PASSES} if method == "occlusion" else {}
+        alone = seewhy.explain(clf, photos[number], method, progress=False, **settings)
+        (expected,) = scatter_page._pictures(alone, embedding.predictions[number].index, False)
+        assert pictures[0]["picture"] == expected["picture"]
+        assert f": {method}." in pictures[0]["title"]
+        assert why in pictures[0]["title"]

@@ -6,13 +6,13 @@ import threading
 import time
 from pathlib import Path
 
+import heads
 import numpy as np
 import pytest
 import torch
 from live_sources import FakeCapture, fake_camera, numbered
 from small_nets import Keeping, SmallNet
 from threadpoolctl import threadpool_info
-from torch import nn
 
 import seewhy
 from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, TargetError
@@ -135,11 +135,40 @@ def test_target_and_method_hold_from_the_next_frame_on(clf: seewhy.Classifier) -
         assert (moment.explanation.targets[0].name, moment.explanation.method) == ("sheep", "gradient")
 
 
-def test_cam_becomes_grad_cam_where_the_head_does_not_allow_it() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 3))
-    clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=16))
+@pytest.mark.parametrize("method", ["cam", "auto"])
+def test_what_the_network_does_not_allow_becomes_what_suits_it_and_the_notes_say_why(method: str) -> None:
+    clf = heads.flat()
+    frames = numbered(3)
+    pairs = list(live(clf, frames, method))
+    for (_, explanation), frame in zip(pairs, frames, strict=True):
+        np.testing.assert_array_equal(explanation.maps, seewhy.explain(clf, frame, "hires_cam").maps)
+        assert explanation.method == "hires_cam"
+        assert heads.chosen(explanation.notes) == [heads.FLAT]
+    with LiveLoop(clf, frames, method) as loop:
+        assert loop.method == method
+        loop.next()
+        assert loop.method == "hires_cam"  # the keys go on from there
+
+
+def test_cam_stays_where_the_network_allows_it(clf: seewhy.Classifier) -> None:
     ((_, explanation),) = live(clf, numbered(1))
+    assert (explanation.method, heads.chosen(explanation.notes)) == ("cam", [])
+    ((_, explanation),) = live(clf, numbered(1), "auto")
     assert explanation.method == "grad_cam"
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+def test_a_function_is_occluded_in_real_time_for_at_most_a_second(realtime: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = []
+
+    def watched(*arguments: object, **settings: object) -> object:
+        budgets.append(settings.get("budget"))
+        return seewhy.explain(*arguments, **settings)
+
+    monkeypatch.setattr(loop_module, "explain", watched)
+    ((_, explanation),) = live(heads.function(), numbered(1), realtime=realtime)
+    assert (explanation.method, heads.chosen(explanation.notes)) == ("occlusion", [heads.FUNCTION])
+    assert budgets == [None, loop_module.MOST if realtime else None]  # CAM was asked for first
 
 
 def test_what_goes_wrong_in_a_thread_reaches_the_reader(clf: seewhy.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

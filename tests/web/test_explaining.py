@@ -8,9 +8,9 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
+import heads
 import numpy as np
 import pytest
-import torch
 
 import seewhy
 from seewhy.errors import MethodError
@@ -87,19 +87,28 @@ def test_a_slow_method_that_was_asked_for_is_offered(honest: seewhy.Classifier, 
         assert "lime" in explainer.methods
 
 
-def test_cam_becomes_grad_cam_where_the_head_does_not_allow_it() -> None:
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(16, 3)
-    )
-    clf = seewhy.Classifier(network, preprocess=seewhy.Preprocess(size=16))
+@pytest.mark.parametrize("method", ["cam", "auto"])
+def test_what_the_network_does_not_allow_becomes_what_suits_it_and_the_notes_say_why(method: str) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    clf = heads.flat()
     with pytest.raises(MethodError):
-        seewhy.explain(clf, np.zeros((16, 16, 3), np.uint8), "cam")
-    with Explainer(clf) as explainer:
+        seewhy.explain(clf, photo, "cam")
+    with Explainer(clf, method) as explainer:
         explainer.start()
         assert explainer.tried.wait(60)
-        assert explainer.method == "grad_cam"
+        assert explainer.method == "hires_cam"
+        assert "hires_cam" in explainer.methods
         assert "cam" not in explainer.methods
-        assert explainer.explain(np.zeros((16, 16, 3), np.uint8)).method == "grad_cam"
+        explanation = explainer.explain(photo)
+        np.testing.assert_array_equal(explanation.maps, seewhy.explain(clf, photo, "hires_cam").maps)
+        assert heads.chosen(explanation.notes) == [heads.FLAT]
+        assert heads.chosen(explainer.explain(photo, "grad_cam").notes) == []
+
+
+def test_auto_is_chosen_before_anything_was_tried() -> None:
+    with Explainer(heads.table(), "auto") as explainer:
+        explanation = explainer.explain(np.zeros((16, 16, 3), np.uint8))
+        assert (explanation.method, explainer.method, explainer.methods) == ("occlusion", "occlusion", ("occlusion",))
 
 
 def test_many_passes_are_shown_as_far_as_they_came(explainer: Explainer, scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from serving import TOKEN, map_of, message, picture, serving, unpack
+from small_volumes import PlantedVolume
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -24,7 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 
 import seewhy
 from seewhy import cli
-from seewhy.errors import MethodError, MissingExtraError, OptionError
+from seewhy.errors import MethodError, MissingExtraError, ModelError, OptionError
 from seewhy.web import server
 from seewhy.web.explaining import Explainer
 from seewhy.web.frames import MOST_BYTES
@@ -256,3 +257,9 @@ def test_the_command_names_its_flag_where_the_port_is_taken(capsys: pytest.Captu
     assert end.value.code == 2
     expected = f"Error: --port {port} is in use by another program: write another number, or 0 for a free one.\n"
     assert capsys.readouterr() == ("", expected)
+
+
+def test_volumes_are_refused_before_anything_is_opened() -> None:
+    clf = seewhy.Classifier(PlantedVolume(), dimensions=3)
+    with pytest.raises(ModelError, match="live works on photos, and this classifier is one of volumes"):
+        serve(clf, method="auto", opened=lambda _: pytest.fail("opened"))

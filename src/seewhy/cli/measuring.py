@@ -76,7 +76,7 @@ def evaluate(
                 )
             )
             for path, evaluations in evaluated:
-                for evaluation in {e.method: e for e in evaluations}.values():  # "auto" may take one that was named, too
+                for evaluation in evaluations:
                     results.setdefault(evaluation.method, []).append(evaluation)
                     rows.append(evaluation.record() | {"photo": str(path)})
         report.record["summary"] = summary = _summary(results, metrics)
@@ -134,12 +134,13 @@ def _evaluations(
     photo = clf.read(path)
     mask = None if mask_file is None else _mask(mask_file, photo.geometry.photo)
     (class_,) = targets_of(clf, [target])
-    evaluations = []
+    evaluations: list[Evaluation] = []
     for method in methods:
         explanation = seewhy.explain(clf, photo, method, class_, seed=seed, progress=progress)
-        evaluations.append(
-            seewhy.evaluate(clf, explanation, metrics, steps, value_of(fill), mask=mask, seed=seed, progress=progress)
-        )
+        if not any(evaluation.method == explanation.method for evaluation in evaluations):  # "auto" may take one that is named
+            evaluations.append(
+                seewhy.evaluate(clf, explanation, metrics, steps, value_of(fill), mask=mask, seed=seed, progress=progress)
+            )
         if bar is not None:
             bar.advance(1)
     return evaluations

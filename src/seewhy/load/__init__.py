@@ -66,9 +66,7 @@ def load(
         return built
     dimensions = (2 if built is None else built.dimensions) if dimensions is None else dimensions
     if dimensions == 3 and preprocess is None and parts.preprocess is not None:
-        raise OptionError(
-            f"{setting('dimensions', 3)}: {parts.name} is a network of photos, it brings their preprocessing; leave it out."
-        )
+        raise OptionError(f"{setting('dimensions', 3)}: {parts.name} brings the preprocessing of photos; leave it out.")
     head = head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax")
     names = classes if classes is not None else parts.classes
     if names is not None:
