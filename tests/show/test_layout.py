@@ -36,6 +36,8 @@ def test_text_is_wrapped():
     assert wrapped("short", 3, 10) == "short"
     assert wrapped("a\nb", 3, 10) == "a\nb"
     assert wrapped("coyote (0.61); bear (0.30); sheep (0.09)", 2.2, 10) == "coyote (0.61); bear (0.30);\nsheep (0.09)"
+    long = "values from low to high are black to white; all else stays"  # the rest of a part that was broken has room
+    assert wrapped(long, 2.2, 10) == "values from low to high are\nblack to white; all else stays"
     assert wrapped("one-two", 0.4, 10) == "one-\ntwo"
     lines = wrapped("x" * 60, 1, 10).split("\n")
     assert "".join(lines) == "x" * 60

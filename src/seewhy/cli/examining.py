@@ -50,11 +50,11 @@ def refuse_beside_methods(flags: Mapping[str, Any]) -> None:
 def refuse_for_volumes(clf: seewhy.Classifier, flags: Mapping[str, Any]) -> None:
     """Raises OptionError, before the work, for what is done with maps of photos alone. flags : name -> value as given."""
     given = [as_flag(name, "") for name, value in flags.items() if value]
-    if given and clf.dimensions == 3:
-        (what, instead) = (f"{given[0]} measures", "leave it out")
-        if given[0] == "--method":
-            (what, instead) = ("Several --method compare", "name one")
-        raise OptionError(f"{what} maps of photos, and this classifier is one of volumes: {instead}.")
+    if clf.dimensions == 2 or not given:
+        return
+    if given[0] == "--method":
+        raise OptionError("Several --method compare maps of photos, and this classifier is one of volumes: name one.")
+    raise OptionError(f"{given[0]} measures maps of photos, and this classifier is one of volumes: leave it out.")
 
 
 def explain_by_methods(

@@ -184,9 +184,11 @@ class Comparison:
 
     def _figure(self, number: int, *remarks: str) -> Figure:
         title = f"{Path(self.names[number]).name}: {self.targets[number]}"
-        chosen = [note for note in self.notes if isinstance(note, ChoiceNote)]
-        remarks_as_lines = [as_sentences([remark]) for remark in [*chosen, *remarks] if remark]
-        footer = "\n".join([*self._note_lines(number), *remarks_as_lines, comparison_provenance(self.explanations[number])])
+        chosen = [f"{note}." for note in self.notes if isinstance(note, ChoiceNote)]
+        remarks_as_lines = [as_sentences([remark]) for remark in remarks if remark]
+        footer = "\n".join(
+            [*self._note_lines(number), *chosen, *remarks_as_lines, comparison_provenance(self.explanations[number])]
+        )
         return layout.compose(comparison_rows(self.panels(number)), title=title, footer=footer)
 
     def _note_lines(self, number: int) -> list[str]:

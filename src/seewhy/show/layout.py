@@ -81,8 +81,13 @@ def wrapped(text: str, width: float, size: float) -> str:
             if not line or inches(f"{line} {part}", size) <= width:
                 line = f"{line} {part}".strip()
             else:
-                lines += _words(line, width, size)
-                line = part
+                (*full, line) = _words(line, width, size)
+                lines += full
+                if full and inches(f"{line} {part}", size) <= width:  # the rest of a part that was broken has room
+                    line = f"{line} {part}"
+                else:
+                    lines.append(line)
+                    line = part
         lines += _words(line, width, size)
     return "\n".join(lines)
 
