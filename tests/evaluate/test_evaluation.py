@@ -143,7 +143,7 @@ def test_long_work_says_how_long(
 
 def test_a_fill_that_does_not_hide_the_class_is_named(small: SmallNet, small_photos: torch.Tensor) -> None:
     clf = seewhy.Classifier(small.eval(), preprocess=None)
-    e = seewhy.explain(clf, small_photos[0], target=[0, 1])
+    e = seewhy.explain(clf, small_photos[0], "grad_cam", target=[0, 1])
     own = e.photo.pixels
     result = seewhy.evaluate(clf, e, ["insertion", "deletion"], steps=2, fill="mean")
     result = replace(result, ends={"insertion": np.array([[0.9, 0.44], [0.9, 0.46]], np.float32)})

@@ -81,7 +81,7 @@ def test_photos_given_as_arrays_explain_themselves_on_the_page(clf: seewhy.Class
     data = data_of(text)
     assert all(len(photo["explained"]) == 1 for photo in data["photos"])
     # A photo's explanation is that of the photo itself: the same picture as for that photo alone.
-    (alone,) = scatter_page._pictures(seewhy.explain(clf, photos[2], "grad_cam"), embedding.predictions[2].index, False)
+    (alone,) = scatter_page._pictures(seewhy.explain(clf, photos[2]), embedding.predictions[2].index, False)
     assert data["photos"][2]["explained"] == [alone]
 
 
