@@ -160,7 +160,7 @@ def test_metrics_are_refused_before_the_network_is_loaded(run, photos: Path) -> 
 def test_a_fill_that_does_not_hide_the_class_is_told_once(run) -> None:
     scenes = with_masks(Path("meadow"), ["a.png", "b.png"])
     clf = seewhy.load("demo:honest")
-    evaluations = [seewhy.evaluate(clf, seewhy.explain(clf, s.photo), ["insertion"], 2, "blur") for s in scenes]
+    evaluations = [seewhy.evaluate(clf, seewhy.explain(clf, s.photo, "grad_cam"), ["insertion"], 2, "blur") for s in scenes]
     count = sum(not e.hides for e in evaluations)
     assert count == 1  # else another seed
     _, out, _ = run("evaluate", "meadow", "-m", "grad_cam", "-m", "gradient", "--metric", "insertion", "--steps", 2)
