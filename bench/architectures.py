@@ -346,12 +346,17 @@ def _quietly(work: Callable[[], Any]) -> Any:
         return None
 
 
-def measure(only: Sequence[str] = (), again: bool = False) -> list[Row]:
+def named(name: str) -> Architecture:
+    """One that need not be in the table, as ``timm:dla34`` or, where its input is not of 224 × 224, ``timm:fastvit_t8@256``."""
+    (library, _, name) = name.partition(":")
+    (name, _, size) = name.partition("@")
+    return {"torchvision": torchvision, "timm": timm}[library](name, int(size or 224))
+
+
+def measure(architectures: Sequence[Architecture], again: bool = False) -> list[Row]:
     """Every row, kept for as long as the sources are the same."""
     rows = []
-    for architecture in ARCHITECTURES:
-        if only and not any(part in architecture.title for part in only):
-            continue
+    for architecture in architectures:
         path = PLACE / f"{architecture.title.replace(':', '_').replace(', ', '_')}.json"
         kept = json.loads(path.read_text()) if path.is_file() and not again else None
         if kept is None or kept.pop("sources") != sources():
@@ -401,14 +406,16 @@ def page(rows: Sequence[Row]) -> str:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--only", nargs="*", default=(), help="parts of names: only these rows, and no page")
+    parser.add_argument("--names", nargs="*", default=(), help="timm:NAME, timm:NAME@256: these, and no page")
     parser.add_argument("--again", action="store_true", help="measure anew")
     arguments = parser.parse_args()
-    rows = measure(arguments.only, arguments.again)
+    architectures = [one for one in ARCHITECTURES if not arguments.only or any(part in one.title for part in arguments.only)]
+    rows = measure([named(name) for name in arguments.names] or architectures, arguments.again)
     report = table("Architectures", ("network", "layer", "grid", *COLUMNS))
     for row in rows:
         report.add_row(row.title, row.layer, row.grid, *(f"{sign} {text}"[:40] for sign, text in row.cells.values()))
     console.print(report)
-    if not arguments.only:
+    if not arguments.only and not arguments.names:
         write_whole(PAGE, page(rows).encode())
 
 
