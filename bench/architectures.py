@@ -284,14 +284,15 @@ def problem_of(explanation: seewhy.Explanation, photo: torch.Tensor) -> str:
 def by_captum(network: nn.Module, photo: torch.Tensor, explanation: seewhy.Explanation) -> Any:
     """The same map by captum; None where it has no such method or cannot use it here.
 
-    It takes layers that are modules and give ``(N, C, rows, columns)``, and ReLUs that are modules and run once.
+    It takes layers that are modules and give ``(N, C, rows, columns)``, and ReLUs that are modules and run once. It is given the
+    photo twice: with one, torch 2.13 sends a wrong gradient through a BatchNorm whose result is rearranged as tokens.
     """
     from captum.attr import GuidedBackprop, LayerGradCam, LayerGradientXActivation, Saliency
 
     logits = _Logits(network)
-    inputs = photo[None].clone().requires_grad_()
+    inputs = torch.stack([photo, photo]).requires_grad_()
     if explanation.method == "gradient":
-        return Saliency(logits).attribute(inputs, target=3).abs().sum(1).detach().numpy()
+        return Saliency(logits).attribute(inputs, target=3)[:1].abs().sum(1).detach().numpy()
     if explanation.method == "guided_backprop":
         values = (
             _quietly(lambda: GuidedBackprop(logits).attribute(inputs, target=3)) if _has_plain_relus(network, photo) else None
@@ -304,7 +305,7 @@ def by_captum(network: nn.Module, photo: torch.Tensor, explanation: seewhy.Expla
         values = _quietly(lambda: kind(logits, module).attribute(inputs, target=3))
     if not isinstance(values, torch.Tensor) or values.ndim != 4 or tuple(values.shape[2:]) != explanation.maps.shape[1:]:
         return None
-    return values.sum(1).detach().numpy()
+    return values[:1].sum(1).detach().numpy()
 
 
 class _Logits(nn.Module):

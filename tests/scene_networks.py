@@ -6,6 +6,7 @@ The features are those of the demo network that looks at animals; the last layer
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -38,7 +39,7 @@ class Pair:
 def pairs(labels: tuple[str, ...] = ANIMALS, count: int = 20) -> list[Pair]:
     """Photos of two unlike animals that no network was trained on."""
     drawn = seewhy.demo.scenes(count + 1, seed=1000, labels=labels)
-    return [Pair(left, right) for left, right in zip(drawn[:-1], drawn[1:], strict=True)]
+    return [Pair(left, right) for left, right in itertools.pairwise(drawn)]
 
 
 @functools.cache
