@@ -284,14 +284,15 @@ def problem_of(explanation: seewhy.Explanation, photo: torch.Tensor) -> str:
 def by_captum(network: nn.Module, photo: torch.Tensor, explanation: seewhy.Explanation) -> Any:
     """The same map by captum; None where it has no such method or cannot use it here.
 
-    It takes layers that are modules and give ``(N, C, rows, columns)``, and ReLUs that are modules and run once.
+    It takes layers that are modules and give ``(N, C, rows, columns)``, and ReLUs that are modules and run once. It is given the
+    photo twice: with one, torch 2.13 sends a wrong gradient through a BatchNorm whose result is rearranged as tokens.
     """
     from captum.attr import GuidedBackprop, LayerGradCam, LayerGradientXActivation, Saliency
 
     logits = _Logits(network)
-    inputs = photo[None].clone().requires_grad_()
+    inputs = torch.stack([photo, photo]).requires_grad_()
     if explanation.method == "gradient":
-        return Saliency(logits).attribute(inputs, target=3).abs().sum(1).detach().numpy()
+        return Saliency(logits).attribute(inputs, target=3)[:1].abs().sum(1).detach().numpy()
     if explanation.method == "guided_backprop":
         values = (
             _quietly(lambda: GuidedBackprop(logits).attribute(inputs, target=3)) if _has_plain_relus(network, photo) else None
@@ -304,7 +305,7 @@ def by_captum(network: nn.Module, photo: torch.Tensor, explanation: seewhy.Expla
         values = _quietly(lambda: kind(logits, module).attribute(inputs, target=3))
     if not isinstance(values, torch.Tensor) or values.ndim != 4 or tuple(values.shape[2:]) != explanation.maps.shape[1:]:
         return None
-    return values.sum(1).detach().numpy()
+    return values[:1].sum(1).detach().numpy()
 
 
 class _Logits(nn.Module):
@@ -346,12 +347,17 @@ def _quietly(work: Callable[[], Any]) -> Any:
         return None
 
 
-def measure(only: Sequence[str] = (), again: bool = False) -> list[Row]:
+def named(name: str) -> Architecture:
+    """One that need not be in the table, as ``timm:dla34`` or, where its input is not of 224 × 224, ``timm:fastvit_t8@256``."""
+    (library, _, name) = name.partition(":")
+    (name, _, size) = name.partition("@")
+    return {"torchvision": torchvision, "timm": timm}[library](name, int(size or 224))
+
+
+def measure(architectures: Sequence[Architecture], again: bool = False) -> list[Row]:
     """Every row, kept for as long as the sources are the same."""
     rows = []
-    for architecture in ARCHITECTURES:
-        if only and not any(part in architecture.title for part in only):
-            continue
+    for architecture in architectures:
         path = PLACE / f"{architecture.title.replace(':', '_').replace(', ', '_')}.json"
         kept = json.loads(path.read_text()) if path.is_file() and not again else None
         if kept is None or kept.pop("sources") != sources():
@@ -401,14 +407,16 @@ def page(rows: Sequence[Row]) -> str:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--only", nargs="*", default=(), help="parts of names: only these rows, and no page")
+    parser.add_argument("--names", nargs="*", default=(), help="timm:NAME, timm:NAME@256: these, and no page")
     parser.add_argument("--again", action="store_true", help="measure anew")
     arguments = parser.parse_args()
-    rows = measure(arguments.only, arguments.again)
+    architectures = [one for one in ARCHITECTURES if not arguments.only or any(part in one.title for part in arguments.only)]
+    rows = measure([named(name) for name in arguments.names] or architectures, arguments.again)
     report = table("Architectures", ("network", "layer", "grid", *COLUMNS))
     for row in rows:
         report.add_row(row.title, row.layer, row.grid, *(f"{sign} {text}"[:40] for sign, text in row.cells.values()))
     console.print(report)
-    if not arguments.only:
+    if not arguments.only and not arguments.names:
         write_whole(PAGE, page(rows).encode())
 
 

@@ -88,9 +88,9 @@ OPEN_TO_DOORS = {
     "seewhy.live.loop": {"CAM", "LiveLoop"},
     "seewhy.live.recording": {"Recording"},
     "seewhy.live.screen": {"LOOKS", "screen_for"},
-    "seewhy.live.sources": {"FrameSource", "open_source"},
-    "seewhy.live.window": {"Window"},
-    "seewhy.web.server": {"LOCAL", "serve"},
+    "seewhy.live.sources": {"FrameSource", "cv2_module", "open_source"},
+    "seewhy.live.window": {"Window", "pygame_module"},
+    "seewhy.web.server": {"LOCAL", "check_extra", "serve"},
     "seewhy.confusion": {"Confusion", "check_normalise"},
 }
 

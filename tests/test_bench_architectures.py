@@ -82,14 +82,20 @@ def test_what_is_no_map() -> None:
 
 def test_rows_are_kept_for_as_long_as_the_sources_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(architectures, "PLACE", tmp_path)
-    monkeypatch.setattr(architectures, "ARCHITECTURES", SMALL[:2])
     calls = []
     monkeypatch.setattr(architectures, "tried", lambda architecture: calls.append(architecture) or row(architecture.title))
-    first = architectures.measure()
-    assert architectures.measure() == first
+    first = architectures.measure(SMALL[:2])
+    assert architectures.measure(SMALL[:2]) == first
     assert len(calls) == 2
-    assert architectures.measure(only=["convnext"]) == first[1:]
+    assert architectures.measure(SMALL[1:2]) == first[1:]
     for path in tmp_path.glob("*.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"sources": "others"}))
-    assert architectures.measure() == first
+    assert architectures.measure(SMALL[:2]) == first
     assert len(calls) == 4
+
+
+def test_a_network_outside_the_table_is_named() -> None:
+    small = architectures.named("timm:convnext_atto")
+    assert (small.title, small.size) == ("timm:convnext_atto", (224, 224))
+    assert architectures.named("timm:fastvit_t8@256").size == (256, 256)
+    assert architectures.named("torchvision:resnet18").title == "torchvision:resnet18"

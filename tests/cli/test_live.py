@@ -16,6 +16,7 @@ from PIL import Image
 
 import seewhy
 from seewhy.cli import live as cli_live
+from seewhy.live import sources
 from seewhy.live.sources import FrameSource
 
 cv2 = pytest.importorskip("cv2")
@@ -156,3 +157,20 @@ def test_a_polite_kill_keeps_what_was_recorded(tmp_path: Path) -> None:
     assert "then interrupted" in out
     assert len(frames_of(path)) >= 1
     assert hidden() == []
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "sentence"),
+    [
+        ("cv2", ("--out", "why.mp4"), "Cameras, videos and windows need OpenCV: pip install 'seewhy[live]'."),
+        ("pygame", (), "A window needs pygame-ce: pip install 'seewhy[live]'. --out FILE.mp4 and --web do without."),
+        ("uvicorn", ("--web",), "The page needs fastapi, uvicorn and websockets: pip install 'seewhy[web]'."),
+    ],
+)
+def test_a_missing_extra_is_named_before_the_network_is_loaded(
+    module: str, arguments: tuple[str, ...], sentence: str, run, moving: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources.cv2_module.cache_clear()
+    monkeypatch.setitem(sys.modules, module, None)
+    (code, out, err) = run("live", *([] if "--web" in arguments else [moving]), *arguments, "--model", "no_such_network")
+    assert (code, out, err.split()) == (2, "", ["Error:", *sentence.split()])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from attending_nets import SmallViT
+from scene_networks import Pair, one_logit, pairs, several_labels
 from small_nets import SmallNet
 from torch import nn
 
@@ -117,3 +118,46 @@ def test_a_photo_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seewhy.Preprocess, "apply", lambda self, photo: opened.append(photo) or apply(self, photo))
     seewhy.explain(clf, [PHOTO, PHOTO])
     assert len(opened) == 2
+
+
+# -- heads of one logit and of several labels, trained on scenes ----------------------------------------------------------
+
+
+def peaks_on(label: str, pair: Pair, map: np.ndarray) -> bool:
+    """Whether the map ``(240, 640)`` is largest on the animal of that name."""
+    return bool(pair.where(label).flat[map.argmax()])
+
+
+def test_both_sides_of_one_logit_are_found_on_one_photo() -> None:
+    (clf, shown) = (one_logit(), pairs(("bear", "sheep")))
+    explanations = seewhy.explain(clf, [pair.photo for pair in shown], target=["bear", "sheep"], progress=False)
+    for number, side in enumerate(("bear", "sheep")):
+        maps = [explanation.on_photo()[number] for explanation in explanations]
+        assert all(map.max() > 0 and np.ptp(map) > 0 for map in maps)
+        right = [peaks_on(side, pair, map) for pair, map in zip(shown, maps, strict=True)]
+        assert np.mean(right) >= 0.95, side
+    assert {explanation.method for explanation in explanations} == {"grad_cam"}
+    assert not any("empty" in note for explanation in explanations for note in explanation.notes)
+
+
+def test_one_side_of_one_logit_is_minus_the_other() -> None:
+    photo = pairs(("bear", "sheep"))[0].photo
+    explanation = seewhy.explain(one_logit(), photo, target=["bear", "sheep"], relu=False)
+    np.testing.assert_allclose(explanation.maps[0], -explanation.maps[1], rtol=1e-5)
+    assert explanation.targets[0].score + explanation.targets[1].score == pytest.approx(1, abs=1e-6)
+
+
+def test_every_label_above_the_threshold_has_its_own_map() -> None:
+    (clf, shown) = (several_labels(), pairs())
+    explanations = seewhy.explain(clf, [pair.photo for pair in shown], target="present", progress=False)
+    named = [{target.name for target in explanation.targets} for explanation in explanations]
+    assert np.mean([names == set(pair.labels) for names, pair in zip(named, shown, strict=True)]) >= 0.95
+    right = []
+    for explanation, pair in zip(explanations, shown, strict=True):
+        maps = explanation.on_photo()
+        assert len(maps) == len(explanation.targets)
+        assert all(target.score > 0.5 for target in explanation.targets)
+        assert all(map.max() > 0 and np.ptp(map) > 0 for map in maps)
+        right += [peaks_on(target.name, pair, map) for target, map in zip(explanation.targets, maps, strict=True)]
+    assert len(right) >= 38
+    assert np.mean(right) >= 0.95

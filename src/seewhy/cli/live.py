@@ -26,9 +26,9 @@ from seewhy.live.controls import Controls
 from seewhy.live.loop import CAM, LiveLoop
 from seewhy.live.recording import Recording
 from seewhy.live.screen import LOOKS, screen_for
-from seewhy.live.sources import FrameSource, open_source
-from seewhy.live.window import Window
-from seewhy.web.server import LOCAL, serve
+from seewhy.live.sources import FrameSource, cv2_module, open_source
+from seewhy.live.window import Window, pygame_module
+from seewhy.web.server import LOCAL, check_extra, serve
 
 
 @app.command()
@@ -80,10 +80,14 @@ def live(
         if is_given:
             raise OptionError(f"{words} {'beside' if web else 'without'} --web: {reason}.")
     if web:
+        check_extra()  # what is missing is said before a network is loaded
         serve_page(options.load(), method, target, host, port, public, open_page)
         return
     if seconds is not None and not seconds > 0:
         raise OptionError(f"--seconds {seconds:g}: write a number above 0.")
+    if output is None:
+        pygame_module()
+    cv2_module()
     clf = options.load()
     (class_,) = targets_of(clf, [target])
     err.print(Text(f"Model {clf.name}; preprocessing: {clf.describe_input()}"))

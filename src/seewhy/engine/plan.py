@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seewhy.engine.batch_norm import OrderedGradients
 from seewhy.engine.faster import fold, pack
 from seewhy.engine.fingerprint import has_hooks, weights_hash
 from seewhy.engine.form import form_of
@@ -70,7 +71,9 @@ class Plan:
     @contextmanager
     def ready(self) -> Iterator[None]:
         """In eval mode, without graph; everything back as it was afterwards."""
-        with torch.inference_mode(False), torch.no_grad(), eval_mode(self.network) if self.as_is else nullcontext():
+        evaluated = eval_mode(self.network) if self.as_is else nullcontext()
+        ordered = OrderedGradients() if self.memory_format == torch.preserve_format else nullcontext()
+        with torch.inference_mode(False), torch.no_grad(), evaluated, ordered:
             yield
 
     def prepare(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -24,14 +24,7 @@ class Window:
     """Used in a ``with``. Raises MissingExtraError without pygame, OptionError where there is no display."""
 
     def __init__(self, title: str) -> None:
-        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-        try:
-            import pygame
-        except ImportError as error:
-            raise MissingExtraError(
-                "A window needs pygame-ce: pip install 'seewhy[live]'. --out FILE.mp4 and --web do without."
-            ) from error
-        self._pygame: Any = pygame
+        self._pygame = pygame = pygame_module()
         if _no_display():
             raise OptionError(NO_DISPLAY)
         try:
@@ -86,6 +79,18 @@ class Window:
             elif event.type == pygame.VIDEORESIZE:
                 self._surface = pygame.display.get_surface()
         return keys
+
+
+def pygame_module() -> Any:
+    """Pygame, without its greeting. Raises MissingExtraError where it is not installed."""
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    try:
+        import pygame
+    except ImportError as error:
+        raise MissingExtraError(
+            "A window needs pygame-ce: pip install 'seewhy[live]'. --out FILE.mp4 and --web do without."
+        ) from error
+    return pygame
 
 
 def _no_display() -> bool:

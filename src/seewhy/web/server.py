@@ -39,6 +39,16 @@ SETTINGS: dict[str, Any] = {  # of uvicorn
 NEEDED = "The page needs fastapi, uvicorn and websockets: pip install 'seewhy[web]'."
 
 
+def check_extra() -> None:
+    """Raises MissingExtraError without the extra ``web``; before a network is loaded for a page that cannot be served."""
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401  uvicorn's part for WebSockets
+    except ImportError as error:
+        raise MissingExtraError(NEEDED) from error
+
+
 def create_app(explainer: Explainer, token: str, address: ServerAddress | None = None, target: int | None = None) -> App:
     """The page as an ASGI application at ``/TOKEN/``; it can be mounted below any path, for all its addresses are relative.
 
@@ -46,12 +56,10 @@ def create_app(explainer: Explainer, token: str, address: ServerAddress | None =
 
     Raises MissingExtraError without the extra ``web``.
     """
-    try:
-        from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
-        from fastapi.responses import HTMLResponse
-        from starlette.routing import Route, WebSocketRoute
-    except ImportError as error:
-        raise MissingExtraError(NEEDED) from error
+    check_extra()
+    from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+    from fastapi.responses import HTMLResponse
+    from starlette.routing import Route, WebSocketRoute
 
     page = render(explainer, target)
 
@@ -104,11 +112,8 @@ def serve(
     check_photos(clf, "live")
     if method != AUTO:
         make_method(method, {})  # a wrong name is said before the page is opened
-    try:
-        import uvicorn
-        import websockets  # noqa: F401  uvicorn's part for WebSockets
-    except ImportError as error:
-        raise MissingExtraError(NEEDED) from error
+    check_extra()
+    import uvicorn
 
     address = ServerAddress(host, public)
     token = secrets.token_urlsafe(24)
