@@ -154,6 +154,16 @@ class Examination:
                 self._advance(len(inputs))
         return self._trials[key]
 
+    def takes(self, fit: PhotoFit) -> bool:
+        """Whether the network can run at a fit; the first photo tells."""
+        try:
+            photo = self._laid_in(self.photos[0], fit)
+            self._run([self.normalisation.apply(torch.from_numpy(photo.pixels)[None].float() * self.pixel_scale)[0]])
+        except (ModelError, OutputError, OptionError):
+            return False
+        self._advance(1)
+        return True
+
     def _needed(self, trial: Trial | None) -> Trial:
         assert trial is not None
         return trial
