@@ -271,7 +271,7 @@ def _without_statistics(recipe: Recipe) -> seewhy.Classifier | None:
 
 
 def _in_train_mode(recipe: Recipe) -> seewhy.Classifier | None:
-    modes = any(isinstance(m, (nn.BatchNorm2d, nn.Dropout)) for m in trained(recipe).modules())
+    modes = any(isinstance(m, nn.BatchNorm2d) or getattr(m, "p", 0.0) > 0 for m in trained(recipe).modules())
     return _with(recipe, lambda network: network.train()) if modes else None
 
 

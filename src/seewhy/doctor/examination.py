@@ -103,6 +103,14 @@ class Examination:
         if self.true is not None:
             self.true = places[self.true]
 
+    def shift(self, places: int) -> None:
+        """The true classes so many outputs later: -1 where the list of names begins with one that has no output, 1 where the
+        first output has no name. A photo of a name without an output counts as unlabelled."""
+        if self.true is not None:
+            moved = self.true + places
+            self.labelled = self.labelled[moved >= 0]
+            self.true = moved[moved >= 0]
+
     # -- preparations -----------------------------------------------------------------------------------------------------
 
     @cached_property

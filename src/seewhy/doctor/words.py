@@ -42,8 +42,8 @@ def unknown_message(unknown: Unknown) -> Message:
 _UNKNOWN = {
     Unknown.CLASSES: "Names and order of the classes were not examined: that needs photos whose class is known "
     f"({setting('labels')}).",
-    Unknown.PREPARATION: "Small faults of the preparation could not be decided: this network has no BatchNorm whose expectations "
-    f"could be compared, and no labels were given ({setting('labels')}).",
+    Unknown.PREPARATION: "The preparation could hardly be judged: this network has no BatchNorm whose expectations could be "
+    f"compared, and no labels were given ({setting('labels')}). Even gross faults can go unseen so.",
     Unknown.FEW_PHOTOS: "With fewer than four photos only gross faults of the preparation show: give a dozen or more.",
     Unknown.GUESSING: "However it is fed, the network is right on no more of the labelled photos than guessing would be, so they "
     "could not tell what is wrong. See whether it was trained, and on these classes.",
