@@ -51,7 +51,7 @@ TUNING = (
     ),
     Recipe("digits", partial(Plain, 10, 1, BATCH, (16, 32, 48)), Prepared(32, channels=1, mean=0.3, std=0.35), data="digits"),
     Recipe("two labels", partial(Plain, 4, 3, BATCH), Prepared(64, "stretch", **IMAGENET), many=True, seed=6),
-    # These were judged once; what they showed was mended, so that they judge no longer.
+    # These were judged once, and what they showed was looked into, so that they judge no longer.
     Recipe(
         "wide", partial(Plain, 3, 3, BATCH, (16, 40, 64, 96)), Prepared(80, 92, **IMAGENET), ("cow", "sheep", "bear"), seed=21
     ),
