@@ -88,6 +88,8 @@ class Examination:
     def logits(self, trial: Trial) -> Doubles:
         """``(N, K)``: of probabilities their logarithm, of one logit the two sides."""
         rows = trial.outputs
+        if self.closing[:2] == ("softmax", "softmax"):
+            return np.log(np.maximum(inner_probabilities(rows), 1e-7))  # single precision leaves no smaller ones
         if self.ends_in_probabilities:
             return np.log(np.maximum(rows, 1e-30))
         if self.closing[:1] == ("sigmoid",):
@@ -222,6 +224,13 @@ class Examination:
     def picture(self, photo: int, fit: PhotoFit | None) -> Photo:
         """One photo as the network would see it at a fit."""
         return self.photos[photo] if fit is None else self._laid_in(self.photos[photo], fit)
+
+
+def inner_probabilities(rows: Doubles) -> Doubles:
+    """What the softmax of a softmax was taken of: p = softmax(q) has q = log p + c, and q sums to 1."""
+    logs = np.log(np.maximum(rows, 1e-30))
+    inner: Doubles = logs + (1 - logs.sum(axis=1, keepdims=True)) / rows.shape[1]
+    return inner
 
 
 def _cut(pixels: torch.Tensor) -> torch.Tensor:
