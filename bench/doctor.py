@@ -5,25 +5,37 @@ photos that they never saw: with the labels of the photos, and without. The thre
 photos; ``JUDGED`` has other architectures, preparations and seeds, and serves for nothing but the table. Every spoilt
 network must get its fault by name and nothing else, every sound one nothing at all. Where ``../shared/data`` lies beside the
 project, the real SqueezeNet is judged, too.
+
+Trained networks and verdicts are kept under ``out/doctor``: a run that is cut off goes on. ``--only`` judges some networks, so
+that several processes can share the work.
 """
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import torch
 from torch import nn
 
 import seewhy
 from bench.intervals import wilson
-from bench.spoilt import HALF, IMAGENET, WAYS, Flat, Patches, Plain, Recipe, Separable, Way, group_norm
+from bench.small_networks import Branches, Densely, Flat, Patches, Plain, Pooled, Residual, Separable, Tokens, group_norm
+from bench.spoilt import CLIP, HALF, IMAGENET, PLACE, WAYS, Recipe, Way
 from bench.timing import DATA, Figure, console, options, save, show_figures, table
+from seewhy.doctor.trials import PrivateCopy, Trial
 
 THE_TWELVE = WAYS[:12]
-COUNT, SEED = 60, 90  # photos for each network, and the seed of the scenes
+NEED_LABELS = {way.name for way in WAYS if way.needs_labels}
+COUNT, SEED = 60, 91  # photos for each network, and the seed of the scenes
 BATCH = nn.BatchNorm2d
 Prepared = seewhy.Preprocess
 
@@ -39,14 +51,21 @@ TUNING = (
     ),
     Recipe("digits", partial(Plain, 10, 1, BATCH, (16, 32, 48)), Prepared(32, channels=1, mean=0.3, std=0.35), data="digits"),
     Recipe("two labels", partial(Plain, 4, 3, BATCH), Prepared(64, "stretch", **IMAGENET), many=True, seed=6),
-)
-JUDGED = (
+    # These were judged once, and what they showed was looked into, so that they judge no longer.
     Recipe(
         "wide", partial(Plain, 3, 3, BATCH, (16, 40, 64, 96)), Prepared(80, 92, **IMAGENET), ("cow", "sheep", "bear"), seed=21
     ),
-    Recipe("groups", partial(Plain, 3, 3, group_norm, (24, 48, 64)), Prepared(72, "stretch", **IMAGENET), seed=22),
+    Recipe("groups", partial(Plain, 3, 3, group_norm, (24, 48, 64)), Prepared(72, "stretch", **IMAGENET), seed=22, epochs=16),
     Recipe("flat, norms", partial(Flat, 3, 3, BATCH, 9 * 12), Prepared((72, 96), "stretch", **HALF), seed=23),
-    Recipe("patches, 0-1", partial(Patches, 3, 3, 64, 2), Prepared(80, "stretch"), ("sheep", "bear", "cow"), seed=24, rate=2e-3),
+    Recipe(
+        "patches, 0-1",
+        partial(Patches, 3, 3, 64, 2),
+        Prepared(80, "stretch"),
+        ("sheep", "bear", "cow"),
+        seed=24,
+        rate=1e-3,
+        epochs=20,
+    ),
     Recipe("digits, flat", partial(Flat, 10, 1, BATCH, 16), Prepared(32, channels=1, **HALF), data="digits", seed=25),
     Recipe("separable, two labels", partial(Separable, 4, 3), Prepared(96, 110, **IMAGENET), many=True, seed=26),
     Recipe(
@@ -54,6 +73,31 @@ JUDGED = (
         partial(Plain, 3, 3, BATCH, (20, 40, 60)),
         Prepared(64, mean=(0.408, 0.458, 0.485), std=1 / 255, order="BGR"),
         seed=27,
+    ),
+)
+JUDGED = (
+    Recipe("residual", partial(Residual, 3, 3, BATCH), Prepared(88, 100, **IMAGENET), ("sheep", "bear", "cow"), seed=41),
+    Recipe("pooled", partial(Pooled, 3, 3), Prepared(64, "stretch", **IMAGENET), ("cow", "bear", "sheep"), seed=42, rate=2e-3),
+    Recipe("dense, BGR", partial(Densely, 3, 3), Prepared(80, **{k: v[::-1] for k, v in CLIP.items()}, order="BGR"), seed=43),
+    Recipe(
+        "branches, digits", partial(Branches, 10, 1, BATCH), Prepared(32, channels=1, mean=0.3, std=0.35), data="digits", seed=44
+    ),
+    Recipe(
+        "tokens", partial(Tokens, 3, 3), Prepared(96, "stretch", **HALF), ("sheep", "cow", "bear"), seed=45, rate=2e-3, epochs=14
+    ),
+    Recipe(
+        "branches, 0-255",
+        partial(Branches, 3, 3, BATCH, (10, 16, 24)),
+        Prepared((64, 80), "stretch", mean=(0.485, 0.456, 0.406), std=1 / 255),
+        seed=47,
+    ),
+    Recipe(
+        "residual, two labels",
+        partial(Residual, 4, 3, group_norm, (24, 48)),
+        Prepared(72, "stretch", **HALF),
+        many=True,
+        seed=46,
+        epochs=14,
     ),
 )
 
@@ -91,40 +135,115 @@ def judge(
 ) -> list[Verdict]:
     """Every network, sound and spoilt, with labels and without. tell : hears of each verdict."""
     verdicts = []
-    for recipe in recipes:
-        (photos, labels) = recipe.photos(split, count, SEED)
-        for way, fault, needs_labels, clf in cases(recipe, ways):
-            for given in (None,) if recipe.many else (labels, None):
-                if given is None and needs_labels:
-                    continue
-                diagnosis = seewhy.doctor(clf, photos, given, progress=False)
-                verdict = Verdict(recipe.name, way, fault, given is not None, tuple(f.value for f in diagnosis.faults))
-                verdicts.append(verdict)
-                tell(verdict)
+    with remembered():
+        for recipe in recipes:
+            (photos, labels) = recipe.photos(split, count, SEED)
+            for way, fault, needs_labels, clf in cases(recipe, ways):
+                for given in (None,) if recipe.many else (labels, None):
+                    if given is None and needs_labels:
+                        continue
+                    diagnosis = seewhy.doctor(clf, photos, given, progress=False)
+                    verdict = Verdict(recipe.name, way, fault, given is not None, tuple(f.value for f in diagnosis.faults))
+                    verdicts.append(verdict)
+                    tell(verdict)
     return verdicts
 
 
-def real_squeezenet(count: int = 40) -> list[Verdict]:
-    """The ImageNet network on photos, with wnids from their names as labels, and without."""
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Within, what a network said of photos is kept: examinations with labels and without, and of a network whose preparation was
+    spoilt in several ways, ask for the same passes again."""
+    trials: dict[bytes, Trial] = {}
+    run = PrivateCopy.run
+
+    def run_once(copied: PrivateCopy, inputs: Sequence[torch.Tensor], seed: int = 0) -> Trial:
+        key = _key(copied, inputs, seed)
+        if key is None:
+            return run(copied, inputs, seed)
+        if key not in trials:
+            trials[key] = run(copied, inputs, seed)
+        return trials[key]
+
+    PrivateCopy.run = run_once  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        PrivateCopy.run = run  # type: ignore[method-assign]
+
+
+def _key(copied: PrivateCopy, inputs: Sequence[torch.Tensor], seed: int) -> bytes | None:
+    """Stands for a network's operations, weights and modes, and for its inputs; None where it cannot be looked into."""
+    if not copied.is_copy:
+        return None
+    network: nn.Module = copied.network
+    digest = hashlib.blake2b(repr((network, seed, [tuple(one.shape) for one in inputs])).encode())
+    digest.update(bytes(module.training for module in network.modules()))
+    for values in (*network.state_dict().values(), *inputs):
+        digest.update(np.ascontiguousarray(values.numpy()).tobytes())
+    return digest.digest()
+
+
+def kept(name: str, ask: Callable[[], list[Verdict]]) -> list[Verdict]:
+    """Verdicts that these sources gave already, else those that ``ask`` gives."""
+    from bench.blocks import sources  # which lists this bench, too
+
+    path = PLACE / "verdicts" / sources() / f"{name}.json"
+    if path.is_file():
+        return [Verdict(**row | {"named": tuple(row["named"])}) for row in json.loads(path.read_text(encoding="utf-8"))]
+    verdicts = ask()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1), encoding="utf-8")
+    return verdicts
+
+
+def _reset(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        module.reset_parameters()
+
+
+def real_squeezenet(most: int | None = None) -> list[Verdict]:
+    """The ImageNet network on photos, with wnids from their names as labels, and without. most : photos, of 82."""
     weights = DATA / "squeezenet1_0_imagenet.safetensors"
     if not weights.is_file():
         return []
-    clf = seewhy.load("squeezenet1_0", weights=weights, classes=DATA / "imagenet_synsets.txt")
-    photos: list[Any] = sorted((DATA / "photos").glob("*.JPEG"))[1::2][:count]
+    names = (DATA / "imagenet_synsets.txt").read_text(encoding="utf-8").splitlines()
+    clf = seewhy.load("squeezenet1_0", weights=weights, classes=names)
+
+    def changed(change: Callable[[nn.Module], nn.Module | None], classes: list[str] = names) -> seewhy.Classifier:
+        network = copy.deepcopy(clf.network)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(79)
+            return seewhy.Classifier(change(network) or network, clf.preprocess, classes)
+
+    photos: list[Any] = sorted((DATA / "photos").glob("*.JPEG"))[:most]
     labels = [photo.name.split("_")[0] for photo in photos]
+    (mean, std) = (np.array(IMAGENET[name]) for name in ("mean", "std"))
     spoilt = {
         ("", ""): clf,
         ("colours in the other order", "channel order"): clf.with_preprocess(order="BGR"),
         ("not normalised", "not normalised"): clf.with_preprocess(mean=None, std=None),
+        ("normalised twice", "normalised twice"): clf.with_preprocess(
+            mean=tuple((mean + mean * std).tolist()), std=tuple((std**2).tolist())
+        ),
         ("values 0-255", "value range"): clf.with_preprocess(mean=0.0, std=1 / 255),
+        ("another mean and std", "mean and std"): clf.with_preprocess(**HALF),
         ("twice the size", "input size"): clf.with_preprocess(size=448, resize=512),
+        ("a softmax of a softmax", "double softmax"): changed(lambda n: nn.Sequential(n, nn.Softmax(1), nn.Softmax(1))),
+        ("head as initialised", "head not loaded"): changed(lambda n: n.classifier[1].reset_parameters()),  # type: ignore
+        ("weights never loaded", "weights not loaded"): changed(lambda n: n.apply(_reset) and None),
+        ("names shifted by one", "classes shifted"): changed(lambda n: None, [names[-1], *names[:-1]]),
+        ("a name too many", "number of classes"): changed(lambda n: None, ["background", *names]),
     }
     verdicts = []
-    for (way, fault), each in spoilt.items():
-        for given in (labels, None):
-            diagnosis = seewhy.doctor(each, photos, given, progress=False)
-            named = tuple(f.value for f in diagnosis.faults)
-            verdicts.append(Verdict("SqueezeNet", way, fault, given is not None, named))
+    with remembered():
+        for (way, fault), each in spoilt.items():
+            for given in (labels,) if way in NEED_LABELS else (labels, None):
+
+                def ask(way: str = way, fault: str = fault, each: seewhy.Classifier = each, given: Any = given) -> list[Verdict]:
+                    named = tuple(f.value for f in seewhy.doctor(each, photos, given, progress=False).faults)
+                    return [Verdict("SqueezeNet", way, fault, given is not None, named)]
+
+                verdicts += kept(f"SqueezeNet, {len(photos)} photos, {way or 'sound'}, {'labels' if given else 'no labels'}", ask)
     return verdicts
 
 
@@ -160,14 +279,17 @@ def figures_of(verdicts: Sequence[Verdict], start: str = "doctor") -> list[Figur
     return [figure(name, rows, goal) for name, (rows, goal) in groups.items() if rows]
 
 
-def measure(quick: bool = False) -> list[Figure]:
-    """The judged set, and the real network where it is."""
-    verdicts = judge(JUDGED[:1] if quick else JUDGED, count=30 if quick else COUNT)
-    show_ways(verdicts)
-    real = [] if quick else real_squeezenet()
-    if real:
-        show_ways(real)
-    return figures_of(verdicts) + (figures_of(real, "doctor/SqueezeNet") if real else [])
+def measure(quick: bool = False, only: Sequence[str] = ()) -> list[Figure]:
+    """The judged set, and the real network where it is. only : these networks."""
+    count = 30 if quick else COUNT
+    recipes = [recipe for recipe in JUDGED[: 1 if quick else None] if not only or recipe.name in only]
+    verdicts = [
+        verdict for recipe in recipes for verdict in kept(f"{recipe.name}, {count} photos", partial(judge, [recipe], count=count))
+    ]
+    real = [] if quick or (only and "SqueezeNet" not in only) else real_squeezenet()
+    for rows in filter(None, (verdicts, real)):
+        show_ways(rows)
+    return (figures_of(verdicts) if verdicts else []) + (figures_of(real, "doctor/SqueezeNet") if real else [])
 
 
 def show(figures: Sequence[Figure]) -> None:
@@ -191,13 +313,14 @@ def show_ways(verdicts: Sequence[Verdict]) -> None:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--tuning", action="store_true", help="the networks that thresholds are chosen on")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NETWORK", help="of those that are judged, or SqueezeNet")
     args = parser.parse_args()
     if args.tuning:
         verdicts = judge(TUNING, "validation", tell=lambda v: console.print(f"{'ok' if v.is_right else 'MISSED'} {v}"))
         show_ways(verdicts)
         figures = figures_of(verdicts)
     else:
-        figures = measure(args.quick)
+        figures = measure(args.quick, args.only)
     show(figures)
     if args.json:
         save(args.json, figures)

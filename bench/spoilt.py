@@ -7,7 +7,9 @@ its seeds are one :class:`Recipe`; nothing here looks at what the doctor does.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import hashlib
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -19,93 +21,18 @@ from PIL import Image
 from torch import nn
 
 import seewhy
+from bench.timing import ROOT
 
+PLACE = ROOT / "out" / "doctor"  # the trained networks
+SCENES = 600  # that each learns from
+LEARNED = 0.7  # of its answers must be right: what a network that guesses is fed cannot be told
 ANIMALS = ("bear", "cow", "sheep")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+CLIP: dict[str, Any] = {"mean": (0.48145466, 0.4578275, 0.40821073), "std": (0.26862954, 0.26130258, 0.27577711)}
 MNIST: dict[str, Any] = {"mean": 0.1307, "std": 0.3081}
 HALF: dict[str, Any] = {"mean": 0.5, "std": 0.5}
 Photos = list[npt.NDArray[np.uint8]]
-
-
-def _block(before: int, after: int, stride: int, norm: Callable[[int], nn.Module]) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, 3, stride, 1), norm(after), nn.ReLU()]
-
-
-class Plain(nn.Module):
-    """Convolutions one after the other, a mean over the grid, one dense layer."""
-
-    def __init__(
-        self, classes: int, channels: int, norm: Callable[[int], nn.Module], widths: Sequence[int] = (24, 32, 48, 64)
-    ) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in zip((channels, *widths), widths, strict=False):
-            layers += _block(before, after, 2, norm)
-        self.features = nn.Sequential(*layers)
-        self.dropout = nn.Dropout(0.1)
-        self.fc = nn.Linear(widths[-1], classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.fc(self.dropout(self.features(x).mean((2, 3))))
-        return out
-
-
-class Flat(nn.Module):
-    """A Flatten head: the input has one size only."""
-
-    def __init__(self, classes: int, channels: int, norm: Callable[[int], nn.Module], cells: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential(*_block(channels, 16, 2, norm), *_block(16, 32, 2, norm), *_block(32, 32, 2, norm))
-        self.hidden = nn.Linear(32 * cells, 64)
-        self.fc = nn.Linear(64, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.fc(self.hidden(self.features(x).flatten(1)).relu())
-        return out
-
-
-class Separable(nn.Module):
-    """Depthwise and pointwise convolutions with hard-swish, as in phones."""
-
-    def __init__(self, classes: int, channels: int) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(channels, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.Hardswish()]
-        for before, after in ((24, 40), (40, 56), (56, 80)):
-            layers += [nn.Conv2d(before, before, 5, 2, 2, groups=before, bias=False), nn.BatchNorm2d(before), nn.Hardswish()]
-            layers += [nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after), nn.Hardswish()]
-        self.features = nn.Sequential(*layers)
-        self.fc = nn.Linear(80, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.fc(self.features(x).mean((2, 3)))
-        return out
-
-
-class Patches(nn.Module):
-    """Patches, LayerNorm over channels, mixing by large depthwise convolutions: no BatchNorm to be read."""
-
-    def __init__(self, classes: int, channels: int, width: int = 48, depth: int = 3) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(channels, width, 4, 4)
-        self.mixers = nn.ModuleList([nn.Conv2d(width, width, 7, 1, 3, groups=width) for _ in range(depth)])
-        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(depth + 1)])
-        self.widen = nn.ModuleList([nn.Linear(width, 2 * width) for _ in range(depth)])
-        self.narrow = nn.ModuleList([nn.Linear(2 * width, width) for _ in range(depth)])
-        self.fc = nn.Linear(width, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.stem(x)
-        for mixer, norm, widen, narrow in zip(self.mixers, self.norms, self.widen, self.narrow, strict=False):
-            inner = norm(mixer(x).permute(0, 2, 3, 1))
-            x = x + narrow(nn.functional.gelu(widen(inner))).permute(0, 3, 1, 2)
-        out: torch.Tensor = self.fc(self.norms[-1](x.mean((2, 3))))
-        return out
-
-
-def group_norm(width: int) -> nn.Module:
-    """GroupNorm of eight channels each."""
-    return nn.GroupNorm(max(1, width // 8), width)
 
 
 @dataclass(frozen=True)
@@ -136,8 +63,12 @@ class Recipe:
     @property
     def classifier(self) -> seewhy.Classifier:
         """The trained network with everything as it should be."""
-        head = "sigmoid" if self.many else "softmax"
-        return seewhy.Classifier(trained(self), self.preparation, list(self.classes), head)
+        return seewhy.Classifier(trained(self), self.preparation, list(self.classes), self.head)
+
+    @property
+    def head(self) -> str:
+        """How the outputs are read."""
+        return "sigmoid" if self.many else "softmax"
 
     def photos(self, split: str, count: int = 120, seed: int = 0) -> tuple[Photos, list[str]]:
         """Photos that it has not learned from, and their labels."""
@@ -170,8 +101,42 @@ def digit_photos(part: str) -> tuple[Photos, list[str]]:
 
 
 @lru_cache(maxsize=32)
-def trained(recipe: Recipe, scenes: int = 600) -> nn.Module:
-    """The network of a recipe, in eval mode."""
+def trained(recipe: Recipe, scenes: int = SCENES) -> nn.Module:
+    """The network of a recipe, in eval mode; its weights are kept, so that a bench that is cut off need not train it again."""
+    network = recipe.build()
+    path = PLACE / f"{recipe.name}, {_digest(recipe, network, scenes)}.pt"
+    if path.is_file():
+        network.load_state_dict(torch.load(path, weights_only=True))
+        return network.eval()
+    network = _train(recipe, scenes)
+    share = _right(recipe, network)
+    if scenes == SCENES and share < LEARNED:
+        raise RuntimeError(
+            f"'{recipe.name}' has not learned: {share:.0%} of its answers are right, and nothing can be seen in it."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(network.state_dict(), path)
+    return network
+
+
+def _right(recipe: Recipe, network: nn.Module) -> float:
+    """The share of right answers on photos that serve for nothing else; of several labels, each counts."""
+    (photos, labels) = recipe.photos("validation", 60, 555)
+    scores = seewhy.Classifier(network, recipe.preparation, list(recipe.classes), recipe.head).scores(photos)
+    true = np.array([[name in label.split("+") for name in recipe.classes] for label in labels])
+    if recipe.many:
+        return float(((scores > 0.5) == true).mean())
+    return float(true[np.arange(len(true)), scores.argmax(1)].mean())
+
+
+def _digest(recipe: Recipe, network: nn.Module, scenes: int) -> str:
+    """Sixteen digits that stand for all that a trained network depends on."""
+    settings = (recipe.preparation, recipe.classes, recipe.data, recipe.seed, recipe.many, recipe.epochs, recipe.rate, scenes)
+    sources = (inspect.getsource(_train), inspect.getsource(type(network)))
+    return hashlib.sha256(repr((settings, network, *sources)).encode()).hexdigest()[:16]
+
+
+def _train(recipe: Recipe, scenes: int) -> nn.Module:
     photos, labels = digit_photos("train") if recipe.data == "digits" else scene_photos(scenes, "train", recipe.seed, recipe.many)
     preprocess = recipe.preparation
     reader = seewhy.Classifier(nn.Flatten(), preprocess)
@@ -306,7 +271,7 @@ def _without_statistics(recipe: Recipe) -> seewhy.Classifier | None:
 
 
 def _in_train_mode(recipe: Recipe) -> seewhy.Classifier | None:
-    modes = any(isinstance(m, (nn.BatchNorm2d, nn.Dropout)) for m in trained(recipe).modules())
+    modes = any(isinstance(m, nn.BatchNorm2d) or getattr(m, "p", 0.0) > 0 for m in trained(recipe).modules())
     return _with(recipe, lambda network: network.train()) if modes else None
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from bench import doctor, spoilt
-from bench.spoilt import HALF, WAYS, Plain, Recipe
+from bench.small_networks import Plain
+from bench.spoilt import HALF, WAYS, Recipe
 from torch import nn
 
 import seewhy
+from seewhy.doctor.trials import PrivateCopy
 
 DIGITS = Recipe(
     "digits",
@@ -19,6 +25,16 @@ DIGITS = Recipe(
     data="digits",
     seed=5,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing is left under ``out``."""
+    folder = tmp_path_factory.mktemp("doctor")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spoilt, "PLACE", folder)
+        patched.setattr(doctor, "PLACE", folder)
+        yield folder
 
 
 def verdict(way: str, fault: str, *named: str, network: str = "a", with_labels: bool = True) -> doctor.Verdict:
@@ -52,6 +68,38 @@ def test_figures_are_shares_with_wilson_s_interval() -> None:
     assert figures["doctor/one way each, 12 networks"].value == pytest.approx(100 * 11 / 12)
     assert figures["doctor/one way each, 12 networks"].reached
     assert figures["doctor/sound, labels, 1 networks"].value == 100
+
+
+def test_verdicts_are_kept_for_these_sources(place: Path) -> None:
+    first = doctor.kept("a", lambda: [verdict("swapped", "classes swapped", "classes swapped", "head")])
+    assert doctor.kept("a", list) == first
+    assert first[0].named == ("classes swapped", "head")
+    (path,) = place.glob("verdicts/*/a.json")
+    path.unlink()
+    assert doctor.kept("a", list) == []
+
+
+def test_passes_that_were_made_are_not_made_again() -> None:
+    clf = seewhy.load("demo:honest")
+    photos = [scene.photo for scene in seewhy.demo.scenes(3)]
+    run = PrivateCopy.run
+    with doctor.remembered():
+        (first, second) = (seewhy.doctor(clf, photos, progress=False) for _ in range(2))
+        other = seewhy.doctor(clf.with_preprocess(order="BGR"), photos, progress=False)
+    assert first.cost.forward > other.cost.forward > second.cost.forward == 0
+    assert first.table() == second.table()
+    assert PrivateCopy.run is run
+
+
+def test_a_trained_network_is_kept_and_one_that_has_not_learned_refused(place: Path) -> None:
+    network = spoilt.trained(DIGITS)
+    (path,) = place.glob("digits, *.pt")
+    weights = torch.load(path, weights_only=True)
+    assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
+    spoilt.trained.cache_clear()
+    assert all(torch.equal(value, weights[name]) for name, value in spoilt.trained(DIGITS).state_dict().items())
+    with pytest.raises(RuntimeError, match=r"^'digits' has not learned: \d+% of its answers are right"):
+        spoilt.trained(replace(DIGITS, rate=1e-7, epochs=1))
 
 
 def test_what_is_judged_was_not_tuned_on() -> None:

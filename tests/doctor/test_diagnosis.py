@@ -28,7 +28,7 @@ def test_a_sound_network_is_not_blamed(honest, scene_photos, scene_labels) -> No
     assert diagnosis.unknown == ()
     assert diagnosis.sources == (Basis.LABELS, Basis.STATISTICS)
     assert (diagnosis.photos, diagnosis.labelled) == (12, 12)
-    assert diagnosis.sentence.startswith("Nothing wrong was found (12 photos, 12 of them labelled)")
+    assert diagnosis.sentence.startswith("Nothing wrong was found (12 photos, all labelled)")
     now = next(attempt for attempt in diagnosis.attempts if attempt.current)
     assert now.gap < 0.03
     assert sum(attempt.gap < now.gap for attempt in diagnosis.attempts if attempt.gap is not None) <= 2
@@ -141,6 +141,8 @@ def test_what_it_writes(honest, scene_photos, scene_labels, tmp_path: Path) -> N
     page = diagnosis.save(tmp_path / "a.html").read_text()
     for text in ("The photos are not normalised", "What was tried", "order=&#39;RGB&#39;"):
         assert text in page
+    assert "<h1>The photos are not normalised</h1>" in page  # how many photos, and what was tried, stand below
+    assert "12 photos, all labelled" in page
     assert diagnosis.save(tmp_path / "a.png").stat().st_size > 10_000
     (heads, *rows) = diagnosis.table()
     assert heads == ["preparation", "gap (nats)", "right", "log-likelihood", ""]
@@ -172,3 +174,15 @@ def test_a_function_and_a_network_of_tensors(honest, scene_photos, scene_labels)
     photos = [torch.from_numpy(honest.read(photo).pixels) / 255 for photo in scene_photos[:12]]
     tensors = seewhy.Classifier(honest.network, None, ["bear", "cow", "sheep"])
     assert faults(tensors, photos) == [Fault.NOT_NORMALISED]
+
+
+def test_labels_that_the_network_only_guesses_say_nothing(honest, scene_photos, scene_labels) -> None:
+    """Photos with the labels of others: no fault is found, and that labels could not tell is said."""
+    photos = [*scene_photos, *scene_photos]
+    known = seewhy.doctor(honest, photos, [*scene_labels, *scene_labels], progress=False)
+    assert known.unknown == ()
+    wrong = [scene_labels[i] for i in np.random.default_rng(3).permutation(12)] * 2
+    guessed = seewhy.doctor(honest, photos, wrong, progress=False)
+    assert guessed.findings == ()
+    assert Unknown.GUESSING in guessed.unknown
+    assert "See whether it was trained, and on these classes." in str(guessed)

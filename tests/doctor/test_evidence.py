@@ -72,3 +72,14 @@ def test_many_classes_are_lumped() -> None:
     (p, q) = evidence._largest(*(np.exp(evidence.log_softmax(logits)),) * 2)
     assert p.shape == q.shape == (40, evidence.MOST_CLASSES + 1)
     np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
+def test_guessing_is_told_where_there_are_photos_enough() -> None:
+    labels = np.repeat(np.arange(3), 20)
+    assert evidence.is_like_guessing(23, labels)  # 38 %
+    assert evidence.is_like_guessing(0, labels)
+    assert not evidence.is_like_guessing(40, labels)
+    one_sided = np.array([0] * 50 + [1] * 10)
+    assert evidence.is_like_guessing(50, one_sided)  # the most frequent class always
+    assert not evidence.is_like_guessing(59, one_sided)
+    assert not evidence.is_like_guessing(2, labels[::6])  # ten photos do not tell

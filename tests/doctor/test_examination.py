@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import seewhy
+from seewhy.doctor.evidence import log_softmax
 from seewhy.doctor.examination import Examination, spread
 from seewhy.doctor.preparations import Normalisation, PhotoFit
 from seewhy.errors import ModelError
@@ -53,3 +54,10 @@ def test_photos_are_spread_over_all() -> None:
     assert spread(5) == [0, 1, 2, 3, 4]
     many = spread(1000)
     assert (len(many), many[0], many[-1]) == (64, 0, 999)
+
+
+def test_a_softmax_of_a_softmax_is_read_by_the_inner_one(damaged, honest, scene_photos) -> None:
+    twice = damaged(lambda network: nn.Sequential(network, nn.Softmax(1), nn.Softmax(1)))
+    (sound, doubled) = (Examination(clf, clf.read_all(scene_photos[:3])) for clf in (honest, twice))
+    expected = log_softmax(sound.logits(sound.trial()))
+    assert log_softmax(doubled.logits(doubled.trial())) == pytest.approx(np.maximum(expected, np.log(1e-7)), abs=0.05)

@@ -45,8 +45,9 @@ def test_every_fault_has_words(fault: Fault) -> None:
 def test_the_numbers_stand_in_the_sentences() -> None:
     text = words.sentences(Finding(Fault.MEAN_STD, Certainty.CERTAIN, COMPARED, {"std": 0.5}))
     assert text == (
-        "Another mean and std fit the network better: ImageNet's mean and std. BatchNorm's expectations are missed by 0.84 nats "
-        "a channel as it is now, by 0.006 so (12 photos). As good by the numbers: CLIP's mean and std. Write std=0.5."
+        "Another mean and std fit the network better: ImageNet's mean and std. What the BatchNorms read differs from "
+        "what they expect by 0.84 nats a channel now, by 0.006 then (12 photos). As good by these numbers: CLIP's mean and std. "
+        "Write std=0.5."
     )
     assert "3 of 20 labelled photos are right; with the names in another order 19 are ('bear' is 'cow', 'cow' is 'bear')" in (
         words.sentences(Finding(Fault.CLASSES_SWAPPED, Certainty.CERTAIN, MOVED, {"classes": ["cow", "bear"]}))

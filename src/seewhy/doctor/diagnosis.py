@@ -17,7 +17,7 @@ from seewhy.classifier import Classifier, check_photos
 from seewhy.doctor import words
 from seewhy.doctor.checks import CHECKS
 from seewhy.doctor.drawing import panels_of
-from seewhy.doctor.evidence import FEWEST
+from seewhy.doctor.evidence import FEWEST, is_like_guessing
 from seewhy.doctor.examination import MOST_PHOTOS, Examination, spread
 from seewhy.doctor.findings import Attempt, Basis, Certainty, Fault, Finding, Unknown
 from seewhy.engine.runner import Progress
@@ -75,12 +75,17 @@ class Diagnosis:
         """The result in one line."""
         if not self.findings:
             return f"Nothing wrong was found ({self._counted}); {self._checked}."
-        names = "; ".join(words.title(fault) for fault in self.faults)
-        return f"{names} ({self._counted})."
+        return f"{self.heading} ({self._counted})."
+
+    @property
+    def heading(self) -> str:
+        """The faults by name, for pictures and pages."""
+        return "; ".join(words.title(fault) for fault in self.faults) or "Nothing wrong was found"
 
     @property
     def _counted(self) -> str:
-        labelled = f", {self.labelled} of them labelled" if self.labelled else ""
+        labels = {0: "", self.photos: ", all labelled" if self.photos > 1 else ", labelled"}
+        labelled = labels.get(self.labelled, f", {self.labelled} of them labelled")
         return f"{self.photos} photo{'s' * (self.photos != 1)}{labelled}"
 
     @property
@@ -143,7 +148,9 @@ class Diagnosis:
 
     def plot(self) -> Figure:
         """The photo as the network sees it, as a figure."""
-        return compose([list(self.panels)], title=self.sentence, footer=f"{self.model}  ·  {self.preprocessing}")
+        return compose(
+            [list(self.panels)], title=self.heading, footer="  ·  ".join((self.model, self.preprocessing, self._counted))
+        )
 
     def image(self) -> Image.Image:
         """The photo as the network sees it, as a PIL image."""
@@ -152,12 +159,15 @@ class Diagnosis:
     def page(self) -> str:
         """One HTML page: the findings, the photo as the network sees it, all that was tried."""
         texts = [*map(str, self.messages), *map(str, self.remarks)]
+        if not self.findings:
+            texts.insert(0, f"{self._checked[0].upper()}{self._checked[1:]}.")
         sections = [Section("The photo as the network sees it", "", self.panels)] if self.panels else []
         if self.attempts:
             by = f"Compared by {words.source_text(self.sources)}." if self.sources else ""
             sections.append(Section("What was tried", by, table=self.table()))
-        footer = f"{self.model} · {self.preprocessing} · {self.cost.forward:.0f} forward passes, {self.cost.seconds:.1f} s"
-        return gallery(self.sentence, sections, "\n\n".join(texts), footer)
+        cost = f"{self.cost.forward:.0f} forward passes, {self.cost.seconds:.1f} s"
+        footer = " · ".join((self.model, self.preprocessing, self._counted, cost))
+        return gallery(self.heading, sections, "\n\n".join(texts), footer)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture (.png, .jpg, .pdf, .svg), the page (.html) or the record (.json). Raises RecordError."""
@@ -312,6 +322,9 @@ def _unknown(examination: Examination, findings: Sequence[Finding]) -> list[Unkn
         unknown.append(Unknown.FEW_PHOTOS)
     elif examination.true is None and not examination.subject.norms:
         unknown.append(Unknown.PREPARATION)
+    shares = [attempt.accuracy for attempt in examination.attempts if attempt.accuracy is not None]
+    if examination.true is not None and shares and is_like_guessing(round(max(shares) * len(examination.true)), examination.true):
+        unknown.append(Unknown.GUESSING)
     return unknown
 
 

@@ -13,6 +13,7 @@ Doubles = npt.NDArray[np.float64]
 MOST_CLASSES = 100
 RESAMPLES = 400
 FEWEST = 4  # photos, for an interval
+ENOUGH = 20  # labelled photos, of which a network that is right on two in three is told from guessing among three classes
 _TEMPERATURES = np.geomspace(1 / 3, 3, 15)  # an overconfident network is still right; one that is fed 0-255 is not
 LEVEL = 0.01  # of all comparisons together
 # Tuned on the networks of ``bench.doctor``'s tuning set. A gap in nats, of sound networks 0.002 to 0.03.
@@ -137,3 +138,15 @@ def better_by_chance(gained: int, lost: int) -> float:
     from scipy.special import bdtrc
 
     return float(bdtrc(gained - 1, gained + lost, 0.5)) if gained else 1.0
+
+
+def is_like_guessing(right: int, labels: npt.NDArray[np.intp]) -> bool:
+    """Whether so many right are no more than by naming the most frequent class always, beyond chance; False for too few photos to
+    tell a fair network from that."""
+    from scipy.special import bdtrc
+
+    count = len(labels)
+    if count < ENOUGH:
+        return False
+    share = float(np.bincount(labels).max()) / count
+    return right == 0 or float(bdtrc(right - 1, count, share)) > LEVEL

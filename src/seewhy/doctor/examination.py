@@ -88,6 +88,8 @@ class Examination:
     def logits(self, trial: Trial) -> Doubles:
         """``(N, K)``: of probabilities their logarithm, of one logit the two sides."""
         rows = trial.outputs
+        if self.closing[:2] == ("softmax", "softmax"):
+            return np.log(np.maximum(inner_probabilities(rows), 1e-7))  # single precision leaves no smaller ones
         if self.ends_in_probabilities:
             return np.log(np.maximum(rows, 1e-30))
         if self.closing[:1] == ("sigmoid",):
@@ -102,6 +104,14 @@ class Examination:
         """
         if self.true is not None:
             self.true = places[self.true]
+
+    def shift(self, places: int) -> None:
+        """The true classes so many outputs later: -1 where the list of names begins with one that has no output, 1 where the
+        first output has no name. A photo of a name without an output counts as unlabelled."""
+        if self.true is not None:
+            moved = self.true + places
+            self.labelled = self.labelled[moved >= 0]
+            self.true = moved[moved >= 0]
 
     # -- preparations -----------------------------------------------------------------------------------------------------
 
@@ -154,6 +164,16 @@ class Examination:
                 self._advance(len(inputs))
         return self._trials[key]
 
+    def takes(self, fit: PhotoFit) -> bool:
+        """Whether the network can run at a fit; the first photo tells."""
+        try:
+            photo = self._laid_in(self.photos[0], fit)
+            self._run([self.normalisation.apply(torch.from_numpy(photo.pixels)[None].float() * self.pixel_scale)[0]])
+        except (ModelError, OutputError, OptionError):
+            return False
+        self._advance(1)
+        return True
+
     def _needed(self, trial: Trial | None) -> Trial:
         assert trial is not None
         return trial
@@ -204,6 +224,13 @@ class Examination:
     def picture(self, photo: int, fit: PhotoFit | None) -> Photo:
         """One photo as the network would see it at a fit."""
         return self.photos[photo] if fit is None else self._laid_in(self.photos[photo], fit)
+
+
+def inner_probabilities(rows: Doubles) -> Doubles:
+    """What the softmax of a softmax was taken of: p = softmax(q) has q = log p + c, and q sums to 1."""
+    logs = np.log(np.maximum(rows, 1e-30))
+    inner: Doubles = logs + (1 - logs.sum(axis=1, keepdims=True)) / rows.shape[1]
+    return inner
 
 
 def _cut(pixels: torch.Tensor) -> torch.Tensor:

@@ -42,9 +42,11 @@ def unknown_message(unknown: Unknown) -> Message:
 _UNKNOWN = {
     Unknown.CLASSES: "Names and order of the classes were not examined: that needs photos whose class is known "
     f"({setting('labels')}).",
-    Unknown.PREPARATION: "Small faults of the preparation could not be decided: this network has no BatchNorm whose expectations "
-    f"could be compared, and no labels were given ({setting('labels')}).",
+    Unknown.PREPARATION: "The preparation could hardly be judged: this network has no BatchNorm whose expectations could be "
+    f"compared, and no labels were given ({setting('labels')}). Even gross faults can go unseen so.",
     Unknown.FEW_PHOTOS: "With fewer than four photos only gross faults of the preparation show: give a dozen or more.",
+    Unknown.GUESSING: "However it is fed, the network is right on no more of the labelled photos than guessing would be, so they "
+    "could not tell what is wrong. See whether it was trained, and on these classes.",
     Unknown.BEHIND: "What comes behind was not examined: mend this first, and ask again.",
     Unknown.INSIDE: "The network cannot be looked into, so its weights and BatchNorms were not examined.",
 }
@@ -250,21 +252,20 @@ def _proof(evidence: Evidence) -> Iterable[str]:
     if "gap" in evidence:
         (before, after) = map(format_number, evidence["gap"])
         yield (
-            f"BatchNorm's expectations are missed by {before} nats a channel as it is now, by {after} so ({evidence['photos']} "
-            f"photo{'s' * (evidence['photos'] != 1)})."
+            f"What the BatchNorms read differs from what they expect by {before} nats a channel now, by {after} then "
+            f"({evidence['photos']} photo{'s' * (evidence['photos'] != 1)})."
         )
     if "accuracy" in evidence and isinstance(evidence["accuracy"], Sequence):
         (before, after) = map(format_share, evidence["accuracy"])
-        yield f"Of {evidence['labelled']} labelled photos {before} are right as it is now, {after} so."
+        yield f"Of {evidence['labelled']} labelled photos {before} are right now, {after} then."
     if "says" in evidence:
         (before, after) = map(format_number, evidence["says"])
         yield (
-            f"The predictions say {after} nats of a photo and stand by it when a little is cut off, now {before}: "
-            "weaker evidence; "
-            "labelled photos would decide."
+            f"The predictions say {before} nats of a photo now, {after} then, and stand by it when a little is cut off. That is "
+            "weaker evidence; labelled photos would decide."
         )
     if "as_good" in evidence:
-        yield f"As good by the numbers: {listed(evidence['as_good'], 3)}."
+        yield f"As good by these numbers: {listed(evidence['as_good'], 3)}."
 
 
 def _cure(finding: Finding) -> str:

@@ -59,3 +59,10 @@ def test_a_name_too_many_is_found_at_its_end(honest, scene_photos) -> None:
         assert finding.fault is Fault.CLASS_COUNT
         assert finding.evidence["end"] == end
         assert finding.settings == {"classes": ["bear", "cow", "sheep"]}
+        assert examination.true.tolist() == true  # as outputs, for what is examined next
+
+
+def test_photos_of_a_name_without_an_output_count_as_unlabelled(honest, scene_photos) -> None:
+    examination = Examination(honest, honest.read_all(scene_photos[:4]), [0, 1, None, 3])
+    examination.shift(-1)
+    assert (examination.true.tolist(), examination.labelled.tolist()) == ([0, 2], [1, 3])

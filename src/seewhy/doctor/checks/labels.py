@@ -173,4 +173,6 @@ def _count(examination: Examination, predicted: Indices, names: list[str], outpu
         if better_by_chance(right[end], min(right.values())) < LEVEL:
             evidence["end"] = end
             settings = {"classes": lists[end]}
+    if settings and settings["classes"] == lists["first"]:
+        examination.shift(missing)  # what is examined next must not be judged by the wrong classes
     return Finding(Fault.CLASS_COUNT, Certainty.CERTAIN, evidence, settings, ends=not settings)

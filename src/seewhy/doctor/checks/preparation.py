@@ -371,10 +371,7 @@ def _refused(examination: Examination, error: ModelError) -> list[Finding]:
     """The network cannot take the current input: the sizes that it can take, the nearest first."""
     if examination.fit is None:
         return []
-    works: list[PhotoFit] = []
-    for fit in far_fits(examination.fit):
-        if examination.trial(None, fit) is not None:
-            works.append(fit)
+    works = [fit for fit in far_fits(examination.fit) if examination.takes(fit)]
     evidence = {"size": list(examination.fit.size), "works": [list(fit.size) for fit in works], "error": error.line}
     settings: dict[str, Any] = {}
     if works:
