@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import operator
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -28,7 +28,8 @@ from seewhy.errors import (
 )
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
-from seewhy.methods.auto import AUTO, Choice, choose
+from seewhy.methods.auto import AUTO, Choice, Hiding, choose
+from seewhy.methods.occlusion import Occlusion
 from seewhy.reading import is_many, photo_list
 from seewhy.records import Cost, Note, Photo
 from seewhy.targets import PRESENT, RequestedTarget, requested_against, requested_targets
@@ -86,7 +87,9 @@ def explain(
         ``(C, D, H, W)`` or ``(D, H, W)``, or a batch ``(N, C, D, H, W)``.
     method : one of ``seewhy.METHODS``; its settings are keyword arguments (``layer="layer4"``, ``relu=False``). "auto" takes
         Grad-CAM where the network's head averages, HiResCAM where it reads each place by itself, and occlusion with a budget of
-        400 passes where the network cannot be watched; the notes say which, and why.
+        200 passes where the network cannot be watched; the notes say which, and why. Behind attention, tokens or a grid of three
+        rows or fewer the map is checked by hiding parts of the photo (64 passes), and occlusion is taken where it points
+        elsewhere; settings or a budget leave the check out.
     target : a class name, an index, "top1", "top3", "present" (every label above 0.5), a function of the output ``(N, ...)`` ->
         ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
     against : why the target and not this class? The difference of the two classes' values is explained. A class name, an index,
@@ -103,11 +106,12 @@ def explain(
     """
     check_classifier(clf)
     photos = photo_list(photo, clf.dimensions)
-    (choice, first) = (None, [])
+    (choice, checked, first) = (None, False, [])
     if isinstance(method, str) and method == AUTO:
         first = [clf.read(item) for item in photos[:1]]
-        choice = automatic_choice(clf, first)
+        choice = automatic_choice(clf, first, settings)
         method = choice.method
+        checked = choice.checked and budget is None and not settings and clf.dimensions == 2
         budget = choice.passes if budget is None else budget
     configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
@@ -153,16 +157,55 @@ def explain(
                     bar.finish_photo(round(batch[-1].cost.forward))
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
+    if checked:
+        silent = False if is_many(photo, clf.dimensions) or progress is False else None
+        explanations = [_held_against_hiding(clf, explanation, against, batch_size, seed, silent) for explanation in explanations]
     return Explanations(explanations) if is_many(photo, clf.dimensions) else explanations[0]
 
 
-def automatic_choice(clf: Classifier, first: Sequence[Photo]) -> Choice:
-    """What "auto" takes, by the first photo; where there is none, nothing is explained."""
+def automatic_choice(clf: Classifier, first: Sequence[Photo], settings: Mapping[str, Any] | None = None) -> Choice:
+    """What "auto" takes, by the first photo; where there is none, nothing is explained. settings : those that were given."""
+    settings = settings or {}
     if not first or not clf.is_module:
-        return choose(clf, None)
+        return choose(clf, None, settings)
     with memory.kept():  # what is planned here is used again
         executor = clf.beside(first[0]).executor
-        return choose(clf, executor.planned(executor.pixels(first)))
+        return choose(clf, executor.planned(executor.pixels(first)), settings, settings.get("layer"))
+
+
+def _held_against_hiding(
+    clf: Classifier, explanation: Explanation, against: Any, batch_size: int | None, seed: int, progress: bool | None
+) -> Explanation:
+    """The explanation, if hiding its strongest place costs about as much as hiding any other; else that of occlusion.
+
+    Functions of the output and values of their own have no probability that could fall: their map stays as it is.
+    """
+    targets = [target.index for target in explanation.targets]
+    if None in targets or clf.head.kind == "none":
+        return explanation
+
+    hidden = explain(
+        clf,
+        explanation.photo,
+        Occlusion.name,
+        targets,
+        against=against,
+        batch_size=batch_size,
+        seed=seed,
+        progress=progress,
+        **Hiding.settings(*explanation.photo.pixels.shape[-2:]),
+    )
+    if hidden.partial:
+        return dataclasses.replace(explanation, notes=[*explanation.notes, Note("the check by hiding was interrupted")])
+    hiding = Hiding.of(explanation, hidden)
+    answer = hidden if hiding.disagrees else explanation
+    checked = [hiding.choice(explanation.method).note] if hiding.disagrees else hiding.notes()
+    return dataclasses.replace(
+        answer,
+        cost=explanation.cost + hidden.cost,
+        notes=[*answer.notes, *checked],
+        details={**answer.details, **hiding.numbers},
+    )
 
 
 def check_classifier(clf: Any) -> None:

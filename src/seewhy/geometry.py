@@ -149,6 +149,17 @@ def _enlarged(maps: Array, row_weights: Array, column_weights: Array) -> Array:
     return large
 
 
+def peak(map_: Array) -> tuple[int, int]:
+    """(row, column) of the strongest place of a map ``(H, W)``, NaN left out.
+
+    Of several equal ones the one nearest to their mean place: of an area of LIME's its middle; the first one, row by row, would
+    be its upper edge.
+    """
+    peaks = np.argwhere(map_ == np.nanmax(map_))  # (n, 2), row by row
+    (row, column) = peaks[np.argmin(((peaks - peaks.mean(axis=0)) ** 2).sum(axis=1))]
+    return int(row), int(column)
+
+
 def resize_map(maps: npt.ArrayLike, size: Size, upsample: str = "bicubic", sample_grid: SampleGrid | None = None) -> Array:
     """Maps ``(..., h, w)`` enlarged (or reduced, antialiased) to ``(..., H, W)``; half-pixel centres.
 

@@ -129,6 +129,9 @@ class Cost:
     backward: float
     seconds: float
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.forward + other.forward, self.backward + other.backward, self.seconds + other.seconds)
+
 
 class Ending(str, Enum):
     """Why work that could go on came to its end; recorded as ``details["stopped"]``."""

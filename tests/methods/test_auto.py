@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +14,8 @@ from small_nets import SmallNet
 from torch import nn
 
 import seewhy
-from seewhy.errors import OptionError
+from seewhy.errors import LayerError, OptionError
+from seewhy.geometry import peak
 from seewhy.methods.auto import PASSES
 
 PHOTO = seewhy.demo.scenes(1, seed=1)[0].photo
@@ -103,12 +107,26 @@ def test_where_no_gradient_reaches_a_layer() -> None:
     assert reason(explanation) == "occlusion: no layer can be explained (no gradient reaches any layer)"
 
 
-def test_settings_belong_to_what_was_taken_and_an_empty_list_stays_empty() -> None:
+def test_settings_restrict_the_choice() -> None:
     clf = classifier(SmallNet())
     assert seewhy.explain(clf, PHOTO, relu=False).signed
-    with pytest.raises(OptionError, match="grad_cam has no setting 'mask_size'"):
-        seewhy.explain(clf, PHOTO, mask_size=3)
+    explanation = seewhy.explain(clf, PHOTO, target=0, mask_size=6, stride=6)
+    assert reason(explanation) == "occlusion: it is the one with the settings mask_size, stride"
+    expected = seewhy.explain(clf, PHOTO, "occlusion", target=0, mask_size=6, stride=6)
+    np.testing.assert_array_equal(explanation.maps, expected.maps)
+    with pytest.raises(OptionError, match="grad_cam has no setting 'mask'"):
+        seewhy.explain(clf, PHOTO, mask=3)
     assert list(seewhy.explain(clf, [])) == []
+
+
+def test_the_choice_is_that_of_the_layer_that_was_given() -> None:
+    torch.manual_seed(0)
+    layers = (nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(4), nn.Conv2d(4, 4, 8), nn.ReLU(), nn.Flatten())
+    network = nn.Sequential(*layers, nn.Linear(4, 3))
+    explanation = seewhy.explain(classifier(network), PHOTO, target=0, layer="0")
+    assert reason(explanation) == "hires_cam: the head reads each place of '0' by itself"
+    with pytest.raises(LayerError, match="no layer 'nought'"):
+        seewhy.explain(classifier(network), PHOTO, target=0, layer="nought")
 
 
 def test_a_photo_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +136,105 @@ def test_a_photo_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seewhy.Preprocess, "apply", lambda self, photo: opened.append(photo) or apply(self, photo))
     seewhy.explain(clf, [PHOTO, PHOTO])
     assert len(opened) == 2
+
+
+# -- the check by hiding ---------------------------------------------------------------------------------------------------
+
+
+def coarse(cells: int = 2, gain: float = 40.0) -> seewhy.Classifier:
+    """Reads how red, green and blue a cell is, and averages its cells. gain : what the logits are multiplied with."""
+    side = 64 // cells
+    network = nn.Sequential(
+        nn.Conv2d(3, 3, side, side, bias=False), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3, bias=False)
+    )
+    with torch.no_grad():
+        for channel in range(3):
+            network[0].weight[channel] = -1.5 / side**2
+            network[0].weight[channel, channel] = 3 / side**2
+        network[4].weight.copy_(torch.eye(3) * gain)
+    return seewhy.Classifier(network, preprocess=seewhy.Preprocess(64, "stretch"), classes=["red", "green", "blue"])
+
+
+def red_square(row: int, column: int) -> np.ndarray:
+    photo = np.full((64, 64, 3), 100, np.uint8)
+    photo[row : row + 12, column : column + 12] = [240, 30, 30]
+    return photo
+
+
+def test_a_map_that_points_beside_what_counts_gives_way_to_occlusion() -> None:
+    (clf, photo) = (coarse(), red_square(19, 19))  # the middle of its cell lies at (16, 16), the enlarged peak further out
+    assert not 19 <= peak(seewhy.explain(clf, photo, "grad_cam").on_photo()[0])[0] < 31
+    explanation = seewhy.explain(clf, photo)
+    assert explanation.method == "occlusion"
+    expected = seewhy.explain(coarse(), photo, "occlusion", mask_size=16, stride=8, score="log_odds")
+    np.testing.assert_array_equal(explanation.maps, expected.maps)
+    assert peak(explanation.on_photo()[0]) == (25, 25)  # the square's middle
+    assert reason(explanation) == "occlusion: hiding the strongest place of grad_cam lowers the log-odds by 0.0, hiding " + (
+        f"another place by {expected.maps.max():.1f}"
+    )
+    assert explanation.details["hidden_most"][0] == pytest.approx(expected.maps.max())
+    assert explanation.details["hidden_at_peak"][0] < 0
+    alone = seewhy.explain(clf, photo, "grad_cam").cost.forward
+    assert explanation.cost.forward == expected.cost.forward + alone
+
+
+def test_a_map_that_hiding_confirms_stays() -> None:
+    (clf, photo) = (coarse(), red_square(2, 2))
+    explanation = seewhy.explain(clf, photo)
+    assert explanation.method == "grad_cam"
+    np.testing.assert_array_equal(explanation.maps, seewhy.explain(clf, photo, "grad_cam").maps)
+    most = explanation.details["hidden_most"][0]
+    assert explanation.details["hidden_at_peak"][0] == pytest.approx(most)
+    assert explanation.notes[-1] == (
+        f"checked by hiding: without its strongest place the log-odds fall by {most:.1f}, without any other by at most {most:.1f}"
+    )
+
+
+def test_where_hiding_changes_nothing_the_map_stays_and_a_note_says_so() -> None:
+    explanation = seewhy.explain(coarse(gain=1.0), red_square(19, 19))
+    assert explanation.method == "grad_cam"
+    assert explanation.details["hidden_most"][0] < 0.3
+    assert explanation.notes[-1].endswith("so none decides alone and the map is not confirmed")
+
+
+def test_every_photo_and_every_target_is_checked() -> None:
+    photos = [red_square(2, 2), red_square(19, 19)]
+    explanations = seewhy.explain(coarse(), photos, progress=False)
+    assert [explanation.method for explanation in explanations] == ["grad_cam", "occlusion"]
+    both = red_square(2, 2)
+    both[38:50, 38:50] = [30, 240, 30]  # towards the photo's middle in its cell: the map of green points beside it
+    explanation = seewhy.explain(coarse(), both, target=["red", "green"])
+    assert explanation.method == "occlusion"
+    assert [target.name for target in explanation.targets] == ["red", "green"]
+    assert all(38 <= place < 50 for place in peak(explanation.on_photo()[1]))
+
+
+@pytest.mark.parametrize("given", [{"budget": 50}, {"relu": False}, {"target": lambda output: output[:, 0]}])
+def test_what_leaves_the_check_out(given: dict[str, object]) -> None:
+    explanation = seewhy.explain(coarse(), red_square(19, 19), **given)
+    assert explanation.method == "grad_cam"
+    assert "hidden_most" not in explanation.details
+
+
+def test_a_fine_grid_of_convolutions_needs_no_check() -> None:
+    explanation = seewhy.explain(coarse(8), red_square(19, 19))
+    assert explanation.method == "grad_cam"
+    assert "hidden_most" not in explanation.details
+    assert explanation.cost.forward == 1
+
+
+def test_a_check_that_is_interrupted_leaves_the_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["seewhy.explain"]
+    explain = module.explain
+
+    def interrupted(clf: object, photo: object, method: object, *others: object, **settings: object) -> object:
+        return dataclasses.replace(explain(clf, photo, method, *others, **settings), partial=method == "occlusion")
+
+    monkeypatch.setattr(module, "explain", interrupted)
+    explanation = explain(coarse(), red_square(19, 19))
+    assert explanation.method == "grad_cam"
+    assert not explanation.partial
+    assert explanation.notes[-1] == "the check by hiding was interrupted"
 
 
 # -- heads of one logit and of several labels, trained on scenes ----------------------------------------------------------

@@ -40,7 +40,7 @@ class Attention:
 
 def find_attention(trace: Trace) -> Attention | str:
     """The attention of a pass; in words, why there is none that could be multiplied from block to block."""
-    steps = [step for step in trace.path if step.op in OPERATIONS and _is_attention(step)]
+    steps = [step for step in trace.path if is_attention(step)]
     if not steps:
         return "no operation of it is an attention of tokens to tokens"
     length = _tokens_of(steps[-1])
@@ -63,8 +63,10 @@ def _tokens_of(step: Step) -> int:
     return step.shape[0] if step.op == _WHOLE else step.shape[-2]
 
 
-def _is_attention(step: Step) -> bool:
+def is_attention(step: Step) -> bool:
     """Not any softmax: a table of tokens by tokens."""
+    if step.op not in OPERATIONS:
+        return False
     return step.op != "softmax" or (len(step.shape) > 2 and step.shape[-1] == step.shape[-2] > 1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seewhy.engine.attention import Attention, find_attention, forward_with_attention
+from seewhy.engine.attention import Attention, find_attention, forward_with_attention, is_attention
 from seewhy.engine.cut import first_cut
 from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
@@ -22,7 +22,7 @@ from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
 from seewhy.engine.runner import of_input, too_large
 from seewhy.engine.several_inputs import OneInput
-from seewhy.engine.steps import Step, Trace
+from seewhy.engine.steps import INPUT, Step, Trace
 from seewhy.engine.strategy import StrategyHistory
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, alternatives, did_you_mean, setting
 from seewhy.head import Head, describe, entry_hint, with_batch_axis
@@ -234,10 +234,8 @@ class PlannedNetwork:
             )
         return reached
 
-    @cached_property
-    def averages_features(self) -> bool:
-        """True where the scores read all places of the feature layer alike: on noise, their gradient is the same at each."""
-        step = self.feature_step
+    def averages(self, step: Step) -> bool:
+        """True where the scores read all places of this layer alike: on noise, their gradient is the same at each."""
         head = self.trace.dense_head
         if head is not None and head.features == step.number:
             return True
@@ -247,6 +245,18 @@ class PlannedNetwork:
         at_places = step.grid.read(gradient).float()
         spread = (at_places - at_places.mean(dim=step.grid.spatial, keepdim=True)).abs().max()
         return bool(spread <= ALIKE * at_places.abs().max())
+
+    def mixes_places(self, step: Step) -> bool:
+        """True where a place of this layer may hold what another place of the photo shows: attention, or grids that lie as tokens
+        or channels last, as where dense layers mix places or channels, come before it. Plain convolutions keep the places.
+
+        Measured (``bench/layouts.py``): there the peak of a CAM may lie beside the only evidence in every photo.
+        """
+        return any(
+            is_attention(earlier)
+            or (earlier.grid is not None and earlier.grid.has_cells and earlier.grid.layout != "channels first")
+            for earlier in [*self.trace.between(INPUT, step.number), step]
+        )
 
     def _first_reached(self, candidates: list[Step]) -> Step | None:
         """The first step with a gradient that is not zero; where noise wakes none of them, the first one that is connected."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from seewhy.errors import OptionError, setting
-from seewhy.geometry import Array
+from seewhy.geometry import Array, peak
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,8 +21,8 @@ def hits(map: Array, mask: Mask) -> bool:
     map : ``(H, W)``, NaN where the network did not see the photo (``explanation.on_photo()[k]``); only its order counts.
     mask : bool ``(H, W)``, True on the object.
 
-    Of several equal peaks the one nearest to their mean place counts: of an area of LIME's its middle; the first one, row by row,
-    would be its upper edge. A map that is the same everywhere points nowhere: False.
+    Of several equal peaks the one nearest to their mean place counts (``geometry.peak``). A map that is the same everywhere
+    points nowhere: False.
     Zhang et al. 2016, arXiv:1608.00507, section 4.1; they also count a peak up to 15 pixels beside the object, we do not.
 
     Raises OptionError: shapes that differ, a mask that is not bool, a map of NaN only.
@@ -30,9 +30,7 @@ def hits(map: Array, mask: Mask) -> bool:
     seen = _checked(map, mask)
     if map[seen].min() == map[seen].max():
         return False
-    peaks = np.argwhere(map == map[seen].max())  # (n, 2), row by row
-    nearest = np.argmin(((peaks - peaks.mean(axis=0)) ** 2).sum(axis=1))
-    return bool(mask[tuple(peaks[nearest])])
+    return bool(mask[peak(map)])
 
 
 def energy(map: Array, mask: Mask) -> float:

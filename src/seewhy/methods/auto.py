@@ -1,22 +1,34 @@
-"""Which method a network's own form asks for, so that nobody has to know it."""
+"""Which method a network's own form asks for, so that nobody has to know it, and whether hiding confirms its map."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
 from seewhy.errors import GradientError, LayerError, MethodError, setting
-from seewhy.methods.base import flattens_grid
+from seewhy.explanation import Explanation
+from seewhy.geometry import Array, peak
+from seewhy.methods.base import Method, flattens_grid
 from seewhy.methods.grad_cam import GradCam
 from seewhy.methods.hires_cam import HiResCam
 from seewhy.methods.occlusion import Occlusion
 from seewhy.records import Note
 
 AUTO = "auto"
-TAKEN = (GradCam.name, HiResCam.name, Occlusion.name)  # the methods that it chooses from
-PASSES = 400  # of occlusion for one photo, where a person has set no budget
+CHOICES: tuple[type[Method], ...] = (GradCam, HiResCam, Occlusion)  # what it chooses from
+TAKEN = tuple(method.name for method in CHOICES)
+PASSES = 200  # of occlusion for one photo, where a person has set no budget
+COARSE = 3  # rows or columns: the cells of such a grid are larger than most of what a network sees
+# The check: masks of a quarter of each side, at every eighth. What they take of the log-odds that counts, and the part of the
+# most that hiding the map's own strongest place must take (measured: bench/layouts.py).
+MASKS, PLACES = 4, 8
+COUNTS = 0.3
+OF_MOST = 0.75
 
 
 class ChoiceNote(Note):
@@ -25,11 +37,16 @@ class ChoiceNote(Note):
 
 @dataclass(frozen=True)
 class Choice:
-    """A method's name and why, as one clause. passes : the budget that it gets where none was set; None for no limit."""
+    """A method's name and why, as one clause.
+
+    passes : the budget that it gets where none was set; None for no limit. checked : the map is held against what hiding costs,
+    because what its layer shows may lie at another place of the photo.
+    """
 
     method: str
     reason: str
     passes: int | None = None
+    checked: bool = False
 
     @property
     def note(self) -> ChoiceNote:
@@ -37,27 +54,106 @@ class Choice:
         return ChoiceNote(f"{setting('method', AUTO)} took {self.method}: {self.reason}")
 
 
-def choose(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
+def choose(clf: Classifier, planned: PlannedNetwork | None, settings: Collection[str] = (), layer: Any = None) -> Choice:
     """Grad-CAM where the head averages, HiResCAM where it reads each place by itself, occlusion where nothing can be watched.
 
-    planned : None for a function. Raises OutputError where the network returns no class scores.
+    planned : None for a function. settings : the names of those that a person has given: only a method that has them all is
+    taken, the one of the network's form where none has. layer : the layer that was given.
+    Raises OutputError where the network returns no class scores.
     """
+    by_form = _by_form(clf, planned, layer)
+    fitting = [method for method in CHOICES if set(settings) <= set(method.setting_names())]
+    if not fitting or by_form.method in [method.name for method in fitting]:
+        return by_form
+    given = ", ".join(settings)
+    passes = PASSES if fitting[0] is Occlusion else None
+    return Choice(fitting[0].name, f"it is the one with the setting{'s' * (len(settings) > 1)} {given}", passes)
+
+
+def _by_form(clf: Classifier, planned: PlannedNetwork | None, layer: Any) -> Choice:
     form = clf.executor.form
     if form.quantised is not None:
         return Choice(Occlusion.name, f"no gradient passes '{form.quantised}' (quantised to int8)", PASSES)
     if planned is None or not form.is_open:
         return Choice(Occlusion.name, f"this is {form.name}, whose inside cannot be watched", PASSES)
     try:
-        step = planned.feature_step
-    except (LayerError, GradientError, MethodError) as error:
+        step = planned.feature_step if layer is None else planned.find_layer(layer)
+    except (GradientError, LayerError, MethodError) as error:
+        if layer is not None:
+            raise
         return Choice(Occlusion.name, f"no layer can be explained ({error.clause})", PASSES)
-    layer = planned.trace.name(step)
-    if not planned.averages_features or flattens_grid(planned, step):  # dead ReLUs have no gradient that could tell
-        return Choice(HiResCam.name, f"the head reads each place of '{layer}' by itself")
+    name = planned.trace.name(step)
+    mixed = planned.mixes_places(step) or (step.grid is not None and min(step.grid.sides) <= COARSE)
+    if not planned.averages(step) or flattens_grid(planned, step):  # dead ReLUs have no gradient that could tell
+        return Choice(HiResCam.name, f"the head reads each place of '{name}' by itself", checked=mixed)
     head = planned.trace.dense_head
     if head is not None and head.features == step.number:
-        return Choice(GradCam.name, f"the head averages '{layer}'")
-    return Choice(GradCam.name, f"the scores read all places of '{layer}' alike")
+        return Choice(GradCam.name, f"the head averages '{name}'", checked=mixed)
+    return Choice(GradCam.name, f"the scores read all places of '{name}' alike", checked=mixed)
+
+
+@dataclass(frozen=True, eq=False)
+class Hiding:
+    """What hiding parts of a photo says of a map that shows a layer.
+
+    at_peak : what hiding the map's strongest place takes of each target's log-odds ``(K,)``; 0 where the map is the same
+    everywhere. most : what hiding any place takes at most ``(K,)``.
+    """
+
+    at_peak: Array
+    most: Array
+
+    @classmethod
+    def of(cls, explanation: Explanation, hidden: Explanation) -> Hiding:
+        """explanation : the map's. hidden : of occlusion with :meth:`settings`, of the same photo and targets."""
+        costs = hidden.on_photo(upsample="nearest")
+        at_peak = []
+        for map_, cost in zip(explanation.on_photo(), costs, strict=True):
+            is_flat = np.nanmin(map_) == np.nanmax(map_)
+            at_peak.append(0.0 if is_flat else float(np.nan_to_num(cost[peak(map_)])))
+        return cls(np.array(at_peak), np.nanmax(costs, axis=(1, 2)))
+
+    @staticmethod
+    def settings(height: int, width: int) -> dict[str, Any]:
+        """Of the occlusion that checks, for a network's input of that size."""
+        return {
+            "mask_size": (-(-height // MASKS), -(-width // MASKS)),
+            "stride": (-(-height // PLACES), -(-width // PLACES)),
+            "score": "log_odds",
+        }
+
+    @property
+    def disagrees(self) -> bool:
+        """True where, for some target, hiding another place takes much, and hiding the map's strongest far less."""
+        return bool(((self.most >= COUNTS) & (self.at_peak < OF_MOST * self.most)).any())
+
+    @property
+    def numbers(self) -> dict[str, Array]:
+        """For an explanation's details."""
+        return {"hidden_at_peak": self.at_peak, "hidden_most": self.most}
+
+    def notes(self) -> list[Note]:
+        """Whether the map was confirmed, for each target."""
+        return [
+            Note(
+                f"checked by hiding: without its strongest place the log-odds fall by {max(taken, 0):.1f}, without any other by "
+                f"at most {most:.1f}"
+                if most >= COUNTS
+                else f"checked by hiding: no place lowers the log-odds by more than {max(most, 0):.1f}, so none decides alone "
+                "and the map is not confirmed",
+                target,
+            )
+            for target, (taken, most) in enumerate(zip(self.at_peak, self.most, strict=True))
+        ]
+
+    def choice(self, method: str) -> Choice:
+        """Occlusion, and why not this method."""
+        worst = int(np.argmax(self.most - self.at_peak))
+        return Choice(
+            Occlusion.name,
+            f"hiding the strongest place of {method} lowers the log-odds by {max(self.at_peak[worst], 0):.1f}, hiding another "
+            f"place by {self.most[worst]:.1f}",
+        )
 
 
 def choice_notes(notes: Iterable[str]) -> list[ChoiceNote]:
