@@ -27,8 +27,8 @@ COARSE = 3  # rows or columns: the cells of such a grid are larger than most of 
 # The check: masks of a quarter of each side, at every eighth. What they take of the log-odds that counts, and the part of the
 # most that hiding the map's own strongest place must take (measured: bench/layouts.py).
 MASKS, PLACES = 4, 8
-COUNTS = 0.3
-OF_MOST = 0.75
+COUNTS = 0.1
+OF_MOST = 0.9
 
 
 class ChoiceNote(Note):
