@@ -53,8 +53,8 @@ _UNKNOWN = {
     Unknown.FEW_PHOTOS: "With fewer than four photos only gross faults of the preparation show: give a dozen or more.",
     Unknown.LOOKS_WRONG: "The preparation looks wrong: what the BatchNorms read is farther from what they expect than it is on "
     "one usual photo of a sound network. A dozen photos would decide.",
-    Unknown.UNFIT: "The photos, as they are prepared, are far from what the BatchNorms expect (sound networks have a gap of 0.002 "
-    "to 0.03 nats), and no usual preparation mends that. Look up what the network was trained with "
+    Unknown.UNFIT: "The photos, as they are prepared, are far from what the BatchNorms expect (sound networks have a gap of "
+    "0.002 to 0.03 nats), and no usual preparation mends that. Look up what the network was trained with "
     f"({setting('range')}, {setting('mean')}, {setting('std')}). Photos unlike those of the training (all dark, all of one kind) "
     "do it, too.",
     Unknown.GUESSING: "However it is fed, the network is right on no more of the labelled photos than guessing would be, so they "
