@@ -12,6 +12,7 @@ from seewhy.errors import OptionError, OutputError, listed, setting
 
 HEADS = ("softmax", "sigmoid", "binary", "none")
 SCORES = {"logit": "logit", "probability": "probability", "log_odds": "log-odds"}  # score= -> unit
+PLAIN = "value"  # the unit of outputs that are explained as they are
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class Head:
 
     def unit(self, score: str) -> str:
         """What the value is measured in."""
-        return "score" if self.kind == "none" else SCORES[score]
+        return PLAIN if self.kind == "none" else SCORES[score]
 
 
 @dataclass(frozen=True)

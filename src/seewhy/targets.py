@@ -12,7 +12,7 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.errors import ComparisonError, OptionError, TargetError, is_whole_number, setting
-from seewhy.head import Head, describe
+from seewhy.head import PLAIN, Head, describe
 from seewhy.records import Prediction, Target
 
 RequestedTarget = str | int | Callable[[Any], Any]
@@ -223,6 +223,11 @@ def class_values(head: Head, rows: torch.Tensor, targets: Sequence[ResolvedTarge
     own = values(class_indices(targets))
     others = against_indices(targets)
     return own - values(others) if others else own
+
+
+def unit_of(head: Head, targets: Sequence[ResolvedTarget], score: str) -> str:
+    """What the values of targets are measured in; a function of the output has a unit of its own, which nobody knows."""
+    return head.unit(score) if any(target.function is None for target in targets) else PLAIN
 
 
 def class_indices(targets: Sequence[ResolvedTarget]) -> list[int]:

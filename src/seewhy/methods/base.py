@@ -28,7 +28,16 @@ from seewhy.explanation import Ranking, empty_notes
 from seewhy.geometry import Array, SampleGrid
 from seewhy.head import Head, describe
 from seewhy.records import Note, Target
-from seewhy.targets import RequestedTarget, ResolvedTarget, against_indices, class_indices, class_values, rank_order, resolve
+from seewhy.targets import (
+    RequestedTarget,
+    ResolvedTarget,
+    against_indices,
+    class_indices,
+    class_values,
+    rank_order,
+    resolve,
+    unit_of,
+)
 
 # What to do about an empty map.
 OTHER_METHOD = f"{setting('method', 'occlusion')} hides the photo's parts and looks at the score alone"
@@ -236,24 +245,21 @@ class FeatureMethod(Method):
                 raise ModelError(f"Non-finite activations or gradients in '{layer}': {request.clf.executor.finite_again}.")
             arrays = maps.cpu().numpy()
         targets = with_values(resolved, values)
+        unit = unit_of(head, [target for row in resolved for target in row], self.score)
         counts = [len(row) for row in resolved]
         return Attribution(
             maps=[rows[:count] for rows, count in zip(arrays, counts, strict=True)],
             targets=targets,
             scores=scores,
             signed=not self.relu and self.by_class,
-            units=self._units(head),
+            units=f"{unit} per cell" if self.by_class else "activation",  # where no ReLU cuts it, the map's sum is the score
             layer=layer,
-            notes=self._notes(planned, step, arrays, targets, head.unit(self.score), request.rankings(scores)),
+            notes=self._notes(planned, step, arrays, targets, unit, request.rankings(scores)),
             details=[plan_details(planned) for _ in counts],
             forward=1.0,
             backward=float(max(counts)) if dense_head is None and self.by_class else 0.0,
             head=head,
         )
-
-    def _units(self, head: Head) -> str:
-        """The sum of the map over the layer's cells has the unit of the score, where no ReLU cuts it: each cell holds a share."""
-        return f"{head.unit(self.score)} per cell" if self.by_class else "activation"
 
     def _notes(
         self,
