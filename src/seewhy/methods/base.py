@@ -92,6 +92,7 @@ class Request:
     interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds or None) before the work starts;
     report : is told how many more passes are done, how to make the attribution so far, and a text on the progress; smaller : is
     told (before, after) where a GPU had no room for so many at once.
+    remarks : of each photo, what its targets say of its output; known once that has been read.
     """
 
     clf: Classifier
@@ -107,6 +108,7 @@ class Request:
     expect: Callable[[int, float | None], None] = lambda passes, seconds: None
     report: Callable[[int, Callable[[], Attribution], str], None] = _no_report
     smaller: Callable[[int, int], None] = lambda before, after: None
+    remarks: list[list[Note]] = field(default_factory=list)
 
     @property
     def network(self) -> PlannedNetwork:
@@ -127,6 +129,7 @@ class Request:
 
         Where only functions are asked for, an output that holds no class scores, or is not what was declared, has none.
         """
+        self.remarks[:] = [_remarks(row, output, n) for n, row in enumerate(self.targets)]
         try:
             rows = self.clf.class_scores(output, len(self.pixels), self.pixels)
             head = self.clf.executor.head(self.planned, output)
@@ -287,6 +290,17 @@ class FeatureMethod(Method):
             [*empty_notes(maps_of_photo[: len(row)], row, layer, cure, unit, ranking), *caveat]
             for maps_of_photo, row, ranking in zip(maps, targets, rankings, strict=True)
         ]
+
+
+def _remarks(targets: Sequence[RequestedTarget], output: Any, n: int) -> list[Note]:
+    """What functions of the output have to say of photo n."""
+    remarks = []
+    for number, target in enumerate(targets):
+        if not isinstance(output, torch.Tensor) or not hasattr(target, "remark"):
+            continue
+        if text := target.remark(output[n : n + 1]):
+            remarks.append(Note(text, number))
+    return remarks
 
 
 def plan_details(planned: PlannedNetwork | None, form: str = "a function") -> dict[str, Any]:
