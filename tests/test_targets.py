@@ -321,7 +321,7 @@ def test_value_is_one_number_of_the_output() -> None:
             targets.segment(1),
             {"out": PIXELS},
             "seewhy.targets.segment(1) reads scores of pixels (N, classes, h, w), and the network returned dict: out "
-            "(1, 2, 2, 2): say which entry holds them with output='key'.",
+            "(1, 2, 2, 2): say which entry holds them with output='out'.",
         ),
         (targets.segment(2), PIXELS, "seewhy.targets.segment(2): the network knows the classes 0 to 1."),
         (

@@ -12,7 +12,7 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.errors import ComparisonError, OptionError, TargetError, is_whole_number, setting
-from seewhy.head import PLAIN, Head, describe
+from seewhy.head import PLAIN, Head, describe, entry_hint
 from seewhy.records import Prediction, Target
 
 RequestedTarget = str | int | Callable[[Any], Any]
@@ -70,7 +70,7 @@ class _PixelsOfClass:
         if not isinstance(output, torch.Tensor) or output.ndim != 4:
             raise TargetError(
                 f"seewhy.targets.segment({index}) reads scores of pixels (N, classes, h, w), and the network returned "
-                f"{describe(output)}: say which entry holds them with {setting('output', 'key')}."
+                f"{describe(output)}: say which entry holds them with {entry_hint(output, axes=4)}."
             )
         logits = torch.cat([-output, output], dim=1) if output.shape[1] == 1 else output
         if not -logits.shape[1] <= index < logits.shape[1]:

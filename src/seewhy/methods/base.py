@@ -23,10 +23,10 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.probe import ForwardPass, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
-from seewhy.errors import GradientError, ModelError, OutputError, TargetError, setting
+from seewhy.errors import GradientError, ModelError, OutputError, SeewhyError, TargetError, setting
 from seewhy.explanation import Ranking, empty_notes
 from seewhy.geometry import Array, SampleGrid
-from seewhy.head import Head, describe
+from seewhy.head import Head, describe, entry_hint
 from seewhy.records import Note, Target
 from seewhy.targets import (
     RequestedTarget,
@@ -346,7 +346,9 @@ def output_gradients(
     Photos with fewer targets than others are filled up with their first one.
     """
     if not isinstance(output, torch.Tensor):
-        raise TargetError(f"The network returned {describe(output)}: pick a tensor with Classifier(output=...) first.")
+        raise TargetError(
+            f"The network returned {describe(output)}: the target needs one tensor of it. Say which with {entry_hint(output)}."
+        )
     count = max(len(row) for row in targets)
     slots = [[row[place] if place < len(row) else row[0] for row in targets] for place in range(count)]
     only_classes = all(target.function is None for slot in slots for target in slot)
@@ -387,11 +389,20 @@ def _slot_value(head: Head, output: torch.Tensor, slot: list[ResolvedTarget], sc
 
 def function_values(function: Callable[[Any], Any], output: Any) -> torch.Tensor:
     """A target function's values, one for each photo ``(N,)``. Raises TargetError for another form."""
-    values = function(output)
+    name = repr(getattr(function, "__name__", function))
+    try:
+        values = function(output)
+    except SeewhyError:
+        raise
+    except Exception as error:  # it is a person's own code
+        hint = "" if isinstance(output, torch.Tensor) else f". Pick one entry with {entry_hint(output)}."
+        raise TargetError(
+            f"The target function {name} was given {describe(output)}, and failed: {type(error).__name__}: {error}{hint}"
+        ) from error
     count = len(output) if isinstance(output, torch.Tensor) else None
     if not isinstance(values, torch.Tensor) or values.ndim != 1 or (count is not None and len(values) != count):
         raise TargetError(
-            f"The target function {getattr(function, '__name__', function)!r} returned {describe(values)}: it must return one "
+            f"The target function {name} returned {describe(values)}: it must return one "
             f"number per photo{'' if count is None else f', a tensor ({count},)'}."
         )
     return values
