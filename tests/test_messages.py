@@ -718,8 +718,8 @@ def test_a_function_that_fails_is_told_what_it_was_given() -> None:
     told = line(TargetError, Painter("out", "aux"), method="occlusion", target=area)
     assert told.startswith("The target function 'area' was given dict: out (1, 2, 32, 32), aux (1, 2, 32, 32), and failed: ")
     assert told.endswith(". Pick one entry with output='out'; a function given as the target then gets that entry.")
-    told = line(TargetError, seewhy.Classifier(Painter("out"), output="out"), method="occlusion", target=lambda y: y["out"])
-    assert told.startswith("The target function '<lambda>' was given a tensor (1, 2, 32, 32), and failed: IndexError: ")
+    told = line(TargetError, seewhy.Classifier(Painter("out"), output="out"), method="occlusion", target=lambda y: y.out)
+    assert told.startswith("The target function '<lambda>' was given a tensor (1, 2, 32, 32), and failed: AttributeError: ")
 
 
 def test_a_float_picture_without_preprocessing() -> None:
