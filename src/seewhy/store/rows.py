@@ -126,6 +126,7 @@ def row(
 
 def _columns(explanation: Explanation, record: dict[str, Any]) -> dict[str, Any]:
     packed = PackedMaps.of(explanation.maps)
+    record["details"].pop("estimate", None)  # of the time, before the work: the cost is known now
     same = ("method", "targets", "signed", "units", "layer", "by_class", "partial", "seed", "cost", "notes", "note_targets")
     texts = ("settings", "details", "sample_grid")
     return {

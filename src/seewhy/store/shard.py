@@ -75,7 +75,7 @@ class _OpenedPhoto:
 
 
 def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, int], None] = lambda done, unread: None) -> Shard:
-    """The photos of one shard, explained. The same spec and number give the same table, but for the seconds that it took.
+    """The photos of one shard, explained. The same spec and number give the same table, but for what it cost.
 
     Batches are fixed parts of the list, so that a photo that cannot be read changes nothing for the others. told : is given how
     many photos more are done, and how many of these could not be read.
@@ -146,6 +146,7 @@ def _opened(clf: Classifier, root: Path, path: str, place: int) -> _OpenedPhoto:
     if _printable(path) != path:
         raise PhotoError(f"'{_printable(path)}' has a name that is not in UTF-8, which no table can hold: rename it.")
     file = root / path
+    name = path.replace("\n", "\\n")  # in a line
     try:
         before = file.stat()
         sha256 = file_hash(file)
@@ -153,15 +154,16 @@ def _opened(clf: Classifier, root: Path, path: str, place: int) -> _OpenedPhoto:
         after = file.stat()
     except OSError as error:
         reason = (
-            f"There is no file '{path}'."
+            f"There is no file '{name}'."
             if isinstance(error, FileNotFoundError)
-            else f"'{path}' cannot be opened: {error.strerror}."
+            else f"'{name}' cannot be opened: {error.strerror}."
         )
         raise PhotoError(reason) from None
     except PhotoError as error:
-        raise PhotoError(error.line.replace(str(file), path)) from error  # the store may be passed on: no path of this machine
+        text = str(error).replace(str(file), name)  # the store may be passed on: no path of this machine
+        raise PhotoError(text) from error
     if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-        raise PhotoError(f"'{path}' changed while it was read: try it again.")
+        raise PhotoError(f"'{name}' changed while it was read: try it again.")
     return _OpenedPhoto(place, sha256, photo)
 
 

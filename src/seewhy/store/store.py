@@ -94,11 +94,8 @@ class Store:
         (i, count) = (operator.index(i), len(self))
         if not -count <= i < count:
             raise IndexError(f"The store has {count} rows.")
-        number = int(self._numbers[i])
-        shard = number // self._manifest.shard_size
-        rows = self._shard(shard)
-        place = int(np.searchsorted(rows["number"].to_numpy(), number))
-        (row,) = rows.slice(place, 1).to_pylist()
+        (shard, place) = self._located(i % count)
+        (row,) = self._shard(shard).slice(place, 1).to_pylist()
         return explanations_of(row, self._manifest, self._manifest.shards[shard].versions, self._root)
 
     def where(self, condition: str) -> Store:
@@ -135,7 +132,7 @@ class Store:
             import pandas as pandas
         except ImportError:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
-        return self.dataset().to_table(columns=wanted).to_pandas()
+        return self._read(wanted).to_pandas()
 
     def __repr__(self) -> str:
         unread = f", {len(self.unread)} not read" if self.unread else ""
@@ -149,9 +146,29 @@ class Store:
     @cached_property
     def _numbers(self) -> npt.NDArray[np.int64]:
         """The photos' numbers in the list, row by row."""
-        column = self.dataset().to_table(columns=["number"])["number"]
-        numbers: npt.NDArray[np.int64] = column.to_numpy()
+        numbers: npt.NDArray[np.int64] = self._read(["number"])["number"].to_numpy()
         return numbers
+
+    def _located(self, i: int) -> tuple[int, int]:
+        """The shard of the i-th row, and the place in it."""
+        if self._condition is not None:
+            number = int(self._numbers[i])
+            shard = number // self._manifest.shard_size
+            return shard, int(np.searchsorted(self._shard(shard)["number"].to_numpy(), number))
+        ends = np.cumsum([entry.rows for _, entry in self._entries])
+        (shard, entry) = self._entries[int(np.searchsorted(ends, i, side="right"))]
+        return shard, i - int(ends[ends > i][0]) + entry.rows
+
+    def _read(self, columns: list[str]) -> Any:
+        """Columns of all rows as a table. Raises StoreError where a shard is broken."""
+        import pyarrow
+
+        try:
+            return self.dataset().to_table(columns=columns)
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise StoreError(
+                f"The store '{self.path}' is broken: {error} The run, started again, makes the shard anew."
+            ) from error
 
     def _shard(self, number: int) -> Any:
         """A shard's table. Raises StoreError where it is not what was written."""
