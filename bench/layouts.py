@@ -11,9 +11,12 @@ the same, so that a run which is cut off goes on.
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,7 @@ from torch import nn
 from torch.nn import functional
 
 import seewhy
+from bench.blocks import sources
 from bench.timing import ROOT, console, options, table
 from seewhy.errors import SeewhyError
 from seewhy.evaluate import hits
@@ -118,8 +122,6 @@ def _flattened() -> nn.Module:
 
 
 def _timm(module: str, kind: str, **settings: Any) -> nn.Module:
-    import importlib
-
     torchvision_models()  # timm imports torchvision, whose compiled part may be missing
     network: nn.Module = getattr(importlib.import_module(f"timm.models.{module}"), kind)(num_classes=4, **settings)
     return network
@@ -206,10 +208,11 @@ FAMILIES = {
     "Swin (timm)": Family(
         "windows, channels last",
         lambda: _timm("swin_transformer", "SwinTransformer", img_size=SIDE, depths=(2, 2), num_heads=(2, 4), **_SMALL_SWIN),
+        800,
     ),
-    "Swin (torchvision)": Family("windows", _torchvision_swin),
+    "Swin (torchvision)": Family("windows", _torchvision_swin, 800),
     "Swin (transformers)": Family(
-        "windows, tokens", lambda: _transformers("Swin", depths=[2, 2], num_heads=[2, 4], **_SMALL_SWIN)
+        "windows, tokens", lambda: _transformers("Swin", depths=[2, 2], num_heads=[2, 4], **_SMALL_SWIN), 1500
     ),
     "MaxViT (timm)": Family("windows, channels first", lambda: _max_vit(("M", "M"), (1, 1)), 250),
     "CoAtNet (timm)": Family("channels first", lambda: _max_vit(("C", "T"), (1, 2))),
@@ -264,8 +267,6 @@ def judge(family: str, network: nn.Module, photos: int = 100, seed: int = 7, met
 
 def measure(families: Sequence[str] = tuple(FAMILIES)) -> list[Row]:
     """A row for each family; those that were measured with these sources are read from their files."""
-    from bench.blocks import sources
-
     place = ROOT / "out" / "layouts" / sources()
     place.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -273,12 +274,26 @@ def measure(families: Sequence[str] = tuple(FAMILIES)) -> list[Row]:
         path = place / f"{family}.json"
         kind = FAMILIES[family]
         if not path.is_file():
-            torch.manual_seed(0)
-            row = judge(family, train(kind.build(), kind.steps, rate=kind.rate))
+            row = judge(family, _trained(family, kind))
             path.write_text(json.dumps(asdict(row)))
         rows.append(Row(**json.loads(path.read_text())))
         show(rows[-1:])
     return rows
+
+
+def _trained(family: str, kind: Family) -> nn.Module:
+    """The network; its weights are kept for as long as this file is the same."""
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    path = ROOT / "out" / "layouts" / f"weights {digest}" / f"{family}.pt"
+    torch.manual_seed(0)
+    network = kind.build()
+    if path.is_file():
+        network.load_state_dict(torch.load(path, weights_only=True))
+        return network.eval()
+    train(network, kind.steps, rate=kind.rate)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(network.state_dict(), path)
+    return network
 
 
 def show(rows: Sequence[Row]) -> None:

@@ -113,7 +113,7 @@ def test_auto_is_chosen_before_anything_was_tried(monkeypatch: pytest.MonkeyPatc
 
 
 def test_many_passes_are_shown_as_far_as_they_came(explainer: Explainer, scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explaining, "MOST", 0.05)
+    monkeypatch.setattr(explaining, "MOST", 40)  # passes: seconds would depend on how busy the machine is
     assert explainer.explain(scene, "rise").partial
 
 
