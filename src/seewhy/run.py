@@ -68,7 +68,8 @@ def run(
     methods = _methods(method, settings)
     _check_target(target)
     for name, own in methods:  # a mistake is named before the work
-        explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **own)
+        checked = {} if name == AUTO else own  # "auto" needs a photo to choose by
+        explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **checked)
     batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
     listed_photos = list_photos(photos, labels, clf.class_names())
     spec = RunSpec(
