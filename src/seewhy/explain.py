@@ -186,7 +186,7 @@ def automatic_choice(clf: Classifier, first: Sequence[Photo], settings: Mapping[
         return choose(clf, None, settings)
     with memory.kept():  # what is planned here is used again
         executor = clf.beside(first[0]).executor
-        return choose(clf, executor.planned(executor.pixels(first)), settings, settings.get("layer"))
+        return choose(clf, executor.planned(executor.pixels(first)), settings)
 
 
 def _mixed_notes(planned: PlannedNetwork, method: Method) -> list[Note]:

@@ -174,10 +174,10 @@ class Progress:
             self._bar.add_task(self._what, total=self._total)
             self._bar.start()
         words = f"{self._what}, {progress}" if progress else self._what
-        done = float(self._done)
+        completed = float(self._done)
         if self._allowed:  # the work ends with the budget, if not before
-            done = max(done, self._total * min(1.0, (time.monotonic() - self._start) / self._allowed))
-        self._bar.update(self._bar.task_ids[0], completed=done, total=self._total, description=words)
+            completed = max(completed, self._total * min(1.0, (time.monotonic() - self._start) / self._allowed))
+        self._bar.update(self._bar.task_ids[0], completed=completed, total=self._total, description=words)
 
 
 def batch_size(requested: int | None, bytes_each: int, device: torch.device, most_on_cpu: int = MOST_ON_CPU) -> int:

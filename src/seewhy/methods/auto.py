@@ -56,14 +56,13 @@ class Choice:
         return ChoiceNote(f"{setting('method', AUTO)} took {self.method}: {self.reason}")
 
 
-def choose(clf: Classifier, planned: PlannedNetwork | None, settings: Collection[str] = (), layer: Any = None) -> Choice:
+def choose(clf: Classifier, planned: PlannedNetwork | None, settings: Collection[str] = ()) -> Choice:
     """Grad-CAM where the head averages, HiResCAM where it reads each place by itself, occlusion where nothing can be watched.
 
     planned : None for a function. settings : the names of those that a person has given: only a method that has them all is
-    taken, the one of the network's form where none has. layer : the layer that was given.
-    Raises OutputError where the network returns no class scores.
+    taken, the one of the network's form where none has. Raises OutputError where the network returns no class scores.
     """
-    by_form = _by_form(clf, planned, layer)
+    by_form = _by_form(clf, planned)
     fitting = [method.name for method in CHOICES if set(settings) <= set(method.setting_names())]
     if not fitting or by_form.method in [*fitting, Occlusion.name]:  # where only occlusion is possible, no other helps
         return by_form
@@ -72,17 +71,15 @@ def choose(clf: Classifier, planned: PlannedNetwork | None, settings: Collection
     return Choice(fitting[0], f"of what it chooses from, the first with the setting{'s' * (len(settings) > 1)} {given}", passes)
 
 
-def _by_form(clf: Classifier, planned: PlannedNetwork | None, layer: Any) -> Choice:
+def _by_form(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
     form = clf.executor.form
     if form.quantised is not None:
         return Choice(Occlusion.name, f"no gradient passes '{form.quantised}' (quantised to int8)", PASSES)
     if planned is None or not form.is_open:
         return Choice(Occlusion.name, f"this is {form.name}, whose inside cannot be watched", PASSES)
     try:
-        step = planned.feature_step if layer is None else planned.find_layer(layer)
+        step = planned.feature_step
     except (GradientError, LayerError, MethodError) as error:
-        if layer is not None:
-            raise
         return Choice(Occlusion.name, f"no layer can be explained ({error.clause})", PASSES)
     name = planned.trace.name(step)
     mixed = planned.mixes_places(step)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from seewhy.doctor.examination import MISFITS, Examination
+from seewhy.doctor.examination import Examination
 from seewhy.doctor.findings import Certainty, Fault, Finding
+from seewhy.doctor.trials import MISFITS
 from seewhy.errors import SeewhyError
 
 CONSTANT = 1e-5  # of the largest output
