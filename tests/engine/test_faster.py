@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 import seewhy
 from seewhy.engine.faster import PackedConv2d
 from seewhy.engine.plan import EXACT
+from seewhy.engine.probe import run_until
 
 
 def test_folded_and_channels_last_give_the_same_scores(small: SmallNet, small_photos: torch.Tensor) -> None:
@@ -174,3 +175,52 @@ def test_a_rectified_tensor_that_is_written_into_is_rectified_again(precision: s
     np.testing.assert_allclose(clf.logits(photo)[0], expected, atol=1e-5 if precision == "exact" else 0.02)
     planned = clf.executor.planned(photo[None])
     assert "weights packed" in planned.plan.description
+
+
+class Turned(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mT
+
+
+class TurnedAgain(nn.Module):
+    """A convolution, which is packed, and three ``.mT`` behind it, each in a layer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        (self.conv, self.dense, self.fc) = (nn.Conv2d(3, 16, 4, 4), nn.Linear(16, 16), nn.Linear(16, 3))
+        (self.first, self.second, self.third) = (Turned(), Turned(), Turned())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.first(self.conv(x).flatten(2))
+        tokens = self.second(torch.relu(self.dense(tokens)))
+        return self.fc(self.third(tokens * 2).amax(1))
+
+
+def test_every_layer_of_a_packed_network_is_the_one_that_was_named() -> None:
+    network = TurnedAgain().eval()
+    photo = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
+    clf = seewhy.Classifier(network)
+    values = {name: seewhy.activations(clf, photo, name).values for name in ("conv", "first", "dense", "second", "third")}
+    expected: dict[str, torch.Tensor] = {}
+    for name in values:
+        network.get_submodule(name).register_forward_hook(lambda m, i, out, n=name: expected.update({n: out.detach()[0]}))
+    network(photo[None])
+    assert len(expected) == 5
+    for name, value in values.items():
+        own = torch.as_tensor(value).reshape(16, 16)  # channels first
+        theirs = expected[name].reshape(16, 16)
+        torch.testing.assert_close(own, theirs.T if name in ("first", "dense", "third") else theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_a_kernel_that_is_made_on_the_way_is_no_step() -> None:
+    """The first pass with a gradient makes the first convolution's kernel, with operations that the network has too."""
+    network = TurnedAgain().eval()
+    photos = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    for op in ("flatten", "__get__"):
+        plan = planned(network, size=(3, 16, 16))
+        assert plan.trace is not None
+        step = next(step for step in plan.trace.steps if step.op == op)
+        value = run_until(plan, photos.clone().requires_grad_(), lambda output: output, step)
+        before = network.conv(photos).flatten(2)
+        torch.testing.assert_close(value, before if op == "flatten" else before.mT, rtol=1e-4, atol=1e-6)

@@ -34,6 +34,13 @@ def test_functions_methods_and_operators_are_numbered_by_name() -> None:
     assert listing.addresses == [("relu", 0), ("relu", 1), ("exp", 0), ("add", 0), ("relu", 2)]
 
 
+def test_a_look_at_a_tensor_is_no_operation_and_a_view_of_it_is_one() -> None:
+    x = torch.zeros(2, 3)
+    with Listing() as listing:
+        assert (x.requires_grad, x.device.type, x.mT.shape, x.T.dtype) == (False, "cpu", (3, 2), torch.float32)
+    assert listing.addresses == [("__get__", 0), ("__get__", 1)]
+
+
 def test_every_pass_has_the_same_addresses(small: SmallNet, small_photos: torch.Tensor) -> None:
     small.eval()
     passes = []

@@ -70,7 +70,7 @@ class PackedConv2d(nn.Conv2d):
         if type(x) is not torch.Tensor or not BlockKernel.fits(self):
             return super().forward(x)
         if self.block_kernel is None:
-            with torch.no_grad():
+            with torch.no_grad(), torch._C.DisableTorchFunction():  # no step of the network, and not to be counted as one
                 self.block_kernel = BlockKernel(self)
         out: torch.Tensor = FirstConvolution.apply(x, self, self.block_kernel)  # type: ignore[no-untyped-call]
         return out

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
+# The attributes of a tensor that are tensors: ``.mT`` is an operation, a look at ``.shape`` is none.
+_TENSORS = frozenset(["T", "mT", "H", "mH", "real", "imag", "data", "grad"])
+
 
 class Address(NamedTuple):
     """An operation of a pass: its name, and the number of those of that name, counted from 0."""
@@ -25,6 +28,8 @@ class Address(NamedTuple):
 class OperationMode(TorchFunctionMode, ABC):
     """Hands every torch operation inside the with-block to :meth:`operation`, which runs it.
 
+    Looks at a tensor (``.shape``, ``.requires_grad``) are none: what a planned copy looks at must not count.
+
     names : those that are handed over; the others run as they are. None: all.
     """
 
@@ -35,7 +40,8 @@ class OperationMode(TorchFunctionMode, ABC):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
-        if self._names is not None and name not in self._names:
+        is_look = name == "__get__" and getattr(func.__self__, "__name__", "") not in _TENSORS
+        if is_look or (self._names is not None and name not in self._names):
             return func(*args, **kwargs) if kwargs else func(*args)
         address = Address(name, self._counts[name])
         self._counts[name] += 1
