@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-FORMS = ("multiplied", "fused", "whole", "einsum")
+FORMS = ("multiplied", "fused", "whole", "einsum", "keywords", "softmax by keywords")
 HEADS, WIDTH = 2, 8
 
 
@@ -34,6 +34,10 @@ class Block(nn.Module):
         (q, k, v) = projected.unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
         if self.form == "fused":
             read = functional.scaled_dot_product_attention(q, k, v)
+        elif self.form == "keywords":
+            read = functional.scaled_dot_product_attention(value=v, key=k, query=q)
+        elif self.form == "softmax by keywords":
+            read = torch.softmax(input=q @ k.mT / (WIDTH / HEADS) ** 0.5, dim=-1) @ v
         elif self.form == "einsum":
             weights = functional.softmax(torch.einsum("nhqd,nhkd->nhqk", q, k) * (WIDTH / HEADS) ** -0.5, dim=-1)
             read = torch.einsum("nhqk,nhkd->nhqd", weights, v)

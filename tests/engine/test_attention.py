@@ -86,11 +86,10 @@ def fused_by(**settings):
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             tokens = self.patches(x).flatten(2).mT
-            (q, k, v) = self.project(tokens).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
-            arguments = settings | {}
-            if arguments.get("enable_gqa"):
-                (k, v) = (k[:, :1], v[:, :1])
-            read = functional.scaled_dot_product_attention(q, k, v, **arguments).transpose(1, 2).flatten(2)
+            (q, k, v) = self.project(tokens).unflatten(-1, (3, 4, 2)).permute(2, 0, 3, 1, 4)
+            if settings.get("enable_gqa"):  # two heads look at the keys of one: 0 and 1 at those of 0, 2 and 3 at those of 1
+                (k, v) = (k[:, :2], v[:, :2])
+            read = functional.scaled_dot_product_attention(q, k, v, **settings).transpose(1, 2).flatten(2)
             return self.fc((tokens + read).mean(1))
 
     torch.manual_seed(0)

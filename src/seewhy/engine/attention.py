@@ -86,8 +86,10 @@ class _InTheOpen(OperationMode):
             return func(*args, **kwargs)
         if self._graph and not self.tables:
             torch.set_grad_enabled(True)  # from here on; the caller's no_grad() puts it back
-            leaf = args[0].detach().requires_grad_()
-            args = tuple(leaf if argument is args[0] else argument for argument in args)
+            query = args[0] if args else kwargs["input" if address.name == "softmax" else "query"]
+            leaf = query.detach().requires_grad_()
+            args = tuple(leaf if argument is query else argument for argument in args)
+            kwargs = {name: leaf if argument is query else argument for name, argument in kwargs.items()}
         if address.name == "softmax":
             table = func(*args, **kwargs)
             return self._kept(table)

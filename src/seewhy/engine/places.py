@@ -91,7 +91,7 @@ class Places:
         if name in _PRODUCTS:
             return self._product(args, shape)
         if name in _ATTENTION:
-            return _mean(self._of(first), -1).expand(shape)
+            return _mean(self._of(kwargs.get("query", first)), -1).expand(shape)
         if name == "einsum":
             return self._einsum(args, shape)
         if "conv" in name or "pool" in name or name in ("interpolate", "upsample", "grid_sample", "fold"):
