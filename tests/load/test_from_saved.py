@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from attending_nets import FORMS as ATTENDING
+from attending_nets import SmallViT
 from safetensors.torch import save_file
 from small_nets import SmallNet
 from torch import nn
@@ -95,6 +97,18 @@ def test_where_only_gradients_flow(file: str, kind: str, files: dict[str, Path],
     assert seewhy.explain(clf, PHOTOS[0], budget=30).notes[-1] == (
         f"method='auto' took occlusion: this is {kind}, whose inside cannot be watched"
     )
+
+
+@pytest.mark.parametrize("form", ATTENDING)
+def test_the_attention_of_a_program_can_be_followed(form: str, tmp_path: Path) -> None:
+    network = SmallViT(form).eval()
+    photo = torch.rand(3, 16, 24, generator=torch.Generator().manual_seed(0))
+    torch.export.save(torch.export.export(network, (photo[None],)), tmp_path / "vit.pt2")
+    (program, own) = (seewhy.load(tmp_path / "vit.pt2", trust=True), seewhy.Classifier(network))
+    for method in ("attention_rollout", "grad_attention_rollout"):
+        (map_, expected) = (seewhy.explain(clf, photo, method, target=1).maps for clf in (program, own))
+        assert expected.max() > 0
+        np.testing.assert_allclose(map_, expected, rtol=1e-3, atol=1e-5)
 
 
 def test_a_program_knows_its_size(files: dict[str, Path]) -> None:

@@ -22,6 +22,16 @@ from seewhy.load.sized import sized
 from seewhy.load.weights import Weights, fit, read_weights
 
 BUILD_IT = "path/model.py:build"
+
+
+def _matrix_transposed(x: torch.Tensor) -> torch.Tensor:
+    return x.mT
+
+
+def _sliced(x: torch.Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> torch.Tensor:
+    return x[(slice(None),) * (dim % x.ndim) + (slice(start, end, step),)]
+
+
 # Operations of an exported program under the names that they have in a person's code, with the same arguments in the same order.
 _PLAIN: dict[str, Any] = {
     "relu.default": torch.relu,
@@ -33,6 +43,7 @@ _PLAIN: dict[str, Any] = {
     "silu.default": functional.silu,
     "sigmoid.default": torch.sigmoid,
     "softmax.int": torch.softmax,
+    "scaled_dot_product_attention.default": functional.scaled_dot_product_attention,
     "conv2d.default": torch.conv2d,
     "linear.default": functional.linear,
     "batch_norm.default": torch.batch_norm,
@@ -50,6 +61,26 @@ _PLAIN: dict[str, Any] = {
     "add_.Tensor": torch.Tensor.add_,
     "mul.Tensor": torch.mul,
     "cat.default": torch.cat,
+    "matmul.default": torch.matmul,
+    "einsum.default": torch.einsum,
+    # What moves values: where they lie over the photo is followed by name.
+    "mT.default": _matrix_transposed,
+    "slice.Tensor": _sliced,
+    "select.int": torch.select,
+    "narrow.default": torch.narrow,
+    "unbind.int": torch.unbind,
+    "chunk.default": torch.chunk,
+    "split.Tensor": torch.split,
+    "split_with_sizes.default": torch.split_with_sizes,
+    "unflatten.int": torch.unflatten,
+    "squeeze.dim": torch.squeeze,
+    "unsqueeze.default": torch.unsqueeze,
+    "expand.default": torch.Tensor.expand,
+    "contiguous.default": torch.Tensor.contiguous,
+    "clone.default": torch.clone,
+    "stack.default": torch.stack,
+    "roll.default": torch.roll,
+    "flip.default": torch.flip,
 }
 
 
