@@ -66,6 +66,12 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.parametrize("name", ["/no/such", "./my/modle/x", "a/b/c", "bert base"])
+def test_a_mistyped_folder_is_one_line(name: str) -> None:
+    text = message(ModelError, lambda: seewhy.load(f"hf:{name}"))
+    assert text == f"There is no folder '{name}', and it is no name on the hub (owner/name)."
+
+
 def test_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     offline(monkeypatch, folder)
     clf = seewhy.load(folder)

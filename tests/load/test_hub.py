@@ -26,6 +26,14 @@ def test_the_cache_is_asked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert path.read_text() == "b"
 
 
+@pytest.mark.parametrize("name", ["/no/such", "./my/modle/x", "a/b/c", "bert base"])
+def test_what_is_neither_a_folder_nor_a_name(name: str) -> None:
+    with pytest.raises(ModelError) as error:
+        hub.cached(name, ("config.json",))
+    assert str(error.value) == f"There is no folder '{name}', and it is no name on the hub (owner/name)."
+    assert error.value.__cause__ is not None
+
+
 def test_a_hub_that_does_not_answer_is_one_line_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offline(monkeypatch, tmp_path)
     start = time.perf_counter()

@@ -13,11 +13,18 @@ _PATIENCE = 5.0  # seconds; the hub's own package asks six times, with pauses th
 
 
 def cached(repository: str, files: Sequence[str]) -> Path | None:
-    """The first of these files of a repository that the hub's cache holds."""
+    """The first of these files of a repository that the hub's cache holds.
+
+    Raises ModelError for what cannot be a repository's name: most of all the path of a folder, mistyped.
+    """
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
     for file in files:
-        path = try_to_load_from_cache(repository, file)
+        try:
+            path = try_to_load_from_cache(repository, file)
+        except HFValidationError as error:
+            raise ModelError(f"There is no folder '{repository}', and it is no name on the hub (owner/name).") from error
         if isinstance(path, str):
             return Path(path)
     return None
