@@ -16,6 +16,7 @@ from seewhy.geometry import (
     at_slices,
     map_on_photo,
     map_on_seen,
+    peak,
     resize_map,
     resize_volume,
 )
@@ -255,3 +256,11 @@ def test_some_slices_are_those_of_the_whole() -> None:
     np.testing.assert_allclose(everywhere[:, 19], maps[:, 3], atol=1e-6)
     assert grid.axes == ((2.0, 5.0), (1.0, 2.0), (0.5, 3.0))
     assert grid.in_plane == SampleGrid((1.0, 2.0), (0.5, 3.0))
+
+
+def test_the_peak_of_equal_places_is_the_one_in_their_middle() -> None:
+    map_ = np.full((5, 6), np.nan, np.float32)
+    map_[1:4, 1:6] = 1
+    assert peak(map_) == (2, 3)
+    map_[4, 5] = 2
+    assert peak(map_) == (4, 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seewhy.records import FeatureLayer, Note, Prediction, Target
+from seewhy.records import Cost, FeatureLayer, Note, Prediction, Target
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,7 @@ def test_a_layer_in_words() -> None:
 def test_a_note_is_its_text_and_knows_its_map() -> None:
     assert Note("empty", 2) == "empty"
     assert (Note("empty", 2).target, Note("empty").target) == (2, None)
+
+
+def test_costs_add_up() -> None:
+    assert Cost(1, 2, 0.5) + Cost(64, 0, 1.5) == Cost(65, 2, 2.0)

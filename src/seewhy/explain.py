@@ -7,6 +7,7 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, overload
 
 import numpy as np
@@ -20,6 +21,7 @@ from seewhy.errors import (
     MethodError,
     ModelError,
     OptionError,
+    SeewhyError,
     alternatives,
     did_you_mean,
     listed,
@@ -28,10 +30,11 @@ from seewhy.errors import (
 )
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
-from seewhy.methods.auto import AUTO, Choice, Hiding, choose
+from seewhy.methods.auto import AUTO, COARSE, Choice, Hiding, choose
+from seewhy.methods.base import FeatureMethod
 from seewhy.methods.occlusion import Occlusion
 from seewhy.reading import is_many, photo_list
-from seewhy.records import Cost, Note, Photo
+from seewhy.records import Cost, Ending, Note, Photo
 from seewhy.targets import PRESENT, RequestedTarget, requested_against, requested_targets
 
 
@@ -39,7 +42,7 @@ from seewhy.targets import PRESENT, RequestedTarget, requested_against, requeste
 def explain(
     clf: Classifier,
     photo: list[Any] | tuple[Any, ...],
-    method: str | Method = ...,
+    method: str | Method | Choice = ...,
     target: Any = ...,
     *,
     against: str | int | None = ...,
@@ -55,7 +58,7 @@ def explain(
 def explain(
     clf: Classifier,
     photo: Any,
-    method: str | Method = ...,
+    method: str | Method | Choice = ...,
     target: Any = ...,
     *,
     against: str | int | None = ...,
@@ -70,7 +73,7 @@ def explain(
 def explain(
     clf: Classifier,
     photo: Any,
-    method: str | Method = AUTO,
+    method: str | Method | Choice = AUTO,
     target: Any = "top1",
     *,
     against: str | int | None = None,
@@ -88,8 +91,8 @@ def explain(
     method : one of ``seewhy.METHODS``; its settings are keyword arguments (``layer="layer4"``, ``relu=False``). "auto" takes
         Grad-CAM where the network's head averages, HiResCAM where it reads each place by itself, and occlusion with a budget of
         200 passes where the network cannot be watched; the notes say which, and why. Behind attention, tokens or a grid of three
-        rows or fewer the map is checked by hiding parts of the photo (64 passes), and occlusion is taken where it points
-        elsewhere; settings or a budget leave the check out.
+        rows or fewer the map is checked by hiding parts of the photo (about 64 passes), and occlusion is taken where it points
+        elsewhere; settings of a method leave the check out.
     target : a class name, an index, "top1", "top3", "present" (every label above 0.5), a function of the output ``(N, ...)`` ->
         ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
     against : why the target and not this class? The difference of the two classes' values is explained. A class name, an index,
@@ -106,13 +109,18 @@ def explain(
     """
     check_classifier(clf)
     photos = photo_list(photo, clf.dimensions)
-    (choice, checked, first) = (None, False, [])
-    if isinstance(method, str) and method == AUTO:
+    (choice, first, held) = (None, [], False)
+    asked_budget = budget
+    if isinstance(method, Choice):
+        choice = method
+        method = choice.method
+    elif isinstance(method, str) and method == AUTO:
         first = [clf.read(item) for item in photos[:1]]
         choice = automatic_choice(clf, first, settings)
+        held = choice.method != Occlusion.name and not settings and clf.dimensions == 2
         method = choice.method
-        checked = choice.checked and budget is None and not settings and clf.dimensions == 2
-        budget = choice.passes if budget is None else budget
+    if choice is not None and budget is None:
+        budget = choice.passes
     configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
     if limit.passes is not None and limit.passes < 1:
@@ -126,7 +134,7 @@ def explain(
     _check_needs(clf, configured)
     targets = requested_targets(target, len(photos))
     against = requested_against(against, targets)
-    notes = _unused_notes(configured, budget, targets, against)
+    notes = _unused_notes(configured, None if held else budget, targets, against)
     chosen: list[Note] = [] if choice is None else [choice.note]
     read = [*first, *(clf.read(item) for item in photos[len(first) :])]
     explanations: list[Explanation] = []
@@ -135,6 +143,8 @@ def explain(
         executor = clf.executor
         with memory.kept(), random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
+            if planned is not None and not held and clf.dimensions == 2:
+                notes += _mixed_notes(planned, configured)
             explain_batch = _ExplainBatch(
                 clf,
                 planned,
@@ -157,9 +167,15 @@ def explain(
                     bar.finish_photo(round(batch[-1].cost.forward))
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
-    if checked:
-        silent = False if is_many(photo, clf.dimensions) or progress is False else None
-        explanations = [_held_against_hiding(clf, explanation, against, batch_size, seed, silent) for explanation in explanations]
+    if held:
+        many = is_many(photo, clf.dimensions)
+        silent = False if many or progress is False or callable(progress) else None
+        check = functools.partial(_held_against_hiding, clf, against, asked_budget, batch_size, seed, silent, many)
+        mixed = choice is not None and choice.mixed
+        explanations = [
+            check(explanation) if mixed or min(explanation.maps.shape[-2:]) <= COARSE else explanation
+            for explanation in explanations
+        ]
     return Explanations(explanations) if is_many(photo, clf.dimensions) else explanations[0]
 
 
@@ -173,8 +189,31 @@ def automatic_choice(clf: Classifier, first: Sequence[Photo], settings: Mapping[
         return choose(clf, executor.planned(executor.pixels(first)), settings, settings.get("layer"))
 
 
+def _mixed_notes(planned: PlannedNetwork, method: Method) -> list[Note]:
+    """Of a map of a layer that nothing checks, where the layer may show a thing at another place than the photo."""
+    if not isinstance(method, FeatureMethod):
+        return []
+    with suppress(SeewhyError):  # the method itself says what is wrong with the layer
+        step = planned.find_layer(method.layer)
+        if planned.mixes_places(step):
+            return [
+                Note(
+                    f"a place of '{planned.trace.name(step)}' may hold what another place of the photo shows, and nothing has "
+                    f"checked this map: {setting('method', AUTO)} does, by hiding"
+                )
+            ]
+    return []
+
+
 def _held_against_hiding(
-    clf: Classifier, explanation: Explanation, against: Any, batch_size: int | None, seed: int, progress: bool | None
+    clf: Classifier,
+    against: Any,
+    budget: Any,
+    batch_size: int | None,
+    seed: int,
+    progress: bool | None,
+    many: bool,
+    explanation: Explanation,
 ) -> Explanation:
     """The explanation, if hiding its strongest place costs about as much as hiding any other; else that of occlusion.
 
@@ -182,24 +221,38 @@ def _held_against_hiding(
     """
     targets = [target.index for target in explanation.targets]
     if None in targets or clf.head.kind == "none":
-        return explanation
+        unchecked = Note("not checked by hiding: what is explained has no probability that could fall")
+        return dataclasses.replace(explanation, notes=[*explanation.notes, unchecked])
 
-    hidden = explain(
-        clf,
-        explanation.photo,
-        Occlusion.name,
-        targets,
-        against=against,
-        batch_size=batch_size,
-        seed=seed,
-        progress=progress,
-        **Hiding.settings(*explanation.photo.pixels.shape[-2:]),
-    )
-    if hidden.partial:
+    def hide(**settings: Any) -> Explanation:
+        photo = explanation.photo
+        given: Any = [photo] if many else photo  # in a list Ctrl-C is raised
+        answer = explain(
+            clf,
+            given,
+            Occlusion.name,
+            targets,
+            against=against,
+            batch_size=batch_size,
+            seed=seed,
+            progress=progress,
+            budget=budget,
+            **settings,
+        )
+        hidden: Explanation = answer[0] if many else answer
+        return hidden
+
+    (height, width) = explanation.photo.pixels.shape[-2:]
+    hidden = hide(**Hiding.settings(height, width))
+    if hidden.details["stopped"] == Ending.INTERRUPTED:
         return dataclasses.replace(explanation, notes=[*explanation.notes, Note("the check by hiding was interrupted")])
     hiding = Hiding.of(explanation, hidden)
+    if hiding.decides_nothing:  # is there anything that could be hidden?
+        whole = hide(**Hiding.settings_of_all(height, width))
+        hidden = dataclasses.replace(hidden, cost=hidden.cost + whole.cost)
+        hiding = dataclasses.replace(hiding, all=whole.maps[:, 0, 0])
     answer = hidden if hiding.disagrees else explanation
-    checked = [hiding.choice(explanation.method).note] if hiding.disagrees else hiding.notes()
+    checked = hiding.reasons(explanation.method) if hiding.disagrees else hiding.notes()
     return dataclasses.replace(
         answer,
         cost=explanation.cost + hidden.cost,

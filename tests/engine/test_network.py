@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from small_nets import Planted, SmallNet
 from torch import nn
 
+import seewhy
 from seewhy.engine.network import PlannedNetwork
 from seewhy.errors import GradientError, LayerError, ModelError
 from seewhy.head import Head
@@ -89,3 +92,43 @@ def test_no_layer_is_chosen_where_no_gradient_arrives() -> None:
 
     with pytest.raises(GradientError, match=r"^No gradient reaches any layer of Cut \(best candidate: 'relu'\)"):
         _ = planned(Cut()).feature_step
+
+
+class Arranged(nn.Module):
+    """A convolution whose channels go through ``inner``, which ``arrange`` lays out, then a mean over places and a dense head."""
+
+    def __init__(self, arrange: Callable[[torch.Tensor], torch.Tensor], axes: tuple[int, ...], inner: nn.Module) -> None:
+        super().__init__()
+        (self.arrange, self.axes, self.inner) = (arrange, axes, inner)
+        (self.conv, self.fc) = (nn.Conv2d(3, 6, 4, 4), nn.Linear(6, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.fc(torch.relu(self.inner(self.arrange(self.conv(x)))).mean(self.axes))
+        return scores
+
+
+class SelfAttention(nn.Module):
+    """Places look at each other, and lie as rows and columns again afterwards."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = x.flatten(2).mT
+        return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens).mT.reshape(x.shape)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "axes", "inner", "mixes"),
+    [
+        (lambda x: x, (2, 3), nn.Conv2d(6, 6, 3, padding=1), False),
+        (lambda x: x, (2, 3), nn.Conv2d(6, 6, 3, padding=1, groups=6), False),
+        (lambda x: x, (2, 3), SelfAttention(), True),
+        (lambda x: x.permute(0, 2, 3, 1), (1, 2), nn.Linear(6, 6), True),
+        (lambda x: x.flatten(2).mT, (1,), nn.Linear(6, 6), True),
+    ],
+    ids=["convolution", "depthwise", "attention", "channels last", "tokens"],
+)
+def test_what_may_carry_a_thing_to_another_place(
+    arrange: Callable[[torch.Tensor], torch.Tensor], axes: tuple[int, ...], inner: nn.Module, mixes: bool
+) -> None:
+    clf = seewhy.Classifier(Arranged(arrange, axes, inner).eval())
+    planned = clf.executor.planned(torch.zeros(1, 3, 32, 32))
+    assert planned.mixes_places(planned.feature_step) == mixes

@@ -10,6 +10,7 @@ import heads
 import numpy as np
 import pytest
 import torch
+from attending_nets import SmallViT
 from live_sources import FakeCapture, fake_camera, numbered
 from small_nets import Keeping, SmallNet
 from threadpoolctl import threadpool_info
@@ -155,6 +156,15 @@ def test_cam_stays_where_the_network_allows_it(clf: seewhy.Classifier) -> None:
     assert (explanation.method, heads.chosen(explanation.notes)) == ("cam", [])
     ((_, explanation),) = live(clf, numbered(1), "auto")
     assert explanation.method == "grad_cam"
+
+
+@pytest.mark.parametrize("method", ["cam", "auto"])
+def test_no_frame_is_checked_by_hiding(method: str) -> None:
+    clf = seewhy.Classifier(SmallViT(size=(32, 32)).eval(), preprocess=seewhy.Preprocess(size=32))
+    for _, explanation in live(clf, numbered(2), method):
+        assert explanation.method == "hires_cam"
+        assert explanation.cost.forward == 1
+        assert "hidden_most" not in explanation.details
 
 
 @pytest.mark.parametrize("realtime", [False, True])

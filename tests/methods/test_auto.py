@@ -15,8 +15,9 @@ from torch import nn
 
 import seewhy
 from seewhy.errors import LayerError, OptionError
+from seewhy.explain import automatic_choice
 from seewhy.geometry import peak
-from seewhy.methods.auto import PASSES
+from seewhy.methods.auto import PASSES, Hiding
 
 PHOTO = seewhy.demo.scenes(1, seed=1)[0].photo
 
@@ -111,7 +112,7 @@ def test_settings_restrict_the_choice() -> None:
     clf = classifier(SmallNet())
     assert seewhy.explain(clf, PHOTO, relu=False).signed
     explanation = seewhy.explain(clf, PHOTO, target=0, mask_size=6, stride=6)
-    assert reason(explanation) == "occlusion: it is the one with the settings mask_size, stride"
+    assert reason(explanation) == "occlusion: of what it chooses from, the first with the settings mask_size, stride"
     expected = seewhy.explain(clf, PHOTO, "occlusion", target=0, mask_size=6, stride=6)
     np.testing.assert_array_equal(explanation.maps, expected.maps)
     with pytest.raises(OptionError, match="grad_cam has no setting 'mask'"):
@@ -169,8 +170,9 @@ def test_a_map_that_points_beside_what_counts_gives_way_to_occlusion() -> None:
     expected = seewhy.explain(coarse(), photo, "occlusion", mask_size=16, stride=8, score="log_odds")
     np.testing.assert_array_equal(explanation.maps, expected.maps)
     assert peak(explanation.on_photo()[0]) == (25, 25)  # the square's middle
-    assert reason(explanation) == "occlusion: hiding the strongest place of grad_cam lowers the log-odds by 0.0, hiding " + (
-        f"another place by {expected.maps.max():.1f}"
+    assert reason(explanation) == "occlusion: grad_cam pointed beside what counts"
+    assert explanation.notes[-1] == (
+        f"hiding the strongest place of grad_cam lowers the log-odds by 0.0, hiding that of this map by {expected.maps.max():.1f}"
     )
     assert explanation.details["hidden_most"][0] == pytest.approx(expected.maps.max())
     assert explanation.details["hidden_at_peak"][0] < 0
@@ -190,11 +192,80 @@ def test_a_map_that_hiding_confirms_stays() -> None:
     )
 
 
-def test_where_hiding_changes_nothing_the_map_stays_and_a_note_says_so() -> None:
+def test_where_hiding_changes_little_the_map_stays_and_a_note_says_so() -> None:
     explanation = seewhy.explain(coarse(gain=1.0), red_square(19, 19))
     assert explanation.method == "grad_cam"
-    assert explanation.details["hidden_most"][0] < 0.3
-    assert explanation.notes[-1].endswith("so none decides alone and the map is not confirmed")
+    most = explanation.details["hidden_most"][0]
+    assert most < 0.1
+    assert explanation.notes[-1] == (
+        "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
+    )
+    spread = seewhy.explain(coarse(gain=2.0), np.full((64, 64, 3), [200, 90, 90], np.uint8))  # hiding shows the same red
+    assert spread.details["hidden_most"][0] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("at_peak", "most", "disagrees"), [(0.89, 1, True), (0.91, 1, False), (0, 0.09, False), (0, 0.11, True), (-1, 0, False)]
+)
+def test_when_hiding_disagrees(at_peak: float, most: float, disagrees: bool) -> None:
+    assert Hiding(np.array([at_peak]), np.array([most])).disagrees == disagrees
+
+
+def test_the_reason_is_of_a_target_whose_map_was_off() -> None:
+    hiding = Hiding(np.array([0.0, 36.5, 5.0]), np.array([1.0, 40.0, 5.0]))
+    (choice, numbers) = hiding.reasons("hires_cam")
+    assert choice == "method='auto' took occlusion: hires_cam pointed beside what counts"
+    assert numbers == "hiding the strongest place of hires_cam lowers the log-odds by 0.0, hiding that of this map by 1.0"
+    assert (choice.target, numbers.target) == (None, 0)
+
+
+def test_the_texts_of_a_check() -> None:
+    hiding = Hiding(np.array([5.0, 0.02, 0.01]), np.array([5.25, 0.05, 0.04]), np.array([9.0, 3.0, 0.01]))
+    assert hiding.notes() == [
+        "checked by hiding: without its strongest place the log-odds fall by 5.0, without any other by at most 5.2",
+        "no place decides alone: hiding any lowers the log-odds by at most 0.05, so the map is not confirmed",
+        "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence",
+    ]
+    assert [note.target for note in hiding.notes()] == [0, 1, 2]
+
+
+def test_whether_a_map_is_checked_is_a_matter_of_that_photo() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 32, 32), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
+    (small, large) = (torch.rand(3, 64, 64), torch.rand(3, 256, 256))
+    for photos in ((small, large), (large, small)):
+        clf = seewhy.Classifier(network)
+        for photo in photos:
+            checked = "hidden_most" in seewhy.explain(clf, photo, target=0).details
+            assert checked == (photo is small)
+        explanations = seewhy.explain(seewhy.Classifier(network), list(photos), target=0, progress=False)
+        assert ["hidden_most" in explanation.details for explanation in explanations] == [photo is small for photo in photos]
+
+
+def test_a_choice_in_place_of_a_method_is_taken_without_a_check() -> None:
+    clf = coarse()
+    choice = automatic_choice(clf, [clf.read(red_square(19, 19))])
+    explanation = seewhy.explain(clf, red_square(19, 19), choice)
+    assert explanation.method == "grad_cam"
+    assert reason(explanation) == "grad_cam: the head averages '1'"
+    assert explanation.cost.forward == 1
+
+
+def test_a_budget_is_one_of_the_check() -> None:
+    explanation = seewhy.explain(coarse(), red_square(19, 19), budget=40)
+    assert explanation.method == "occlusion"
+    assert explanation.partial
+    assert not any("limits nothing" in note for note in explanation.notes)
+    assert all(19 <= place < 31 for place in peak(explanation.on_photo()[0]))
+
+
+def test_a_map_that_nothing_checks_says_so() -> None:
+    clf = seewhy.Classifier(SmallViT(size=(32, 32)).eval(), preprocess=seewhy.Preprocess(size=32))
+    for settings in ({"method": "hires_cam"}, {"relu": False}):
+        notes = seewhy.explain(clf, PHOTO, target=0, **settings).notes
+        assert any("nothing has checked this map: method='auto' does, by hiding" in note for note in notes)
+    assert not any("nothing has checked" in note for note in seewhy.explain(clf, PHOTO, target=0).notes)
+    assert not any("nothing has checked" in note for note in seewhy.explain(coarse(8), PHOTO, "grad_cam").notes)
 
 
 def test_every_photo_and_every_target_is_checked() -> None:
@@ -209,7 +280,7 @@ def test_every_photo_and_every_target_is_checked() -> None:
     assert all(38 <= place < 50 for place in peak(explanation.on_photo()[1]))
 
 
-@pytest.mark.parametrize("given", [{"budget": 50}, {"relu": False}, {"target": lambda output: output[:, 0]}])
+@pytest.mark.parametrize("given", [{"relu": False}, {"target": lambda output: output[:, 0]}])
 def test_what_leaves_the_check_out(given: dict[str, object]) -> None:
     explanation = seewhy.explain(coarse(), red_square(19, 19), **given)
     assert explanation.method == "grad_cam"
@@ -228,7 +299,8 @@ def test_a_check_that_is_interrupted_leaves_the_map(monkeypatch: pytest.MonkeyPa
     explain = module.explain
 
     def interrupted(clf: object, photo: object, method: object, *others: object, **settings: object) -> object:
-        return dataclasses.replace(explain(clf, photo, method, *others, **settings), partial=method == "occlusion")
+        explanation = explain(clf, photo, method, *others, **settings)
+        return dataclasses.replace(explanation, details={**explanation.details, "stopped": "interrupted"})
 
     monkeypatch.setattr(module, "explain", interrupted)
     explanation = explain(coarse(), red_square(19, 19))

@@ -55,6 +55,7 @@ class PlannedNetwork:
         self.shape = trial.shape[1:]
         self._fingerprint = Fingerprint(network)
         self.strategies = StrategyHistory()
+        self._averaged: dict[int, bool] = {}
         self._compiled: dict[Any, Callable[[torch.Tensor], Any] | None] = {}
         try:
             self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], self._pick, precision), trial)
@@ -236,6 +237,11 @@ class PlannedNetwork:
 
     def averages(self, step: Step) -> bool:
         """True where the scores read all places of this layer alike: on noise, their gradient is the same at each."""
+        if step.number not in self._averaged:
+            self._averaged[step.number] = self._averages(step)
+        return self._averaged[step.number]
+
+    def _averages(self, step: Step) -> bool:
         head = self.trace.dense_head
         if head is not None and head.features == step.number:
             return True
@@ -269,7 +275,13 @@ class PlannedNetwork:
                 if bool((step.grid.read(gradient) != 0).any()):
                     return step
                 connected = connected or step
+            if start == 0 and connected is not None and not self._reaches(self.trace.path[0]):
+                break  # a head of zeros, say: no gradient goes anywhere
         return connected
+
+    def _reaches(self, step: Step) -> bool:
+        (gradient,) = self._trial_gradients([step])
+        return gradient is not None and bool((gradient != 0).any())
 
     def _trial_gradients(self, steps: list[Step]) -> list[torch.Tensor | None]:
         """How all scores together move with each step, on noise, in one pass; None where it is cut off from them."""

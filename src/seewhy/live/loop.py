@@ -22,7 +22,7 @@ from seewhy.live.handover import Closed, Handover
 from seewhy.live.pairing import Pairing
 from seewhy.live.sources import Frame, FrameSource, open_source
 from seewhy.methods import METHODS
-from seewhy.methods.auto import AUTO
+from seewhy.methods.auto import AUTO, Choice
 from seewhy.preprocess import Preprocess
 
 RECENT = 30  # frames over which the rate is taken, and whose largest value is the scale
@@ -99,7 +99,7 @@ class LiveLoop:
         if isinstance(target, (list, tuple)):
             raise OptionError(_one_class(target))
         (self.clf, self.method, self.target, self.settings) = (clf, method, target, settings)
-        self._automatic: str | None = None  # what "auto" took
+        self._automatic: Choice | None = None  # what "auto" took
         self.source: FrameSource = open_source(source)
         self.realtime = self.source.is_camera if realtime is None else realtime
         self._again = again and not self.source.is_camera
@@ -297,10 +297,10 @@ class LiveLoop:
             except NOT_POSSIBLE:
                 if method != CAM:
                     raise
-        chosen = self._automatic = automatic_choice(clf, [clf.read(frame)]).method
+        choice = self._automatic = automatic_choice(clf, [clf.read(frame)])
         if self.method == method:  # nobody has chosen another one meanwhile
-            self.method = chosen
-        return self._explained_by(clf, frame, chosen)
+            self.method = choice.method
+        return self._explained_by(clf, frame, choice.method)
 
     @property
     def aside(self) -> Classifier:
@@ -319,12 +319,12 @@ class LiveLoop:
         return self._explained_by(self.aside, frame, method, budget)
 
     def _explained_by(self, clf: Classifier, frame: Frame, method: str, budget: float | None = None) -> Explanation:
-        is_automatic = method == self._automatic  # then the notes say why
-        if budget is None and is_automatic and self.realtime and METHODS[method].sweeps:
+        choice = self._automatic if self._automatic is not None and method == self._automatic.method else None
+        if budget is None and choice is not None and self.realtime and METHODS[method].sweeps:
             budget = self.settings.get("budget", MOST)
         settings = self.settings if budget is None else self.settings | {"budget": budget}
         # In a list: Ctrl-C is raised, and does not end in a partial map.
-        explanations = explain(clf, [frame], AUTO if is_automatic else method, self.target, progress=False, **settings)
+        explanations = explain(clf, [frame], choice or method, self.target, progress=False, **settings)
         explanation: Explanation = explanations[0]
         if len(explanation.targets) > 1:
             raise OptionError(_one_class(self.target))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from seewhy.classifier import Classifier
 from seewhy.engine.network import PlannedNetwork
@@ -39,14 +40,15 @@ class ChoiceNote(Note):
 class Choice:
     """A method's name and why, as one clause.
 
-    passes : the budget that it gets where none was set; None for no limit. checked : the map is held against what hiding costs,
-    because what its layer shows may lie at another place of the photo.
+    passes : the budget that it gets where none was set; None for no limit. mixed : what the layer shows may lie at another place
+    of the photo, so that the map is held against what hiding takes. ``explain`` takes a choice in place of a method: then it
+    checks nothing.
     """
 
     method: str
     reason: str
     passes: int | None = None
-    checked: bool = False
+    mixed: bool = False
 
     @property
     def note(self) -> ChoiceNote:
@@ -62,12 +64,12 @@ def choose(clf: Classifier, planned: PlannedNetwork | None, settings: Collection
     Raises OutputError where the network returns no class scores.
     """
     by_form = _by_form(clf, planned, layer)
-    fitting = [method for method in CHOICES if set(settings) <= set(method.setting_names())]
-    if not fitting or by_form.method in [method.name for method in fitting]:
+    fitting = [method.name for method in CHOICES if set(settings) <= set(method.setting_names())]
+    if not fitting or by_form.method in [*fitting, Occlusion.name]:  # where only occlusion is possible, no other helps
         return by_form
     given = ", ".join(settings)
-    passes = PASSES if fitting[0] is Occlusion else None
-    return Choice(fitting[0].name, f"it is the one with the setting{'s' * (len(settings) > 1)} {given}", passes)
+    passes = PASSES if fitting[0] == Occlusion.name else None
+    return Choice(fitting[0], f"of what it chooses from, the first with the setting{'s' * (len(settings) > 1)} {given}", passes)
 
 
 def _by_form(clf: Classifier, planned: PlannedNetwork | None, layer: Any) -> Choice:
@@ -83,13 +85,13 @@ def _by_form(clf: Classifier, planned: PlannedNetwork | None, layer: Any) -> Cho
             raise
         return Choice(Occlusion.name, f"no layer can be explained ({error.clause})", PASSES)
     name = planned.trace.name(step)
-    mixed = planned.mixes_places(step) or (step.grid is not None and min(step.grid.sides) <= COARSE)
+    mixed = planned.mixes_places(step)
     if not planned.averages(step) or flattens_grid(planned, step):  # dead ReLUs have no gradient that could tell
-        return Choice(HiResCam.name, f"the head reads each place of '{name}' by itself", checked=mixed)
+        return Choice(HiResCam.name, f"the head reads each place of '{name}' by itself", mixed=mixed)
     head = planned.trace.dense_head
     if head is not None and head.features == step.number:
-        return Choice(GradCam.name, f"the head averages '{name}'", checked=mixed)
-    return Choice(GradCam.name, f"the scores read all places of '{name}' alike", checked=mixed)
+        return Choice(GradCam.name, f"the head averages '{name}'", mixed=mixed)
+    return Choice(GradCam.name, f"the scores read all places of '{name}' alike", mixed=mixed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +99,13 @@ class Hiding:
     """What hiding parts of a photo says of a map that shows a layer.
 
     at_peak : what hiding the map's strongest place takes of each target's log-odds ``(K,)``; 0 where the map is the same
-    everywhere. most : what hiding any place takes at most ``(K,)``.
+    everywhere. most : what hiding any place takes at most ``(K,)``. all : what hiding the whole photo takes ``(K,)``, where no
+    place takes anything.
     """
 
     at_peak: Array
     most: Array
+    all: Array | None = None
 
     @classmethod
     def of(cls, explanation: Explanation, hidden: Explanation) -> Hiding:
@@ -122,10 +126,25 @@ class Hiding:
             "score": "log_odds",
         }
 
+    @staticmethod
+    def settings_of_all(height: int, width: int) -> dict[str, Any]:
+        """Of an occlusion by one mask over everything."""
+        return {"mask_size": (height, width), "stride": (height, width), "clip": False, "score": "log_odds"}
+
+    @property
+    def decides_nothing(self) -> bool:
+        """True where, for some target, no place that was hidden takes anything that counts."""
+        return bool((self.most < COUNTS).any())
+
     @property
     def disagrees(self) -> bool:
         """True where, for some target, hiding another place takes much, and hiding the map's strongest far less."""
-        return bool(((self.most >= COUNTS) & (self.at_peak < OF_MOST * self.most)).any())
+        return bool(self._off.any())
+
+    @property
+    def _off(self) -> npt.NDArray[np.bool_]:
+        off: npt.NDArray[np.bool_] = (self.most >= COUNTS) & (self.at_peak < OF_MOST * self.most)
+        return off
 
     @property
     def numbers(self) -> dict[str, Array]:
@@ -134,26 +153,30 @@ class Hiding:
 
     def notes(self) -> list[Note]:
         """Whether the map was confirmed, for each target."""
-        return [
-            Note(
-                f"checked by hiding: without its strongest place the log-odds fall by {max(taken, 0):.1f}, without any other by "
-                f"at most {most:.1f}"
-                if most >= COUNTS
-                else f"checked by hiding: no place lowers the log-odds by more than {max(most, 0):.1f}, so none decides alone "
-                "and the map is not confirmed",
-                target,
-            )
-            for target, (taken, most) in enumerate(zip(self.at_peak, self.most, strict=True))
-        ]
+        return [Note(self._text(target), target) for target in range(len(self.most))]
 
-    def choice(self, method: str) -> Choice:
-        """Occlusion, and why not this method."""
-        worst = int(np.argmax(self.most - self.at_peak))
-        return Choice(
-            Occlusion.name,
-            f"hiding the strongest place of {method} lowers the log-odds by {max(self.at_peak[worst], 0):.1f}, hiding another "
-            f"place by {self.most[worst]:.1f}",
-        )
+    def _text(self, target: int) -> str:
+        (at_peak, most) = (max(self.at_peak[target], 0), max(self.most[target], 0))
+        if most >= COUNTS:
+            return (
+                f"checked by hiding: without its strongest place the log-odds fall by {at_peak:.1f}, without any other by at "
+                f"most {most:.1f}"
+            )
+        if self.all is not None and self.all[target] < COUNTS:
+            return "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
+        return f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}, so the map is not confirmed"
+
+    def reasons(self, method: str) -> list[Note]:
+        """Why occlusion is shown, and not this method; the target is the one whose map was furthest off."""
+        furthest = int(np.argmax(np.where(self._off, self.most - self.at_peak, -np.inf)))
+        return [
+            Choice(Occlusion.name, f"{method} pointed beside what counts").note,
+            Note(
+                f"hiding the strongest place of {method} lowers the log-odds by {max(self.at_peak[furthest], 0):.1f}, hiding "
+                f"that of this map by {self.most[furthest]:.1f}",
+                furthest,
+            ),
+        ]
 
 
 def choice_notes(notes: Iterable[str]) -> list[ChoiceNote]:

@@ -18,7 +18,7 @@ from seewhy.explain import automatic_choice, explain
 from seewhy.explanation import Explanation
 from seewhy.live.loop import CAM, FAST, MOST, NOT_POSSIBLE
 from seewhy.methods import METHODS
-from seewhy.methods.auto import AUTO
+from seewhy.methods.auto import AUTO, Choice
 
 TRIAL = (480, 640)  # rows and columns of the frame that methods are tried with
 
@@ -35,7 +35,7 @@ class Explainer:
     def __init__(self, clf: Classifier, method: str = CAM) -> None:
         (self.clf, self.method) = (clf, method)
         self.methods: tuple[str, ...] = (method,)  # those that are offered; it grows while they are tried
-        self._automatic: str | None = None  # what "auto" took
+        self._automatic: Choice | None = None  # what "auto" took
         self.classes = len(clf.class_names())
         self.tried = threading.Event()  # set when all methods were tried
         self._pool = ThreadPoolExecutor(1, "seewhy explaining", initializer=_leave_half)
@@ -75,7 +75,8 @@ class Explainer:
         budget = MOST if METHODS[method].sweeps else None
         class_ = target if target is not None and METHODS[method].by_class else "top1"
         # In a list: Ctrl-C belongs to the server.
-        asked = AUTO if method == self._automatic else method  # then the notes say why
+        choice = self._automatic if self._automatic is not None and method == self._automatic.method else None
+        asked = choice or method  # a choice says in the notes why
         explanations = explain(self.clf, [photo], asked, class_, progress=False, budget=budget)
         explanation: Explanation = explanations[0]
         return explanation
@@ -91,9 +92,10 @@ class Explainer:
 
     def _choose(self) -> str:
         """What "auto" takes for this network is the method from now on."""
-        method = self._automatic = self.method = automatic_choice(self.clf, [self.clf.read(self._frame)]).method
-        self.methods = (method,)
-        return method
+        choice = self._automatic = automatic_choice(self.clf, [self.clf.read(self._frame)])
+        self.method = choice.method
+        self.methods = (self.method,)
+        return self.method
 
     def _try_next(self, names: list[str]) -> None:
         """Try one method, and put the rest behind the frames that came in between."""
