@@ -280,15 +280,21 @@ class Cut(nn.Module):
         (lambda x: x[:, :, 8:-8, 8:-8], False),
         (lambda x: functional.interpolate(x[:, :, 16:], (32, 48)), False),
         (lambda x: functional.pad(x, (3, 3, 3, 3))[:, :, 3:-3, 3:-3], True),
+        (lambda x: functional.pad(x, (0, 1, 0, 1)), True),
         (lambda x: x[:, :, ::2, ::2], True),
         (lambda x: functional.max_pool2d(functional.conv2d(x, torch.ones(3, 3, 3, 3)), 3, 2), True),
     ],
-    ids=["quadrant", "left half", "centre", "enlarged half", "cut again", "every other", "unpadded"],
+    ids=["quadrant", "left half", "centre", "enlarged half", "cut again", "padded", "every other", "unpadded"],
 )
 def test_whether_a_grid_covers_the_photo(arrange: Arrange, covers: bool, conv: nn.Module) -> None:
     (_, grid) = last_grid(Cut(arrange, conv).eval(), "relu", (32, 48))
     assert grid.layout == "tokens"
     assert grid.covers is covers
+
+
+def test_far_padding_before_patches_is_no_part_of_the_photo() -> None:
+    (_, grid) = last_grid(Cut(lambda x: functional.pad(x, (48, 0, 32, 0)), nn.Conv2d(3, 4, 4, 4)).eval(), "relu", (32, 48))
+    assert (grid.rows, grid.columns, grid.covers) == (16, 24, False)
 
 
 def test_a_step_that_is_thinner_than_half_a_cell_is_no_crop() -> None:

@@ -24,9 +24,9 @@ from seewhy.engine.steps import MOVES, Grid
 
 _NOWHERE = -9.0
 _CLOSE = 1e-5  # places nearer than this, as shares of the photo, are one
-_ASIDE = (
-    0.501  # cells that a place may lie beside its place on a whole grid: every k-th row of one, from the first on, stays below
-)
+_OWN_PADDING = 3  # cells on a side, with which a convolution keeps its size: as good as its own padding
+# Cells that a place may lie beside its place on a whole grid: every k-th row of one, from the first on, stays below.
+_ASIDE = 0.501
 _APART = 1e5  # the height of a volume in photos: of a thousand slices each still has a hundred
 _VOLUME = torch.complex128  # of a volume's companions: rows of far slices are still told apart
 _SAMPLES = 8  # channels that are looked at to see whether all have the same place: wide tensors have thousands
@@ -248,9 +248,15 @@ def _resampled(companion: torch.Tensor | None, shape: torch.Size, of_volume: boo
         return places.expand(shape)
     if len(shape) not in (4, axes) or companion.ndim != len(shape):
         return None
-    grid = _grid_of(places.expand(-1, 2, *places.shape[2:])) if len(places) == 1 else None
+    (inner, before, behind) = _unpadded(places)
+    grid = _grid_of(inner.expand(-1, 2, *inner.shape[2:])) if len(places) == 1 else None
     if grid is not None and grid.layout == "channels first":
-        return _lattice(shape, of_volume, _WHOLE if grid.covers else (_range(places.real), _range(places.imag.mT)))
+        if of_volume:
+            return _lattice(shape, of_volume)
+        ranges = (_range(inner.real, before[0], behind[0]), _range(inner.imag.mT, before[1], behind[1]))
+        part = _lattice(shape, False, ranges)
+        # Where that is the whole photo, as near as half a cell, all ways to it lead to the same places, to the last bit.
+        return _lattice(shape) if _covers(part.real.numpy(), shape[-2]) and _covers(part.imag.numpy(), shape[-1]) else part
     if any(after > before for after, before in zip(shape[2:], places.shape[2:], strict=True)) or bool(_nowhere(places).any()):
         return None
     pool: Any = functional.adaptive_avg_pool2d if len(shape) == 4 else functional.adaptive_avg_pool3d
@@ -258,11 +264,24 @@ def _resampled(companion: torch.Tensor | None, shape: torch.Size, of_volume: boo
     return torch.complex(*parts).expand(shape)
 
 
-def _range(places: torch.Tensor) -> _Range:
-    """From where to where the cells of a grid reach, ``(..., cells, others)``."""
+def _unpadded(places: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int], tuple[int, int]]:
+    """``(..., rows, columns)`` without what is padding all round, and how much of it there is: (rows, columns) before, behind."""
+    if places.ndim != 4:
+        return places, (0, 0), (0, 0)
+    known = ~_nowhere(places[0, 0])
+    (rows, columns) = (known.any(dim=axis).nonzero().flatten().tolist() for axis in (1, 0))
+    if not rows:
+        return places, (0, 0), (0, 0)
+    inner = places[:, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return inner, (rows[0], columns[0]), (known.shape[0] - 1 - rows[-1], known.shape[1] - 1 - columns[-1])
+
+
+def _range(places: torch.Tensor, before: int, behind: int) -> _Range:
+    """From where to where the cells of a grid reach, ``(..., cells, others)``, with cells of padding before and behind them."""
     (first, last) = (float(places.min()), float(places.max()))
-    half = (last - first) / max(places.shape[-2] - 1, 1) / 2
-    return first - half, last + half
+    cell = (last - first) / (places.shape[-2] - 1) if places.shape[-2] > 1 else 1.0
+    (before, behind) = (0, 0) if max(before, behind) <= _OWN_PADDING else (before, behind)
+    return first - cell * (before + 0.5), last + cell * (behind + 0.5)
 
 
 def _grid_of(companion: torch.Tensor) -> Grid | None:
