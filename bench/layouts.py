@@ -212,7 +212,7 @@ FAMILIES = {
     ),
     "Swin (torchvision)": Family("windows", _torchvision_swin, 800),
     "Swin (transformers)": Family(
-        "windows, tokens", lambda: _transformers("Swin", depths=[2, 2], num_heads=[2, 4], **_SMALL_SWIN), 1500
+        "windows, tokens", lambda: _transformers("Swin", depths=[2, 2], num_heads=[2, 4], **_SMALL_SWIN), 800
     ),
     "MaxViT (timm)": Family("windows, channels first", lambda: _max_vit(("M", "M"), (1, 1)), 250),
     "CoAtNet (timm)": Family("channels first", lambda: _max_vit(("C", "T"), (1, 2))),

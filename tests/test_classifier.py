@@ -188,7 +188,10 @@ def test_class_names(small: SmallNet) -> None:
 
 def test_a_class_list_of_the_wrong_length(small: SmallNet) -> None:
     clf = Classifier(small, Preprocess(24), ["a", "b", "c"])
-    assert message(ClassesError, lambda: clf.classify(PHOTOS[0])) == "The class list has 3 names, but the network gives 4 scores."
+    assert (
+        message(ClassesError, lambda: clf.classify(PHOTOS[0])) == "The class list has 3 names, but the network gives 4 scores: "
+        "give one name for each class, in index order."
+    )
 
 
 def test_a_replaced_head_counts_again(small: SmallNet) -> None:

@@ -129,6 +129,16 @@ def test_a_number_of_a_regression(small_photos: torch.Tensor) -> None:
         by_value = seewhy.explain(clf, small_photos[0], "grad_cam", seewhy.targets.value(index), relu=False)
         np.testing.assert_allclose(by_value.maps, by_class.maps, rtol=1e-5)
         assert by_value.targets[0].score == pytest.approx(by_class.targets[0].score)
+        assert (by_value.units, by_class.units) == ("value per cell", "value per cell")
+    assert seewhy.explain(clf, small_photos[0], "cam", 0).units == "value"
+
+
+def test_a_function_of_logits_has_a_value_of_its_own(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
+    units = {
+        method: seewhy.explain(clf, small_photos[0], method, seewhy.targets.value(0), progress=False).units
+        for method in ("grad_cam", "gradient", "occlusion")
+    }
+    assert units == {"grad_cam": "value per cell", "gradient": "value per unit", "occlusion": "value"}
 
 
 def test_the_score_that_is_explained(clf: seewhy.Classifier, small_photos: torch.Tensor) -> None:
@@ -496,7 +506,7 @@ def test_the_difference_of_plain_values_is_called_so(small: SmallNet, small_phot
     assert e.notes == ["the difference of the values themselves is explained, not a logit or a probability"]
     (one, other) = seewhy.explain(clf, small_photos[0], target=[0, 1], relu=False).maps
     np.testing.assert_allclose(e.maps[0], one - other, atol=1e-6)
-    assert e.units == "score per cell"
+    assert e.units == "value per cell"
 
 
 def test_either_saturated_sigmoid_is_named(small: SmallNet, small_photos: torch.Tensor) -> None:

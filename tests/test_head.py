@@ -56,7 +56,7 @@ def test_none_hands_the_values_on() -> None:
     torch.testing.assert_close(head.scores(Z).double(), Z)
     for score in ("logit", "probability", "log_odds"):
         torch.testing.assert_close(head.value(Z, FIRST, score), Z[[0, 1], FIRST])
-    assert head.unit("probability") == "score"
+    assert head.unit("probability") == "value"
     assert [Head("softmax").unit(s) for s in ("logit", "probability", "log_odds")] == ["logit", "probability", "log-odds"]
 
 

@@ -681,3 +681,72 @@ def test_wrappers_are_taken_off() -> None:
     for wrapped in (nn.DataParallel(network), torch.compile(network)):
         own = seewhy.explain(seewhy.Classifier(wrapped), PHOTO, "grad_cam", target=1).maps
         np.testing.assert_allclose(own, expected, rtol=1e-5)
+
+
+class Painter(nn.Module):
+    """Scores of pixels in a dictionary, as segmentation networks of torchvision give them."""
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__()
+        self.keys = keys
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.last = nn.Conv2d(4, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return dict.fromkeys(self.keys, self.last(self.conv(x).relu()))
+
+
+@pytest.mark.parametrize("keys", [("out",), ("out", "aux")])
+@pytest.mark.parametrize("method", ["auto", "grad_cam", "gradient"])
+def test_a_function_of_a_dictionary_is_told_the_key(keys: tuple[str, ...], method: str) -> None:
+    def area(output: torch.Tensor) -> torch.Tensor:
+        return output[:, 1].mean(dim=(1, 2))
+
+    network = Painter(*keys)
+    told = line(SeewhyError, network, method=method, target=area)
+    assert told.startswith(f"The network returned dict: {', '.join(f'{key} (1, 2, 32, 32)' for key in keys)}")
+    assert told.endswith("with output='out'; a function given as the target then gets that entry.")
+    clf = seewhy.Classifier(network, output="out")
+    expected = float(network(PHOTO[None])["out"][0, 1].detach().mean())
+    assert seewhy.explain(clf, PHOTO, method, area).targets[0].score == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_a_function_that_fails_is_told_what_it_was_given() -> None:
+    def area(output: torch.Tensor) -> torch.Tensor:
+        return output[:, 1].mean(dim=(1, 2))
+
+    told = line(TargetError, Painter("out", "aux"), method="occlusion", target=area)
+    assert told.startswith("The target function 'area' was given dict: out (1, 2, 32, 32), aux (1, 2, 32, 32), and failed: ")
+    assert told.endswith(". Pick one entry with output='out'; a function given as the target then gets that entry.")
+    told = line(TargetError, seewhy.Classifier(Painter("out"), output="out"), method="occlusion", target=lambda y: y.out)
+    assert told.startswith("The target function '<lambda>' was given a tensor (1, 2, 32, 32), and failed: AttributeError: ")
+
+
+def test_a_float_picture_without_preprocessing() -> None:
+    assert line(PhotoError, SmallNet(), np.zeros((48, 40, 3), np.float32)) == (
+        "The picture has shape (48, 40, 3): this is rows × columns × channels. Give preprocess=seewhy.Preprocess(size=..., "
+        "mean=..., std=...), or a tensor (C, H, W) of the network's own input."
+    )
+
+
+def test_a_class_is_no_network() -> None:
+    with pytest.raises(ModelError) as error:
+        seewhy.Classifier(SmallNet, PREPARE)
+    assert str(error.value) == "SmallNet is a class: write SmallNet()."
+
+
+def test_a_network_of_volumes_is_named_before_the_numbers_of_its_photo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("scan.npy", np.random.default_rng(0).normal(0, 2, (8, 20, 24)).astype(np.float32))
+    Path("net.py").write_text("from small_volumes import SmallVolumeNet\ndef build():\n    return SmallVolumeNet()\n")
+    with pytest.raises(SystemExit) as end:
+        cli.main(["explain", "scan.npy", "--model", "net.py:build", "--size", "32"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.strip() == (
+        "Error: The network cannot take an input of shape (3, 32, 32): its layer 'features.0' is a convolution of volumes "
+        "(C, D, H, W): write --dimensions 3."
+    )
+    of_photos = seewhy.Classifier(SmallNet(), PREPARE)
+    assert line(PhotoError, of_photos, np.load("scan.npy")[:3]).startswith("The input ranges ")

@@ -265,7 +265,7 @@ def test_in_words(settings: dict[str, Any], description: str) -> None:
         ({"resize": 1.5}, "resize=1.5: write 'shorter', 'stretch', or the shorter side's pixels before the crop."),
         ({"interpolation": "area"}, "interpolation='area': write one of nearest, bilinear, bicubic, lanczos."),
         ({"channels": 0}, "channels=0: a photo has at least 1."),
-        ({"mean": (0.1, 0.2)}, "mean has 2 values for 3 channels."),
+        ({"mean": (0.1, 0.2)}, "mean has 2 values for 3 channels: write one number, or 3."),
         ({"mean": "0.5"}, "mean='0.5': write numbers in units of [0, 1]."),
         ({"std": 0}, "std=0: the standard deviation must be above 0."),
     ],

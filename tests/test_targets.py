@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+import seewhy
 from seewhy import targets
 from seewhy.classes import ClassNames
 from seewhy.errors import ComparisonError, OptionError, TargetError
@@ -271,6 +273,28 @@ def test_segment_of_a_class_without_pixels_is_its_mean() -> None:
     assert targets.segment(2)(outputs).tolist() == [-7.0]
 
 
+def test_a_class_without_pixels_is_told() -> None:
+    absent = "no pixel of this photo is given to class 2: the mean over the whole photo is explained"
+
+    class Drawn(nn.Module):
+        """Class 0 lies where the photo is bright, class 1 elsewhere, class 2 nowhere."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            bright = x.mean(dim=1, keepdim=True)
+            return torch.cat([bright - 0.5, 0.5 - bright, bright.relu() - 9], dim=1)
+
+    photo = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    clf = seewhy.Classifier(Drawn())
+    for method in ("occlusion", "gradient"):
+        both = seewhy.explain(clf, photo, method, [targets.segment(0), targets.segment(-1)], progress=False)
+        seen = seewhy.explain(clf, photo, method, targets.segment(0), progress=False)
+        assert [(note.target, str(note)) for note in both.notes if "no pixel" in note] == [(1, absent)]
+        assert not any("no pixel" in note for note in seen.notes)
+        assert both.targets[1].score == pytest.approx(float(photo.mean()) - 9)
+    batch = seewhy.explain(clf, [photo, photo * 0], "gradient", targets.segment(0), progress=False)
+    assert [sum("no pixel" in note for note in e.notes) for e in batch] == [0, 1]
+
+
 def test_segment_of_one_channel_has_two_sides() -> None:
     outputs = torch.tensor([[[[2.0, -1.0], [1.0, -3.0]]]])
     assert targets.segment(1)(outputs).tolist() == [3.0 / 4]
@@ -297,7 +321,7 @@ def test_value_is_one_number_of_the_output() -> None:
             targets.segment(1),
             {"out": PIXELS},
             "seewhy.targets.segment(1) reads scores of pixels (N, classes, h, w), and the network returned dict: out "
-            "(1, 2, 2, 2): say which entry holds them with output='key'.",
+            "(1, 2, 2, 2): say which entry holds them with output='out'.",
         ),
         (targets.segment(2), PIXELS, "seewhy.targets.segment(2): the network knows the classes 0 to 1."),
         (

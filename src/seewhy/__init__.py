@@ -28,6 +28,8 @@ with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes th
     from seewhy.methods import METHODS
     from seewhy.preprocess import Preprocess
     from seewhy.records import Prediction, Target
+    from seewhy.run import run
+    from seewhy.store import Store
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,7 @@ __all__ = [
     "Prediction",
     "Preprocess",
     "SeewhyError",
+    "Store",
     "Target",
     "activations",
     "check",
@@ -53,6 +56,7 @@ __all__ = [
     "extremes",
     "live",
     "load",
+    "run",
     "show",
     "targets",
 ]

@@ -15,6 +15,7 @@ from seewhy.errors import ClassesError, TargetError, did_you_mean, is_whole_numb
 _WNID = re.compile(r"^(n\d{8})\s+(.+)$")
 _INDEX = re.compile(r"#(\d+)")
 _NUMBER = re.compile(r"\d+")
+ONE_EACH = "give one name for each class, in index order"  # what to do about a list of another length
 _LISTED = 150  # characters of names that a message lists; of more classes it says where they stand
 
 

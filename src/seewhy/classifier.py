@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from seewhy.bands import checked_display
-from seewhy.classes import ClassNames
+from seewhy.classes import ONE_EACH, ClassNames
 from seewhy.engine import memory, runner, several_inputs
 from seewhy.engine.executor import Executor
 from seewhy.engine.output import OutputPicker
@@ -84,6 +84,8 @@ class Classifier:
         inputs: Mapping[str | int, Any] | None = None,
         dimensions: int = 2,
     ) -> None:
+        if isinstance(network, type):
+            raise ModelError(f"{network.__name__} is a class: write {network.__name__}().")
         if not callable(network) and hasattr(network, "predict_proba"):
             network = PredictProba(network)
             classes = network.classes if classes is None else classes
@@ -320,7 +322,12 @@ class Classifier:
         Raises PhotoError for what cannot be read or does not fit (see ``seewhy.photo.open_picture``).
         """
         (photo, inputs) = self._taken_apart(photo)
-        read = self._reader.read(photo)
+        try:
+            read = self._reader.read(photo)
+        except PhotoError:
+            if self.preprocess is not None and self.is_module:
+                self.executor.check_dimensions()
+            raise
         if self._form is None or key_of(read.inputs) == key_of(inputs):
             return read
         kept = (note for note in read.notes if note != self._form.note(read.inputs))
@@ -393,7 +400,7 @@ class Classifier:
             sides = ClassNames(["negative", "positive"]).both_sides()
             self._names = sides if self.head.kind == "binary" else ClassNames.numbered(count)
         if len(self._names) != count:
-            raise ClassesError(f"The class list has {len(self._names)} names, but the network gives {count} scores.")
+            raise ClassesError(f"The class list has {len(self._names)} names, but the network gives {count} scores: {ONE_EACH}.")
         return rows
 
     def _blank_photo(self) -> Photo:

@@ -13,6 +13,7 @@
     ├── MethodError         an unknown method, or one that this network cannot be explained with
     ├── OptionError         an unknown setting, or a value that it cannot take
     ├── RecordError         a saved explanation that cannot be written or read back
+    │   └── StoreError      a store of explanations that belongs to another run, is in use, broken, or cannot be written
     └── MissingExtraError   an optional package is not installed
 
 Each is also the built-in exception that fits (a ValueError, a RuntimeError), for code that catches those.
@@ -128,6 +129,10 @@ class OptionError(SeewhyError, ValueError):
 
 class RecordError(SeewhyError, ValueError):
     """A result cannot be written, or a file is not one of ours."""
+
+
+class StoreError(RecordError):
+    """A store of explanations belongs to another run, is in use by one, is broken, or cannot be written."""
 
 
 class MissingExtraError(SeewhyError, ImportError):

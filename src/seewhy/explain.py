@@ -297,7 +297,7 @@ class _ExplainBatch:
 
         def report(count: int, sketch: Callable[[], Attribution], progress: str) -> None:
             def partial() -> Explanation:
-                return self._explanation(photos[0], sketch(), 0, time.perf_counter() - start, targets[0])
+                return self._explanation(photos[0], sketch(), 0, time.perf_counter() - start, request)
 
             self.bar.advance(count, partial, progress)
 
@@ -318,11 +318,9 @@ class _ExplainBatch:
         )
         attribution = self.method.attribute(request)
         seconds = (time.perf_counter() - start) / len(batch)
-        return [self._explanation(photo, attribution, n, seconds, targets[n]) for n, photo in enumerate(photos)]
+        return [self._explanation(photo, attribution, n, seconds, request) for n, photo in enumerate(photos)]
 
-    def _explanation(
-        self, photo: Photo, attribution: Attribution, n: int, seconds: float, requested: Sequence[RequestedTarget]
-    ) -> Explanation:
+    def _explanation(self, photo: Photo, attribution: Attribution, n: int, seconds: float, request: Request) -> Explanation:
         clf = self.clf
         return Explanation(
             maps=np.ascontiguousarray(attribution.maps[n], dtype=np.float32),
@@ -341,7 +339,8 @@ class _ExplainBatch:
             notes=[
                 *map(Note, photo.notes),
                 *self.notes,
-                *_output_notes(clf, attribution, n, requested),
+                *_output_notes(clf, attribution, n, request.targets[n]),
+                *(request.remarks[n] if self.method.by_class and request.remarks else []),
                 *attribution.notes[n],
                 *self.chosen,
             ],

@@ -36,8 +36,11 @@ def save_as(path: str | os.PathLike[str], writers: Mapping[str, Callable[[], Con
     return write_whole(path, writer())
 
 
-def write_whole(path: Path, content: Content) -> Path:
-    """Write a file so that it appears whole or not at all. Raises RecordError where it cannot be written."""
+def write_whole(path: Path, content: Content, durable: bool = False) -> Path:
+    """Write a file so that it appears whole or not at all. Raises RecordError where it cannot be written.
+
+    durable : it is on the disk when this returns, and stays there when the power fails then.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -46,8 +49,13 @@ def write_whole(path: Path, content: Content) -> Path:
                     file.write(content)
                 else:
                     content(file)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
                 file.close()
                 put_in_place(Path(file.name), path)
+                if durable:
+                    _flush_folder(path.parent)
             except BaseException:
                 file.close()
                 Path(file.name).unlink(missing_ok=True)
@@ -61,6 +69,17 @@ def put_in_place(temporary: Path, path: Path) -> None:
     """A temporary file, which is private, becomes an ordinary one under its own name. Raises OSError."""
     os.chmod(temporary, 0o666 & ~_umask())
     os.replace(temporary, path)
+
+
+def _flush_folder(folder: Path) -> None:
+    """The names in a folder reach the disk, too."""
+    if os.name == "nt":  # where a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def in_memory(content: Content) -> bytes:

@@ -12,6 +12,7 @@ from seewhy.errors import OptionError, OutputError, listed, setting
 
 HEADS = ("softmax", "sigmoid", "binary", "none")
 SCORES = {"logit": "logit", "probability": "probability", "log_odds": "log-odds"}  # score= -> unit
+PLAIN = "value"  # the unit of outputs that are explained as they are
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class Head:
 
     def unit(self, score: str) -> str:
         """What the value is measured in."""
-        return "score" if self.kind == "none" else SCORES[score]
+        return PLAIN if self.kind == "none" else SCORES[score]
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,15 @@ def with_batch_axis(output: Any) -> Any:
     return output.reshape(1) if isinstance(output, torch.Tensor) and output.ndim == 0 else output
 
 
-def entry_hint(output: object) -> str:
-    """What to write so that the class scores are picked out of a dictionary or a tuple."""
-    key = _first_table(output, None)
-    return f"{setting('output', 'key')}, an index, or a function" if key is None else setting("output", key)
+def entry_hint(output: object, axes: int = 2) -> str:
+    """What to write so that one entry is picked out of a dictionary or a tuple: of so many axes, else any tensor."""
+    tensors = [(key, entry) for key, entry in entries_of(output) if isinstance(entry, torch.Tensor)]
+    fitting = [key for key, entry in tensors if entry.ndim == axes]
+    if fitting:
+        return setting("output", fitting[0])
+    if tensors:
+        return f"{setting('output', tensors[0][0])}; a function given as the target then gets that entry"
+    return f"{setting('output', 'key')}, an index, or a function"
 
 
 def _first_table(output: object, otherwise: object) -> object:

@@ -111,7 +111,9 @@ class Preprocess:
             if self.range is None and largest > (1 if name == "mean" else 10):
                 raise OptionError(f"{setting(name, value)}: it is in units of [0, 1]; divide numbers of 0-255 by 255.")
             if value is not None and np.size(value) not in (1, self.channels):
-                raise OptionError(f"{name} has {np.size(value)} values for {self.channels} channels.")
+                raise OptionError(
+                    f"{name} has {np.size(value)} values for {self.channels} channels: write one number, or {self.channels}."
+                )
         if self.std is not None and not np.all(np.asarray(self.std) > 0):
             raise OptionError(f"{setting('std', self.std)}: the standard deviation must be above 0.")
         ends: Any = self.range if isinstance(self.range, (tuple, list)) else (0, self.range)

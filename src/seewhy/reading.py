@@ -80,6 +80,11 @@ class Reader:
         (channels, first) = (shape[0], self.first_layer(shape))
         if first is not None and first[1] != channels:
             expected = first[1]
+            if self.preprocess is None and len(shape) == 3 and shape[2] == expected:
+                raise PhotoError(
+                    f"The picture has shape {shape}: this is rows × columns × channels. Give preprocess=seewhy.Preprocess("
+                    "size=..., mean=..., std=...), or a tensor (C, H, W) of the network's own input."
+                )
             hint = f"Preprocess(channels={expected})" if self.preprocess is not None else "a tensor of that many channels"
             number = f"{channels} channel{'s' * (channels != 1)}"
             raise PhotoError(f"{number} given, but the network's first layer '{first[0]}' wants {expected}: use {hint}.")

@@ -12,7 +12,7 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.errors import ComparisonError, OptionError, TargetError, is_whole_number, setting
-from seewhy.head import Head, describe
+from seewhy.head import PLAIN, Head, describe, entry_hint
 from seewhy.records import Prediction, Target
 
 RequestedTarget = str | int | Callable[[Any], Any]
@@ -33,27 +33,49 @@ def segment(class_index: int) -> Callable[[Any], torch.Tensor]:
 
     Of an output ``(N, classes, h, w)``: the class's values where it is the largest, added up and divided by ``h·w``. Of one
     with a single channel ``(N, 1, h, w)`` the class 1 lies where the logit is above 0, the class 0 where it is below. Where the
-    class has no pixel in a photo, the mean of its values over all pixels.
+    class has no pixel in a photo, the mean of its values over all pixels, and the explanation's notes say so.
 
     >>> seewhy.explain(clf, photo, target=seewhy.targets.segment(12))
     """
-    index = _whole(class_index)
+    return _PixelsOfClass(_whole(class_index))
 
-    def pixels_of_class(output: Any) -> torch.Tensor:
+
+class _PixelsOfClass:
+    """The function, and what it has to say of a photo."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self.__name__ = f"pixels of class {index}"
+
+    def __call__(self, output: Any) -> torch.Tensor:
+        logits = self._logits(output)
+        wins = self._wins(logits).to(logits.dtype)
+        wins = torch.where(wins.any(dim=(1, 2))[:, None, None], wins, torch.ones_like(wins))
+        return (logits[:, self._index] * wins).mean(dim=(1, 2))
+
+    def remark(self, output: Any) -> str:
+        """Of the output for one photo: which of its two values it has, where that is not the usual one; else ""."""
+        logits = self._logits(output)
+        if self._wins(logits).any():
+            return ""
+        class_index = self._index % logits.shape[1]
+        return f"no pixel of this photo is given to class {class_index}: the mean over the whole photo is explained"
+
+    def _wins(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits.argmax(1) == self._index % logits.shape[1]
+
+    def _logits(self, output: Any) -> torch.Tensor:
+        """``(N, classes, h, w)``, of a single channel both sides. Raises TargetError."""
+        index = self._index
         if not isinstance(output, torch.Tensor) or output.ndim != 4:
             raise TargetError(
                 f"seewhy.targets.segment({index}) reads scores of pixels (N, classes, h, w), and the network returned "
-                f"{describe(output)}: say which entry holds them with {setting('output', 'key')}."
+                f"{describe(output)}: say which entry holds them with {entry_hint(output, axes=4)}."
             )
         logits = torch.cat([-output, output], dim=1) if output.shape[1] == 1 else output
         if not -logits.shape[1] <= index < logits.shape[1]:
             raise TargetError(f"seewhy.targets.segment({index}): the network knows the classes 0 to {logits.shape[1] - 1}.")
-        wins = (logits.argmax(1) == index % logits.shape[1]).to(logits.dtype)
-        wins = torch.where(wins.any(dim=(1, 2))[:, None, None], wins, torch.ones_like(wins))
-        return (logits[:, index] * wins).mean(dim=(1, 2))
-
-    pixels_of_class.__name__ = f"pixels of class {index}"
-    return pixels_of_class
+        return logits
 
 
 def value(*index: int) -> Callable[[Any], torch.Tensor]:
@@ -223,6 +245,11 @@ def class_values(head: Head, rows: torch.Tensor, targets: Sequence[ResolvedTarge
     own = values(class_indices(targets))
     others = against_indices(targets)
     return own - values(others) if others else own
+
+
+def unit_of(head: Head, targets: Sequence[ResolvedTarget], score: str) -> str:
+    """What the values of targets are measured in; a function of the output has a unit of its own, which nobody knows."""
+    return head.unit(score) if any(target.function is None for target in targets) else PLAIN
 
 
 def class_indices(targets: Sequence[ResolvedTarget]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 import seewhy
 from seewhy.doctor import Basis, Certainty, Fault, Unknown
+from seewhy.engine import runner
 from seewhy.errors import PhotoError, TargetError
 from seewhy.load.demo import DEMO_MEAN, DEMO_STD
 
@@ -74,6 +76,88 @@ def test_a_wrong_preparation_is_named(honest, scene_photos, scene_labels, name: 
     # What it says to write mends it.
     mended = spoilt.with_preprocess(**finding.settings)
     assert np.mean([c[0].name == label for c, label in zip(mended.classify(photos), labels, strict=True)]) >= 0.9
+
+
+@pytest.mark.parametrize("with_labels", [True, False], ids=["labels", "no labels"])
+@pytest.mark.parametrize("changes", [{"range": 1, "mean": 0.0, "std": 1.0}, {"range": 65535}], ids=["as they are", "of 16 bits"])
+def test_a_range_that_the_photos_do_not_have(honest, scene_photos, scene_labels, changes: dict, with_labels: bool) -> None:
+    spoilt = honest.with_preprocess(**changes)
+    diagnosis = seewhy.doctor(spoilt, scene_photos, scene_labels if with_labels else None, progress=False)
+    assert diagnosis.faults == [Fault.VALUE_RANGE]
+    assert Unknown.UNFIT not in diagnosis.unknown
+    (finding,) = diagnosis.findings
+    assert finding.evidence["gap"][0] > 1
+    assert finding.evidence["gap"][1] < 0.03
+    assert finding.settings["range"] is None
+    mended = spoilt.with_preprocess(**finding.settings)
+    right = [classes[0].name == label for classes, label in zip(mended.classify(scene_photos), scene_labels, strict=True)]
+    assert np.mean(right) >= 0.9
+    # The picture of what it should see is the photo, whatever range it was read with.
+    assert np.abs(diagnosis.panels[-1].pixels.astype(int) - honest.read(scene_photos[0]).pixels.transpose(1, 2, 0)).max() <= 1
+
+
+def test_photos_that_no_preparation_makes_fit(honest, scene_photos, tmp_path: Path) -> None:
+    """Very dark ones: what the network learned from is not seen in them, and that they do not fit is said all the same."""
+    diagnosis = seewhy.doctor(honest, [(0.2 * photo).astype(np.uint8) for photo in scene_photos], progress=False)
+    assert diagnosis.findings == ()
+    assert next(attempt.gap for attempt in diagnosis.attempts if attempt.current) > 0.3
+    assert Unknown.UNFIT in diagnosis.unknown
+    assert diagnosis.heading == "The photos, as they are prepared, do not fit the BatchNorms, and why could not be told"
+    assert "Nothing wrong" not in str(diagnosis)
+    assert "<h1>The photos, as they are prepared, do not fit" in diagnosis.save(tmp_path / "a.html").read_text()
+    assert "unfit" in json.loads(diagnosis.save(tmp_path / "a.json").read_text())["unknown"]
+
+
+def test_one_photo_that_looks_wrong(honest, scene_photos) -> None:
+    sound = seewhy.doctor(honest, scene_photos[0], progress=False)
+    assert sound.unknown == (Unknown.CLASSES, Unknown.FEW_PHOTOS)
+    assert sound.heading == "Nothing wrong was found"
+    dark = seewhy.doctor(honest, (0.2 * scene_photos[0]).astype(np.uint8), progress=False)
+    assert dark.findings == ()
+    assert dark.attempts[0].gap > 0.75
+    assert dark.unknown == (Unknown.CLASSES, Unknown.FEW_PHOTOS, Unknown.LOOKS_WRONG)
+    assert dark.sentence.startswith("The preparation looks wrong, but so few photos cannot tell (1 photo)")
+    assert "A dozen photos would decide." in str(dark)
+
+
+def test_a_network_that_takes_one_photo_at_once_is_not_blamed_for_its_size(honest, scene_photos, scene_labels) -> None:
+    class One(nn.Module):
+        """As a network that was exported with a batch of one."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = honest.network
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if len(x) != 1:
+                raise RuntimeError(f"Got: {len(x)} Expected: 1")
+            return self.network(x)
+
+    clf = seewhy.Classifier(One().eval(), honest.preprocess, ["bear", "cow", "sheep"])
+    diagnosis = seewhy.doctor(clf, scene_photos, scene_labels, progress=False)
+    assert diagnosis.findings == ()
+    usual = seewhy.doctor(honest, scene_photos, scene_labels, progress=False)
+    assert diagnosis.attempts[0].gap == pytest.approx(usual.attempts[0].gap, rel=1e-3)
+    spoilt = clf.with_preprocess(mean=None, std=None)
+    assert faults(spoilt, scene_photos, scene_labels) == [Fault.NOT_NORMALISED]
+
+
+def test_how_long_it_takes_is_not_told_by_the_first_passes(honest, scene_photos, capsys, monkeypatch) -> None:
+    """A clock on which the first trial takes a minute, and each later one a second."""
+    done = []
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            done.append(1)
+            return 0.0 if len(done) == 1 else 60.0 + len(done)
+
+    monkeypatch.setattr(runner, "time", Clock)
+    seewhy.doctor(honest, scene_photos)
+    (line,) = capsys.readouterr().err.splitlines()
+    (told, total) = (int(number) for number in re.search(r"doctor: (\d+) of (\d+) are done", line).groups())
+    assert (told, total) == (72, 480)
+    assert line.endswith("all of them take about 40 s")
 
 
 def test_swapped_and_shifted_names_need_labels(honest, scene_photos, scene_labels) -> None:

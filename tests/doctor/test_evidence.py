@@ -18,6 +18,12 @@ def trial(outputs: np.ndarray, mean: np.ndarray | None = None) -> Trial:
     return Trial(outputs, (Moments(mean, mean**2 + 1, np.zeros(mean.shape[1]), np.ones(mean.shape[1])),))
 
 
+@pytest.mark.parametrize(("photos", "largest"), [(1, 0.75), (3, 0.75), (4, 0.6), (11, 0.6), (12, 0.3), (64, 0.3)])
+def test_fewer_photos_may_lie_farther_away(photos: int, largest: float) -> None:
+    assert not evidence.is_unfit(largest, photos)
+    assert evidence.is_unfit(largest + 0.01, photos)
+
+
 def test_the_gap_is_the_divergence_of_two_normal_distributions() -> None:
     moments = Moments(np.array([[1.0, 0.0]]), np.array([[5.0, 1.0]]), np.array([0.0, 0.0]), np.array([1.0, 1.0]))
     # Channel 0: mean 1, variance 4 against 0 and 1; channel 1 as expected.

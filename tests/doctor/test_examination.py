@@ -36,6 +36,24 @@ def test_what_the_network_refuses(scene_photos) -> None:
     assert examination.trial(None, PhotoFit((8, 8), "shorter", True)).outputs.shape == (1, 2)
 
 
+def test_the_range_of_the_photos_themselves(honest, scene_photos) -> None:
+    def unit(photos, **changes):
+        clf = honest.with_preprocess(**changes)
+        return Examination(clf, clf.read_all(photos)).unit
+
+    deep = [photo.astype(np.uint16) * 16 for photo in scene_photos[:2]]
+    assert unit(scene_photos[:2]) is None
+    assert unit(scene_photos[:2], range=1) == (0, 255)
+    assert unit(scene_photos[:2], range=(55, 105)) == (-1.1, 4.0)
+    assert unit(deep, range=4095) == (0, pytest.approx(65535 / 4095))
+    assert unit([scene_photos[0], deep[0]], range=4095) is None
+    # At another size the photo's own 16 bits are read, not those that are shown.
+    clf = honest.with_preprocess(range=4080)
+    examination = Examination(clf, clf.read_all(deep))
+    small = examination.trial(None, PhotoFit((48, 64), "stretch", True))
+    np.testing.assert_allclose(small.outputs, honest.with_preprocess(size=(48, 64)).logits(scene_photos[:2]), atol=0.05)
+
+
 def test_one_logit_has_two_sides() -> None:
     clf = seewhy.Classifier(nn.Sequential(nn.Flatten(), nn.Linear(12, 1)), None, head="binary")
     examination = Examination(clf, clf.read_all([torch.rand(3, 2, 2)]))

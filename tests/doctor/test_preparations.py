@@ -71,6 +71,25 @@ def test_alternatives_hold_no_copy_of_the_present_one_and_none_twice() -> None:
     assert all(len(other.mean) == 1 and other.order == "RGB" for other in grey)
 
 
+def test_a_range_is_left_out_as_if_it_had_never_been_set() -> None:
+    """Ten bits, 64 to 960, of 8-bit photos: the alternative gives what a preprocessing without the range gives."""
+    (low, high) = (64, 960)
+    current = current_normalisation(seewhy.Preprocess(8, range=(low, high), **IMAGENET), 3)
+    unit = (-low / (high - low), (255 - low) / (high - low))
+    others = normalisations(current, *PHOTOS, unit)
+    same = next(other for other in others if other.text == "the same mean and std, no range")
+    photo = 255 * torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    as_read = 255 * (photo - low) / (high - low)
+    expected = seewhy.Preprocess(8, **IMAGENET).normalise(photo)
+    torch.testing.assert_close(same.apply(as_read), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(same.reversed().apply(as_read), expected.flip(1), atol=1e-4, rtol=1e-4)
+    assert settings_of(same) == {"range": None, "order": "RGB"}
+    half = next(other for other in others if other.text == "values -1 to 1, no range")
+    assert settings_of(half) == {"range": None, "mean": 0.5, "std": 0.5, "order": "RGB"}
+    # A range that is the photos' own adds nothing.
+    assert normalisations(current, *PHOTOS, (0.0, 1.0)) == normalisations(current, *PHOTOS)
+
+
 def test_fits_are_near_and_differ() -> None:
     current = PhotoFit((224, 224), 256, True)
     others = fits(current)

@@ -79,7 +79,7 @@ def test_where_the_scores_are(dress: Callable[[torch.Tensor], Any], output: Any)
             lambda y: Result(y[:, :, None, None].expand(-1, -1, 5, 6), [y]),
             None,
             "The network returned Result: scores (1, 4, 5, 6), aux list. Expected class scores (N, classes): say which entry "
-            "holds them with output='key', an index, or a function.",
+            "holds them with output='scores'; a function given as the target then gets that entry.",
         ),
         (
             lambda y: Answer(y[:, :, None, None].expand(-1, -1, 5, 6), y),

@@ -141,3 +141,12 @@ def test_many_photos_say_how_long_they_take_once_the_first_are_done(
         for _ in range(4):
             bar.advance(8)
     assert capsys.readouterr() == ("", "Grad-CAM: 8 of 64 are done, all of them take about 4 s\n")
+
+
+def test_slow_first_passes_are_not_counted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 9.0, 19.0, 19.5, 20.0, 20.5])
+    monkeypatch.setattr(runner.time, "monotonic", lambda: next(clock))
+    with runner.Progress(None, 64, "doctor", first=32) as bar:
+        for _ in range(5):
+            bar.advance(8)
+    assert capsys.readouterr() == ("", "doctor: 32 of 64 are done, all of them take about 4 s\n")

@@ -127,7 +127,10 @@ def test_a_wrapped_network_takes_weights_too(tmp_path: Path) -> None:
 
 def test_a_class_list_of_the_wrong_length_is_found_at_the_first_photo(tmp_path: Path) -> None:
     clf = seewhy.load(f"{model(tmp_path, building(3))}:build", preprocess=SMALL, classes=["a", "b"])
-    assert message(ClassesError, lambda: clf.scores(PHOTO)) == "The class list has 2 names, but the network gives 3 scores."
+    assert (
+        message(ClassesError, lambda: clf.scores(PHOTO)) == "The class list has 2 names, but the network gives 3 scores: "
+        "give one name for each class, in index order."
+    )
 
 
 # -- a function that returns a Classifier --------------------------------------------------------------------------------

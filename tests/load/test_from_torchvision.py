@@ -115,7 +115,9 @@ def test_a_class_list_of_the_wrong_length(tmp_path: Path, own: nn.Module) -> Non
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
     assert message(
         ClassesError, lambda: seewhy.load("squeezenet1_1", weights=tmp_path / "w.pth", classes=tmp_path / "names.txt")
-    ) == ("The class list has 3 names, but the network squeezenet1_1 has 5 classes.")
+    ) == (
+        "The class list has 3 names, but the network squeezenet1_1 has 5 classes: give one name for each class, in index order."
+    )
 
 
 def test_weights_of_another_architecture(tmp_path: Path, own: nn.Module) -> None:

@@ -17,7 +17,7 @@ from seewhy.classifier import Classifier, check_photos
 from seewhy.doctor import words
 from seewhy.doctor.checks import CHECKS
 from seewhy.doctor.drawing import panels_of
-from seewhy.doctor.evidence import FEWEST, is_like_guessing
+from seewhy.doctor.evidence import FEWEST, is_like_guessing, is_unfit
 from seewhy.doctor.examination import MOST_PHOTOS, Examination, spread
 from seewhy.doctor.findings import Attempt, Basis, Certainty, Fault, Finding, Unknown
 from seewhy.engine.runner import Progress
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _ROUGHLY = 40  # preparations that are tried, for the progress
+_FIRST = 40  # passes at least, and six of each photo, before one says how long it takes: the first ones are slow
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +75,13 @@ class Diagnosis:
     def sentence(self) -> str:
         """The result in one line."""
         if not self.findings:
-            return f"Nothing wrong was found ({self._counted}); {self._checked}."
+            return f"{self.heading} ({self._counted}); {self._checked}."
         return f"{self.heading} ({self._counted})."
 
     @property
     def heading(self) -> str:
-        """The faults by name, for pictures and pages."""
-        return "; ".join(words.title(fault) for fault in self.faults) or "Nothing wrong was found"
+        """The faults by name, for pictures and pages; without any, whether the photos fit the network at all."""
+        return words.heading(self.findings, self.unknown)
 
     @property
     def _counted(self) -> str:
@@ -211,7 +212,7 @@ def doctor(
     (photos_read, faulty, skipped) = _read(clf, sources, places)
     true = None if given is None else _true(clf, given, list(photos_read))
     read = list(photos_read.values())
-    with Progress(progress, _ROUGHLY * len(read), "doctor") as bar:
+    with Progress(progress, _ROUGHLY * len(read), "doctor", first=max(_FIRST, 6 * len(read))) as bar:
         examination = Examination(clf, read, true, bar.advance)
         findings = list(faulty)
         for check in CHECKS:
@@ -320,7 +321,10 @@ def _unknown(examination: Examination, findings: Sequence[Finding]) -> list[Unkn
         unknown.append(Unknown.CLASSES)
     if len(examination.photos) < FEWEST:
         unknown.append(Unknown.FEW_PHOTOS)
-    elif examination.true is None and not examination.subject.norms:
+    gap = next((attempt.gap for attempt in sorted(examination.attempts, key=_believed_first)), None)
+    if gap is not None and is_unfit(gap, len(examination.photos)):
+        unknown.append(Unknown.LOOKS_WRONG if len(examination.photos) < FEWEST else Unknown.UNFIT)
+    if len(examination.photos) >= FEWEST and examination.true is None and not examination.subject.norms:
         unknown.append(Unknown.PREPARATION)
     shares = [attempt.accuracy for attempt in examination.attempts if attempt.accuracy is not None]
     if examination.true is not None and shares and is_like_guessing(round(max(shares) * len(examination.true)), examination.true):
@@ -339,6 +343,10 @@ def _rank(attempt: Attempt) -> tuple[bool, bool, float]:
     numbers = (attempt.gap, _minus(attempt.likelihood), _minus(attempt.information))
     first = next((number for number in numbers if number is not None and np.isfinite(number)), np.inf)
     return not attempt.current, not attempt.chosen, first
+
+
+def _believed_first(attempt: Attempt) -> tuple[bool, bool]:
+    return not attempt.chosen, not attempt.current
 
 
 def _minus(value: float | None) -> float | None:

@@ -35,7 +35,7 @@ def panels_of(examination: Examination) -> list[Panel]:
     panels.append(Panel("As the network sees it now", now, f"{rows}×{columns} pixels"))
     if examination.chosen is not None:
         best = examination.picture(0, fit)
-        pixels = _picture(torch.from_numpy(best.pixels) * examination.pixel_scale)
+        pixels = _picture(believed.in_unit(torch.from_numpy(best.pixels) * examination.pixel_scale) * 255)
         text = "; ".join(part.text for part in (normalisation, fit) if part is not None)
         panels.append(Panel("As it should see it", pixels, text))
     return panels

@@ -12,7 +12,7 @@ import torch
 from seewhy.classifier import Classifier
 from seewhy.doctor.findings import Attempt
 from seewhy.doctor.preparations import Normalisation, PhotoFit, current_normalisation, with_fit
-from seewhy.doctor.trials import Doubles, PrivateCopy, Trial
+from seewhy.doctor.trials import MISFITS, Doubles, PrivateCopy, Trial
 from seewhy.engine.dense_head import closing_activations
 from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError
 from seewhy.head import Head
@@ -23,8 +23,6 @@ from seewhy.records import Photo
 MOST_PHOTOS = 64  # of more, so many spread over all
 AGAIN = 16  # photos that go through again, to see whether the answer is the same
 CUT = 1 / 16  # of each side, for the second look at a photo
-# What a network raises when it is given what it cannot take.
-MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError, AssertionError)
 
 
 class Examination:
@@ -137,6 +135,16 @@ class Examination:
             return Normalisation("as it is now", (0.0,) * self.channels, (1.0,) * self.channels)
         return current_normalisation(self.clf.preprocess, self.channels)
 
+    @cached_property
+    def unit(self) -> tuple[float, float] | None:
+        """Of pixels / 255 what black and white would be without the range; None where none is set, or photos differ in type."""
+        ends = self.clf.preprocess.ends if isinstance(self.clf.preprocess, Preprocess) else None
+        whites = {Picture(photo.original if photo.raw is None else photo.raw).full for photo in self.photos}
+        if ends is None or len(whites) != 1:
+            return None
+        (low, high) = ends
+        return -low / (high - low), (whites.pop() - low) / (high - low)
+
     @property
     def fit(self) -> PhotoFit | None:
         """How photos are laid into the input now; None where that cannot be changed."""
@@ -210,8 +218,9 @@ class Examination:
 
     def _laid_in(self, photo: Photo, fit: PhotoFit) -> Photo:
         assert isinstance(self.clf.preprocess, Preprocess)
-        (pixels, geometry, notes) = with_fit(self.clf.preprocess, fit).apply(Picture(photo.original))
-        return Photo(photo.original, pixels, geometry, photo.name, fit.text, notes)
+        values = photo.original if photo.raw is None else photo.raw
+        (pixels, geometry, notes) = with_fit(self.clf.preprocess, fit).apply(Picture(values))
+        return Photo(photo.original, pixels, geometry, photo.name, fit.text, notes, raw=photo.raw)
 
     @cached_property
     def photos_mean_std(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -56,6 +56,8 @@ class Unknown(str, Enum):
     CLASSES = "classes"  # no labels: names and their order were not examined
     PREPARATION = "preparation"  # neither labels nor BatchNorms: only gross faults of the preparation show
     FEW_PHOTOS = "few photos"  # too few for an interval
+    LOOKS_WRONG = "looks wrong"  # so few photos are far from what the BatchNorms expect, and cannot tell why
+    UNFIT = "unfit"  # the photos are far from what the BatchNorms expect, and no usual preparation mends it
     GUESSING = "guessing"  # labels say nothing, for the network is right no more often than by guessing, however it is fed
     BEHIND = "behind"  # a finding kept the rest from being examined
     INSIDE = "inside"  # the network cannot be looked into

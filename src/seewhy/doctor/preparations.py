@@ -15,26 +15,39 @@ from seewhy.geometry import Array
 from seewhy.preprocess import PhotoPreprocess, Preprocess
 
 Values = tuple[float, ...]
+UNIT = (0.0, 1.0)
+SAME = "the same mean and std, no range"
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """``(pixels / 255 - mean) / std``, the colours in ``order`` first. mean, std : one per channel, in that order."""
+    """``(pixels / 255 - mean) / std``, the colours in ``order`` first. mean, std : one per channel, in that order.
+
+    unit : of pixels / 255 the values that become 0 and 1 before mean and std; other ones read a photo without the ``range``.
+    """
 
     name: str
     mean: Values
     std: Values
     order: str = "RGB"
+    unit: tuple[float, float] = UNIT
 
     def apply(self, pixels: torch.Tensor) -> torch.Tensor:
         """``(N, C, h, w)`` pixels, 0-255 and RGB, to the network's inputs."""
         (mean, std) = (torch.tensor(values, dtype=pixels.dtype).reshape(-1, 1, 1) for values in (self.mean, self.std))
-        return ((pixels if self.order == "RGB" else pixels.flip(1)) / 255 - mean) / std
+        return (self.in_unit(pixels if self.order == "RGB" else pixels.flip(1)) - mean) / std
+
+    def in_unit(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels, 0-255, in the unit of mean and std."""
+        (black, white) = self.unit
+        return (pixels / 255 - black) / (white - black)
 
     @property
     def ends(self) -> Array:
         """What black and white become, RGB: ``(2, C)``."""
-        ends = (np.array([[0.0], [1.0]]) - np.array(self.mean)) / np.array(self.std)
+        (black, white) = self.unit
+        units = (np.array([[0.0], [1.0]]) - black) / (white - black)
+        ends = (units - np.array(self.mean)) / np.array(self.std)
         return np.asarray(ends if self.order == "RGB" else ends[:, ::-1], dtype=np.float32)
 
     def is_like(self, other: Normalisation) -> bool:
@@ -46,7 +59,7 @@ class Normalisation:
     def reversed(self) -> Normalisation:
         """The same for a network that reads the colours the other way round."""
         order = "BGR" if self.order == "RGB" else "RGB"
-        return Normalisation(self.name, self.mean[::-1], self.std[::-1], order)
+        return dataclasses.replace(self, mean=self.mean[::-1], std=self.std[::-1], order=order)
 
     def turned(self) -> Normalisation:
         """The colours the other way round, mean and std in their places: what forgetting to swap them does."""
@@ -55,7 +68,8 @@ class Normalisation:
     @property
     def text(self) -> str:
         """In words: "ImageNet's mean and std, BGR"."""
-        return self.name + (", BGR" if self.order == "BGR" else "")
+        without = "" if self.unit == UNIT or self.name == SAME else ", no range"
+        return self.name + without + (", BGR" if self.order == "BGR" else "")
 
 
 class Scale(str, Enum):
@@ -88,10 +102,13 @@ OWN = "the photos' own mean and std"
 ONCE = "the same mean and std, applied once"
 
 
-def normalisations(current: Normalisation, photos_mean: Values, photos_std: Values) -> list[Normalisation]:
+def normalisations(
+    current: Normalisation, photos_mean: Values, photos_std: Values, unit: tuple[float, float] | None = None
+) -> list[Normalisation]:
     """What is tried in place of the current one, each in both orders of colours, none twice.
 
-    photos_mean, photos_std : of the photos' pixels, in units of [0, 1], RGB.
+    photos_mean, photos_std : of the photos' pixels, in units of [0, 1], RGB. unit : of a photo that is read without the range
+    (see :class:`Normalisation`), where one is set: the usual mean and std are tried in it, too.
     """
     channels = len(current.mean)
     candidates = [
@@ -109,7 +126,19 @@ def normalisations(current: Normalisation, photos_mean: Values, photos_std: Valu
     if channels == 3:
         candidates = [each for one in candidates for each in (one, one.reversed())]
         candidates = [current.turned(), current.reversed(), *candidates]
-    different: list[Normalisation] = [current]
+    found = _different(current, candidates)
+    if unit is not None:
+        same = dataclasses.replace(current, name=SAME)
+        usual = [one for one in candidates if one.name not in (current.name, OWN, ONCE)]
+        tried = [current, *found]
+        read = [same, *_different(same, [same.turned(), same.reversed(), *usual])]
+        found += [one for one in (dataclasses.replace(one, unit=unit) for one in read) if not any(map(one.is_like, tried))]
+    return found
+
+
+def _different(current: Normalisation, candidates: Sequence[Normalisation]) -> list[Normalisation]:
+    """Those that are neither the current one nor one before them."""
+    different = [current]
     for candidate in candidates:
         if not any(candidate.is_like(other) for other in different):
             different.append(candidate)
@@ -236,6 +265,8 @@ def settings_of(normalisation: Normalisation) -> dict[str, object]:
     settings: dict[str, object] = {"mean": _short(normalisation.mean), "std": _short(normalisation.std)}
     if set(normalisation.mean) == {0.0} and set(normalisation.std) == {1.0}:
         settings = {"mean": 0.0, "std": 1.0}
+    if normalisation.unit != UNIT:
+        settings = {"range": None} | ({} if normalisation.name == SAME else settings)
     if len(normalisation.mean) == 3:
         settings["order"] = normalisation.order
     return settings

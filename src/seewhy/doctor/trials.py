@@ -16,7 +16,7 @@ from torch import nn
 from seewhy.classifier import Classifier
 from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
-from seewhy.errors import OutputError
+from seewhy.errors import ModelError, OutputError
 from seewhy.head import describe
 
 Doubles = npt.NDArray[np.float64]
@@ -24,6 +24,8 @@ MOST_LAYERS = 12  # BatchNorms that are read, spread over the network, the first
 FIRST = 3
 _LIVES = 1e-6  # of the largest running variance: below, a channel says nothing
 _MOST = 20.0  # of one channel's gap
+# What a network raises when it is given what it cannot take.
+MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError, AssertionError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,7 @@ class PrivateCopy:
     def __init__(self, clf: Classifier) -> None:
         self._clf = clf
         self.passes = 0
+        self.one_by_one = False  # the network takes one photo at once, as one that was exported with a fixed batch does
         self.network: Any = clf.network
         self.is_copy = False
         if clf.is_module and not clf.executor.is_closed:
@@ -83,10 +86,27 @@ class PrivateCopy:
 
         seed : of what the network draws at random in its forward pass.
         """
+        try:
+            return self._run(inputs, seed)
+        except (ModelError, OutputError, *MISFITS):
+            if self.one_by_one or len(inputs) < 2 or not self._takes_one(inputs[0]):
+                raise
+        return self._run(inputs, seed)
+
+    def _takes_one(self, first: torch.Tensor) -> bool:
+        """Whether one photo passes where several do not: then the batch is what the network cannot take, and not the size."""
+        self.one_by_one = True
+        try:
+            self._run([first], 0)
+        except (ModelError, OutputError, *MISFITS):
+            self.one_by_one = False
+        return self.one_by_one
+
+    def _run(self, inputs: Sequence[torch.Tensor] | torch.Tensor, seed: int) -> Trial:
         rows: list[Doubles] = []
         read: list[list[tuple[Doubles, Doubles]]] = [[] for _ in self._listened]
         executor = self._clf.executor
-        size = 8 if executor.device.type == "cpu" else 32
+        size = 1 if self.one_by_one else 8 if executor.device.type == "cpu" else 32
 
         def work(batch: Sequence[torch.Tensor]) -> Doubles:
             stacked = torch.stack(list(batch)).to(executor.device)

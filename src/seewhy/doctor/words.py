@@ -24,6 +24,12 @@ def title(fault: Fault) -> str:
     return _TITLES[fault]
 
 
+def heading(findings: Sequence[Finding], unknown: Sequence[Unknown]) -> str:
+    """The faults by name; where there are none, whether anything speaks against the preparation."""
+    odd = next((text for kind, text in _ODD.items() if kind in unknown), "Nothing wrong was found")
+    return "; ".join(title(finding.fault) for finding in findings) or odd
+
+
 def certainty_text(certainty: Certainty) -> str:
     """How sure, in words."""
     return {"certain": "certain", "likely": "likely, not proved"}[certainty.value]
@@ -45,10 +51,22 @@ _UNKNOWN = {
     Unknown.PREPARATION: "The preparation could hardly be judged: this network has no BatchNorm whose expectations could be "
     f"compared, and no labels were given ({setting('labels')}). Even gross faults can go unseen so.",
     Unknown.FEW_PHOTOS: "With fewer than four photos only gross faults of the preparation show: give a dozen or more.",
+    Unknown.LOOKS_WRONG: "The preparation looks wrong: what the BatchNorms read is farther from what they expect than it is on "
+    "one usual photo of a sound network. A dozen photos would decide.",
+    Unknown.UNFIT: "The photos, as they are prepared, are far from what the BatchNorms expect (sound networks have a gap of "
+    "0.002 to 0.03 nats), and no usual preparation mends that. Look up what the network was trained with "
+    f"({setting('range')}, {setting('mean')}, {setting('std')}). Photos unlike those of the training (all dark, all of one kind) "
+    "do it, too.",
     Unknown.GUESSING: "However it is fed, the network is right on no more of the labelled photos than guessing would be, so they "
     "could not tell what is wrong. See whether it was trained, and on these classes.",
     Unknown.BEHIND: "What comes behind was not examined: mend this first, and ask again.",
     Unknown.INSIDE: "The network cannot be looked into, so its weights and BatchNorms were not examined.",
+}
+
+# Headings where there is no finding, and still something speaks against the preparation.
+_ODD = {
+    Unknown.UNFIT: "The photos, as they are prepared, do not fit the BatchNorms, and why could not be told",
+    Unknown.LOOKS_WRONG: "The preparation looks wrong, but so few photos cannot tell",
 }
 
 _TITLES = {
@@ -56,7 +74,7 @@ _TITLES = {
     Fault.CHANNEL_ORDER: "Red and blue are swapped",
     Fault.NOT_NORMALISED: "The photos are not normalised",
     Fault.NORMALISED_TWICE: "The photos are normalised twice",
-    Fault.VALUE_RANGE: "The values have another range: 0-255 against 0-1",
+    Fault.VALUE_RANGE: "The values have another range",
     Fault.MEAN_STD: "Another mean and std",
     Fault.INPUT_SIZE: "Another input size",
     Fault.RESIZE: "Another way to resize and cut",

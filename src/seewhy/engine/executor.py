@@ -194,6 +194,11 @@ class Executor:
             self._relatives[signature_of(self.inputs)] = planned
         return planned
 
+    def check_dimensions(self) -> None:
+        """Raises ModelError where a blank photo shows that the network is made for inputs of other dimensions."""
+        if self._blank is not None and other_dimensions(self.network, 2) is not None:
+            self.planned()
+
     def _planned_as_given(self, trial: torch.Tensor) -> PlannedNetwork:
         """With the other inputs as for one photo; where the network refuses them so, with a leading 1 as their batch axis."""
         try:

@@ -88,9 +88,14 @@ class Spending:
 
 class Progress:
     """Tells how far the work is: a callback; or on stderr, before work of more than two seconds, how long it will take, and in a
-    terminal a bar after a second. ``progress=False`` is silent."""
+    terminal a bar after a second. ``progress=False`` is silent.
 
-    def __init__(self, progress: bool | ProgressCallback | None, total: int, what: str, seconds: float | None = None) -> None:
+    first : so many are done before one says how long all take; half of them, and what went before, are not counted.
+    """
+
+    def __init__(
+        self, progress: bool | ProgressCallback | None, total: int, what: str, seconds: float | None = None, first: int = 0
+    ) -> None:
         if progress not in (None, True, False) and not callable(progress):
             raise OptionError(f"progress={progress!r}: write None, False, or a function (done, total, partial).")
         self._callback: ProgressCallback | None = progress if callable(progress) else None
@@ -101,6 +106,8 @@ class Progress:
         self._bar: Any = None
         self._allowed = None if seconds is None else seconds * total  # what a budget leaves for all photos
         self._passes_each: int | None = None  # None: photos are counted
+        self._first = first
+        self._from = (0, self._start)  # done and when, where the estimate begins
 
     def __enter__(self) -> Progress:
         return self
@@ -151,7 +158,12 @@ class Progress:
         if (
             self._done < self._total and not self._may_draw and self._passes_each is None
         ):  # the first results show how long the rest takes
-            self._tell(f"{self._done:,} of {self._total:,} are done, all of them take", elapsed * self._total / self._done)
+            (done, start) = self._from
+            if 2 * done < self._first <= 2 * self._done:
+                self._from = (self._done, self._start + elapsed)
+            elif self._done >= self._first:
+                seconds = (self._start + elapsed - start) * self._total / (self._done - done)
+                self._tell(f"{self._done:,} of {self._total:,} are done, all of them take", seconds)
         if not self._may_draw or elapsed < 1 or self._done >= self._total:
             return
         if self._bar is None:

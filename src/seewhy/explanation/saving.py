@@ -65,7 +65,7 @@ def read_npz(kind: type[Record], path: Path) -> Record:
         record = json.loads(str(arrays.pop("record")))
         if record.pop("format") != FORMAT:
             raise RecordError(f"'{path}' was written by another version of seewhy; this one reads format {FORMAT}.")
-        return kind(**_fields(record, arrays))
+        return kind(**fields_of(record, arrays, _photo(record.pop("photo"), arrays)))
     except FileNotFoundError:
         raise RecordError(f"There is no file '{path}'.") from None
     except RecordError:
@@ -97,9 +97,8 @@ def _sample_grid(values: dict[str, Any] | None) -> SampleGrid | None:
     return kind(**{axis: tuple(value) for axis, value in values.items()})
 
 
-def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    about = record.pop("photo")
-    photo = Photo(
+def _photo(about: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Photo:
+    return Photo(
         original=arrays["original"],
         pixels=arrays["pixels"].astype(np.float32, copy=False),
         geometry=Geometry(**{name: tuple(value) for name, value in about.pop("geometry").items()}),
@@ -109,6 +108,11 @@ def _fields(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict
         inputs=_inputs(about.pop("inputs", {}), arrays),
         **about,
     )
+
+
+def fields_of(record: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], photo: Photo) -> dict[str, Any]:
+    """The fields of an explanation. record : as ``Explanation.record()`` gives it, without format and photo. arrays : "maps",
+    and where there are any "raw" and "details/NAME"."""
     notes = record.pop("notes")
     note_targets = record.pop("note_targets", [None] * len(notes))
     sample_grid = record.pop("sample_grid", record.pop("lattice", None))  # "lattice": its name in older files

@@ -191,7 +191,7 @@ def extremes(
                 hits = [(rank[n], _hit(clf, seen, n, value[n], which, target is None)) for n in range(len(value))]
                 most = sorted([*most, *hits], key=lambda pair: -pair[0])[:k]  # stable: of equals the first ones stay
                 least = sorted([*least, *hits], key=lambda pair: pair[0])[:k]
-    units = f"sum over space of channel {which}" if target is None else "score" if clf.head.kind == "none" else "probability"
+    units = f"sum over space of channel {which}" if target is None else clf.head.unit("probability")
     if target is None and most[0][1].map is None:
         units = f"value {which}"
     notes = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from seewhy.classes import ClassNames
+from seewhy.classes import ONE_EACH, ClassNames
 from seewhy.classifier import Classifier
 from seewhy.errors import ClassesError
 
@@ -25,4 +25,6 @@ class Parts:
         """The class list must have one name per output (two for a single logit)."""
         expected = None if self.outputs is None else max(2, self.outputs)
         if expected is not None and len(names) != expected:
-            raise ClassesError(f"The class list has {len(names)} names, but the network {self.name} has {expected} classes.")
+            raise ClassesError(
+                f"The class list has {len(names)} names, but the network {self.name} has {expected} classes: {ONE_EACH}."
+            )

@@ -22,7 +22,7 @@ from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.methods.base import OTHER_METHOD, Attribution, Method, Needs, Request, output_gradients, plan_details, with_values
 from seewhy.records import Ending, Note, Target
-from seewhy.targets import ResolvedTarget
+from seewhy.targets import ResolvedTarget, unit_of
 
 # Operations as their modules are called; others by their own names.
 _ACTIVATIONS = {name.lower(): name for name in ("SiLU", "GELU", "ELU", "SELU", "CELU", "PReLU", "Mish", "Hardswish", "Tanh")}
@@ -207,8 +207,7 @@ class PixelGradients:
                 )
             maps = (raw if method.signed else raw.abs()).sum(dim=2).cpu().numpy()  # (K, N, H, W)
         maps_of_photos = [maps[: len(row), n] for n, row in enumerate(self.targets)]
-        has_class = any(target.function is None for row in self._resolved for target in row)
-        unit = self._head.unit(method.score) if has_class else "value"
+        unit = unit_of(self._head, [target for row in self._resolved for target in row], method.score)
         return Attribution(
             maps=maps_of_photos,
             targets=self.targets,

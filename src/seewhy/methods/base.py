@@ -23,12 +23,21 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.probe import ForwardPass, pull_back
 from seewhy.engine.runner import Budget
 from seewhy.engine.steps import DenseHead, Step
-from seewhy.errors import GradientError, ModelError, OutputError, TargetError, setting
+from seewhy.errors import GradientError, ModelError, OutputError, SeewhyError, TargetError, setting
 from seewhy.explanation import Ranking, empty_notes
 from seewhy.geometry import Array, SampleGrid
-from seewhy.head import Head, describe
+from seewhy.head import Head, describe, entry_hint
 from seewhy.records import Note, Target
-from seewhy.targets import RequestedTarget, ResolvedTarget, against_indices, class_indices, class_values, rank_order, resolve
+from seewhy.targets import (
+    RequestedTarget,
+    ResolvedTarget,
+    against_indices,
+    class_indices,
+    class_values,
+    rank_order,
+    resolve,
+    unit_of,
+)
 
 # What to do about an empty map.
 OTHER_METHOD = f"{setting('method', 'occlusion')} hides the photo's parts and looks at the score alone"
@@ -83,6 +92,7 @@ class Request:
     interruptible : Ctrl-C ends the work with what there is; expect : is told (passes, seconds or None) before the work starts;
     report : is told how many more passes are done, how to make the attribution so far, and a text on the progress; smaller : is
     told (before, after) where a GPU had no room for so many at once.
+    remarks : of each photo, what its targets say of its output; known once that has been read.
     """
 
     clf: Classifier
@@ -98,6 +108,7 @@ class Request:
     expect: Callable[[int, float | None], None] = lambda passes, seconds: None
     report: Callable[[int, Callable[[], Attribution], str], None] = _no_report
     smaller: Callable[[int, int], None] = lambda before, after: None
+    remarks: list[list[Note]] = field(default_factory=list)
 
     @property
     def network(self) -> PlannedNetwork:
@@ -118,6 +129,7 @@ class Request:
 
         Where only functions are asked for, an output that holds no class scores, or is not what was declared, has none.
         """
+        self.remarks[:] = [_remarks(row, output, n) for n, row in enumerate(self.targets)]
         try:
             rows = self.clf.class_scores(output, len(self.pixels), self.pixels)
             head = self.clf.executor.head(self.planned, output)
@@ -236,24 +248,21 @@ class FeatureMethod(Method):
                 raise ModelError(f"Non-finite activations or gradients in '{layer}': {request.clf.executor.finite_again}.")
             arrays = maps.cpu().numpy()
         targets = with_values(resolved, values)
+        unit = unit_of(head, [target for row in resolved for target in row], self.score)
         counts = [len(row) for row in resolved]
         return Attribution(
             maps=[rows[:count] for rows, count in zip(arrays, counts, strict=True)],
             targets=targets,
             scores=scores,
             signed=not self.relu and self.by_class,
-            units=self._units(head),
+            units=f"{unit} per cell" if self.by_class else "activation",  # where no ReLU cuts it, the map's sum is the score
             layer=layer,
-            notes=self._notes(planned, step, arrays, targets, head.unit(self.score), request.rankings(scores)),
+            notes=self._notes(planned, step, arrays, targets, unit, request.rankings(scores)),
             details=[plan_details(planned) for _ in counts],
             forward=1.0,
             backward=float(max(counts)) if dense_head is None and self.by_class else 0.0,
             head=head,
         )
-
-    def _units(self, head: Head) -> str:
-        """The sum of the map over the layer's cells has the unit of the score, where no ReLU cuts it: each cell holds a share."""
-        return f"{head.unit(self.score)} per cell" if self.by_class else "activation"
 
     def _notes(
         self,
@@ -281,6 +290,17 @@ class FeatureMethod(Method):
             [*empty_notes(maps_of_photo[: len(row)], row, layer, cure, unit, ranking), *caveat]
             for maps_of_photo, row, ranking in zip(maps, targets, rankings, strict=True)
         ]
+
+
+def _remarks(targets: Sequence[RequestedTarget], output: Any, n: int) -> list[Note]:
+    """What functions of the output have to say of photo n."""
+    remarks = []
+    for number, target in enumerate(targets):
+        if not isinstance(output, torch.Tensor) or not hasattr(target, "remark"):
+            continue
+        if text := target.remark(output[n : n + 1]):
+            remarks.append(Note(text, number))
+    return remarks
 
 
 def plan_details(planned: PlannedNetwork | None, form: str = "a function") -> dict[str, Any]:
@@ -326,7 +346,9 @@ def output_gradients(
     Photos with fewer targets than others are filled up with their first one.
     """
     if not isinstance(output, torch.Tensor):
-        raise TargetError(f"The network returned {describe(output)}: pick a tensor with Classifier(output=...) first.")
+        raise TargetError(
+            f"The network returned {describe(output)}: the target needs one tensor of it. Say which with {entry_hint(output)}."
+        )
     count = max(len(row) for row in targets)
     slots = [[row[place] if place < len(row) else row[0] for row in targets] for place in range(count)]
     only_classes = all(target.function is None for slot in slots for target in slot)
@@ -367,11 +389,20 @@ def _slot_value(head: Head, output: torch.Tensor, slot: list[ResolvedTarget], sc
 
 def function_values(function: Callable[[Any], Any], output: Any) -> torch.Tensor:
     """A target function's values, one for each photo ``(N,)``. Raises TargetError for another form."""
-    values = function(output)
+    name = repr(getattr(function, "__name__", function))
+    try:
+        values = function(output)
+    except SeewhyError:
+        raise
+    except Exception as error:  # it is a person's own code
+        hint = "" if isinstance(output, torch.Tensor) else f". Pick one entry with {entry_hint(output)}."
+        raise TargetError(
+            f"The target function {name} was given {describe(output)}, and failed: {type(error).__name__}: {error}{hint}"
+        ) from error
     count = len(output) if isinstance(output, torch.Tensor) else None
     if not isinstance(values, torch.Tensor) or values.ndim != 1 or (count is not None and len(values) != count):
         raise TargetError(
-            f"The target function {getattr(function, '__name__', function)!r} returned {describe(values)}: it must return one "
+            f"The target function {name} returned {describe(values)}: it must return one "
             f"number per photo{'' if count is None else f', a tensor ({count},)'}."
         )
     return values

@@ -81,7 +81,7 @@ class Cam(Method):
             targets=targets,
             scores=scores,
             signed=True,
-            units="logit",
+            units=head.unit("logit"),
             layer=layer,
             notes=[
                 empty_notes(own_maps, row, layer, OTHER_METHOD, ranking=ranking)

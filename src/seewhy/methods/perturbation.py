@@ -19,7 +19,7 @@ from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
 from seewhy.methods.fills import fill_image
 from seewhy.records import Ending, Note, Target
-from seewhy.targets import ResolvedTarget, class_values
+from seewhy.targets import ResolvedTarget, class_values, unit_of
 
 COARSE = 20  # steps of the score: a map that spans fewer shows them
 LARGEST_TABLE = 16_000_000  # numbers: a table of all copies × all classes is kept up to this size (64 MB)
@@ -156,7 +156,7 @@ class PerturbedPhoto:
     @property
     def unit(self) -> str:
         """Of the targets' values."""
-        return self._head.unit(self._method.score) if self._has_class else "value"
+        return unit_of(self._head, self._resolved, self._method.score)
 
     def features(self, layer: str | nn.Module | None) -> tuple[str, Array]:
         """A layer's name and its values on the photo, ``(c, h, w)``. Raises MethodError for a callable."""
@@ -246,7 +246,7 @@ class PerturbedPhoto:
 
     def flat_notes(self, maps: Array, cure: str) -> list[Note]:
         """For every target whose score nothing moves, a sentence. cure : what to do where the network is not simply sure."""
-        unit = self._head.unit(self._method.score)
+        unit = self.unit
         return [
             Note(
                 f"The map is flat: hiding any part of the photo changes the {value_in_words(target, unit)} by less than a "

@@ -19,6 +19,7 @@ from seewhy.doctor.evidence import (
     gap_difference,
     information,
     information_difference,
+    is_unfit,
     log_likelihoods,
     paired,
 )
@@ -104,7 +105,7 @@ def decide(examination: Examination) -> Decision:
     decision = Decision()
     scorer = Scorer(examination)
     (mean, std) = examination.photos_mean_std
-    others = normalisations(examination.normalisation, mean, std)
+    others = normalisations(examination.normalisation, mean, std, examination.unit)
     around = fits(examination.fit) if examination.fit is not None else []
     now: Preparation = (None, None)
     decision.attempts.append(scorer.attempt(now, current=True))
@@ -345,6 +346,8 @@ def _named(examination: Examination, now: Preparation, step: Belief) -> list[Fin
 
 def _fault_of(before: Normalisation, after: Normalisation) -> Fault:
     """What to call the difference of two normalisations, apart from their order."""
+    if after.unit != before.unit:
+        return Fault.VALUE_RANGE
     if after.order != before.order:
         after = after.reversed()
     (first, second) = (scale_of(before), scale_of(after))
@@ -359,11 +362,11 @@ def _fault_of(before: Normalisation, after: Normalisation) -> Fault:
 
 
 def _certainty(step: Belief) -> Certainty:
-    """Certain: by labels, or where the gap is far beyond what photos differ by."""
-    gap = step.evidence.get("gap", [0.0])[0]
+    """Certain: by labels, or where the gap is far beyond what photos differ by, and no longer then."""
+    (gap, after) = step.evidence.get("gap", [0.0, 0.0])
     likelihood = step.evidence.get("likelihood")
     agrees = likelihood is not None and likelihood[1] is not None and likelihood[1] > 0
-    is_certain = agrees or (step.source is Basis.STATISTICS and gap > SURE_GAP)
+    is_certain = agrees or (step.source is Basis.STATISTICS and gap > SURE_GAP and not is_unfit(after, step.evidence["photos"]))
     return Certainty.CERTAIN if is_certain else Certainty.LIKELY
 
 

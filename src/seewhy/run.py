@@ -1,0 +1,247 @@
+"""A folder of photos of any size through a network, into a store: interrupted at any moment, it goes on where it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seewhy.classifier import Classifier, check_photos
+from seewhy.engine import runner
+from seewhy.engine.fingerprint import weights_hash
+from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, listed, setting, whole_number
+from seewhy.explain import check_classifier, explain
+from seewhy.explanation import versions
+from seewhy.methods import METHODS, Method
+from seewhy.methods.auto import AUTO, TAKEN
+from seewhy.store import Store
+from seewhy.store.lock import LOCK, locked
+from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, is_whole, put_shard
+from seewhy.store.photos import ListedPhotos, list_photos
+from seewhy.store.reading import preprocess_record
+from seewhy.store.rows import table_bytes
+from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, run_shard
+
+
+def run(
+    clf: Classifier,
+    photos: Any,
+    store: str | os.PathLike[str],
+    method: str | Method | Sequence[str | Method] = AUTO,
+    target: Any = "top1",
+    labels: Any = None,
+    *,
+    against: str | int | None = None,
+    seed: int = 0,
+    budget: int | float | str | None = None,
+    batch_size: int | None = None,
+    shard_size: int = MOST_PHOTOS,
+    retry: bool = False,
+    progress: bool | runner.ProgressCallback | None = None,
+    **settings: Any,
+) -> Store:
+    """Explain every photo, and store what was found. Killed at any moment, the same call goes on where it was.
+
+    photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, or a table (.csv, .tsv,
+        .parquet) with a column path and maybe one label.
+    store : a folder, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size`` photos.
+    method, target, against, seed, budget : as for :func:`seewhy.explain`. Of several methods each takes those of ``settings``
+        that it has; all of them see a photo that is read once.
+    labels : the true classes: "folders", a file, a dictionary or a list (see ``seewhy.labels.read_labels``), or a table's column.
+    batch_size : photos at once, of methods that take many passes masked copies. It is fixed, so that the same call gives the same
+        numbers whatever memory is free.
+    retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos.
+
+    What is stored is not computed again, but for a shard that is broken. Photos that cannot be read are listed in ``.unread``.
+    Raises StoreError: the store belongs to another run (and in what it differs), another run is writing it, the disk is full;
+    PhotoError: no photo, or none that can be read; what :func:`seewhy.explain` raises for a target, method or setting.
+    """
+    check_classifier(clf)
+    check_photos(clf, "run")
+    folder = _folder(store)
+    shard_size = whole_number("shard_size", shard_size)
+    if shard_size > MOST_PHOTOS:
+        raise OptionError(f"{setting('shard_size', shard_size)}: a shard has at most {MOST_PHOTOS} photos.")
+    methods = _methods(method, settings)
+    _check_target(target)
+    for name, own in methods:  # a mistake is named before the work
+        checked = {} if name == AUTO else own  # "auto" needs a photo to choose by
+        explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **checked)
+    batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
+    listed_photos = list_photos(photos, labels, clf.class_names())
+    spec = RunSpec(
+        root=str(listed_photos.root),
+        paths=listed_photos.paths,
+        labels=listed_photos.labels,
+        methods=methods,
+        target=target,
+        against=against,
+        seed=seed,
+        budget=budget,
+        batch_size=batch_size or _batch_size(clf),
+        copies=batch_size,
+        shard_size=shard_size,
+        embedding=embedding_layer(clf),
+    )
+    wanted = _manifest(clf, spec, listed_photos, folder)
+    _refuse_other_folder(folder)
+    with locked(folder):
+        manifest = _begun(folder, wanted, batch_size is None)
+        spec = _with_recorded_batches(spec, manifest)
+        _fill(clf, spec, folder, manifest, retry, progress)
+    result = Store(folder, manifest, listed_photos.root)
+    if not len(result) and result.unread:
+        raise PhotoError(f"None of the {len(spec.paths)} photos can be read. The first: {result.unread[0].reason}")
+    return result
+
+
+def _folder(store: Any) -> Path:
+    if not isinstance(store, (str, os.PathLike)) or not str(store):
+        raise OptionError(f"{setting('store', store)}: write a folder.")
+    if "://" in str(store):
+        raise OptionError(f"{setting('store', str(store))}: write a folder of this machine; other places are not reached yet.")
+    return Path(store)
+
+
+def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Names with their own settings. Raises OptionError for settings that none of them has."""
+    requested = list(dict.fromkeys(method)) if isinstance(method, (list, tuple)) else [method]
+    if not requested:
+        raise OptionError("The list of methods is empty: name one, or leave it out.")
+    methods: list[tuple[str, dict[str, Any]]] = []
+    known: set[str] = set()
+    for one in requested:
+        if isinstance(one, Method):
+            methods.append((one.name, {name: getattr(one, name) for name in one.setting_names()}))
+            continue
+        kinds = [METHODS[name] for name in (TAKEN if one == AUTO else (one,)) if name in METHODS]
+        own = {name for kind in kinds for name in kind.setting_names()}
+        known |= own if kinds else set(settings)  # explain names an unknown method
+        methods.append((one, {name: value for name, value in settings.items() if name in own}))
+    unknown = next((name for name in settings if name not in known), None)
+    if unknown is not None:
+        raise OptionError(
+            f"None of {listed(name for name, _ in methods)} has a setting '{unknown}'.{did_you_mean(unknown, known)} They have "
+            f"{listed(sorted(known), 20)}."
+        )
+    return methods
+
+
+def _check_target(target: Any) -> None:
+    targets = target if isinstance(target, (list, tuple)) else [target]
+    if any(isinstance(one, (list, tuple)) or callable(one) for one in targets):
+        raise OptionError(
+            f"{setting('target')}: a run stores what was asked for: write class names, indices, 'top1' or 'present'."
+        )
+
+
+def _batch_size(clf: Classifier) -> int:
+    """Photos at once, by the network alone: memory that is free today may not be free when the run goes on."""
+    if clf.device.type != "cpu":
+        return runner.MOST_ON_GPU
+    if not clf.is_module or clf.input_size is None:
+        return runner.MOST_ON_CPU
+    return min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, clf.executor.planned().bytes_each))))
+
+
+def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Path) -> Manifest:
+    """How this run would be recorded, before any shard."""
+    manifest = Manifest(
+        model={
+            "name": clf.name,
+            "weights": weights_hash(clf.network) if clf.is_module else "",
+            "classes": clf.classes,
+            "head": clf.head.kind,
+            "preprocessing": clf.describe_input(),
+            "precision": clf.precision,
+            "display": clf.display,
+        },
+        settings={
+            "methods": [{"name": name, **own} for name, own in spec.methods],
+            "target": spec.target,
+            "against": spec.against,
+            "seed": spec.seed,
+            "budget": spec.budget,
+            "batch_size": spec.batch_size,
+            "copies": spec.copies,
+            "shard_size": spec.shard_size,
+            "embedding": spec.embedding,
+        },
+        photos={
+            "root": Path(os.path.relpath(listed_photos.root, os.path.abspath(folder))).as_posix(),
+            "count": len(spec.paths),
+            "paths": listed_photos.paths_hash,
+            "labels": listed_photos.labels_hash,
+        },
+        preprocess=preprocess_record(clf.preprocess),
+        notes=[str(note) for note in listed_photos.notes],
+    )
+    for part in (manifest.model, manifest.settings):  # as they will be read back
+        part.update(json.loads(json.dumps(part, default=str)))
+    return manifest
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """Before anything is written. Raises StoreError for a folder that holds something else."""
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"The store '{folder}' is a file: write a folder, new or of the same run.")
+    if not folder.is_dir() or (folder / MANIFEST).exists():
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, SHARDS) and not path.name.startswith("."))
+    if others:
+        raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
+
+
+def _begun(folder: Path, wanted: Manifest, keeps_batches: bool) -> Manifest:
+    """The store's manifest; a new one where there is none. keeps_batches : nobody has asked for another batch size.
+
+    Raises StoreError where it is that of another run.
+    """
+    for leftover in (*folder.glob(f".{MANIFEST}.*"), *(folder / SHARDS).glob(".*.parquet.*")):
+        leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
+    if not (folder / MANIFEST).exists():
+        wanted.write(folder)
+        return wanted
+    manifest = Manifest.read(folder)
+    if keeps_batches:
+        wanted.settings["batch_size"] = manifest.settings.get("batch_size")
+    differences = manifest.differences(wanted)
+    if differences:
+        raise StoreError(
+            f"The store '{folder}' is of another run: {'; '.join(differences)}. Write another store, or repeat that run."
+        )
+    return manifest
+
+
+def _with_recorded_batches(spec: RunSpec, manifest: Manifest) -> RunSpec:
+    return dataclasses.replace(spec, batch_size=manifest.settings["batch_size"])
+
+
+def _fill(
+    clf: Classifier,
+    spec: RunSpec,
+    folder: Path,
+    manifest: Manifest,
+    retry: bool,
+    progress: bool | runner.ProgressCallback | None,
+) -> None:
+    """Compute the shards that are missing, broken, or to be tried again."""
+    missing = []
+    for number in manifest.numbers:
+        entry = manifest.shards.get(number)
+        if entry is None or (retry and entry.unread) or not is_whole(folder, entry):
+            missing.append(number)
+    unread = 0
+    with runner.Progress(progress, sum(len(spec.places(number)) for number in missing), "Run") as bar:
+
+        def told(done: int, not_read: int) -> None:
+            nonlocal unread
+            unread += not_read
+            bar.advance(done, None, f"{unread} not read" if unread else "")
+
+        for number in missing:
+            shard = run_shard(clf, spec, number, told)
+            put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

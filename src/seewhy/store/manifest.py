@@ -1,0 +1,154 @@
+"""What a store holds and how it was made: one JSON file, replaced as a whole whenever a shard is finished."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seewhy.errors import RecordError, StoreError
+from seewhy.files import json_bytes, write_whole
+
+MANIFEST = "manifest.json"
+SHARDS = "shards"
+FORMAT = 1  # raised when an older seewhy could not read the store
+_LONGEST = 60  # characters of a value in a message
+
+
+@dataclass(frozen=True)
+class UnreadPhoto:
+    """A photo that could not be explained. path : from the photos' root. reason : in words."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """A finished shard. file : from the store's folder. sha256 : of its bytes. unread : photos that are not in it."""
+
+    file: str
+    rows: int
+    sha256: str
+    unread: list[UnreadPhoto] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Manifest:
+    """Everything that is needed to repeat a run, and which shards are finished.
+
+    model : name, hash of the weights, classes, head, preprocessing, precision. settings : methods, target, seed, batch size ...
+    photos : root (from the store's folder), count, hash of their paths and of their labels. preprocess : its fields, where it is
+    seewhy's own, so that photos can be read again without the network. notes : on the labels. shards : by their number.
+    """
+
+    model: dict[str, Any]
+    settings: dict[str, Any]
+    photos: dict[str, Any]
+    preprocess: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+    shards: dict[int, ShardEntry] = field(default_factory=dict)
+
+    @property
+    def shard_size(self) -> int:
+        size: int = self.settings["shard_size"]
+        return size
+
+    @property
+    def count(self) -> int:
+        """Of the photos, finished or not."""
+        count: int = self.photos["count"]
+        return count
+
+    @property
+    def numbers(self) -> range:
+        """Of all shards, finished or not."""
+        return range(-(-self.count // self.shard_size))
+
+    def differences(self, other: Manifest) -> list[str]:
+        """What makes ``other`` a different run, in words: "seed 0 there, 1 here"."""
+        found = []
+        for part in ("model", "settings", "photos"):
+            (there, here) = (getattr(self, part), getattr(other, part))
+            for name in dict.fromkeys([*there, *here]):
+                if there.get(name) != here.get(name):
+                    what = _WORDS.get((part, name), name.replace("_", " "))
+                    found.append(f"{what} {_short(there.get(name))} there, {_short(here.get(name))} here")
+        return found
+
+    def write(self, store: Path) -> None:
+        """Replace the store's manifest. Raises RecordError where it cannot be written."""
+        record = dataclasses.asdict(self)
+        record["shards"] = {str(number): entry for number, entry in sorted(record["shards"].items())}
+        write_whole(store / MANIFEST, json_bytes({"format": FORMAT} | record), durable=True)
+
+    @classmethod
+    def read(cls, store: Path) -> Manifest:
+        """The manifest of a store. Raises StoreError where there is none, or none that this version reads."""
+        path = store / MANIFEST
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            form = record.pop("format")
+            if form != FORMAT:
+                raise StoreError(
+                    f"The store '{store}' has format {form}, and this seewhy reads {FORMAT}: read it with the other one."
+                )
+            shards = {int(number): _entry(**entry) for number, entry in record.pop("shards").items()}
+            return cls(**record, shards=shards)
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreError(f"There is no store in '{store}': 'seewhy run PHOTOS -o {store}' makes one.") from None
+        except StoreError:
+            raise
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(f"'{path}' cannot be read as the manifest of a store ({error}).") from error
+
+
+_WORDS = {
+    ("model", "name"): "the model",
+    ("model", "weights"): "the weights' hash",
+    ("photos", "root"): "the photos' folder",
+    ("photos", "count"): "the number of photos",
+    ("photos", "paths"): "the hash of the photos' paths",
+    ("photos", "labels"): "the hash of the labels",
+}
+
+
+def _entry(unread: list[dict[str, str]], **values: Any) -> ShardEntry:
+    return ShardEntry(**values, unread=[UnreadPhoto(**photo) for photo in unread])
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def shard_file(number: int) -> str:
+    """Where a shard lies, from the store's folder."""
+    return f"{SHARDS}/{number:06d}.parquet"
+
+
+def is_whole(store: Path, entry: ShardEntry) -> bool:
+    """False where a shard's file is missing or has changed since it was written."""
+    try:
+        return hashlib.sha256((store / entry.file).read_bytes()).hexdigest() == entry.sha256
+    except OSError:
+        return False
+
+
+def put_shard(
+    store: Path, manifest: Manifest, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str]
+) -> None:
+    """Write a shard, and enter it in the manifest once it is on the disk. Raises StoreError where that fails."""
+    file = shard_file(number)
+    entry = ShardEntry(file, rows, hashlib.sha256(content).hexdigest(), unread, versions)
+    try:
+        write_whole(store / file, content, durable=True)
+        finished = dataclasses.replace(manifest, shards={**manifest.shards, number: entry})
+        finished.write(store)
+    except RecordError as error:
+        raise StoreError(f"{error.line} What is finished stays: the same command goes on from there.") from error
+    manifest.shards[number] = entry

@@ -1,0 +1,160 @@
+"""A photo with its explanations as one row of a table."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seewhy.explanation import Explanation
+from seewhy.features.folder import reduced
+from seewhy.geometry import Array
+from seewhy.records import Photo
+from seewhy.store.maps import PackedMaps
+
+if TYPE_CHECKING:
+    import pyarrow
+
+THUMBNAIL = 96  # pixels, the longer side
+# Columns of one number, text or truth value, which filters can name.
+PLAIN = (
+    *("number", "path", "sha256", "height", "width", "label", "label_index"),
+    *("predicted", "predicted_index", "score", "wrong"),
+)
+
+
+@functools.cache
+def schema() -> pyarrow.Schema:
+    """Of every shard.
+
+    number : the photo's place in the sorted list. path : from the photos' root. sha256 : of the photo's file. height, width : of
+    the photo, upright. label, predicted : classes; wrong : null where the label is not known. score : of the predicted class.
+    predictions : the first five. geometry : what the network saw of the photo. thumbnail : a JPEG. embedding : the mean over
+    space of the feature layer. explanations : one for each method; their maps are ``values`` (float16) times ``scales``.
+    """
+    import pyarrow as pa
+
+    prediction = pa.struct([("name", pa.string()), ("index", pa.int32()), ("score", pa.float32())])
+    target = pa.struct(
+        [*(("name", pa.string()), ("index", pa.int32()), ("score", pa.float32()), ("rank", pa.int32())), ("against", prediction)]
+    )
+    cost = pa.struct([(name, pa.float64()) for name in ("forward", "backward", "seconds")])
+    geometry = pa.struct(
+        [(name, pa.list_(pa.int32())) for name in ("photo", "input")]
+        + [(name, pa.list_(pa.float64())) for name in ("rows", "columns")]
+    )
+    explanation = pa.struct(
+        [
+            ("method", pa.string()),
+            ("targets", pa.list_(target)),
+            ("values", pa.binary()),
+            ("scales", pa.list_(pa.float32())),
+            ("grid", pa.list_(pa.int32())),
+            ("signed", pa.bool_()),
+            ("units", pa.string()),
+            ("layer", pa.string()),
+            ("by_class", pa.bool_()),
+            ("partial", pa.bool_()),
+            ("settings", pa.string()),
+            ("seed", pa.int64()),
+            ("cost", cost),
+            ("notes", pa.list_(pa.string())),
+            ("note_targets", pa.list_(pa.int32())),
+            ("details", pa.string()),
+            ("sample_grid", pa.string()),
+        ]
+    )
+    return pa.schema(
+        [
+            ("number", pa.int64()),
+            ("path", pa.string()),
+            ("sha256", pa.string()),
+            ("height", pa.int32()),
+            ("width", pa.int32()),
+            ("label", pa.string()),
+            ("label_index", pa.int32()),
+            ("predicted", pa.string()),
+            ("predicted_index", pa.int32()),
+            ("score", pa.float32()),
+            ("wrong", pa.bool_()),
+            ("predictions", pa.list_(prediction)),
+            ("geometry", geometry),
+            ("thumbnail", pa.binary()),
+            ("embedding", pa.list_(pa.float32())),
+            ("explanations", pa.list_(explanation)),
+        ]
+    )
+
+
+def row(
+    number: int,
+    path: str,
+    sha256: str,
+    photo: Photo,
+    label: int | None,
+    classes: Sequence[str],
+    explanations: Sequence[Explanation],
+    embedding: Array | None,
+) -> dict[str, Any]:
+    """A photo as a row of :func:`schema`."""
+    records = [explanation.record() for explanation in explanations]
+    predictions = records[0]["predictions"]
+    first = predictions[0] if predictions else {"name": None, "index": None, "score": None}
+    return {
+        "number": number,
+        "path": path,
+        "sha256": sha256,
+        "height": photo.geometry.photo[0],
+        "width": photo.geometry.photo[1],
+        "label": None if label is None else classes[label],
+        "label_index": label,
+        "predicted": first["name"],
+        "predicted_index": first["index"],
+        "score": first["score"],
+        "wrong": None if label is None or first["index"] is None else label != first["index"],
+        "predictions": predictions,
+        "geometry": records[0]["photo"]["geometry"],
+        "thumbnail": _jpeg(photo),
+        "embedding": None if embedding is None else embedding.tolist(),
+        "explanations": [_columns(e, record) for e, record in zip(explanations, records, strict=True)],
+    }
+
+
+def _columns(explanation: Explanation, record: dict[str, Any]) -> dict[str, Any]:
+    packed = PackedMaps.of(explanation.maps)
+    record["details"].pop("estimate", None)  # of the time, before the work: the cost is known now
+    same = ("method", "targets", "signed", "units", "layer", "by_class", "partial", "seed", "cost", "notes", "note_targets")
+    texts = ("settings", "details", "sample_grid")
+    return {
+        **{name: record[name] for name in same},
+        **{name: None if record[name] is None else json.dumps(record[name], ensure_ascii=False) for name in texts},
+        **vars(packed),
+    }
+
+
+def _jpeg(photo: Photo) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(reduced(photo, THUMBNAIL).original)).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def table(rows: Sequence[dict[str, Any]]) -> pyarrow.Table:
+    """Rows as a table of :func:`schema`."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(rows), schema=schema())
+
+
+def table_bytes(rows: pyarrow.Table) -> bytes:
+    """A table as a Parquet file."""
+    import pyarrow.parquet
+
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(rows, buffer, compression="zstd")
+    return buffer.getvalue()

@@ -1,0 +1,188 @@
+"""A folder of explanations, read back: one by one, as frames, and filtered."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import operator
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.classes import ClassNames
+from seewhy.errors import MissingExtraError, OptionError, StoreError, did_you_mean, listed
+from seewhy.explanation import Explanation
+from seewhy.store.manifest import Manifest, ShardEntry, UnreadPhoto
+from seewhy.store.reading import explanations_of
+from seewhy.store.rows import PLAIN, schema, table
+from seewhy.store.where import parse
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow.dataset
+    from pyarrow.compute import Expression
+
+
+class Store:
+    """What :func:`seewhy.run` stored of a folder of photos. ``len``, iteration and ``store[i]`` give explanations, without the
+    network, in the order of the photos' paths.
+
+    path : the folder. classes : of the network. methods : in the order in which they were asked for.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, root: Path, condition: Expression | None = None) -> None:
+        (self.path, self._manifest, self._root, self._condition) = (path, manifest, root, condition)
+        self._loaded: tuple[int, Any] | None = None  # a shard's number and its table
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], photos: str | os.PathLike[str] | None = None) -> Store:
+        """A store that was written, also one whose run has not ended.
+
+        photos : the folder where the photos lie now; None: where they lay, seen from the store.
+        Raises StoreError where there is none.
+        """
+        manifest = Manifest.read(Path(path))
+        root = Path(path) / manifest.photos["root"] if photos is None else Path(photos)
+        return cls(Path(path), manifest, Path(os.path.abspath(root)))
+
+    @property
+    def classes(self) -> list[str]:
+        """The network's class names in index order."""
+        return list(self._manifest.model["classes"])
+
+    @property
+    def methods(self) -> list[str]:
+        """As they were asked for; "auto" took what each explanation's ``method`` says."""
+        return [method["name"] for method in self._manifest.settings["methods"]]
+
+    @property
+    def unread(self) -> list[UnreadPhoto]:
+        """The photos that could not be explained, each with its reason. ``seewhy.run(..., retry=True)`` tries them again."""
+        return [photo for _, entry in self._entries for photo in entry.unread]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of how the photos and labels were read."""
+        return list(self._manifest.notes)
+
+    @property
+    def complete(self) -> bool:
+        """False while photos have not been tried yet: the run was interrupted, or goes on."""
+        return len(self._manifest.shards) == len(self._manifest.numbers)
+
+    def __len__(self) -> int:
+        return sum(entry.rows for _, entry in self._entries) if self._condition is None else len(self._numbers)
+
+    def __getitem__(self, i: int) -> Explanation:
+        """The explanation of the i-th photo, by the first method. Its photo is read again if its file is still the same (by its
+        hash); else the stored thumbnail is shown, and a note says so."""
+        return self.explanations(i)[0]
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return (self[i] for i in range(len(self)))
+
+    def explanations(self, i: int) -> list[Explanation]:
+        """The explanations of the i-th photo, one for each method.
+
+        Raises IndexError; StoreError where its shard is broken.
+        """
+        (i, count) = (operator.index(i), len(self))
+        if not -count <= i < count:
+            raise IndexError(f"The store has {count} rows.")
+        (shard, place) = self._located(i % count)
+        (row,) = self._shard(shard).slice(place, 1).to_pylist()
+        return explanations_of(row, self._manifest, self._manifest.shards[shard].versions, self._root)
+
+    def where(self, condition: str) -> Store:
+        """The rows for which a condition holds, as a store: ``store.where("wrong and score > 0.9")``.
+
+        condition : comparisons of columns (``score``, ``label``, ``predicted``, ``path``, ``number``, ``height``, ``width``) with
+            numbers and texts, ``wrong`` and ``right``, joined by ``and``, ``or``, ``not`` and parentheses;
+            ``label in (bear, cow)``, ``path contains night``, ``label is null``. It is parsed, never run as code.
+
+        Raises OptionError for a condition that cannot be read, TargetError for a class that the network does not have.
+        """
+        found = parse(condition, ClassNames(self.classes))
+        return Store(self.path, self._manifest, self._root, found if self._condition is None else self._condition & found)
+
+    def dataset(self) -> pyarrow.dataset.Dataset:
+        """The rows as a dataset of pyarrow, read in parts. ``store.rows.schema`` says what its columns are."""
+        import pyarrow.dataset
+
+        files = [str(self.path / entry.file) for _, entry in self._entries]
+        rows = pyarrow.dataset.dataset(files, schema=schema()) if files else pyarrow.dataset.dataset(table([]))
+        return rows if self._condition is None else rows.filter(self._condition)
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """The rows as a frame. columns : None takes those of one number, text or truth value; maps are in ``explanations``.
+
+        Raises OptionError for an unknown column, MissingExtraError without pandas.
+        """
+        wanted = list(PLAIN) if columns is None else list(columns)
+        known = schema().names
+        unknown = next((name for name in wanted if name not in known), None)
+        if unknown is not None:
+            raise OptionError(f"A store has no column '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known, 20)}.")
+        try:
+            import pandas as pandas
+        except ImportError:
+            raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
+        return self._read(wanted).to_pandas()
+
+    def __repr__(self) -> str:
+        unread = f", {len(self.unread)} not read" if self.unread else ""
+        open_ = "" if self.complete else f" (of {self._manifest.count} photos: not finished)"
+        return f"<Store {self.path}: {len(self)} rows{open_}, {listed(self.methods)}{unread}>"
+
+    @property
+    def _entries(self) -> list[tuple[int, ShardEntry]]:
+        return sorted(self._manifest.shards.items())
+
+    @cached_property
+    def _numbers(self) -> npt.NDArray[np.int64]:
+        """The photos' numbers in the list, row by row."""
+        numbers: npt.NDArray[np.int64] = self._read(["number"])["number"].to_numpy()
+        return numbers
+
+    def _located(self, i: int) -> tuple[int, int]:
+        """The shard of the i-th row, and the place in it."""
+        if self._condition is not None:
+            number = int(self._numbers[i])
+            shard = number // self._manifest.shard_size
+            return shard, int(np.searchsorted(self._shard(shard)["number"].to_numpy(), number))
+        ends = np.cumsum([entry.rows for _, entry in self._entries])
+        (shard, entry) = self._entries[int(np.searchsorted(ends, i, side="right"))]
+        return shard, i - int(ends[ends > i][0]) + entry.rows
+
+    def _read(self, columns: list[str]) -> Any:
+        """Columns of all rows as a table. Raises StoreError where a shard is broken."""
+        import pyarrow
+
+        try:
+            return self.dataset().to_table(columns=columns)
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise StoreError(
+                f"The store '{self.path}' is broken: {error} The run, started again, makes the shard anew."
+            ) from error
+
+    def _shard(self, number: int) -> Any:
+        """A shard's table. Raises StoreError where it is not what was written."""
+        import pyarrow.parquet
+
+        if self._loaded is None or self._loaded[0] != number:
+            entry = self._manifest.shards[number]
+            try:
+                content = (self.path / entry.file).read_bytes()
+            except OSError as error:
+                raise StoreError(f"'{self.path / entry.file}' cannot be opened: {error.strerror}.") from None
+            if hashlib.sha256(content).hexdigest() != entry.sha256:
+                raise StoreError(
+                    f"'{self.path / entry.file}' is broken: it is not what was written. The run, started again, makes it anew."
+                )
+            self._loaded = (number, pyarrow.parquet.read_table(io.BytesIO(content)))
+        return self._loaded[1]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import seewhy
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Six scenes in the folders of their classes."""
+    for i, scene in enumerate(seewhy.demo.scenes(6, seed=2)):
+        path = tmp_path / "photos" / scene.label / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.photo).save(path)
+    return tmp_path / "photos"
+
+
+def test_a_folder_into_a_store(run: Run, folders: Path, tmp_path: Path) -> None:
+    flags = (
+        "--model",
+        "demo:honest",
+        "--labels",
+        "folders",
+        "-m",
+        "cam",
+        "-m",
+        "grad_cam",
+        "--no-relu",
+        "-t",
+        "1",
+        "-o",
+        "kept/",
+    )
+    (code, out, _) = run("run", folders, *flags)
+    store = seewhy.Store.open(tmp_path / "kept")
+    right = len(store.where("right"))
+    assert code == 0
+    assert out.splitlines()[:3] == [
+        "6 photos explained by cam, grad_cam",
+        f"{right} of 6 with a label are right ({100 * right / 6:.0f} %)",
+        "→ kept",
+    ]
+    assert (len(store), store.complete) == (6, True)
+    clf = seewhy.load("demo:honest")
+    fresh = seewhy.explain(clf, sorted(folders.rglob("*.png"))[2], "grad_cam", 1, relu=False)
+    stored = store.explanations(2)[1]
+    assert (stored.targets, stored.settings["relu"]) == (fresh.targets, False)
+    np.testing.assert_allclose(stored.maps, fresh.maps, rtol=2**-11, atol=2**-23 * np.abs(fresh.maps).max())
+    assert run("run", folders, *flags)[:2] == (0, out)
+
+
+def test_what_cannot_be_read_is_named_and_tried_again(run: Run, photos: Path, tmp_path: Path) -> None:
+    flags = ("--model", "demo:honest", "-m", "cam")
+    (code, out, err) = run("run", photos, *flags)
+    assert code == 2
+    assert out.splitlines()[0] == "2 photos explained by cam"
+    assert "Skipped broken.jpg: 'broken.jpg' cannot be read to its end" in err
+    assert err.splitlines()[-1] == "1 of 3 photos were skipped, all others are done."
+    Image.fromarray(seewhy.demo.scenes(1)[0].photo).save(photos / "broken.jpg")
+    assert run("run", photos, *flags)[0] == 2
+    (code, out, _) = run("run", photos, *flags, "--retry", "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert {name: record[name] for name in ("output", "photos", "methods", "right", "wrong", "skipped")} == {
+        "output": "store",
+        "photos": 3,
+        "methods": ["cam"],
+        "right": 0,
+        "wrong": 0,
+        "skipped": [],
+    }
+
+
+def test_another_run_is_refused_in_the_command_line_s_own_words(run: Run, folders: Path) -> None:
+    run("run", folders, "--model", "demo:honest", "-m", "cam")
+    (code, _, err) = run("run", folders, "--model", "demo:shortcut", "-m", "cam")
+    assert code == 2
+    assert err.startswith(
+        'Error: The store \'store\' is of another run: the model "demo:honest" there, "demo:shortcut" here; the weights\''
+    )
+    assert len(err.splitlines()) == 1
+    (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "--mask-size", "3", "-o", "other")
+    assert (code, err) == (2, "Error: --mask-size is a flag of none of cam.\n")
+
+
+def test_several_places_are_one_list(run: Run, folders: Path, tmp_path: Path) -> None:
+    (first, second, *_) = sorted(path for path in folders.iterdir())
+    (code, _, _) = run("run", first, second, "--model", "demo:honest", "-m", "cam")
+    assert code == 0
+    paths = seewhy.Store.open(tmp_path / "store").to_pandas()["path"].tolist()
+    assert paths == sorted(path.relative_to(folders).as_posix() for place in (first, second) for path in place.iterdir())
+
+
+def test_ctrl_c_says_how_many_are_kept(run: Run, folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("run", folders, "--model", "demo:honest", "-m", "cam")
+
+    def interrupted(*arguments: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seewhy.run", interrupted)
+    (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam")
+    assert code == 130
+    assert err.splitlines()[-1] == "Interrupted: 6 photos are stored in store, and the same command goes on from there."

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from seewhy.errors import StoreError
+from seewhy.store.manifest import Manifest, UnreadPhoto, is_whole, put_shard
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    return Manifest(
+        model={"name": "net", "weights": "ab", "classes": ["a", "b"], "display": None},
+        settings={"methods": [{"name": "cam"}], "seed": 0, "shard_size": 4},
+        photos={"root": "../photos", "count": 9, "paths": "12", "labels": ""},
+    )
+
+
+def test_what_is_written_is_read_back(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path)
+    put_shard(tmp_path, manifest, 2, b"content", 3, [UnreadPhoto("a.jpg", "broken")], {"seewhy": "1"})
+    read = Manifest.read(tmp_path)
+    assert read == manifest
+    assert read.shards[2].unread == [UnreadPhoto("a.jpg", "broken")]
+    assert (read.numbers, read.count, read.shard_size) == (range(3), 9, 4)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "manifest.json",
+        "shards",
+        "shards/000002.parquet",
+    ]
+
+
+def test_a_shard_that_has_changed_is_not_whole(manifest: Manifest, tmp_path: Path) -> None:
+    put_shard(tmp_path, manifest, 0, b"content", 3, [], {})
+    entry = manifest.shards[0]
+    assert is_whole(tmp_path, entry)
+    (tmp_path / entry.file).write_bytes(b"Content")
+    assert not is_whole(tmp_path, entry)
+    (tmp_path / entry.file).unlink()
+    assert not is_whole(tmp_path, entry)
+
+
+def test_a_shard_is_entered_only_once_it_is_there(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest.write(tmp_path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreError) as refused:
+        put_shard(tmp_path, manifest, 0, b"content", 3, [], {})
+    assert str(refused.value) == (
+        f"'{tmp_path / 'shards' / '000000.parquet'}' cannot be written: No space left on device. What is finished stays: the "
+        "same command goes on from there."
+    )
+    assert manifest.shards == {}
+    assert Manifest.read(tmp_path).shards == {}
+    assert list((tmp_path / "shards").iterdir()) == []
+
+
+def test_differences_name_what_is_there_and_what_is_here(manifest: Manifest) -> None:
+    other = dataclasses.replace(
+        manifest,
+        model={**manifest.model, "weights": "cd"},
+        settings={**manifest.settings, "seed": 1, "methods": [{"name": "occlusion", "mask_size": list(range(40))}]},
+    )
+    assert manifest.differences(manifest) == []
+    assert manifest.differences(other) == [
+        'the weights\' hash "ab" there, "cd" here',
+        'methods [{"name": "cam"}] there, [{"name": "occlusion", "mask_size": [0, 1, 2, 3, 4, 5, 6, 7… here',
+        "seed 0 there, 1 here",
+    ]
+
+
+def test_a_folder_without_manifest_or_with_another_one(manifest: Manifest, tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as refused:
+        Manifest.read(tmp_path)
+    assert str(refused.value) == f"There is no store in '{tmp_path}': 'seewhy run PHOTOS -o {tmp_path}' makes one."
+    manifest.write(tmp_path)
+    path = tmp_path / "manifest.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"format": 9}))
+    with pytest.raises(StoreError, match=r"has format 9, and this seewhy reads 1: read it with the other one."):
+        Manifest.read(tmp_path)
+    for content in (path.read_text()[:30], "[]", "{}", json.dumps(record | {"shards": [1]})):
+        path.write_text(content)
+        with pytest.raises(StoreError, match=r"manifest.json' cannot be read as the manifest of a store \("):
+            Manifest.read(tmp_path)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute
+import pytest
+
+import seewhy
+from seewhy.errors import OptionError, StoreError
+
+
+def test_what_it_says_of_itself(store: seewhy.Store, tmp_path: Path) -> None:
+    assert (len(store), store.complete, store.unread, store.notes) == (10, True, [], [])
+    assert (store.classes, store.methods) == (["red", "green", "blue"], ["grad_cam", "occlusion"])
+    assert repr(store) == f"<Store {tmp_path / 'store'}: 10 rows, grad_cam, occlusion>"
+
+
+def test_opened_it_is_the_same(store: seewhy.Store, folder: Path, tmp_path: Path) -> None:
+    opened = seewhy.Store.open(tmp_path / "store")
+    assert [e.photo.name for e in opened] == [path.name for path in sorted(folder.rglob("*.png"))]
+    assert np.array_equal(opened[3].maps, store[3].maps)
+    assert opened[-1].photo.name == opened[9].photo.name
+    with pytest.raises(IndexError, match=r"The store has 10 rows\."):
+        opened[10]
+    with pytest.raises(StoreError, match="There is no store in"):
+        seewhy.Store.open(tmp_path)
+
+
+def test_photos_and_store_may_move(store: seewhy.Store, folder: Path, tmp_path: Path) -> None:
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert "is not there any more" in seewhy.Store.open(store.path)[0].notes[-1]
+    found = seewhy.Store.open(store.path, photos=moved)[0]
+    assert not any("thumbnail" in note for note in found.notes)
+    together = tmp_path / "together"
+    together.mkdir()
+    moved.rename(together / "photos")
+    store.path.rename(together / "store")
+    assert not any("thumbnail" in note for note in seewhy.Store.open(together / "store")[0].notes)
+
+
+def test_where_gives_a_store_of_these_rows(store: seewhy.Store) -> None:
+    reds = store.where("label = red")
+    frame = reds.to_pandas()
+    assert frame["label"].tolist() == ["red"] * 4
+    assert len(reds) == 4
+    assert [e.predictions[0].name for e in reds] == ["red"] * 4
+    assert [reds[i].photo.name for i in range(4)] == [Path(path).name for path in frame["path"]]
+    few = reds.where("number > 7 or path contains 'фото 0'")
+    assert few.to_pandas()["number"].tolist() == sorted({*frame["number"][frame["number"] > 7], 6})
+    assert len(store.where("wrong")) == 0
+    assert list(store.where("wrong")) == []
+    assert len(store) == 10
+
+
+def test_frames_have_the_plain_columns_or_those_that_are_named(store: seewhy.Store) -> None:
+    assert store.to_pandas().columns.tolist()[:3] == ["number", "path", "sha256"]
+    frame = store.to_pandas(["predicted", "embedding"])
+    assert frame.columns.tolist() == ["predicted", "embedding"]
+    brightest = [int(np.argmax(embedding)) for embedding in frame["embedding"]]
+    assert [store.classes[index] for index in brightest] == frame["predicted"].tolist()
+    with pytest.raises(OptionError, match=r"A store has no column 'predictd'. Did you mean 'predicted'"):
+        store.to_pandas(["predictd"])
+
+
+def test_the_dataset_is_pyarrow_s(store: seewhy.Store) -> None:
+    counted = store.dataset().to_table().group_by("label").aggregate([("score", "count")]).sort_by("label").to_pydict()
+    assert counted == {"label": ["blue", "green", "red"], "score_count": [3, 3, 4]}
+    assert store.where("label = blue").dataset().count_rows() == 3
+    assert store.dataset().count_rows(filter=pyarrow.compute.field("label") == "red") == 4
+
+
+def test_a_broken_shard_is_said_when_it_is_read(store: seewhy.Store) -> None:
+    path = store.path / "shards" / "000001.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    opened = seewhy.Store.open(store.path)
+    opened[0]
+    with pytest.raises(StoreError) as refused:
+        opened[5]
+    assert str(refused.value) == f"'{path}' is broken: it is not what was written. The run, started again, makes it anew."
+    with pytest.raises(StoreError, match=r"store' is broken: .*000001.parquet"):
+        opened.to_pandas()
+    path.unlink()
+    with pytest.raises(StoreError, match=r"000001.parquet' cannot be opened: No such file or directory\."):
+        opened[5]
+
+
+def test_of_a_run_that_has_not_begun_to_finish(store: seewhy.Store) -> None:
+    store._manifest.shards.clear()
+    store._manifest.write(store.path)
+    opened = seewhy.Store.open(store.path)
+    assert (len(opened), opened.complete, list(opened)) == (0, False, [])
+    assert len(opened.to_pandas()) == 0
+    assert len(opened.where("wrong")) == 0
+    assert repr(opened).endswith("0 rows (of 10 photos: not finished), grad_cam, occlusion>")

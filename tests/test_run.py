@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from embeddings import colours
+from PIL import Image
+from small_nets import Planted
+from stores import timeless
+
+import seewhy
+from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, StoreError, TargetError
+from seewhy.store import manifest as manifests
+
+CLASSES = ["red", "green", "blue"]
+
+RUN = """
+import sys, time
+from small_nets import Planted
+import seewhy
+clf = seewhy.Classifier(Planted(), preprocess=seewhy.Preprocess(size=16), classes=["red", "green", "blue"])
+
+def slowly(done, total, partial):
+    time.sleep(0.01)
+
+print("begins", flush=True)
+seewhy.run(clf, sys.argv[1], sys.argv[2], ["grad_cam", "occlusion"], shard_size=3, progress=slowly)
+"""
+
+
+@pytest.fixture
+def clf(planted: Planted) -> seewhy.Classifier:
+    return seewhy.Classifier(planted, preprocess=seewhy.Preprocess(size=16), classes=CLASSES)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twenty photos."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i, photo in enumerate(colours(20)):
+        Image.fromarray(photo).save(folder / f"{i:02}.png")
+    return folder
+
+
+def rows_of(store: seewhy.Store) -> list[dict[str, Any]]:
+    return timeless(store.dataset().to_table())
+
+
+def test_maps_are_those_of_explain(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    store = seewhy.run(clf, folder, tmp_path / "store", ["grad_cam", "occlusion"], ["blue", "top1"], shard_size=6, mask_size=4)
+    assert len(store) == 20
+    for i, path in enumerate(sorted(folder.iterdir())):
+        for stored, (method, settings) in zip(
+            store.explanations(i), (("grad_cam", {}), ("occlusion", {"mask_size": 4})), strict=True
+        ):
+            e = seewhy.explain(clf, path, method, ["blue", "top1"], **settings)
+            assert (stored.method, stored.targets) == (method, e.targets)
+            np.testing.assert_allclose(stored.maps, e.maps, rtol=2**-11, atol=2**-24 * np.abs(e.maps).max())
+
+
+def test_what_is_stored_is_not_computed_again(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+
+    def told(done: int, total: int, partial: Any) -> None:
+        calls.append((done, total))
+
+    first = rows_of(seewhy.run(clf, folder, tmp_path / "store", shard_size=8, progress=told))
+    assert calls == [(done, 20) for done in range(1, 21)]
+    calls.clear()
+    assert rows_of(seewhy.run(clf, folder, tmp_path / "store", shard_size=8, progress=told)) == first
+    assert calls == []
+    shard = tmp_path / "store" / "shards" / "000001.parquet"
+    shard.write_bytes(b"broken" + shard.read_bytes()[6:])
+    assert rows_of(seewhy.run(clf, folder, tmp_path / "store", shard_size=8, progress=told)) == first
+    assert calls == [(done, 8) for done in range(1, 9)]
+
+
+def test_killed_at_random_moments_it_ends_as_an_unbroken_run_does(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    unbroken = seewhy.run(clf, folder, tmp_path / "unbroken", ["grad_cam", "occlusion"], shard_size=3)
+    store = tmp_path / "store"
+    moments = random.Random(5)
+    finished = []
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-c", RUN, folder, store], stdout=subprocess.PIPE, env=_environment()) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begins\n"
+            time.sleep(moments.uniform(0, 0.5))
+            process.kill()
+        finished.append(len(seewhy.Store.open(store)) if (store / "manifest.json").exists() else 0)
+    assert finished == sorted(finished)
+    resumed = seewhy.run(clf, folder, store, ["grad_cam", "occlusion"], shard_size=3)
+    assert rows_of(resumed) == rows_of(unbroken)
+    assert resumed.to_pandas()["number"].tolist() == list(range(20))
+    assert sorted(path.name for path in store.rglob("*")) == sorted(path.name for path in (tmp_path / "unbroken").rglob("*"))
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
+
+
+def _before_the_name(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    """Ends the process's work before the file gets its name, at the call of that number."""
+    replace, calls = manifests.write_whole, []
+
+    def ends(path: Path, content: bytes, durable: bool = False) -> Path:
+        calls.append(path)
+        if len(calls) == call:
+            path.parent.mkdir(exist_ok=True)
+            (path.parent / f".{path.name}.x1").write_bytes(content[: len(content) // 2])
+            raise KeyboardInterrupt
+        return replace(path, content, durable=durable)
+
+    monkeypatch.setattr(manifests, "write_whole", ends)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
+def test_wherever_writing_ends(clf: seewhy.Classifier, folder: Path, tmp_path: Path, call: int) -> None:
+    """Before the first manifest, a shard, the manifest that enters it, the next shard ..."""
+    with pytest.MonkeyPatch.context() as patch:
+        _before_the_name(patch, call)
+        with pytest.raises(KeyboardInterrupt):
+            seewhy.run(clf, folder, tmp_path / "store", shard_size=9)
+    resumed = seewhy.run(clf, folder, tmp_path / "store", shard_size=9)
+    assert rows_of(resumed) == rows_of(seewhy.run(clf, folder, tmp_path / "unbroken", shard_size=9))
+    names = ["000000.parquet", "000001.parquet", "000002.parquet", "manifest.json", "run.lock", "shards"]
+    assert sorted(path.name for path in resumed.path.rglob("*")) == names
+
+
+def test_photos_that_cannot_be_read_are_tried_again_when_asked(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    unbroken = rows_of(seewhy.run(clf, folder, tmp_path / "unbroken", shard_size=8))
+    whole = (folder / "09.png").read_bytes()
+    (folder / "09.png").write_bytes(b"half")
+    (folder / "03.png").write_bytes(b"half")
+    store = seewhy.run(clf, folder, tmp_path / "store", shard_size=8)
+    reason = "'09.png' is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can)."
+    assert [(photo.path, photo.reason) for photo in store.unread][1] == ("09.png", reason)
+    assert rows_of(store) == [row for row in unbroken if row["number"] not in (3, 9)]
+    (folder / "09.png").write_bytes(whole)
+    assert len(seewhy.run(clf, folder, tmp_path / "store", shard_size=8)) == 18
+    again = seewhy.run(clf, folder, tmp_path / "store", shard_size=8, retry=True)
+    assert [photo.path for photo in again.unread] == ["03.png"]
+    assert rows_of(again) == [row for row in unbroken if row["number"] != 3]
+
+
+def test_none_that_can_be_read(clf: seewhy.Classifier, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"half")
+    with pytest.raises(PhotoError, match=r"None of the 1 photos can be read. The first: 'a.png' is not a picture"):
+        seewhy.run(clf, tmp_path / "photos", tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"seed": 1}, "seed 0 there, 1 here"),
+        ({"target": "red"}, 'target "top1" there, "red" here'),
+        ({"method": "cam"}, 'methods [{"name": "auto"}] there, [{"name": "cam"}] here'),
+        ({"relu": False}, 'methods [{"name": "auto"}] there, [{"name": "auto", "relu": false}] here'),
+        ({"shard_size": 7}, "shard size 256 there, 7 here"),
+        ({"batch_size": 2}, "batch size 16 there, 2 here; copies null there, 2 here"),
+        ({"budget": 300}, "budget null there, 300 here"),
+    ],
+)
+def test_other_settings_are_refused_by_name(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, change: dict[str, Any], difference: str
+) -> None:
+    before = rows_of(seewhy.run(clf, folder, tmp_path / "store"))
+    with pytest.raises(StoreError) as refused:
+        seewhy.run(clf, folder, tmp_path / "store", **change)
+    assert str(refused.value) == (
+        f"The store '{tmp_path / 'store'}' is of another run: {difference}. Write another store, or repeat that run."
+    )
+    assert rows_of(seewhy.run(clf, folder, tmp_path / "store")) == before
+
+
+def test_another_network_or_list_of_photos_is_refused_by_name(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    (place, files) = (tmp_path / "store", sorted(folder.iterdir()))
+    seewhy.run(clf, files[:3], place, labels=["red", "green", "blue"])
+    with pytest.raises(StoreError, match=r"the number of photos 3 there, 4 here; the hash of the photos' paths \"\w{16}\" there"):
+        seewhy.run(clf, files[:4], place, labels=["red", "green", "blue", "red"])
+    with pytest.raises(StoreError, match=r"run: the hash of the labels \"\w{16}\" there, \"\w{16}\" here\. Write"):
+        seewhy.run(clf, files[:3], place, labels=["red", "green", "red"])
+    other = Planted()
+    other.conv.bias.data += 0.01
+    with pytest.raises(StoreError, match=r"run: the weights' hash \"\w{16}\" there, \"\w{16}\" here\. Write"):
+        seewhy.run(clf.with_network(other), files[:3], place, labels=["red", "green", "blue"])
+    with pytest.raises(StoreError, match=r"run: preprocessing \"shorter side 16, .*\" there, \"stretched .*\" here\. Write"):
+        seewhy.run(clf.with_preprocess(resize="stretch"), files[:3], place, labels=["red", "green", "blue"])
+    (folder.rename(tmp_path / "moved"))
+    with pytest.raises(StoreError, match=r"run: the photos' folder \"../photos\" there, \"../moved\" here\. Write"):
+        seewhy.run(clf, sorted((tmp_path / "moved").iterdir())[:3], place, labels=["red", "green", "blue"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"method": "grad_cm"}, MethodError, "There is no method 'grad_cm'. Did you mean 'grad_cam'"),
+        ({"method": []}, OptionError, "The list of methods is empty: name one, or leave it out."),
+        (
+            {"method": ["cam", "rise"], "mask": 3},
+            OptionError,
+            "None of cam, rise has a setting 'mask'. Did you mean 'masks'?",
+        ),
+        ({"target": lambda output: output[:, 0]}, OptionError, "a run stores what was asked for"),
+        ({"target": [["red"], ["blue"]]}, OptionError, "a run stores what was asked for"),
+        ({"shard_size": 257}, OptionError, "shard_size=257: a shard has at most 256 photos."),
+        ({"shard_size": 0}, OptionError, "shard_size=0: write a whole number above 0."),
+        ({"batch_size": 0}, OptionError, "batch_size=0: write a whole number above 0."),
+        ({"seed": -1}, OptionError, "seed=-1: write a whole number, 0 or more."),
+        ({"labels": ["red"]}, TargetError, "20 photos but 1 labels"),
+        ({"labels": "folders"}, TargetError, "20 of 20 labels are no classes: 'photos' of "),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_written(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, settings: dict[str, Any], error: type, message: str
+) -> None:
+    with pytest.raises(error) as refused:
+        seewhy.run(clf, folder, tmp_path / "store", **settings)
+    assert message in str(refused.value)
+    assert not (tmp_path / "store").exists()
+
+
+def test_places_that_are_no_store(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file' is a file: write a folder, new or of the same run"):
+        seewhy.run(clf, folder, tmp_path / "file")
+    with pytest.raises(StoreError, match=r"photos' holds other files \(00.png, 01.png, 02.png ... \(20 in all\)\) and no store"):
+        seewhy.run(clf, folder, folder)
+    assert len(list(folder.iterdir())) == 20
+    with pytest.raises(StoreError, match=r"cannot be written: Not a directory\."):
+        seewhy.run(clf, folder, tmp_path / "file" / "store")
+    with pytest.raises(OptionError, match="store='s3://bucket/store': write a folder of this machine"):
+        seewhy.run(clf, folder, "s3://bucket/store")
+    with pytest.raises(ModelError, match="The first argument is a Planted"):
+        seewhy.run(clf.network, folder, tmp_path / "store")  # type: ignore[arg-type]
+
+
+def test_an_unknown_class_is_said_before_many_photos_have_gone_through(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TargetError, match="This network has no class 'purple'"):
+        seewhy.run(clf, folder, tmp_path / "store", target="purple")
+    assert len(seewhy.Store.open(tmp_path / "store")) == 0
+
+
+def test_two_runs_at_once(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    refusals = []
+
+    def second(done: int, total: int, partial: Any) -> None:
+        with pytest.raises(StoreError) as refused:
+            seewhy.run(clf, folder, tmp_path / "store")
+        refusals.append(str(refused.value))
+
+    assert len(seewhy.run(clf, folder, tmp_path / "store", progress=second)) == 20
+    assert len(refusals) == 20
+    assert "is in use by another run (process " in refusals[0]
+
+
+def test_a_full_disk_is_one_line_and_spoils_nothing(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = rows_of(seewhy.run(clf, folder, tmp_path / "unbroken", shard_size=5))
+    (fsync, calls) = (os.fsync, [])
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > 6:  # of the manifest, the first shard, the manifest: the file and its folder
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"parquet' cannot be written: No space left on device\. What is finished stays"):
+        seewhy.run(clf, folder, tmp_path / "store", shard_size=5)
+    monkeypatch.undo()
+    kept = len(seewhy.Store.open(tmp_path / "store"))
+    assert 0 < kept < 20
+    assert rows_of(seewhy.run(clf, folder, tmp_path / "store", shard_size=5)) == unbroken
