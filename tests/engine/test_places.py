@@ -243,7 +243,7 @@ def test_half_of_a_grid_is_a_grid_and_a_ragged_part_is_none() -> None:
         return places.grid(result)
 
     half = grid_of("__getitem__", torch.Tensor.__getitem__, photo, (slice(None), slice(None), slice(0, 2)))
-    assert half == Grid(2, 6, 3)
+    assert half == Grid(2, 6, 3, covers=False)
     flat = photo.flatten(2)
     places.follow("flatten", torch.flatten, (photo, 2), {}, [flat])
     assert places.grid(flat) == Grid(4, 6, 3, "channels before tokens")
@@ -258,6 +258,48 @@ def test_an_operation_that_nobody_knows_loses_places_that_do_not_fit() -> None:
     assert places.grid(same) == Grid(4, 6, 3)
     places.follow("mysterious", None, (photo,), {}, [other])
     assert places.grid(other) is None
+
+
+class Cut(nn.Module):
+    """A convolution before what is cut off or laid otherwise, and behind it patches, a ReLU and a mean."""
+
+    def __init__(self, arrange: Arrange, conv: nn.Module) -> None:
+        super().__init__()
+        (self.before, self.arrange, self.conv) = (nn.Conv2d(3, 3, 3, padding=1), arrange, conv)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(self.arrange(self.before(x))).flatten(2).mT.relu().mean(1)
+
+
+@pytest.mark.parametrize("conv", [nn.Conv2d(3, 4, 4, 4), nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 3, 2, 1), nn.AvgPool2d(4, 2)])
+@pytest.mark.parametrize(
+    ("arrange", "covers"),
+    [
+        (lambda x: x[:, :, 16:, 16:], False),
+        (lambda x: x[:, :, :, :16], False),
+        (lambda x: x[:, :, 8:-8, 8:-8], False),
+        (lambda x: functional.interpolate(x[:, :, 16:], (32, 48)), False),
+        (lambda x: functional.pad(x, (3, 3, 3, 3))[:, :, 3:-3, 3:-3], True),
+        (lambda x: functional.pad(x, (0, 1, 0, 1)), True),
+        (lambda x: x[:, :, ::2, ::2], True),
+        (lambda x: functional.max_pool2d(functional.conv2d(x, torch.ones(3, 3, 3, 3)), 3, 2), True),
+    ],
+    ids=["quadrant", "left half", "centre", "enlarged half", "cut again", "padded", "every other", "unpadded"],
+)
+def test_whether_a_grid_covers_the_photo(arrange: Arrange, covers: bool, conv: nn.Module) -> None:
+    (_, grid) = last_grid(Cut(arrange, conv).eval(), "relu", (32, 48))
+    assert grid.layout == "tokens"
+    assert grid.covers is covers
+
+
+def test_far_padding_before_patches_is_no_part_of_the_photo() -> None:
+    (_, grid) = last_grid(Cut(lambda x: functional.pad(x, (48, 0, 32, 0)), nn.Conv2d(3, 4, 4, 4)).eval(), "relu", (32, 48))
+    assert (grid.rows, grid.columns, grid.covers) == (16, 24, False)
+
+
+def test_a_step_that_is_thinner_than_half_a_cell_is_no_crop() -> None:
+    (_, grid) = last_grid(Cut(lambda x: x[:, :, 1:, 1:], nn.Conv2d(3, 4, 8, 8)).eval(), "relu", (33, 49))
+    assert (grid.rows, grid.columns, grid.covers) == (4, 6, True)
 
 
 # -- volumes ------------------------------------------------------------------------------------------------------------------

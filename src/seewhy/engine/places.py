@@ -24,9 +24,15 @@ from seewhy.engine.steps import MOVES, Grid
 
 _NOWHERE = -9.0
 _CLOSE = 1e-5  # places nearer than this, as shares of the photo, are one
+_OWN_PADDING = 3  # cells on a side, with which a convolution keeps its size: as good as its own padding
+# Cells that a place may lie beside its place on a whole grid: every k-th row of one, from the first on, stays below.
+_ASIDE = 0.501
 _APART = 1e5  # the height of a volume in photos: of a thousand slices each still has a hundred
 _VOLUME = torch.complex128  # of a volume's companions: rows of far slices are still told apart
 _SAMPLES = 8  # channels that are looked at to see whether all have the same place: wide tensors have thousands
+
+_Range = tuple[float, float]
+_WHOLE: tuple[_Range, _Range] = ((0.0, 1.0), (0.0, 1.0))
 
 _RESHAPES = frozenset(["view", "reshape"])
 _REDUCTIONS = frozenset(["mean", "sum", "amax", "amin", "max", "min", "logsumexp", "prod", "norm", "std", "var", "median"])
@@ -176,18 +182,20 @@ def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
     return len(shape) <= len(to) and all(side in (1, other) for side, other in zip(reversed(shape), reversed(to), strict=False))
 
 
-def _lattice(shape: torch.Size, of_volume: bool = False) -> torch.Tensor:
+def _lattice(shape: torch.Size, of_volume: bool = False, part: tuple[_Range, _Range] = _WHOLE) -> torch.Tensor:
     """Companion of ``(..., rows, columns)`` that covers the photo evenly; takes no memory along the other axes.
 
-    of_volume : it is one of ``(..., slices, rows, columns)``.
+    of_volume : it is one of ``(..., slices, rows, columns)``. part : of a photo, that it covers: its rows, its columns.
     """
     (rows, columns) = shape[-2:]
     if of_volume:
         (inwards, down, across) = ((torch.arange(side, dtype=torch.float64) + 0.5) / side for side in shape[-3:])
         heights = _APART * inwards[:, None] + down  # (slices, rows)
         return torch.complex(heights[..., None].expand(shape[-3:]), across.expand(shape[-3:])).expand(shape)
-    down = (torch.arange(rows, dtype=torch.float32) + 0.5) / rows
-    across = (torch.arange(columns, dtype=torch.float32) + 0.5) / columns
+    (down, across) = (
+        start + (end - start) * ((torch.arange(side, dtype=torch.float32) + 0.5) / side)
+        for side, (start, end) in zip((rows, columns), part, strict=True)
+    )
     return torch.complex(down[:, None].expand(rows, columns), across.expand(rows, columns)).expand(shape)
 
 
@@ -240,14 +248,40 @@ def _resampled(companion: torch.Tensor | None, shape: torch.Size, of_volume: boo
         return places.expand(shape)
     if len(shape) not in (4, axes) or companion.ndim != len(shape):
         return None
-    grid = _grid_of(places.expand(-1, 2, *places.shape[2:])) if len(places) == 1 else None
+    (inner, before, behind) = _unpadded(places)
+    grid = _grid_of(inner.expand(-1, 2, *inner.shape[2:])) if len(places) == 1 else None
     if grid is not None and grid.layout == "channels first":
-        return _lattice(shape, of_volume)
+        if of_volume:
+            return _lattice(shape, of_volume)
+        ranges = (_range(inner.real, before[0], behind[0]), _range(inner.imag.mT, before[1], behind[1]))
+        part = _lattice(shape, False, ranges)
+        # Where that is the whole photo, as near as half a cell, all ways to it lead to the same places, to the last bit.
+        return _lattice(shape) if _covers(part.real.numpy(), shape[-2]) and _covers(part.imag.numpy(), shape[-1]) else part
     if any(after > before for after, before in zip(shape[2:], places.shape[2:], strict=True)) or bool(_nowhere(places).any()):
         return None
     pool: Any = functional.adaptive_avg_pool2d if len(shape) == 4 else functional.adaptive_avg_pool3d
     parts = [pool(part.contiguous(), tuple(shape[2:])) for part in (places.real, places.imag)]
     return torch.complex(*parts).expand(shape)
+
+
+def _unpadded(places: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int], tuple[int, int]]:
+    """``(..., rows, columns)`` without what is padding all round, and how much of it there is: (rows, columns) before, behind."""
+    if places.ndim != 4:
+        return places, (0, 0), (0, 0)
+    known = ~_nowhere(places[0, 0])
+    (rows, columns) = (known.any(dim=axis).nonzero().flatten().tolist() for axis in (1, 0))
+    if not rows:
+        return places, (0, 0), (0, 0)
+    inner = places[:, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return inner, (rows[0], columns[0]), (known.shape[0] - 1 - rows[-1], known.shape[1] - 1 - columns[-1])
+
+
+def _range(places: torch.Tensor, before: int, behind: int) -> _Range:
+    """From where to where the cells of a grid reach, ``(..., cells, others)``, with cells of padding before and behind them."""
+    (first, last) = (float(places.min()), float(places.max()))
+    cell = (last - first) / (places.shape[-2] - 1) if places.shape[-2] > 1 else 1.0
+    (before, behind) = (0, 0) if max(before, behind) <= _OWN_PADDING else (before, behind)
+    return first - cell * (before + 0.5), last + cell * (behind + 0.5)
 
 
 def _grid_of(companion: torch.Tensor) -> Grid | None:
@@ -266,23 +300,23 @@ def _grid_of(companion: torch.Tensor) -> Grid | None:
         order = _row_by_row(places.flatten().numpy().tobytes(), of_volume)
         if order is None:
             continue
-        (sides, indices) = order
+        (sides, indices, covers) = order
         (rows, columns) = sides[-2:]
         depth = sides[0] if of_volume else None
         whole = indices == tuple(range(len(indices)))
         if places.shape == sides and whole:
-            return Grid(rows, columns, channels, "channels first" if axis == 0 else "channels last", depth=depth)
+            return Grid(rows, columns, channels, "channels first" if axis == 0 else "channels last", depth=depth, covers=covers)
         layout = "tokens" if axis else "channels before tokens"
         in_a_row = indices == tuple(range(indices[0], indices[0] + len(indices)))
         (skip, others) = (indices[0], ()) if in_a_row else (0, indices)
-        return Grid(rows, columns, channels, layout, skip, others, places.ndim, batch_axis, depth)
+        return Grid(rows, columns, channels, layout, skip, others, places.ndim, batch_axis, depth, covers)
     return None
 
 
 @lru_cache(maxsize=256)
-def _row_by_row(places: bytes, of_volume: bool) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """(rows, columns), of a volume (slices, rows, columns), and which of the places come one after the other; None where they
-    are no grid.
+def _row_by_row(places: bytes, of_volume: bool) -> tuple[tuple[int, ...], tuple[int, ...], bool] | None:
+    """(rows, columns), of a volume (slices, rows, columns), which of the places come one after the other, and whether they cover
+    the photo; None where they are no grid.
 
     places : complex64, of a volume complex128. Tensors of the same places come by dozens.
     """
@@ -298,13 +332,19 @@ def _row_by_row(places: bytes, of_volume: bool) -> tuple[tuple[int, ...], tuple[
         return None
     indices = tuple(known[order].tolist())
     if not of_volume:
-        return (rows, columns), indices
+        return (rows, columns), indices, _covers(values.real[known], rows) and _covers(values.imag[known], columns)
     heights = values.real[known[order]][::columns]  # one of each row
     (starts,) = np.nonzero(np.diff(heights) > 1)  # a slice is one photo high
     depth = len(starts) + 1
     if rows % depth or not np.array_equal(starts + 1, np.arange(1, depth) * (rows // depth)):
         return None
-    return (depth, rows // depth, columns), indices
+    return (depth, rows // depth, columns), indices, True
+
+
+def _covers(values: npt.NDArray[np.floating[Any]], side: int) -> bool:
+    """True where the first and the last of so many cells lie where those of a whole photo do."""
+    (first, last) = (float(values.min()) * side - 0.5, float(values.max()) * side - (side - 0.5))
+    return max(abs(first), abs(last)) <= _ASIDE
 
 
 def _ranks(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:

@@ -84,6 +84,8 @@ class Grid:
     skip : tokens before those of the grid. places : which tokens are the grid's, row by row, where they do not stand one after
         the other. axes : over which the tokens are spread: 2 where they come in windows. batch_axis : 1 for ``(tokens, N, C)``.
     depth : slices of a volume; None for photos.
+    covers : False where it lies over a part of the photo only, as behind a crop: a map of it, laid over the whole photo, shows
+        things more than half a cell beside where they are. Not known of volumes.
     """
 
     rows: int
@@ -95,6 +97,7 @@ class Grid:
     axes: int = 1
     batch_axis: int = 0
     depth: int | None = None
+    covers: bool = True
 
     @property
     def sides(self) -> tuple[int, ...]:
