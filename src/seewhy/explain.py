@@ -7,7 +7,6 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, overload
 
 import numpy as np
@@ -21,7 +20,6 @@ from seewhy.errors import (
     MethodError,
     ModelError,
     OptionError,
-    SeewhyError,
     alternatives,
     did_you_mean,
     listed,
@@ -30,11 +28,11 @@ from seewhy.errors import (
 )
 from seewhy.explanation import Explanation, Explanations, versions
 from seewhy.methods import METHODS, Attribution, Method, Needs, Request
-from seewhy.methods.auto import AUTO, COARSE, Choice, Hiding, choose
-from seewhy.methods.base import FeatureMethod
+from seewhy.methods.auto import AUTO, Choice, choose, mixed_notes
+from seewhy.methods.hiding import held_against_hiding, is_coarse
 from seewhy.methods.occlusion import Occlusion
 from seewhy.reading import is_many, photo_list
-from seewhy.records import Cost, Ending, Note, Photo
+from seewhy.records import Cost, Note, Photo
 from seewhy.targets import PRESENT, RequestedTarget, requested_against, requested_targets
 
 
@@ -144,7 +142,7 @@ def explain(
         with memory.kept(), random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
             if planned is not None and not held and clf.dimensions == 2:
-                notes += _mixed_notes(planned, configured)
+                notes += mixed_notes(planned, configured)
             explain_batch = _ExplainBatch(
                 clf,
                 planned,
@@ -169,11 +167,18 @@ def explain(
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
     if held:
         many = is_many(photo, clf.dimensions)
-        silent = False if many or progress is False or callable(progress) else None
-        check = functools.partial(_held_against_hiding, clf, against, asked_budget, batch_size, seed, silent, many)
+        given: dict[str, Any] = {"against": against, "batch_size": batch_size, "seed": seed, "budget": asked_budget}
+        given["progress"] = False if many or progress is False or callable(progress) else None
+
+        def hide(photo: Photo, targets: list[int], **settings: Any) -> Explanation:
+            asked: Any = [photo] if many else photo  # in a list Ctrl-C is raised
+            answer = explain(clf, asked, Occlusion.name, targets, **given, **settings)
+            hidden: Explanation = answer[0] if many else answer
+            return hidden
+
         mixed = choice is not None and choice.mixed
         explanations = [
-            check(explanation) if mixed or min(explanation.maps.shape[-2:]) <= COARSE else explanation
+            held_against_hiding(explanation, clf.head, hide) if mixed or is_coarse(explanation) else explanation
             for explanation in explanations
         ]
     return Explanations(explanations) if is_many(photo, clf.dimensions) else explanations[0]
@@ -187,78 +192,6 @@ def automatic_choice(clf: Classifier, first: Sequence[Photo], settings: Mapping[
     with memory.kept():  # what is planned here is used again
         executor = clf.beside(first[0]).executor
         return choose(clf, executor.planned(executor.pixels(first)), settings)
-
-
-def _mixed_notes(planned: PlannedNetwork, method: Method) -> list[Note]:
-    """Of a map of a layer that nothing checks, where the layer may show a thing at another place than the photo."""
-    if not isinstance(method, FeatureMethod):
-        return []
-    with suppress(SeewhyError):  # the method itself says what is wrong with the layer
-        step = planned.find_layer(method.layer)
-        if planned.mixes_places(step):
-            return [
-                Note(
-                    f"a place of '{planned.trace.name(step)}' may hold what another place of the photo shows, and nothing has "
-                    f"checked this map: {setting('method', AUTO)} does, by hiding"
-                )
-            ]
-    return []
-
-
-def _held_against_hiding(
-    clf: Classifier,
-    against: Any,
-    budget: Any,
-    batch_size: int | None,
-    seed: int,
-    progress: bool | None,
-    many: bool,
-    explanation: Explanation,
-) -> Explanation:
-    """The explanation, if hiding its strongest place costs about as much as hiding any other; else that of occlusion.
-
-    Functions of the output and values of their own have no probability that could fall: their map stays as it is.
-    """
-    targets = [target.index for target in explanation.targets]
-    if None in targets or clf.head.kind == "none":
-        unchecked = Note("not checked by hiding: what is explained has no probability that could fall")
-        return dataclasses.replace(explanation, notes=[*explanation.notes, unchecked])
-
-    def hide(**settings: Any) -> Explanation:
-        photo = explanation.photo
-        given: Any = [photo] if many else photo  # in a list Ctrl-C is raised
-        answer = explain(
-            clf,
-            given,
-            Occlusion.name,
-            targets,
-            against=against,
-            batch_size=batch_size,
-            seed=seed,
-            progress=progress,
-            budget=budget,
-            **settings,
-        )
-        hidden: Explanation = answer[0] if many else answer
-        return hidden
-
-    (height, width) = explanation.photo.pixels.shape[-2:]
-    hidden = hide(**Hiding.settings(height, width))
-    if hidden.details["stopped"] == Ending.INTERRUPTED:
-        return dataclasses.replace(explanation, notes=[*explanation.notes, Note("the check by hiding was interrupted")])
-    hiding = Hiding.of(explanation, hidden)
-    if hiding.decides_nothing:  # is there anything that could be hidden?
-        whole = hide(**Hiding.settings_of_all(height, width))
-        hidden = dataclasses.replace(hidden, cost=hidden.cost + whole.cost)
-        hiding = dataclasses.replace(hiding, all=whole.maps[:, 0, 0])
-    answer = hidden if hiding.disagrees else explanation
-    checked = hiding.reasons(explanation.method) if hiding.disagrees else hiding.notes()
-    return dataclasses.replace(
-        answer,
-        cost=explanation.cost + hidden.cost,
-        notes=[*answer.notes, *checked],
-        details={**answer.details, **hiding.numbers},
-    )
 
 
 def check_classifier(clf: Any) -> None:

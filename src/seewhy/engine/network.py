@@ -253,14 +253,19 @@ class PlannedNetwork:
         return bool(spread <= ALIKE * at_places.abs().max())
 
     def mixes_places(self, step: Step) -> bool:
-        """True where a place of this layer may hold what another place of the photo shows: attention, or grids that lie as tokens
-        or channels last, as where dense layers mix places or channels, come before it. Plain convolutions keep the places.
+        """True where a place of this layer may hold what another place of the photo shows: attention comes before it, or grids
+        that lie as tokens or channels last, as where dense layers mix places or channels, or that cover a part of the photo only.
+        Plain convolutions keep the places.
 
         Measured (``bench/layouts.py``): there the peak of a CAM may lie beside the only evidence in every photo.
         """
         return any(
             is_attention(earlier)
-            or (earlier.grid is not None and earlier.grid.has_cells and earlier.grid.layout != "channels first")
+            or (
+                earlier.grid is not None
+                and earlier.grid.has_cells
+                and (earlier.grid.layout != "channels first" or not earlier.grid.covers)
+            )
             for earlier in [*self.trace.between(INPUT, step.number), step]
         )
 

@@ -1,0 +1,139 @@
+"""Whether hiding parts of the photo confirms a map that shows a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.explanation import Explanation
+from seewhy.geometry import Array, peak
+from seewhy.head import Head
+from seewhy.methods.auto import Choice
+from seewhy.methods.occlusion import Occlusion
+from seewhy.records import Ending, Note
+
+COARSE = 3  # rows or columns: the cells of such a grid are larger than most of what a network sees
+# The check: masks of a quarter of each side, at every eighth. What they take of the log-odds that counts, and the part of the
+# most that hiding the map's own strongest place must take (measured: bench/layouts.py).
+MASKS, PLACES = 4, 8
+COUNTS = 0.1
+OF_MOST = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Hiding:
+    """What hiding parts of a photo says of a map that shows a layer.
+
+    at_peak : what hiding the map's strongest place takes of each target's log-odds ``(K,)``; 0 where the map is the same
+    everywhere. most : what hiding any place takes at most ``(K,)``. all : what hiding the whole photo takes ``(K,)``, where no
+    place takes anything.
+    """
+
+    at_peak: Array
+    most: Array
+    all: Array | None = None
+
+    @classmethod
+    def of(cls, explanation: Explanation, hidden: Explanation) -> Hiding:
+        """explanation : the map's. hidden : of occlusion with :meth:`settings`, of the same photo and targets."""
+        costs = hidden.on_photo(upsample="nearest")
+        at_peak = []
+        for map_, cost in zip(explanation.on_photo(), costs, strict=True):
+            is_flat = np.nanmin(map_) == np.nanmax(map_)
+            at_peak.append(0.0 if is_flat else float(np.nan_to_num(cost[peak(map_)])))
+        return cls(np.array(at_peak), np.nanmax(costs, axis=(1, 2)))
+
+    @staticmethod
+    def settings(height: int, width: int) -> dict[str, Any]:
+        """Of the occlusion that checks, for a network's input of that size."""
+        return {
+            "mask_size": (-(-height // MASKS), -(-width // MASKS)),
+            "stride": (-(-height // PLACES), -(-width // PLACES)),
+            "score": "log_odds",
+        }
+
+    @staticmethod
+    def settings_of_all(height: int, width: int) -> dict[str, Any]:
+        """Of an occlusion by one mask over everything."""
+        return {"mask_size": (height, width), "stride": (height, width), "clip": False, "score": "log_odds"}
+
+    @property
+    def decides_nothing(self) -> bool:
+        """True where, for some target, no place that was hidden takes anything that counts."""
+        return bool((self.most < COUNTS).any())
+
+    @property
+    def disagrees(self) -> bool:
+        """True where, for some target, hiding another place takes much, and hiding the map's strongest far less."""
+        return bool(self._off.any())
+
+    @property
+    def _off(self) -> npt.NDArray[np.bool_]:
+        off: npt.NDArray[np.bool_] = (self.most >= COUNTS) & (self.at_peak < OF_MOST * self.most)
+        return off
+
+    @property
+    def numbers(self) -> dict[str, Array]:
+        """For an explanation's details."""
+        return {"hidden_at_peak": self.at_peak, "hidden_most": self.most}
+
+    def notes(self) -> list[Note]:
+        """Whether the map was confirmed, for each target."""
+        return [Note(self._text(target), target) for target in range(len(self.most))]
+
+    def _text(self, target: int) -> str:
+        (at_peak, most) = (max(self.at_peak[target], 0), max(self.most[target], 0))
+        if most >= COUNTS:
+            return (
+                f"checked by hiding: without its strongest place the log-odds fall by {at_peak:.1f}, without any other by at "
+                f"most {most:.1f}"
+            )
+        if self.all is not None and self.all[target] < COUNTS:
+            return "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
+        return f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}, so the map is not confirmed"
+
+    def reasons(self, method: str) -> list[Note]:
+        """Why occlusion is shown, and not this method; the target is the one whose map was furthest off."""
+        furthest = int(np.argmax(np.where(self._off, self.most - self.at_peak, -np.inf)))
+        return [
+            Choice(Occlusion.name, f"{method} pointed beside what counts").note,
+            Note(
+                f"hiding the strongest place of {method} lowers the log-odds by {max(self.at_peak[furthest], 0):.1f}, hiding "
+                f"that of this map by {self.most[furthest]:.1f}",
+                furthest,
+            ),
+        ]
+
+
+def is_coarse(explanation: Explanation) -> bool:
+    """Of a map whose cells are too large to point."""
+    return bool(min(explanation.maps.shape[-2:]) <= COARSE)
+
+
+def held_against_hiding(explanation: Explanation, head: Head, hide: Callable[..., Explanation]) -> Explanation:
+    """The explanation, if hiding its strongest place costs about as much as hiding any other; else that of occlusion.
+
+    hide : occlusion of a photo for targets, with its settings. Functions of the output and values of their own have no
+    probability that could fall: their map stays as it is.
+    """
+    targets = [target.index for target in explanation.targets]
+    if None in targets or head.kind == "none":
+        unchecked = Note("not checked by hiding: what is explained has no probability that could fall")
+        return replace(explanation, notes=[*explanation.notes, unchecked])
+    (height, width) = explanation.photo.pixels.shape[-2:]
+    hidden = hide(explanation.photo, targets, **Hiding.settings(height, width))
+    if hidden.details["stopped"] == Ending.INTERRUPTED:
+        return replace(explanation, notes=[*explanation.notes, Note("the check by hiding was interrupted")])
+    cost = explanation.cost + hidden.cost
+    hiding = Hiding.of(explanation, hidden)
+    if hiding.decides_nothing:  # is there anything that could be hidden?
+        whole = hide(explanation.photo, targets, **Hiding.settings_of_all(height, width))
+        cost += whole.cost
+        hiding = replace(hiding, all=whole.maps[:, 0, 0])
+    answer = hidden if hiding.disagrees else explanation
+    checked = hiding.reasons(explanation.method) if hiding.disagrees else hiding.notes()
+    return replace(answer, cost=cost, notes=[*answer.notes, *checked], details={**answer.details, **hiding.numbers})
