@@ -151,7 +151,7 @@ ONE_NUMBER = (
             "softmax",
             OrderedDict(out=torch.zeros(1, 21, 4, 4), extra=None),
             "The network returned OrderedDict: out (1, 21, 4, 4), extra NoneType. Expected class scores (N, classes): say which "
-            "entry holds them with output='key', an index, or a function.",
+            "entry holds them with output='out'; a function given as the target then gets that entry.",
         ),
     ],
 )

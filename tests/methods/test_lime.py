@@ -61,7 +61,7 @@ def test_a_sum_over_segments_gives_its_parts_back(model: str, tolerance: float) 
     for k in range(2):
         np.testing.assert_array_equal(e.maps[k], e.details["importance"][labels - 1, k])
     assert e.details["r2"] == pytest.approx([1, 1], abs=1e-3)
-    assert e.units == "score"
+    assert e.units == "value"
     assert e.signed
 
 
@@ -81,7 +81,7 @@ def test_a_tree_gives_the_order_and_the_signs_back() -> None:
     assert set(order[5:7]) == {4, 5}
     assert importance[6] / abs(importance[8]) == pytest.approx(4, rel=0.6)
     assert np.abs(importance[~strong]).max() < 0.01 * importance[6]
-    assert e.units == "score²"
+    assert e.units == "value²"
     assert e.details["r2"][0] > 0.9
 
 
@@ -94,7 +94,7 @@ def test_a_constant_score_gives_zeros_and_says_so(model: str) -> None:
     )
     assert not e.maps.any()
     assert not e.details["standard_error"].any()
-    sentence = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.00) by less than a millionth; "
+    sentence = "The map is flat: hiding any part of the photo changes the value of 'class {}' (0.00) by less than a millionth; "
     assert e.notes[1:] == [sentence.format(k) + "there is nothing to explain" for k in (0, 1)]
     assert np.isnan(e.details["r2"]).all()
     beside = seewhy.explain(

@@ -279,7 +279,7 @@ def test_the_map_against_a_class_is_the_difference_of_two(
     values = clf.scores(small_photos[0])[0] if score == "probability" or head == "none" else None
     if values is not None:
         np.testing.assert_allclose(e.details["base"], values[[1, 2]] - values[3], atol=1e-6)
-    unit = "score" if head == "none" else {"probability": "probability", "logit": "logit", "log_odds": "log-odds"}[score]
+    unit = "value" if head == "none" else {"probability": "probability", "logit": "logit", "log_odds": "log-odds"}[score]
     assert e.units == unit
 
 
@@ -691,7 +691,7 @@ def test_a_difference_of_few_steps_says_so(score: str) -> None:
 def test_a_constant_network_gives_zeros_and_says_so() -> None:
     e = seewhy.explain(function(lambda x: torch.full((len(x), 2), 0.3)), noise(1, 12, 17), method="occlusion", target=[0, 1])
     assert not e.maps.any()
-    sentence = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.30) by less than a millionth; "
+    sentence = "The map is flat: hiding any part of the photo changes the value of 'class {}' (0.30) by less than a millionth; "
     note = "the value itself is explained, not a logit or a probability"
     assert e.notes == [note, *(sentence.format(k) + "try a larger mask_size" for k in (0, 1))]
 

@@ -133,7 +133,7 @@ def test_a_constant_score_gives_exactly_nothing() -> None:
     e = seewhy.explain(clf, noise(3, 14, 21), method="rise", masks=50, target=[0, 1])
     assert not e.maps.any()
     assert e.details["standard_error"].max() < 1e-6
-    sentence = "The map is flat: hiding any part of the photo changes the score of 'class {}' (0.30) by less than a millionth; "
+    sentence = "The map is flat: hiding any part of the photo changes the value of 'class {}' (0.30) by less than a millionth; "
     assert e.notes[1:] == [sentence.format(k) + "there is nothing to explain" for k in (0, 1)]
 
 
