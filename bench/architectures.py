@@ -21,8 +21,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 import seewhy
-from bench.blocks import sources
-from bench.timing import ROOT, console, options, table
+from bench.timing import ROOT, console, options, sources, table
 from seewhy.errors import SeewhyError
 from seewhy.files import write_whole
 

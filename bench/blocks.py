@@ -5,8 +5,6 @@ Every block's figures are kept under ``out/bench`` as soon as it is measured, fo
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -33,7 +31,7 @@ from bench import (
     pointing,
     sanity,
 )
-from bench.timing import ROOT, Figure, machine, read, save, show_figures
+from bench.timing import ROOT, Figure, read, save, show_figures, sources
 
 BLOCKS = ROOT / "out" / "bench"
 
@@ -161,13 +159,3 @@ def measure(quick: bool, again: bool = False, rounds: int = 1) -> list[Figure]:
         save(path, measured)
         figures += measured
     return figures
-
-
-def sources() -> str:
-    """Sixteen digits that stand for all that is measured, for what measures it, and for where."""
-    place = {name: value for name, value in machine().items() if name != "date"}
-    digest = hashlib.sha256(json.dumps(place).encode())
-    for folder_name in ("src", "bench"):
-        for path in sorted((ROOT / folder_name).rglob("*.py")):
-            digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    return digest.hexdigest()[:16]

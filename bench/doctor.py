@@ -30,7 +30,7 @@ import seewhy
 from bench.intervals import wilson
 from bench.small_networks import Branches, Densely, Flat, Patches, Plain, Pooled, Residual, Separable, Tokens, group_norm
 from bench.spoilt import CLIP, HALF, IMAGENET, PLACE, WAYS, Recipe, Way
-from bench.timing import DATA, Figure, console, options, save, show_figures, table
+from bench.timing import DATA, Figure, console, options, save, show_figures, sources, table
 from seewhy.doctor.trials import PrivateCopy, Trial
 
 THE_TWELVE = WAYS[:12]
@@ -185,8 +185,6 @@ def _key(copied: PrivateCopy, inputs: Sequence[torch.Tensor], seed: int) -> byte
 
 def kept(name: str, ask: Callable[[], list[Verdict]]) -> list[Verdict]:
     """Verdicts that these sources gave already, else those that ``ask`` gives."""
-    from bench.blocks import sources  # which lists this bench, too
-
     path = PLACE / "verdicts" / sources() / f"{name}.json"
     if path.is_file():
         return [Verdict(**row | {"named": tuple(row["named"])}) for row in json.loads(path.read_text(encoding="utf-8"))]

@@ -27,8 +27,7 @@ from torch import nn
 from torch.nn import functional
 
 import seewhy
-from bench.blocks import sources
-from bench.timing import ROOT, console, options, table
+from bench.timing import ROOT, console, options, sources, table
 from seewhy.errors import SeewhyError
 from seewhy.evaluate import hits
 from seewhy.load.from_torchvision import models as torchvision_models

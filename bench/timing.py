@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import platform
 import random
@@ -136,6 +137,16 @@ def machine(device: str = "cpu") -> dict[str, Any]:
             continue
     name = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else _processor()
     return {"machine": name, "threads": torch.get_num_threads(), "date": time.strftime("%Y-%m-%d"), "versions": versions}
+
+
+def sources() -> str:
+    """Sixteen digits that stand for all that is measured, for what measures it, and for where."""
+    place = {name: value for name, value in machine().items() if name != "date"}
+    digest = hashlib.sha256(json.dumps(place).encode())
+    for folder_name in ("src", "bench"):
+        for path in sorted((ROOT / folder_name).rglob("*.py")):
+            digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _processor() -> str:

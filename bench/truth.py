@@ -25,11 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 import seewhy
-from bench.blocks import sources
 from bench.intervals import mean_and_interval
 from bench.planted import KINDS, cases
 from bench.pointing import boxed_photos
-from bench.timing import DATA, ROOT, console, options, save, seconds_of, table
+from bench.timing import DATA, ROOT, console, options, save, seconds_of, sources, table
 from bench.timing import Figure as BenchFigure
 from seewhy.evaluate import energy, hits
 from seewhy.evaluate.curves import area, curves_of

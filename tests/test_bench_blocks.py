@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bench import blocks as bench_blocks
+from bench import timing
 from bench.timing import Figure
 
 
@@ -40,20 +41,20 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_other_sources_are_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_blocks, "ROOT", tmp_path)
+    monkeypatch.setattr(timing, "ROOT", tmp_path)
     for folder in ("src", "bench"):
         (tmp_path / folder).mkdir()
     (tmp_path / "src" / "a.py").write_text("1")
-    before = bench_blocks.sources()
-    assert before == bench_blocks.sources()
+    before = timing.sources()
+    assert before == timing.sources()
     (tmp_path / "src" / "a.py").write_text("2")
-    assert bench_blocks.sources() != before
+    assert timing.sources() != before
     (tmp_path / "src" / "a.py").write_text("1")
-    monkeypatch.setattr(bench_blocks, "machine", lambda: {"machine": "another", "date": "today"})
-    elsewhere = bench_blocks.sources()
+    monkeypatch.setattr(timing, "machine", lambda: {"machine": "another", "date": "today"})
+    elsewhere = timing.sources()
     assert elsewhere != before
-    monkeypatch.setattr(bench_blocks, "machine", lambda: {"machine": "another", "date": "tomorrow"})
-    assert bench_blocks.sources() == elsewhere
+    monkeypatch.setattr(timing, "machine", lambda: {"machine": "another", "date": "tomorrow"})
+    assert timing.sources() == elsewhere
 
 
 def test_every_part_has_a_block_and_no_name_comes_twice() -> None:

@@ -12,8 +12,9 @@ import torch
 from seewhy.classifier import Classifier
 from seewhy.doctor.findings import Attempt
 from seewhy.doctor.preparations import Normalisation, PhotoFit, current_normalisation, with_fit
-from seewhy.doctor.trials import MISFITS, Doubles, PrivateCopy, Trial
+from seewhy.doctor.trials import Doubles, PrivateCopy, Trial
 from seewhy.engine.dense_head import closing_activations
+from seewhy.engine.network import MISFITS
 from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError
 from seewhy.head import Head
 from seewhy.photo import Picture

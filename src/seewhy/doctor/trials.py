@@ -15,6 +15,7 @@ from torch import nn
 
 from seewhy.classifier import Classifier
 from seewhy.engine import memory, runner
+from seewhy.engine.network import MISFITS
 from seewhy.engine.state import random_state
 from seewhy.errors import ModelError, OutputError
 from seewhy.head import describe
@@ -24,8 +25,6 @@ MOST_LAYERS = 12  # BatchNorms that are read, spread over the network, the first
 FIRST = 3
 _LIVES = 1e-6  # of the largest running variance: below, a channel says nothing
 _MOST = 20.0  # of one channel's gap
-# What a network raises when it is given what it cannot take.
-MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError, AssertionError)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ ALIKE = 1e-3  # gradients at two places, over the largest
 Result = TypeVar("Result")
 
 # What a network raises when it is given what it cannot take. A person's own exception types pass through as they are.
-_MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError, AssertionError)
+MISFITS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError, AssertionError)
 
 
 class PlannedNetwork:
@@ -417,8 +417,8 @@ def _guarded(forward: Callable[[], Result], inputs: torch.Tensor) -> Result:
             return forward()
     except torch.cuda.OutOfMemoryError:
         raise
-    except _MISFITS as error:
-        if type(error) not in _MISFITS:
+    except MISFITS as error:
+        if type(error) not in MISFITS:
             raise
         layer = getattr(error, "seewhy_layer", "")
         where = f" in layer '{layer}'" if layer else ""

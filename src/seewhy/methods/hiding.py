@@ -29,13 +29,13 @@ class Hiding:
     """What hiding parts of a photo says of a map that shows a layer.
 
     at_peak : what hiding the map's strongest place takes of each target's log-odds ``(K,)``; 0 where the map is the same
-    everywhere. most : what hiding any place takes at most ``(K,)``. all : what hiding the whole photo takes ``(K,)``, where no
+    everywhere. most : what hiding any place takes at most ``(K,)``. whole : what hiding the whole photo takes ``(K,)``, where no
     place takes anything.
     """
 
     at_peak: Array
     most: Array
-    all: Array | None = None
+    whole: Array | None = None
 
     @classmethod
     def of(cls, explanation: Explanation, hidden: Explanation) -> Hiding:
@@ -92,7 +92,7 @@ class Hiding:
                 f"checked by hiding: without its strongest place the log-odds fall by {at_peak:.1f}, without any other by at "
                 f"most {most:.1f}"
             )
-        if self.all is not None and self.all[target] < COUNTS:
+        if self.whole is not None and self.whole[target] < COUNTS:
             return "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
         return f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}, so the map is not confirmed"
 
@@ -131,9 +131,9 @@ def held_against_hiding(explanation: Explanation, head: Head, hide: Callable[...
     cost = explanation.cost + hidden.cost
     hiding = Hiding.of(explanation, hidden)
     if hiding.decides_nothing:  # is there anything that could be hidden?
-        whole = hide(explanation.photo, targets, **Hiding.settings_of_all(height, width))
-        cost += whole.cost
-        hiding = replace(hiding, all=whole.maps[:, 0, 0])
+        everything_hidden = hide(explanation.photo, targets, **Hiding.settings_of_all(height, width))
+        cost += everything_hidden.cost
+        hiding = replace(hiding, whole=everything_hidden.maps[:, 0, 0])
     answer = hidden if hiding.disagrees else explanation
     checked = hiding.reasons(explanation.method) if hiding.disagrees else hiding.notes()
     return replace(answer, cost=cost, notes=[*answer.notes, *checked], details={**answer.details, **hiding.numbers})

@@ -9,7 +9,7 @@ import torch
 
 from seewhy.doctor.examination import Examination
 from seewhy.doctor.findings import Certainty, Fault, Finding
-from seewhy.doctor.trials import MISFITS
+from seewhy.engine.network import MISFITS
 from seewhy.errors import SeewhyError
 
 CONSTANT = 1e-5  # of the largest output
