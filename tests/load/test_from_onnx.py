@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_photo_nets import FORMS, OnePhoto
 from small_nets import SmallNet
 from torch import nn
 
@@ -244,3 +245,48 @@ def test_without_onnxruntime(exported: tuple[Path, nn.Module], monkeypatch: pyte
 def test_a_suffix_in_capitals(exported: tuple[Path, nn.Module], tmp_path: Path) -> None:
     shutil.copy(exported[0], tmp_path / "NET.ONNX")
     assert seewhy.load(tmp_path / "NET.ONNX").input_size == (24, 24)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_free_batch_axis_with_one_photo_written_inside(form: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One photo at a time, then; and onnxruntime does not print what was tried."""
+    (helper, numbers) = (onnx.helper, onnx.TensorProto)
+    network = OnePhoto(form)
+    weight = network.weight.detach().numpy()
+    node = helper.make_node
+    steps = {
+        "refuses": [node("Reshape", ["photo", "row"], ["rows"]), node("MatMul", ["rows", "weight"], ["scores"])],
+        "one row": [
+            node("Reshape", ["photo", "table"], ["rows"]),
+            node("MatMul", ["rows", "weight"], ["each"]),
+            node("ReduceMean", ["each"], ["scores"], axes=[1], keepdims=0),
+        ],
+        "mixes": [
+            node("ReduceMean", ["photo"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+            node("Mul", ["photo", "mean"], ["scaled"]),
+            node("Flatten", ["scaled"], ["rows"]),
+            node("MatMul", ["rows", "weight"], ["scores"]),
+        ],
+    }[form]
+    constants = {"weight": weight, "row": np.array([1, len(weight)]), "table": np.array([1, -1, len(weight)])}
+    graph = helper.make_graph(
+        steps,
+        form,
+        [helper.make_tensor_value_info("photo", numbers.FLOAT, ["N", 3, 8, 8])],
+        [helper.make_tensor_value_info("scores", numbers.FLOAT, ["M", 4])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "net.onnx")
+    clf = seewhy.load(tmp_path / "net.onnx")
+    photos = [np.roll(PHOTO, step, axis=0) // (step + 1) for step in range(4)]
+    inputs = [torch.from_numpy(clf.read(photo).pixels[None] / 255) for photo in photos]
+    rows = torch.cat([network(photo) for photo in inputs]).detach().numpy()
+    assert np.ptp(rows[:, 0]) > 0.01
+    np.testing.assert_allclose(clf.logits(photos), rows, atol=1e-5)
+    for method, settings in {"occlusion": {"mask_size": 2, "stride": 2}, "lime": {"samples": 40, "features": 9}}.items():
+        (map_, expected) = (
+            seewhy.explain(clf, PHOTO, method, target=1, score="logit", batch_size=size, **settings).maps for size in (None, 1)
+        )
+        assert np.ptp(expected) > 0.01
+        np.testing.assert_allclose(map_, expected, atol=1e-5)
+    assert capfd.readouterr().err == ""

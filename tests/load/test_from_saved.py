@@ -13,6 +13,8 @@ import pytest
 import torch
 from attending_nets import FORMS as ATTENDING
 from attending_nets import SmallViT
+from one_photo_nets import FORMS as ONE_PHOTO
+from one_photo_nets import OnePhoto
 from safetensors.torch import save_file
 from small_nets import SmallNet
 from torch import nn
@@ -109,6 +111,24 @@ def test_the_attention_of_a_program_can_be_followed(form: str, tmp_path: Path) -
         (map_, expected) = (seewhy.explain(clf, photo, method, target=1).maps for clf in (program, own))
         assert expected.max() > 0
         np.testing.assert_allclose(map_, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.*:DeprecationWarning")
+@pytest.mark.parametrize("form", ONE_PHOTO)
+def test_a_file_traced_with_one_photo(form: str, tmp_path: Path) -> None:
+    network = OnePhoto(form).eval()
+    torch.jit.trace(network, torch.zeros(1, 3, 8, 8), check_trace=False).save(tmp_path / "net.pt")
+    clf = seewhy.load(tmp_path / "net.pt", preprocess=seewhy.Preprocess(8))
+    inputs = [torch.from_numpy(clf.read(photo).pixels[None] / 255) for photo in PHOTOS]
+    rows = torch.cat([network(photo) for photo in inputs]).softmax(1).detach().numpy()
+    assert np.ptp(rows) > 0.01
+    np.testing.assert_allclose(clf.scores(PHOTOS), rows, atol=1e-6)
+    best = [predictions[0].index for predictions in clf.classify(PHOTOS)]
+    assert best == rows.argmax(1).tolist()
+    maps = [seewhy.explain(clf, PHOTOS, "occlusion", target=1, batch_size=size) for size in (None, 1)]
+    for explanation, expected in zip(*maps, strict=True):
+        assert np.ptp(expected.maps) > 0
+        np.testing.assert_allclose(explanation.maps, expected.maps, atol=1e-6)
 
 
 def test_a_program_knows_its_size(files: dict[str, Path]) -> None:

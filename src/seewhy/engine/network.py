@@ -18,7 +18,7 @@ from seewhy.engine.cut import first_cut
 from seewhy.engine.dense_head import last_activation
 from seewhy.engine.fingerprint import Fingerprint
 from seewhy.engine.form import form_of
-from seewhy.engine.plan import Plan, compiled, make_plan, plain_plan
+from seewhy.engine.plan import Plan, closed, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
 from seewhy.engine.runner import of_input, too_large
 from seewhy.engine.several_inputs import OneInput
@@ -74,7 +74,8 @@ class PlannedNetwork:
         other._compiled = {}
         other.__dict__.pop("_unfolded", None)
         runs: Any = self.plan.network
-        other.plan = replace(self.plan, network=network if self.plan.as_is else runs.beside(network.inputs))
+        beside = runs.beside(network.inputs) if not self.plan.as_is else network if self.plan.trace else closed(network)
+        other.plan = replace(self.plan, network=beside)
         return other
 
     def suits(self, shape: tuple[int, ...]) -> bool:

@@ -19,10 +19,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from seewhy.engine.any_batch import AnyBatch
 from seewhy.engine.batch_norm import OrderedGradients
 from seewhy.engine.faster import fold, pack
 from seewhy.engine.fingerprint import has_hooks, weights_hash
-from seewhy.engine.form import form_of
+from seewhy.engine.form import TORCHSCRIPT, form_of
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.trace import trace
 
@@ -110,7 +111,8 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
         form = form_of(network)
         if not form.layers:
             description = f"{form.name}, as it is"
-            return Plan(network, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights, as_is=True)
+            runs = closed(network)
+            return Plan(runs, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights, as_is=True)
         copied = None if has_hooks(network) else _copied(network)
         if copied is None:
             with eval_mode(network):
@@ -128,6 +130,11 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
             if faster is not None:
                 return faster
         return plain
+
+
+def closed(network: nn.Module) -> nn.Module:
+    """How a network is run whose inside cannot be watched: a TorchScript file may only know one photo at a time."""
+    return AnyBatch(network) if form_of(network) == TORCHSCRIPT else network
 
 
 def _faster(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seewhy.engine.any_batch import AnyBatch
 from seewhy.engine.form import Form
 from seewhy.errors import MissingExtraError, ModelError, OptionError, listed, setting
 from seewhy.load.parts import Parts
@@ -42,8 +43,8 @@ def onnxruntime() -> ModuleType:
 class OnnxNetwork:
     """``(N, C, H, W)`` float tensor -> the file's output ``(N, K)``, or a dictionary of its outputs where there are several.
 
-    A batch axis that the file fixes at B is filled up: photos go through B at a time. Channels are put last where the file wants
-    them there.
+    A batch axis that the file fixes at B is filled up: photos go through B at a time. Where the file leaves the axis free and yet
+    only knows one photo, they go through one at a time. Channels are put last where the file wants them there.
     """
 
     def __init__(self, path: Path, device: str | torch.device | None = None) -> None:
@@ -62,6 +63,7 @@ class OnnxNetwork:
         (channels, *size) = [shape[3], shape[1], shape[2]] if self._channels_last else shape[1:]
         self.channels = channels if isinstance(channels, int) and channels > 0 else None
         self.size = size
+        self._any_batch = AnyBatch(self._scores)
         self.form = Form("an ONNX model", channels=self.channels)
 
     @property
@@ -85,6 +87,10 @@ class OnnxNetwork:
         return None
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
+        scores: torch.Tensor | dict[str, torch.Tensor] = (self._any_batch if self._batch is None else self._scores)(inputs)
+        return scores
+
+    def _scores(self, inputs: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
         photos = inputs.detach().cpu().numpy()
         if self._channels_last:
             photos = photos.transpose(0, 2, 3, 1)
@@ -103,7 +109,7 @@ class OnnxNetwork:
             outputs: list[np.ndarray[Any, Any]] = self._session.run(list(self.outputs), {self._input: photos})
         except Exception as error:  # onnxruntime has its own kinds, all of them below Exception
             raise ModelError(f"'{self.__name__}' cannot take an input of shape {photos.shape[1:]}: {_reason(error)}") from error
-        return [np.asarray(output) for output in outputs]
+        return [np.atleast_1d(output) for output in outputs]
 
     @staticmethod
     def _numbers(path: Path, kind: str) -> Any:
@@ -141,7 +147,7 @@ def _session(path: Path, device: str | torch.device | None) -> Any:
         on_gpu = [("CUDAExecutionProvider", {"device_id": (torch.device(device).index if device else None) or 0})]
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors; what it cannot do becomes an exception anyway
+    options.log_severity_level = 4  # what it cannot do becomes an exception; it would print that, too
     try:
         return runtime.InferenceSession(str(path), options, providers=[*on_gpu, "CPUExecutionProvider"])
     except Exception as error:  # not an ONNX file, a newer one, the file with its weights is not beside it ...

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seewhy.engine.any_batch import joined
 from seewhy.engine.form import Form
 from seewhy.engine.plan import unwrap
 from seewhy.errors import ModelError, WeightsError, setting
@@ -104,7 +105,7 @@ class FixedBatch(nn.Module):
         missing = -len(x) % self.batch
         padded = torch.cat([x, x[-1:].expand(missing, -1, -1, -1)]) if missing else x
         outputs = [self.network(photos) for photos in torch.split(padded, self.batch)]
-        return _joined(outputs, len(x))
+        return joined(outputs, len(x))
 
 
 def build(name: str, weights: Weights | None, trust: bool) -> Parts:
@@ -241,19 +242,6 @@ def _holds_tensors(path: Path) -> bool:
         return bool(read_weights(path))
     except WeightsError:
         return False
-
-
-def _joined(outputs: list[Any], count: int) -> Any:
-    """Outputs of several batches as one, cut to ``count`` photos: a tensor, or a tuple or dictionary of them."""
-    (first, kind) = (outputs[0], type(outputs[0]))
-    if isinstance(first, torch.Tensor):
-        return torch.cat(outputs)[:count] if first.ndim else first
-    if isinstance(first, Mapping):
-        return {key: _joined([output[key] for output in outputs], count) for key in first}
-    if isinstance(first, (tuple, list)):
-        joined = [_joined(list(entries), count) for entries in zip(*outputs, strict=True)]
-        return kind(*joined) if hasattr(first, "_fields") else kind(joined)
-    return first
 
 
 @contextlib.contextmanager

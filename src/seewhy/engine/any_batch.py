@@ -1,0 +1,105 @@
+"""Networks that were read from a file, and may have been written down for one photo: several go through one at a time there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+ROUNDING = {torch.bfloat16: 5e-2, torch.float16: 5e-3}  # of the largest output: what a batch may change by it
+USUAL_ROUNDING = 1e-5
+APART = 0.1  # of the difference between two photos: more than that, and one photo has had a say in the other's scores
+
+
+class AnyBatch(nn.Module):
+    """``network``, which takes (1, C, H, W), as one that takes any number of photos.
+
+    A trace writes the sizes down that it saw: such a network may refuse several photos, give one row for all of them, or mix
+    them. So before the first batch of several, two photos of noise go through together and alone. A network that gives the same
+    both ways runs in batches from then on, any other one photo at a time. Gradients flow.
+    """
+
+    def __init__(self, network: Callable[[torch.Tensor], Any]) -> None:
+        super().__init__()
+        self.training = False  # nothing here knows of it; the network keeps its own mode
+        self.network = network
+        self._in_batches: bool | None = None  # not tried yet
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """The outputs of all photos, one behind the other."""
+        if len(x) <= 1:
+            return self.network(x)
+        if self._in_batches is None:
+            self._in_batches = self._gives_the_same(_two_photos(x))
+        return self.network(x) if self._in_batches else _one_by_one(self.network, x)
+
+    @torch.no_grad()
+    def _gives_the_same(self, photos: torch.Tensor) -> bool:
+        """True where the photos' outputs are those of each alone; and where one alone fails, so that its complaint is heard."""
+        try:
+            alone = _one_by_one(self.network, photos)
+        except Exception:  # whatever a reader of files raises
+            return True
+        try:
+            together = self.network(photos)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception:
+            return False
+        (tables, expected) = (list(_tensors(together)), list(_tensors(alone)))
+        return len(tables) == len(expected) and all(map(_alike, tables, expected))
+
+
+def joined(outputs: list[Any], count: int | None) -> Any:
+    """Outputs of several batches as one, a tensor, or a tuple or dictionary of them; cut to ``count`` photos where given."""
+    (first, kind) = (outputs[0], type(outputs[0]))
+    if isinstance(first, torch.Tensor):
+        return torch.cat(outputs)[:count] if first.ndim else torch.stack(outputs)
+    if isinstance(first, Mapping):
+        return {key: joined([output[key] for output in outputs], count) for key in first}
+    if isinstance(first, (tuple, list)):
+        entries = [joined(list(entries), count) for entries in zip(*outputs, strict=True)]
+        return kind(*entries) if hasattr(first, "_fields") else kind(entries)
+    return first
+
+
+def _one_by_one(network: Callable[[torch.Tensor], Any], x: torch.Tensor) -> Any:
+    return joined([network(photo) for photo in x.split(1)], None)
+
+
+def _two_photos(x: torch.Tensor) -> torch.Tensor:
+    """A dark one and a light one of noise, in the range of these: two that any network tells apart, if it tells photos apart."""
+    (low, high) = (float(x.detach().min()), float(x.detach().max()))
+    noise = torch.rand((2, *x.shape[1:]), generator=torch.Generator().manual_seed(0)).to(x) / 2
+    noise[1] += 0.5
+    return low + noise * ((high - low) or 1.0)
+
+
+def _tensors(output: Any) -> Iterator[torch.Tensor]:
+    """The tensors of an output, in its order."""
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        for entry in output.values():
+            yield from _tensors(entry)
+    elif isinstance(output, (tuple, list)):
+        for entry in output:
+            yield from _tensors(entry)
+
+
+def _alike(together: torch.Tensor, alone: torch.Tensor) -> bool:
+    """True where both hold the same numbers; a network may drop the batch axis of a single photo."""
+    if together.shape != alone.shape and not (
+        len(together.shape[:1]) and len(together) == 2 and together.numel() == alone.numel()
+    ):
+        return False
+    rounding = ROUNDING.get(alone.dtype, USUAL_ROUNDING)
+    (together, alone) = (together.double().flatten(), alone.double().flatten())
+    if alone.numel() % 2 or not bool(torch.isfinite(alone).all()):
+        return torch.equal(together.nan_to_num(), alone.nan_to_num())
+    if not alone.numel():
+        return True
+    (dark, light) = alone.chunk(2)
+    return bool((together - alone).abs().max() <= APART * (dark - light).abs().max() + rounding * alone.abs().max())
