@@ -17,9 +17,11 @@ from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
 from seewhy.errors import (
     GradientError,
+    LayerError,
     MethodError,
     ModelError,
     OptionError,
+    OutputError,
     alternatives,
     did_you_mean,
     listed,
@@ -129,7 +131,7 @@ def explain(
             "or seconds ('20s')."
         )
     whole_number("seed", seed, 0)
-    _check_needs(clf, configured)
+    _check_needs(clf, configured, photos)
     targets = requested_targets(target, len(photos))
     against = requested_against(against, targets)
     notes = _unused_notes(configured, None if held else budget, targets, against)
@@ -292,7 +294,7 @@ def _lighter(planned: PlannedNetwork | None) -> str:
     return f"{setting('method', 'grad_cam')}{needs}"
 
 
-def _check_needs(clf: Classifier, method: Method) -> None:
+def _check_needs(clf: Classifier, method: Method, photos: Sequence[Any]) -> None:
     """Raises MethodError for a method that has to see more of the network than can be seen, or that knows photos alone;
     GradientError where that is int8."""
     if clf.dimensions == 3 and not method.volumes:
@@ -302,6 +304,8 @@ def _check_needs(clf: Classifier, method: Method) -> None:
     visible = [Needs.SCORES, *[Needs.LAYERS] * form.layers, *[Needs.GRADIENTS] * form.gradients]
     if form.is_open or method.needs in visible:
         return
+    if form.quantised is not None and not _has_feature_layers(clf, photos):
+        visible.remove(Needs.LAYERS)
     fitting = (name for name, known in METHODS.items() if known.needs in visible and (known.volumes or clf.dimensions == 2))
     working = alternatives(fitting)
     if form.quantised is not None:
@@ -315,6 +319,16 @@ def _check_needs(clf: Classifier, method: Method) -> None:
         f"This is {form.name}: its inside cannot be watched, so {missing} are not possible. Working now: {working}. For CAM and "
         "Grad-CAM give the original nn.Module (torch.compile, DataParallel are unwrapped)."
     )
+
+
+def _has_feature_layers(clf: Classifier, photos: Sequence[Any]) -> bool:
+    """True where a layer can be read, as the first photo shows, or a blank one where there is none."""
+    read = [clf.read(photo) for photo in photos[:1]]
+    executor = clf.beside(read[0]).executor if read else clf.executor
+    try:
+        return executor.planned(executor.pixels(read) if read else None).has_feature_layers
+    except (LayerError, MethodError, OutputError):  # no size for a blank photo, or a pass that cannot be followed
+        return False
 
 
 def _unused_notes(

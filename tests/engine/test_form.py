@@ -13,11 +13,15 @@ from torch import nn
 import seewhy
 from seewhy.engine.form import FUNCTION, OPEN, TORCHSCRIPT, Form, form_of, quantised_modules
 from seewhy.engine.predict_proba import PredictProba
-from seewhy.errors import GradientError
+from seewhy.errors import GradientError, LayerError
 from seewhy.methods.auto import PASSES
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
 PREPARE = seewhy.Preprocess(24, mean=0.5, std=0.25)
+UNREADABLE = (
+    "From 'quant' on this network computes in int8, and feature maps of whole numbers cannot be read. Use a method that needs "
+    "none: method='occlusion', method='lime' or method='rise'; or give the network as it was before it was quantised."
+)
 
 
 class Steps(nn.Module):
@@ -77,16 +81,23 @@ def test_int8_is_recognised(kind: str, first: str, quantised: dict[str, nn.Modul
     clf = seewhy.Classifier(quantised[kind], PREPARE)
     plain = seewhy.Classifier(quantised["plain"], PREPARE)
     np.testing.assert_allclose(clf.scores(PHOTO), plain.scores(PHOTO), atol=0.02)
-    working = ["score_cam", "eigen_cam", "occlusion", "lime", "rise"]
+    working = [*["score_cam", "eigen_cam"] * (kind == "dynamic"), "occlusion", "lime", "rise"]
     for method, known in seewhy.METHODS.items():
         if method in working:
+            budget = {"budget": 60} if method in ("lime", "rise") else {}
+            assert np.ptp(seewhy.explain(clf, PHOTO, method, **budget).maps) > 0
             continue
-        with pytest.raises(GradientError) as error:
+        with pytest.raises(seewhy.SeewhyError) as error:
             seewhy.explain(clf, PHOTO, method)
+        named = f"{', '.join(working[:-1])} or rise"
+        if method in ("score_cam", "eigen_cam"):
+            assert str(error.value) == UNREADABLE
+            continue
+        assert isinstance(error.value, GradientError)
         assert str(error.value) == (
             f"{known.title} needs gradients or plain weights, but the score is cut off from both. First step without gradient: "
-            f"'{first}' (quantised to int8). Use a method that needs none: score_cam, eigen_cam, occlusion, lime "
-            "or rise; or give the network as it was before it was quantised."
+            f"'{first}' (quantised to int8). Use a method that needs none: {named}; or give the network as it was before it was "
+            "quantised."
         )
     explanation = seewhy.explain(clf, PHOTO)
     assert explanation.method == "occlusion"
@@ -117,5 +128,57 @@ def test_a_dream_needs_a_gradient(quantised: dict[str, nn.Module]) -> None:
 
 def test_layers_in_whole_numbers_cannot_be_read(quantised: dict[str, nn.Module]) -> None:
     clf = seewhy.Classifier(quantised["static"], PREPARE)
-    with pytest.raises(seewhy.SeewhyError, match="No layer of this network has rows and columns"):
-        seewhy.explain(clf, PHOTO, "eigen_cam")
+    calls = [clf.layers, *(lambda layer=layer: seewhy.explain(clf, PHOTO, "eigen_cam", layer=layer) for layer in ("conv", "no"))]
+    for call in calls:
+        with pytest.raises(LayerError) as error:
+            call()
+        assert str(error.value) == UNREADABLE
+    unsized = seewhy.Classifier(quantised["static"])
+    with pytest.raises(GradientError, match="needs none: occlusion, lime or rise; or give"):
+        seewhy.explain(unsized, [], "grad_cam")
+
+
+class Partly(Steps):
+    """int8 behind the first convolution, or before the last one."""
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.last = nn.Conv2d(6, 6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.first:
+            x = self.relu(self.conv(self.quant(x)))
+            x = self.last(self.dequant(x))
+            return self.fc(self.flatten(self.pool(x)))
+        x = self.relu(self.conv(x))
+        out: torch.Tensor = self.dequant(self.fc(self.quant(self.flatten(self.pool(x)))))
+        return out
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_network_that_is_int8_in_part(first: bool) -> None:
+    """No float convolution behind int8 is taken for the one that the photo meets first."""
+    from torch.ao import quantization
+
+    torch.manual_seed(0)
+    plain = Partly(first).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch announces the end of this package
+        plain.qconfig = quantization.get_default_qconfig(torch.backends.quantized.engine)
+        for module in (plain.last, plain.fc) if first else (plain.conv,):
+            module.qconfig = None
+        prepared = quantization.prepare(plain)
+        prepared(torch.randn(8, 3, 24, 24, generator=torch.Generator().manual_seed(0)))
+        clf = seewhy.Classifier(quantization.convert(prepared), PREPARE)
+    np.testing.assert_allclose(clf.scores(PHOTO), seewhy.Classifier(plain, PREPARE).scores(PHOTO), atol=0.02)
+    assert np.ptp(seewhy.explain(clf, PHOTO).maps) > 0
+    if first:
+        with pytest.raises(LayerError, match=r"^From 'quant' on this network computes in int8"):
+            seewhy.explain(clf, PHOTO, "eigen_cam")
+    else:
+        (own, expected) = (
+            seewhy.explain(c, PHOTO, "eigen_cam", layer="relu").maps for c in (clf, seewhy.Classifier(plain, PREPARE))
+        )
+        assert np.ptp(expected) > 0
+        np.testing.assert_allclose(own, expected, atol=1e-5)

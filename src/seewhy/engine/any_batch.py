@@ -66,7 +66,7 @@ def joined(outputs: list[Any], count: int | None) -> Any:
 
 
 def _one_by_one(network: Callable[[torch.Tensor], Any], x: torch.Tensor) -> Any:
-    return joined([network(photo) for photo in x.split(1)], None)
+    return joined([network(photo) for photo in torch.split(x, 1)], None)
 
 
 def _two_photos(x: torch.Tensor) -> torch.Tensor:

@@ -222,6 +222,7 @@ class PlannedNetwork:
         trace = self.trace
         candidates = trace.feature_steps()
         if not candidates:
+            self._check_readable()
             raise LayerError("No layer of this network has rows and columns: methods on feature maps are not possible.")
         if trace.dense_head is not None and trace.dense_head.features == candidates[0].number:
             return candidates[0]  # what the head averages is reached by construction
@@ -235,6 +236,20 @@ class PlannedNetwork:
                 clause="no gradient reaches any layer",
             )
         return reached
+
+    @property
+    def has_feature_layers(self) -> bool:
+        """True where some layer has rows and columns that can be read: not where all of them hold whole numbers."""
+        return bool(self.trace.feature_steps())
+
+    def _check_readable(self) -> None:
+        """Raises LayerError where int8 is why no layer has rows and columns."""
+        first = form_of(self.network).quantised
+        if first is not None and not self.has_feature_layers:
+            raise LayerError(
+                f"From '{first}' on this network computes in int8, and feature maps of whole numbers cannot be read. Use a "
+                f"method that needs none: {WITHOUT_GRADIENT}; or give the network as it was before it was quantised."
+            )
 
     def averages(self, step: Step) -> bool:
         """True where the scores read all places of this layer alike: on noise, their gradient is the same at each."""
@@ -335,6 +350,8 @@ class PlannedNetwork:
         if layer is None:
             return self.feature_step
         trace = self.trace
+        if grid:
+            self._check_readable()
         name = self._name_of(layer)
         numbers = trace.find(name)
         if not numbers:
