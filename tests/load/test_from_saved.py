@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,100 @@ def test_what_could_run_code_needs_trust(files: dict[str, Path]) -> None:
         "'free.pth' is a program of torch.export, and torch's reader of it could run code: if you trust its author, say "
         "trust=True; or export the network to .onnx."
     )
+
+
+class Shouting(nn.Module):
+    """What ordinary TorchScript code may say: words in strings and comments, quotes, an attribute called save or ops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.save = 2
+        self.ops = nn.ModuleList([nn.AdaptiveAvgPool2d(1), nn.Flatten()])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[0] == 0:
+            raise ValueError('don\'t use torch.save() or "from_file" # here\\')
+        for layer in self.ops:
+            x = layer(x)
+        return x * self.save
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scripted") / "net.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.script(Shouting()).save(path)
+    return path
+
+
+def test_ordinary_torchscript_needs_no_trust(scripted: Path) -> None:
+    clf = seewhy.load(scripted, preprocess=seewhy.Preprocess(8), head="none")
+    means = [clf.read(photo).pixels.mean(axis=(1, 2)) / 255 for photo in PHOTOS]
+    np.testing.assert_allclose(clf.scores(PHOTOS), 2 * np.array(means), rtol=1e-5)
+
+
+HIDDEN = "torch's operations in a way that torch does not write"
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('torch.save([1], "made")', "torch.save"),
+        ('y = torch.from_file("made", True, 4)', "torch.from_file"),
+        ('(torch . save)([1], "made")', "torch.save"),
+        ('ops.aten.save([1], "made")', "ops.aten.save"),
+        ('x = "a\\\nb"; torch.save([1], "made"); z = "c"', "torch.save"),
+        ('ops.image.write_file("made", x)', "ops.image.write_file"),
+        ('t = torch; t.save([1], "made")', HIDDEN),
+        ('getattr(torch, "sa" "ve")([1], "made")', HIDDEN),
+        ('getattr(ops.aten, "sa\\166e")([1], "made")', HIDDEN),
+        ('z = """ " """;torch.save([1], "made")  # "', HIDDEN),
+    ],
+)
+def test_torchscript_that_touches_files_needs_trust(line: str, named: str, scripted: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    with zipfile.ZipFile(scripted) as archive, zipfile.ZipFile(path, "w") as changed:
+        for entry in archive.infolist():
+            content = archive.read(entry)
+            if b"def forward" in content:
+                content += "".join(f"    {part}\n" for part in line.split("; ")).encode()
+            changed.writestr(zipfile.ZipInfo(entry.filename), content)
+    assert message(lambda: seewhy.load(path)) == (
+        f"The TorchScript code in 'net.pt' calls {named}, and running it could write files: if you trust its author, say "
+        "trust=True."
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.*:DeprecationWarning")
+def test_torchscript_that_writes_a_file_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With trust it does, so that what is refused is what would happen."""
+
+    class Writing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.number = 1
+
+        @torch.jit.export
+        def __getstate__(self) -> tuple[int, bool]:
+            return (self.number, self.training)
+
+        @torch.jit.export
+        def __setstate__(self, state: tuple[int, bool]) -> None:
+            self.number = state[0]
+            self.training = state[1]
+            torch.save([1], "made")
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean((2, 3)) * self.number
+
+    monkeypatch.chdir(tmp_path)
+    torch.jit.script(Writing()).save("net.pt")
+    assert message(lambda: seewhy.load("net.pt")).startswith("The TorchScript code in 'net.pt' calls torch.save, and")
+    assert not Path("made").exists()
+    clf = seewhy.load("net.pt", preprocess=seewhy.Preprocess(8), head="none", trust=True)
+    assert Path("made").exists()
+    np.testing.assert_allclose(clf.scores(PHOTOS[0])[0], clf.read(PHOTOS[0]).pixels.mean(axis=(1, 2)) / 255, rtol=1e-5)
 
 
 def test_weights_alone(files: dict[str, Path], tmp_path: Path) -> None:

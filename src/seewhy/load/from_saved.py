@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -115,7 +116,7 @@ def build(name: str, weights: Weights | None, trust: bool) -> Parts:
         raise ModelError(f"There is no file '{path}'.")
     entries = _entries(path)
     if "constants.pkl" in entries and any(entry.startswith("code/") for entry in entries):
-        parts = Parts(_torchscript(path), path.name)
+        parts = Parts(_torchscript(path, trust), path.name)
     elif "archive_format" in entries or "serialized_exported_program.json" in entries:  # the latter before torch 2.8
         parts = _exported(path, trust)
     else:
@@ -137,14 +138,46 @@ def _entries(path: Path) -> list[str]:
     return [name.partition("/")[2] for name in names] if len(folders) == 1 else names
 
 
-def _torchscript(path: Path) -> nn.Module:
-    """Its code is TorchScript's own: no Python runs."""
+def _torchscript(path: Path, trust: bool) -> nn.Module:
+    """Its code is TorchScript's own: no Python runs. Yet a few of its operations write files, some of them while it is read."""
+    called = None if trust else _touching_files(path)
+    if called is not None:
+        raise ModelError(
+            f"The TorchScript code in '{path.name}' calls {called}, and running it could write files: if you trust its author, "
+            f"say {setting('trust', True)}."
+        )
     with _without_warnings():
         try:
             network: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         except Exception as error:  # whatever its reader stumbles over
             raise ModelError(f"'{path}' is no whole TorchScript archive: {_first_line(error)}") from error
     return network.eval()
+
+
+# Comments and strings, as TorchScript's lexer takes them; strings in three quotes are not among what torch prints.
+_TEXT = re.compile(r"""(?s)#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
+_THREE_QUOTES = re.compile(r"\"{3}|'{3}")
+# save and from_file of torch itself, load_tensor of its debugging, read_file and write_file of torchvision.
+_FILE_OPERATION = re.compile(r"\b(?:torch|ops\s*\.\s*\w+)\s*\.\s*(?:save|load_tensor|\w*_file)\b")
+# torch prints operations as torch.NAME or ops.SPACE.NAME. In any other way, such as getattr(torch, "sa" "ve"), one could hide.
+_UNUSUAL = re.compile(r"(?<![\w.])(?:torch\b(?!\s*\.\s*\w)|ops\b(?!\s*:|\s*\.\s*\w+\s*\.\s*\w))")
+
+
+def _touching_files(path: Path) -> str | None:
+    """The operation on files that the archive's code calls, as it stands there; None where it calls none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            codes = [archive.read(entry).decode() for entry in archive.infolist() if entry.filename.lower().endswith(".py")]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError) as error:  # broken, no text, encrypted
+        raise ModelError(f"'{path}' is no whole TorchScript archive: {_first_line(error)}") from error
+    for code in codes:
+        operations = _TEXT.sub(" ", code)
+        found = _FILE_OPERATION.search(operations)
+        if found is not None:
+            return "".join(found.group().split())
+        if _THREE_QUOTES.search(code) or _UNUSUAL.search(operations):
+            return "torch's operations in a way that torch does not write"
+    return None
 
 
 # -- torch.export -------------------------------------------------------------------------------------------------------------
