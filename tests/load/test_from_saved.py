@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import warnings
 import zipfile
@@ -263,18 +264,45 @@ def test_own_weights_for_a_saved_network(files: dict[str, Path]) -> None:
     )
 
 
-def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "their_networks.py").write_text("from torch import nn\n\n\nclass Theirs(nn.Linear):\n    pass\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    import their_networks
+def saved_with_code(folder: Path, network: Path, bias: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickled network whose class lies in ``folder / their_networks.py``; forgotten again."""
+    folder.mkdir()
+    (folder / "their_networks.py").write_text(
+        f"from torch import nn\n\n\nclass Theirs(nn.Module):\n    def forward(self, x):\n        return x.mean((2, 3)) + {bias}\n"
+    )
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(folder)
+        importlib.invalidate_caches()
+        import their_networks
 
-    torch.save(their_networks.Theirs(2, 2), tmp_path / "net.pt")
-    monkeypatch.undo()
+        torch.save(their_networks.Theirs(), network)
     del sys.modules["their_networks"]
+
+
+def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved_with_code(tmp_path / "theirs", tmp_path / "net.pt", 0, monkeypatch)
     assert message(lambda: seewhy.load(tmp_path / "net.pt", trust=True)) == (
         f"'{tmp_path / 'net.pt'}' was saved with code of the module 'their_networks', which cannot be imported here (No module "
         "named 'their_networks'): start from its folder, or give path/model.py:build with weights=."
     )
+
+
+def test_code_beside_the_file_or_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of the program that a shell starts is the one it is installed in, not the one where a person stands."""
+    saved_with_code(tmp_path / "here", tmp_path / "net.pt", 1, monkeypatch)
+    saved_with_code(tmp_path / "beside", tmp_path / "beside" / "net.pt", 2, monkeypatch)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry and Path(entry) != Path.cwd()])
+    before = list(sys.path)
+    prepare = seewhy.Preprocess(8)
+    assert "reading it could run code" in message(lambda: seewhy.load(tmp_path / "net.pt"))
+    assert "their_networks" not in sys.modules
+    for path, bias in ((tmp_path / "net.pt", 1), (tmp_path / "beside" / "net.pt", 2)):  # beside comes before where one stands
+        clf = seewhy.load(path, preprocess=prepare, head="none", trust=True)
+        means = clf.read(PHOTOS[0]).pixels.mean(axis=(1, 2)) / 255
+        np.testing.assert_allclose(clf.scores(PHOTOS[0])[0], means + bias, rtol=1e-5)
+    assert sys.path == before
+    sys.modules.pop("their_networks")
 
 
 def test_files_that_hold_no_network(tmp_path: Path) -> None:

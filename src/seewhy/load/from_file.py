@@ -29,7 +29,7 @@ def build(spec: str, weights: Weights | None, trust: bool) -> Parts:
     path = Path(file)
     if not path.is_file():
         raise ModelError(f"There is no file '{path}'.")
-    with _own_folder(path.parent.resolve()):
+    with own_folders(path.parent):
         module = _run(path)
         builder: Any = getattr(module, function, None)
         if not callable(builder):
@@ -62,20 +62,24 @@ _imported: set[str] = set()  # modules that earlier files have imported from the
 
 
 @contextmanager
-def _own_folder(folder: Path) -> Iterator[None]:
-    """The file's folder to import from. What another file has imported from its own is forgotten first: both may have a
-    ``layers.py``."""
+def own_folders(*folders: Path) -> Iterator[None]:
+    """A file's folders to import from, the first one first. What another file has imported from its own is forgotten before: both
+    may have a ``layers.py``."""
     while _imported:
         sys.modules.pop(_imported.pop(), None)
     before = set(sys.modules)
-    sys.path.insert(0, str(folder))
+    added = list(dict.fromkeys(str(folder.resolve()) for folder in folders))
+    sys.path[:0] = added
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
-            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder) + os.sep):
+            file = str(getattr(sys.modules[name], "__file__", None) or "")
+            homes = [entry for entry in sys.path if file.startswith(entry.rstrip(os.sep) + os.sep)]
+            if max(homes, key=len, default="") in added:  # not in a site-packages further down, as below a project's .venv
                 _imported.add(name)
+        for folder in added:
+            sys.path.remove(folder)
 
 
 def _run(path: Path) -> ModuleType:

@@ -19,6 +19,7 @@ from seewhy.engine.any_batch import joined
 from seewhy.engine.form import Form
 from seewhy.engine.plan import unwrap
 from seewhy.errors import ModelError, WeightsError, setting
+from seewhy.load.from_file import own_folders
 from seewhy.load.parts import Parts
 from seewhy.load.sized import sized
 from seewhy.load.weights import Weights, fit, read_weights
@@ -257,7 +258,8 @@ def _content(path: Path, trust: bool) -> Any:
         except Exception as error:
             raise ModelError(f"'{path}' holds no network that can be read: {_first_line(error)}") from error
         try:
-            return torch.load(path, map_location="cpu", weights_only=False)
+            with own_folders(path.parent, Path.cwd()):  # where the classes of a person's own networks lie
+                return torch.load(path, map_location="cpu", weights_only=False)
         except (ImportError, AttributeError) as error:
             module = getattr(error, "name", None) or getattr(getattr(error, "obj", None), "__name__", None)
             where = f"of the module '{module}', which" if module else "that"
