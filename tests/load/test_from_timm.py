@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,27 @@ def test_published_weights_from_the_cache(tmp_path: Path, monkeypatch: pytest.Mo
     np.testing.assert_allclose(clf.logits(PHOTO), own.logits(PHOTO), atol=1e-4)
     tagged = seewhy.load(f"timm:{NAME}.c3_in1k")
     np.testing.assert_array_equal(tagged.logits(PHOTO), clf.logits(PHOTO))
+
+
+class Running:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[str]]:
+        return (os.mkdir, (str(self.folder),))
+
+
+def test_published_weights_that_would_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why pyproject asks for timm 1.0.26: older ones unpickle such a file."""
+    torch.save({"fc.weight": Running(tmp_path / "made")}, tmp_path / "pytorch_model.bin")
+    put(tmp_path / "cache", f"timm/{NAME}.c3_in1k", tmp_path / "pytorch_model.bin")
+    offline(monkeypatch, tmp_path / "cache")
+    text = message(ModelError, lambda: seewhy.load(f"timm:{NAME}"))
+    assert "weights_only" in text
+    assert "\n" not in text
+    assert not (tmp_path / "made").exists()
 
 
 def test_what_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
