@@ -172,12 +172,13 @@ def _transformers(kind: str, **settings: Any) -> nn.Module:
 
 @dataclass(frozen=True)
 class Family:
-    """layout : of the layer that is explained. steps, rate : of training."""
+    """layout : of the layer that is explained. steps, rate, photos : of training."""
 
     layout: str
     build: Callable[[], nn.Module]
     steps: int = 400
     rate: float = 1e-3
+    photos: int = 6_000
 
 
 _SMALL_SWIN = {"patch_size": 4, "embed_dim": 32, "window_size": 4}
@@ -191,6 +192,7 @@ FAMILIES = {
         lambda: _timm("convnext", "ConvNeXt", depths=(1, 1, 1, 1), dims=(16, 32, 48, 64), ls_init_value=None),
         1200,
         3e-3,
+        24_000,
     ),
     "ViT (timm), class token": Family("tokens", lambda: _timm("vision_transformer", "VisionTransformer", **_BLOCKS)),
     "ViT (timm), averaged tokens": Family(
@@ -211,7 +213,9 @@ FAMILIES = {
     ),
     "Swin (torchvision)": Family("windows", _torchvision_swin, 800),
     "Swin (transformers)": Family(
-        "windows, tokens", lambda: _transformers("Swin", depths=[2, 2], num_heads=[2, 4], **_SMALL_SWIN), 800
+        "windows, tokens",
+        lambda: _transformers("Swin", depths=[2, 2], num_heads=[2, 4], initializer_range=0.15, **_SMALL_SWIN),
+        800,
     ),
     "MaxViT (timm)": Family("windows, channels first", lambda: _max_vit(("M", "M"), (1, 1)), 250),
     "CoAtNet (timm)": Family("channels first", lambda: _max_vit(("C", "T"), (1, 2))),
@@ -289,7 +293,7 @@ def _trained(family: str, kind: Family) -> nn.Module:
     if path.is_file():
         network.load_state_dict(torch.load(path, weights_only=True))
         return network.eval()
-    train(network, kind.steps, rate=kind.rate)
+    train(network, kind.steps, rate=kind.rate, photos=kind.photos)
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), path)
     return network

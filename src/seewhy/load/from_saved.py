@@ -173,9 +173,9 @@ def _touching_files(path: Path) -> str | None:
         raise ModelError(f"'{path}' is no whole TorchScript archive: {_first_line(error)}") from error
     for code in codes:
         operations = _TEXT.sub(" ", code)
-        found = _FILE_OPERATION.search(operations)
-        if found is not None:
-            return "".join(found.group().split())
+        call = _FILE_OPERATION.search(operations)
+        if call is not None:
+            return "".join(call.group().split())
         if _THREE_QUOTES.search(code) or _UNUSUAL.search(operations):
             return "torch's operations in a way that torch does not write"
     return None
