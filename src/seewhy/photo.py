@@ -168,12 +168,17 @@ def _from_wide(values: npt.NDArray[Any], bands_first: bool, expected: Expected) 
 def _from_pil(image: Image.Image, what: str, expected: Expected) -> Picture:
     notes: list[str] = []
     try:
+        pages = rasters.pages_as_bands(image, expected.channels)
+        if pages is not None:
+            return _from_wide(pages, True, expected)
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":  # there, previews and depth maps follow, as phones write them
             notes.append(f"the file holds {frames} frames (an animation, or pages): the first one is explained")
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         upright: Image.Image = ImageOps.exif_transpose(image) if turned else image
         upright.load()
+    except PhotoError:
+        raise
     except Exception as error:  # see _decode
         raise PhotoError(_broken(what, error)) from error
     mode = upright.mode
