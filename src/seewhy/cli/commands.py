@@ -31,7 +31,7 @@ from seewhy.cli.options import (
 from seewhy.cli.report import Report, print_explanation
 from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, value_of, with_default
 from seewhy.compare import Comparison
-from seewhy.errors import OptionError
+from seewhy.errors import Message, OptionError
 from seewhy.features import Activations, Dream, Embedding, Extremes
 from seewhy.methods.auto import AUTO, TAKEN
 
@@ -56,6 +56,8 @@ def classify(
         for path, predictions in Batch(clf, list(files), report).each(lambda path: clf.classify(path, k=k)):
             rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions]})
             report.line(f"{path}: {'; '.join(str(p) for p in predictions)}")
+        report.record["notes"] = [Message(note) for note in clf.unsaid_of_input()]
+        report.notes(report.record["notes"])
         if table is not None:
             write_table(table, report.record)
 
