@@ -260,7 +260,7 @@ def _checked_unit_range(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float
     if (negative and low >= -20 and high <= 20) or (not negative and 1 + 1e-3 < high <= BRIGHTEST):
         raise PhotoError(
             f"The input ranges {low:.1f} … {high:.1f}: already normalised, and the preprocessing normalises again. Pass "
-            "the raw photo, or build the classifier with preprocess=None."
+            f"the raw photo, or build the classifier with {setting('preprocess', None)}."
         )
     if low < -1e-3 or high > 1 + 1e-3:
         cure = "Divide it by 255, or pass it as uint8."

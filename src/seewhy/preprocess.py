@@ -183,7 +183,7 @@ class Preprocess:
             raise OptionError(
                 f"{setting('resize', self.resize)} makes the photo "
                 f"{format_size(resized)}, smaller than the input, {format_size(size)}: "
-                "write resize='shorter' or a larger number."
+                f"write {setting('resize', 'shorter')} or a larger number."
             )
         corner = (round((resized[0] - size[0]) / 2), round((resized[1] - size[1]) / 2))
         return resized, corner, size

@@ -653,8 +653,8 @@ def test_a_settings_value_in_an_error_is_a_flag(run, photos: Path, monkeypatch: 
     assert (code, err) == (
         2,
         "Error: use --method hires_cam, --no-relu or --mask-size 4,5; --layer 'block 2', --lime-model tree, --trust, "
-        "--batch-size 2, seewhy.Classifier(network, output='logits'), returned by the function in --model file.py:function, "
-        "--weights, -k 0\n",
+        "batch_size=2 in Python, seewhy.Classifier(network, output='logits'), returned by the function in --model "
+        "file.py:function, --weights, k=0 in Python\n",  # explain has no such flags
     )
 
 
