@@ -166,21 +166,9 @@ def explain(
                 else:
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
     if held:
-        many = is_many(photo, clf.dimensions)
-        given: dict[str, Any] = {"against": against, "batch_size": batch_size, "seed": seed, "budget": asked_budget}
-        given["progress"] = False if many or progress is False or callable(progress) else None
-
-        def hide(photo: Photo, targets: list[int], **settings: Any) -> Explanation:
-            asked: Any = [photo] if many else photo  # in a list Ctrl-C is raised
-            answer = explain(clf, asked, Occlusion.name, targets, **given, **settings)
-            hidden: Explanation = answer[0] if many else answer
-            return hidden
-
         mixed = choice is not None and choice.mixed
-        explanations = [
-            held_against_hiding(explanation, clf.head, hide) if mixed or is_coarse(explanation) else explanation
-            for explanation in explanations
-        ]
+        given = {"against": against, "batch_size": batch_size, "seed": seed, "budget": asked_budget}
+        explanations = _checked(clf, explanations, mixed, is_many(photo, clf.dimensions), progress, given)
     return Explanations(explanations) if is_many(photo, clf.dimensions) else explanations[0]
 
 
@@ -192,6 +180,41 @@ def automatic_choice(clf: Classifier, first: Sequence[Photo], settings: Mapping[
     with memory.kept():  # what is planned here is used again
         executor = clf.beside(first[0]).executor
         return choose(clf, executor.planned(executor.pixels(first)), settings)
+
+
+def _checked(
+    clf: Classifier,
+    explanations: Sequence[Explanation],
+    mixed: bool,
+    many: bool,
+    progress: bool | runner.ProgressCallback | None,
+    given: Mapping[str, Any],
+) -> list[Explanation]:
+    """Those whose layer mixes places, or is coarse, held against what hiding takes. given : for the occlusion.
+
+    Of a list the photos are counted that are done, of a photo the passes; a callback is told of them behind what it was told.
+    """
+    count = len(explanations)
+    told = progress
+    if callable(progress):
+        callback = progress
+
+        def told(done: int, total: int, partial: Any) -> None:
+            callback(count + done, count + total, partial)
+
+    def hide(photo: Photo, targets: list[int], **settings: Any) -> Explanation:
+        asked: Any = [photo] if many else photo  # in a list Ctrl-C is raised
+        answer = explain(clf, asked, Occlusion.name, targets, progress=False if many else told, **given, **settings)
+        hidden: Explanation = answer[0] if many else answer
+        return hidden
+
+    to_check = [number for number, explanation in enumerate(explanations) if mixed or is_coarse(explanation)]
+    checked = list(explanations)
+    with runner.Progress(told if many else False, len(to_check), "Check by hiding") as bar:
+        for number in to_check:
+            checked[number] = held_against_hiding(explanations[number], clf.head, hide)
+            bar.advance(1, functools.partial(checked.__getitem__, number))
+    return checked
 
 
 def check_classifier(clf: Any) -> None:

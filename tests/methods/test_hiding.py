@@ -189,3 +189,21 @@ def test_a_check_that_is_interrupted_leaves_the_map(monkeypatch: pytest.MonkeyPa
     assert explanation.method == "grad_cam"
     assert not explanation.partial
     assert explanation.notes[-1] == "the check by hiding was interrupted"
+
+
+def test_the_progress_of_a_check_is_told() -> None:
+    reports: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int, partial: object) -> None:
+        assert isinstance(partial, seewhy.Explanation)
+        reports.append((done, total))
+
+    seewhy.explain(coarse(), red_square(19, 19), progress=progress)
+    assert reports[0] == (1, 1)
+    passes = reports[-1][0]
+    assert passes > 60  # those of occlusion, behind the map's one
+    assert reports[-1] == (passes, passes)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    reports.clear()
+    seewhy.explain(coarse(), [red_square(2, 2), red_square(19, 19)], progress=progress, batch_size=1)
+    assert reports == [(1, 2), (2, 2), (3, 4), (4, 4)]
