@@ -16,7 +16,7 @@ ORDER = [
     ["classes", "head", "photo"],
     ["show", "engine"],
     ["preprocess", "targets", "labels", "bands"],
-    ["tensors"],
+    ["tensors", "sized"],
     ["reading"],
     ["classifier"],
     ["explanation", "load"],

@@ -76,6 +76,7 @@ def test_long_names_are_cut() -> None:
 def test_notes_become_sentences() -> None:
     assert as_sentences(["one", "Did you mean 'two'?", "three."]) == "One. Did you mean 'two'? Three."
     assert as_sentences([]) == ""
+    assert as_sentences(["method='auto' took cam: it does", "a = b"]) == "method='auto' took cam: it does. A = b."
 
 
 def test_how_a_score_moved() -> None:

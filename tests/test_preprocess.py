@@ -199,6 +199,16 @@ def test_channels_that_do_not_fit() -> None:
     )
 
 
+@pytest.mark.parametrize("channels", [2, 4, 13])
+def test_a_grey_photo_is_not_repeated_for_bands(channels: int) -> None:
+    with pytest.raises(PhotoError) as error:
+        with_channels(np.zeros((4, 4), np.uint8), channels)
+    assert str(error.value) == (
+        f"The photo has 1 channel, the preprocessing takes {channels}: give a photo of {channels} (an array, or a TIFF of "
+        f"{channels} bands or pages), or write Preprocess(channels=1) if the network was trained on 1."
+    )
+
+
 def test_many_bands() -> None:
     bands = np.random.default_rng(0).random((6, 9, 9)).astype(np.float32)
     (pixels, _, notes) = Preprocess(size=9, channels=6).apply(open_picture(bands))

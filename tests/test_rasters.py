@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +103,50 @@ def test_pages_that_are_no_bands_are_an_animation(tmp_path: Path) -> None:
     picture = open_picture(tmp_path / "four.tif", Expected(3))
     assert picture.values.shape == (6, 5)
     assert picture.notes == ("the file holds 4 frames (an animation, or pages): the first one is explained",)
+    assert message(tmp_path / "four.tif") == ("The file has 4 grey pages, and the network takes 13 bands: give one page a band.")
     assert open_picture(tmp_path / "four.tif", Expected(4)).values.shape == (6, 5, 4)
     tifffile.imwrite(tmp_path / "three.tif", pages[:3], photometric="minisblack")
     three = open_picture(tmp_path / "three.tif", Expected(3))  # a document, rather than colours
     assert three.values.shape == (6, 5)
     assert three.notes == ("the file holds 3 frames (an animation, or pages): the first one is explained",)
+
+
+def test_an_opened_image_is_read_like_its_file(tmp_path: Path) -> None:
+    values = bands().transpose(2, 0, 1).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "pages.tif", values, photometric="minisblack")
+    with Image.open(tmp_path / "pages.tif") as image:
+        image.seek(2)
+        picture = open_picture(image, Expected(13))
+        assert image.tell() == 2
+    np.testing.assert_array_equal(picture.values, values.transpose(1, 2, 0))
+    assert picture.notes == ()
+
+
+def test_a_smaller_copy_among_the_pages_is_no_band(tmp_path: Path) -> None:
+    values = bands().transpose(2, 0, 1).astype(np.uint16)
+    with tifffile.TiffWriter(tmp_path / "preview.tif") as file:
+        for band in values:
+            file.write(band, contiguous=False)
+        file.write(values[0, ::2, ::2], subfiletype=1)
+    np.testing.assert_array_equal(open_picture(tmp_path / "preview.tif", Expected(13)).values, values.transpose(1, 2, 0))
+
+
+def test_pages_of_several_sizes_are_no_photo(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "sizes.tif") as file:
+        for number in range(13):
+            file.write(np.zeros((6, 5 + (number == 7)), np.uint8), contiguous=False)
+    assert message(tmp_path / "sizes.tif") == (
+        "The pages of the file have several sizes (6×5, 6×6): the bands of a photo have one."
+    )
+
+
+def test_nothing_is_logged_of_bands_that_pillow_cannot_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])  # as in a program that sets up no logging
+    tifffile.imwrite(tmp_path / "bands.tif", bands(), photometric="minisblack", planarconfig="contig")
+    assert open_picture(tmp_path / "bands.tif", THIRTEEN).values.shape == (24, 20, 13)
+    assert capfd.readouterr().err == ""
 
 
 def archive(path: Path, **arrays: npt.NDArray[np.float32]) -> Path:

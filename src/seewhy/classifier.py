@@ -25,6 +25,7 @@ from seewhy.photo import Picture
 from seewhy.preprocess import Preprocess, as_preprocess
 from seewhy.reading import Reader, is_many, photo_list
 from seewhy.records import FeatureLayer, Photo, Prediction
+from seewhy.sized import SizedPreprocess
 from seewhy.targets import rank_order
 
 PRECISIONS = ("exact", "fast")
@@ -215,8 +216,15 @@ class Classifier:
         """The preprocessing in words."""
         return self._reader.describe()
 
+    def unsaid_of_input(self) -> tuple[str, ...]:
+        """What nobody has said of the preprocessing, as notes: the same for every photo, and among each one's notes."""
+        return self.preprocess.unsaid if isinstance(self.preprocess, SizedPreprocess) else ()
+
     def with_preprocess(self, **changes: Any) -> Classifier:
-        """The same network with another preparation: ``clf.with_preprocess(crop=False)``. Takes Preprocess's fields."""
+        """The same network with another preparation: ``clf.with_preprocess(crop=False)``. Takes Preprocess's fields.
+
+        A network without one gets one; as long as nobody says mean, std or range, every photo has a note on that.
+        """
         if self.dimensions == 3:
             raise OptionError(f"Volumes are used as they are: leave {listed(map(setting, changes))} out, and prepare the file.")
         known = [field.name for field in dataclasses.fields(Preprocess)]
@@ -225,7 +233,7 @@ class Classifier:
             raise OptionError(f"Preprocess has no '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known)}.")
         if self.preprocess is not None and not isinstance(self.preprocess, Preprocess):
             raise OptionError(f"The preprocessing is {self.describe_input()}: it cannot be changed piece by piece.")
-        preprocess = dataclasses.replace(self.preprocess or Preprocess(), **changes)
+        preprocess = dataclasses.replace(self.preprocess or SizedPreprocess(source=setting("size")), **changes)
         if self.preprocess is None and "channels" not in changes:
             channels = self.executor.input_channels((preprocess.channels, *preprocess.input_size))
             preprocess = preprocess if channels is None else dataclasses.replace(preprocess, channels=channels)

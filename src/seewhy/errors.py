@@ -21,7 +21,7 @@ The first line of every message is the useful one: it says what was seen and wha
 prints that line and exits with 2.
 
 A message that names a setting marks it, ``f"use {setting('method', 'hires_cam')}"``: Python reads ``method='hires_cam'``, the
-command line ``--method hires_cam``.
+command line ``--method hires_cam``; where a command has no such flag, ``method='hires_cam' in Python``.
 """
 
 from __future__ import annotations

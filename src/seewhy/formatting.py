@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
+
+_SETTING = re.compile(r"\w+=")
 
 
 def format_number(value: float, scale: float = 0.0) -> str:
@@ -65,8 +68,9 @@ def shortened(name: str, most: int = 26) -> str:
 
 
 def as_sentences(notes: Iterable[str]) -> str:
-    """Notes one after the other, each with its capital and its full stop."""
-    return " ".join(note[:1].upper() + note[1:] + ("" if note.endswith((".", "!", "?")) else ".") for note in notes)
+    """Notes one after the other, each with its full stop, and with its capital where it does not begin with a setting."""
+    capitals = (note if _SETTING.match(note) else note[:1].upper() + note[1:] for note in notes)
+    return " ".join(note + ("" if note.endswith((".", "!", "?")) else ".") for note in capitals)
 
 
 def format_sides(sides: Iterable[int]) -> str:

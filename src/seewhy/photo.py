@@ -168,12 +168,17 @@ def _from_wide(values: npt.NDArray[Any], bands_first: bool, expected: Expected) 
 def _from_pil(image: Image.Image, what: str, expected: Expected) -> Picture:
     notes: list[str] = []
     try:
+        pages = rasters.pages_as_bands(image, expected.channels)
+        if pages is not None:
+            return _from_wide(pages, True, expected)
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":  # there, previews and depth maps follow, as phones write them
             notes.append(f"the file holds {frames} frames (an animation, or pages): the first one is explained")
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         upright: Image.Image = ImageOps.exif_transpose(image) if turned else image
         upright.load()
+    except PhotoError:
+        raise
     except Exception as error:  # see _decode
         raise PhotoError(_broken(what, error)) from error
     mode = upright.mode
@@ -255,7 +260,7 @@ def _checked_unit_range(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float
     if (negative and low >= -20 and high <= 20) or (not negative and 1 + 1e-3 < high <= BRIGHTEST):
         raise PhotoError(
             f"The input ranges {low:.1f} … {high:.1f}: already normalised, and the preprocessing normalises again. Pass "
-            "the raw photo, or build the classifier with preprocess=None."
+            f"the raw photo, or build the classifier with {setting('preprocess', None)}."
         )
     if low < -1e-3 or high > 1 + 1e-3:
         cure = "Divide it by 255, or pass it as uint8."

@@ -68,7 +68,7 @@ class Preprocess:
     crop : cut the centre out. With False and "shorter" the whole photo is kept, so the input is as long as the photo
         is (the class activation maps of the sources); the long side is rounded up.
     mean, std : numbers or one per channel, in units of [0, 1]; None leaves [0, 1].
-    channels : 3, or 1 for grey networks (colour photos become grey, grey photos are repeated), or how many bands there are.
+    channels : 3 (grey photos are repeated), or 1 for grey networks (colour photos become grey), or how many bands there are.
     interpolation : "nearest", "bilinear", "bicubic" or "lanczos".
     range : which of the photo's own numbers become 0 and 1: (low, high), or high alone (low is 0). 4095 for 12 bits in a file of
         16, (0, 10000) for reflectances, 1 for numbers that the network takes as they are; nothing is cut off beyond. None: 255 of
@@ -183,7 +183,7 @@ class Preprocess:
             raise OptionError(
                 f"{setting('resize', self.resize)} makes the photo "
                 f"{format_size(resized)}, smaller than the input, {format_size(size)}: "
-                "write resize='shorter' or a larger number."
+                f"write {setting('resize', 'shorter')} or a larger number."
             )
         corner = (round((resized[0] - size[0]) / 2), round((resized[1] - size[1]) / 2))
         return resized, corner, size
@@ -391,7 +391,7 @@ def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[
     present = values.shape[2]
     if present == channels:
         return values, ()
-    if present == 1:
+    if present == 1 and channels == 3:
         note = f"1 channel given, the network wants {channels}: the grey channel was repeated"
         return np.repeat(values, channels, axis=2), (note,)
     if present == 4 and channels == 3:
@@ -400,9 +400,10 @@ def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[
         grey = values.astype(np.float64) @ (0.299, 0.587, 0.114)
         grey = np.floor(grey + 0.5).astype(np.uint8) if values.dtype == np.uint8 else grey.astype(np.float32)
         return grey[..., None], ("the network is grey: the colours were turned to brightness",)
+    many = f" (an array, or a TIFF of {channels} bands or pages)" if channels not in (1, 3) else ""
     raise PhotoError(
-        f"The photo has {present} channel{'s' * (present != 1)}, the preprocessing takes {channels}: give a photo of {channels}, "
-        f"or write Preprocess(channels={present}) if the network was trained on {present}."
+        f"The photo has {present} channel{'s' * (present != 1)}, the preprocessing takes {channels}: give a photo of "
+        f"{channels}{many}, or write Preprocess(channels={present}) if the network was trained on {present}."
     )
 
 

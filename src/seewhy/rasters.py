@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ Values = npt.NDArray[Any]
 ARRAY_SUFFIXES = (".npy", ".npz")
 TIFF_SUFFIXES = (".tif", ".tiff")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how classic and big TIFF files begin
-_BITS, _SAMPLES = 258, 277  # TIFF's tags: bits of each sample, samples of each pixel
+# TIFF's tags: what a page is (its lowest bit: a smaller copy of another), bits of each sample, samples of each pixel.
+_KIND, _BITS, _SAMPLES = 254, 258, 277
 _DEEP_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # Pillow's way to the high bytes -> to the low ones
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs that it cannot read many bands, which are then read here
 
 
 def read_array(path: Path) -> Values:
@@ -55,7 +59,7 @@ def wide_values(image: Image.Image, source: Any, channels: int | None) -> tuple[
     """The pixels of an opened image at full width, ``(H, W, C)`` or ``(C, H, W)``, and True for the latter.
 
     None where Pillow's own reading loses nothing. source : the path or file that it was opened from. channels : what the network
-    takes: a TIFF of so many grey pages is that many bands.
+    takes.
     """
     if image.format == "PNG":
         values = _deep_png(image, source)
@@ -65,11 +69,36 @@ def wide_values(image: Image.Image, source: Any, channels: int | None) -> tuple[
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     samples = tags.get(_SAMPLES, 1)
     bits = tags.get(_BITS, (1,))
-    pages = getattr(image, "n_frames", 1)
-    if samples == 1 and pages > 1 and pages == channels != 3:  # three grey pages are rather a document
-        return _pages(image), True
     deep = samples > 1 and max(bits if isinstance(bits, tuple) else (bits,)) > 8
     return read_tiff(source) if deep or samples > 4 or (samples > 1 and samples == channels not in (1, 3)) else None
+
+
+def pages_as_bands(image: Image.Image, channels: int | None) -> Values | None:
+    """The grey pages of a TIFF as the bands of a photo, ``(C, H, W)``; None where they are none.
+
+    channels : what the network takes; with 1 and 3, pages are rather a document. Smaller copies of a page are left out.
+
+    Raises PhotoError where there is another number of pages than of channels, or their sizes differ.
+    """
+    if image.format != "TIFF" or channels in (None, 1, 3) or getattr(image, "n_frames", 1) == 1:
+        return None
+    opened: Any = image
+    present = opened.tell()
+    pages = []
+    for number in range(opened.n_frames):
+        opened.seek(number)
+        if opened.tag_v2.get(_SAMPLES, 1) == 1 and not opened.tag_v2.get(_KIND, 0) & 1:
+            pages.append(np.array(opened))
+    opened.seek(present)  # a person's own image stays where it was
+    if len(pages) < 2:
+        return None
+    if len(pages) != channels:
+        raise PhotoError(f"The file has {len(pages)} grey pages, and the network takes {channels} bands: give one page a band.")
+    sizes = sorted({page.shape for page in pages})
+    if len(sizes) > 1:
+        several = listed("×".join(map(str, size)) for size in sizes)
+        raise PhotoError(f"The pages of the file have several sizes ({several}): the bands of a photo have one.")
+    return np.stack(pages)
 
 
 def read_tiff(source: Any) -> tuple[Values, bool]:
@@ -112,15 +141,6 @@ def read_stack(path: Path) -> Values:
         (height, width) = (values.shape[-2], values.shape[-1])
         raise PhotoError(f"'{path}' holds one picture of {width}×{height}, no stack of slices: a volume has several pages.")
     return values
-
-
-def _pages(image: Image.Image) -> Values:
-    """The pages of a TIFF as bands, ``(C, H, W)``. Raises ValueError where their sizes differ."""
-    pages = []
-    for number in range(getattr(image, "n_frames", 1)):
-        image.seek(number)
-        pages.append(np.array(image))
-    return np.stack(pages)
 
 
 def _deep_png(image: Any, source: Any) -> Values | None:

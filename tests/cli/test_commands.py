@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import functools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,23 @@ def test_classify_prints_the_top_classes(run, photos: Path) -> None:
     expected = "; ".join(str(p) for p in clf.classify(photos / "a.png", k=2))
     assert code == 0
     assert out.splitlines()[0] == f"{photos / 'a.png'}: {expected}"
+
+
+def test_what_nobody_has_said_of_a_network_of_ones_own_is_told(run, photos: Path) -> None:
+    Path("own.py").write_text("import seewhy\n\n\ndef build():\n    return seewhy.Classifier(lambda x: x.mean(dim=(2, 3)))\n")
+    note = (
+        "  note: --size says how large a photo is, not how its values are prepared: they are scaled to 0-1; if the training did "
+        "more, say --mean and --std"
+    )
+    arguments = (photos / "a.png", photos / "deeper" / "a.png", "--model", "own.py:build", "--size", "32")
+    _, out, _ = run("classify", *arguments)
+    assert out.splitlines()[2:-1] == [note]  # once, behind the photos
+    _, out, _ = run("classify", *arguments, "--json")
+    (plain,) = json.loads(out)["notes"]
+    assert plain == re.sub(r"--(size|mean|std)", r"\1=", note.removeprefix("  note: "))
+    for said in (("--mean", "0"), ("--range", "255")):
+        _, out, _ = run("classify", *arguments, *said)
+        assert "note:" not in out
 
 
 def test_a_batch_skips_the_bad_file_and_says_so(run, photos: Path) -> None:
@@ -635,8 +653,8 @@ def test_a_settings_value_in_an_error_is_a_flag(run, photos: Path, monkeypatch: 
     assert (code, err) == (
         2,
         "Error: use --method hires_cam, --no-relu or --mask-size 4,5; --layer 'block 2', --lime-model tree, --trust, "
-        "--batch-size 2, seewhy.Classifier(network, output='logits'), returned by the function in --model file.py:function, "
-        "--weights, -k 0\n",
+        "batch_size=2 in Python, seewhy.Classifier(network, output='logits'), returned by the function in --model "
+        "file.py:function, --weights, k=0 in Python\n",  # explain has no such flags
     )
 
 

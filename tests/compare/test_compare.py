@@ -333,5 +333,6 @@ def test_auto_beside_another_method_has_settings_and_one_note() -> None:
     ((auto, _),) = result.explanations
     np.testing.assert_array_equal(auto.maps, seewhy.explain(clf, photo, "hires_cam", relu=False).maps)
     assert heads.chosen(result.notes) == [heads.FLAT]
+    assert result.columns == ["hires_cam (auto)", "gradient"]
     with pytest.raises(seewhy.errors.OptionError, match="None of auto has a setting 'samples'"):
         seewhy.compare([clf, clf], photo, "auto", samples=3)

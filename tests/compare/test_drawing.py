@@ -41,6 +41,21 @@ def test_methods_with_other_units_have_scales_of_their_own(photo: np.ndarray) ->
     assert len({panel.bar.high for panel in panels[1:3]}) == 2
 
 
+def test_what_auto_took_stands_over_its_map(photo: np.ndarray) -> None:
+    result = seewhy.compare(seewhy.load("demo:honest"), photo, ["auto", "grad_cam"])
+    assert result.columns == ["grad_cam (auto)", "grad_cam"]
+    shown = str(result.explanations[0][0].targets[0])
+    (_, auto, named, difference) = result.panels()
+    assert [auto.title, named.title] == [f"grad_cam (auto): map of {shown}", f"grad_cam: map of {shown}"]
+    assert auto.bar.label == named.bar.label == "logit per cell"
+    assert named.caption == "Rank correlation with grad_cam (auto): 1.00."
+    assert difference.caption == "Nowhere: the maps are equal."
+    # Where it took another method of another photo, the column is "auto", and each photo's panel says which.
+    again = comparison_panels(["auto", "grad_cam"], "methods", result.explanations[0], result.correlations[0])
+    assert [panel.title for panel in again] == [panel.title for panel in result.panels()]
+    assert again[2].caption == named.caption
+
+
 @pytest.fixture(scope="module")
 def of_sheep(photo: np.ndarray) -> Comparison:
     """A bear of which both networks explain "sheep"."""

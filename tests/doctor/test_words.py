@@ -54,6 +54,35 @@ def test_the_numbers_stand_in_the_sentences() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("evidence", "text"),
+    [
+        (
+            {"names": 2, "outputs": 3},
+            "The class list has 2 names, the network gives 3 scores: 1 name is missing. Give one name for each score, in the "
+            "order of the training.",
+        ),
+        (
+            {"names": 5, "outputs": 3},
+            "The class list has 5 names, the network gives 3 scores: 2 names are too many. Give one name for each score, in the "
+            "order of the training.",
+        ),
+        (
+            {"names": 4, "outputs": 3, "photos": 9, "end": "first", "right_first": 8, "right_last": 0},
+            "The class list has 4 names, the network gives 3 scores: 1 name is too many. Without the first name 8 of 9 labelled "
+            "photos are right, without the last one 0.",
+        ),
+        (
+            {"names": 2, "outputs": 3, "photos": 9, "end": "first", "right_first": 8, "right_last": 0},
+            "The class list has 2 names, the network gives 3 scores: 1 name is missing. With a name before the first one 8 of 9 "
+            "labelled photos are right, with one behind the last 0. A first class 'background' is usual.",
+        ),
+    ],
+)
+def test_another_number_of_names_says_what_to_do(evidence: dict[str, object], text: str) -> None:
+    assert words.sentences(Finding(Fault.CLASS_COUNT, Certainty.CERTAIN, evidence)) == text
+
+
 @pytest.mark.parametrize("unknown", Unknown)
 def test_what_is_not_known_is_a_sentence(unknown: Unknown) -> None:
     assert words.unknown_message(unknown).endswith(".")

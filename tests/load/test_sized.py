@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 import seewhy
 from seewhy.errors import Message
-from seewhy.load.sized import SizedPreprocess, sized
+from seewhy.load.sized import sized
 from seewhy.photo import Picture
+from seewhy.sized import SizedPreprocess
 
 PICTURE = Picture(np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8))
 
@@ -38,11 +38,3 @@ def test_sizes_that_are_free() -> None:
     grey = sized((8, 8), 1, "net.onnx")
     assert grey is not None
     assert grey.channels == 1
-
-
-def test_bytes() -> None:
-    prepare = SizedPreprocess(size=8).in_bytes()
-    torch.testing.assert_close(
-        prepare.normalise(torch.tensor([0.0, 51.0, 255.0])[None, :, None, None]).flatten(), torch.tensor([0.0, 51.0, 255.0])
-    )
-    assert prepare.apply(PICTURE)[2] == ()

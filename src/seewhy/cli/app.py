@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from rich.text import Text
 from typer import Option
 
 import seewhy
-from seewhy.cli.options import InterruptedCommandError, err, remember_flags
+from seewhy.cli.options import InterruptedCommandError, err, flags_of
 from seewhy.cli.report import first_line
 from seewhy.errors import SeewhyError
 from seewhy.startup import INTERRUPTED
@@ -29,7 +30,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Raises KeyboardInterrupt, with what is to be said beside "Interrupted" as its text.
     """
     command: Callable[..., Any] = typer.main.get_command(app)
-    remember_flags(command)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with flags_of(command, arguments):
+        return _run(command, arguments)
+
+
+def _run(command: Callable[..., Any], arguments: Sequence[str]) -> int:
     try:
         code = command(args=arguments, standalone_mode=False, prog_name="seewhy")
     except SeewhyError as error:

@@ -25,13 +25,14 @@ from seewhy.cli.options import (
     Photos,
     err,
     out,
+    size_of,
     spread,
     targets_of,
 )
 from seewhy.cli.report import Report, print_explanation
-from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, value_of, with_default
+from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, with_default
 from seewhy.compare import Comparison
-from seewhy.errors import OptionError
+from seewhy.errors import Message, OptionError
 from seewhy.features import Activations, Dream, Embedding, Extremes
 from seewhy.methods.auto import AUTO, TAKEN
 
@@ -56,6 +57,8 @@ def classify(
         for path, predictions in Batch(clf, list(files), report).each(lambda path: clf.classify(path, k=k)):
             rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions]})
             report.line(f"{path}: {'; '.join(str(p) for p in predictions)}")
+        report.record["notes"] = [Message(note) for note in clf.unsaid_of_input()]
+        report.notes(report.record["notes"])
         if table is not None:
             write_table(table, report.record)
 
@@ -193,7 +196,7 @@ def activations(
             report.line(f"{extremes} → {place}")
         return
     names = Names(files, output, Activations.suffixes)
-    size = None if at is None else at if at == "photo" else value_of(at)
+    size = at if at == "photo" else size_of(at, "--at", "photo, ")
     clf = options.load()
     with Report(clf, json_, len(files)) as report:
         rows = report.record["activations"] = []

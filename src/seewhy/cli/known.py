@@ -42,15 +42,17 @@ def models(
     if not text and source is None:
         _print_forms()
     for entry in known:
-        names = entry.names if text or source else entry.names[:_FEW]
-        if entry.missing or names:
-            more = (
-                f" ... ({len(entry.names)} in all: seewhy models --source {entry.source})"
-                if len(entry.names) > len(names)
-                else ""
-            )
-            out.print(Text(entry.source, style="bold"))
-            out.print(Text(f"  {entry.missing or '  '.join(names) + more}"))
+        if not entry.missing and not entry.names:
+            continue
+        out.print(Text(entry.source, style="bold"))
+        if entry.missing:
+            out.print(Text(f"  {entry.missing}"))
+        elif text or source:
+            for name in entry.names:
+                out.print(Text(f"  {name}"))
+        else:
+            more = f" ... ({len(entry.names)} in all: seewhy models --source {entry.source})"
+            out.print(Text(f"  {'  '.join(entry.names[:_FEW])}{more * (len(entry.names) > _FEW)}"))
 
 
 def _print_forms() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import inspect
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -84,7 +85,7 @@ class ModelOptions:
                 )
             )
         preparation: dict[str, Any] = {
-            "size": _size(self.size),
+            "size": size_of(self.size),
             "mean": _numbers("mean", self.mean),
             "std": _numbers("std", self.std),
             "range": _ends(self.range),
@@ -164,13 +165,14 @@ def _bands(text: str | None) -> list[int] | None:
         raise OptionError(f"--display {text}: write one band or three, counted from 0: 3,2,1.") from None
 
 
-def _size(text: str | None) -> int | tuple[int, int] | None:
+def size_of(text: str | None, flag: str = "--size", others: str = "") -> int | tuple[int, int] | None:
+    """A number of pixels, or (rows, columns). others : what else the flag takes, for its message."""
     if text is None:
         return None
     try:
         sides = [int(part) for part in text.replace("x", ",").split(",")]
     except ValueError:
-        raise OptionError(f"--size {text}: write 224, or ROWS,COLUMNS.") from None
+        raise OptionError(f"{flag} {text}: write {others}224, or ROWS,COLUMNS.") from None
     return sides[0] if len(sides) == 1 else (sides[0], sides[-1])
 
 
@@ -213,25 +215,39 @@ def spread(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-# A setting's name in Python -> its flag. One that is repeated has its name in the singular; all others are learned.
-FLAGS: dict[str, str] = {"metrics": "--metric"}
+# A setting's name in Python -> its flag. Some are called otherwise; all others are learned.
+FLAGS: dict[str, str] = {"metrics": "--metric", "mask": "--masks", "store": "--output"}
+_own: set[str] = set()  # the flags of the command that runs; empty while none does
+_OF_CLASSIFIER = ("output", "explain", "inputs")  # said in the function that builds a network, by no flag
 
 
-def remember_flags(command: Any) -> None:
-    """Learn the flags of all commands of the program."""
-    for parameter in (parameter for one in command.commands.values() for parameter in one.params):
+@contextlib.contextmanager
+def flags_of(program: Any, arguments: Sequence[str]) -> Iterator[None]:
+    """Within it, messages name the flags of the command that the arguments begin with. Those of all commands are learned."""
+    for parameter in (parameter for one in program.commands.values() for parameter in one.params):
         long = next((flag for flag in parameter.opts if flag.startswith("--")), None)
         if long is not None and parameter.name != "output":  # output= of Python is another thing than --output
             FLAGS.setdefault(parameter.name, f"-{parameter.name}" if len(parameter.name) == 1 else long)
+    name = next((argument for argument in arguments if argument in program.commands), None)
+    flags = {flag for parameter in program.commands[name].params for flag in parameter.opts} if name is not None else set()
+    if "--model" in flags:  # one without a network, such as seewhy models, speaks of what others have
+        _own.update(flags)
+    try:
+        yield
+    finally:
+        _own.clear()
 
 
 def as_flag(name: str, value: str) -> str:
-    """A setting in a message as the command line has it; else as Python has it. value : its repr, or ""."""
-    if name == "output":  # the flag of that name is the file to write
-        return f"seewhy.Classifier(network, output={value}), returned by the function in --model file.py:function"
+    """A setting in a message as the command that runs has it. value : its repr, or "".
+
+    What it has no flag for is said to be one of Python.
+    """
+    if name in _OF_CLASSIFIER:
+        return f"seewhy.Classifier(network, {name}={value or '...'}), returned by the function in --model file.py:function"
     flag = FLAGS.get(name)
-    if flag is None:
-        return f"{name}={value}"
+    if flag is None or (_own and flag not in _own):
+        return f"{name}={value} in Python"
     try:
         plain = ast.literal_eval(value) if value else ""
     except (ValueError, SyntaxError):
@@ -240,6 +256,8 @@ def as_flag(name: str, value: str) -> str:
         return flag if plain else f"--no-{flag[2:]}"
     if plain is None:
         return f"no {flag}"
+    if name == "classes" and isinstance(plain, list):  # names may have commas, and there are many
+        return f"{flag} FILE, a file of the lines {', '.join(map(str, plain))}"
     if isinstance(plain, (tuple, list)):
         plain = ",".join(str(part) for part in plain)
     return f"{flag} {shlex.quote(str(plain))}" if value else flag

@@ -11,6 +11,7 @@ import numpy as np
 
 from seewhy.classifier import Classifier, check_photos
 from seewhy.compare.comparison import Comparison, Omission, checked_columns
+from seewhy.compare.drawing import taken_by_auto
 from seewhy.compare.likeness import matched_correlations
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
@@ -113,6 +114,8 @@ def compare(
             raise
     if not rows:
         raise type(errors[0])(f"None of {len(sources)} photos could be compared: {errors[0].message.marked}")
+    if of == "methods" and names is None:
+        columns = _with_taken(columns, rows)
     reached = len(rows) + len(skipped)
     notes = [*(notes or []), *_choices(columns, rows), *(_stopped_notes(columns, rows) if len(sources) > 1 else [])]
     if skipped:
@@ -225,6 +228,15 @@ def _classes_of(clf: Classifier, first: Classifier, target: Target) -> tuple[str
     if not all(name in clf.class_names() for name in names):
         return None
     return target.name, None if other is None else other.name
+
+
+def _with_taken(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
+    """The columns; "auto" by what it took, where that is the same for all photos."""
+    taken = [{e.method for row in rows if (e := row.explanations[number]) is not None} for number in range(len(columns))]
+    return [
+        taken_by_auto(*methods) if column == AUTO and len(methods) == 1 else column
+        for column, methods in zip(columns, taken, strict=True)
+    ]
 
 
 def _choices(columns: Sequence[str], rows: Sequence[_Row]) -> list[ChoiceNote]:

@@ -12,6 +12,7 @@ from seewhy.explanation import Explanation
 from seewhy.explanation.drawing import NO_CLASS, drawable
 from seewhy.formatting import as_sentences, format_correlation, format_number
 from seewhy.geometry import Array
+from seewhy.methods.auto import AUTO
 from seewhy.show import Bar, Panel, colour, displayable, frame, overlay
 from seewhy.show.figures import rows_of
 from seewhy.show.overlay import seen_colours
@@ -26,6 +27,7 @@ def comparison_panels(columns: Sequence[str], of: str, row: Sequence[Explanation
 
     of : "networks", or "methods" of one network, whose prediction then stands once, above the photo. correlations : ``(C, C)``.
     """
+    columns = [_taken(column, e) if of == "methods" else column for column, e in zip(columns, row, strict=True)]
     present = [(column, e) for column, e in zip(columns, row, strict=True) if e is not None]
     notes = [own for own, e in zip(own_notes(row), row, strict=True) if e is not None]
     (first, explanation) = present[0]
@@ -74,6 +76,16 @@ def comparison_rows(panels: list[Panel]) -> list[list[Panel]]:
     most = min(ACROSS, len(rows_of(panels)[0]))
     across = -(-len(panels) // -(-len(panels) // most))
     return [panels[start : start + across] for start in range(0, len(panels), across)]
+
+
+def _taken(column: str, explanation: Explanation | None) -> str:
+    """The column's name; where "auto" took another method for each photo, the one of this photo."""
+    return column if column != AUTO or explanation is None else taken_by_auto(explanation.method)
+
+
+def taken_by_auto(method: str) -> str:
+    """A column that was asked for as "auto"."""
+    return f"{method} ({AUTO})"
 
 
 def _photo_panel(photo: colour.Pixels, columns: Sequence[str], of: str, row: Sequence[Explanation | None]) -> Panel:

@@ -142,18 +142,23 @@ def _classes(evidence: Evidence) -> str:
 
 
 def _count(evidence: Evidence) -> str:
-    text = f"The class list has {evidence['names']} names, the network gives {evidence['outputs']} scores."
+    (names, outputs) = (evidence["names"], evidence["outputs"])
+    (odd, what) = (abs(outputs - names), "missing" if outputs > names else "too many")
+    text = (
+        f"The class list has {names} names, the network gives {outputs} scores: {odd} name{'s are' if odd > 1 else ' is'} {what}."
+    )
     if "background" in evidence:
         text += f" The list begins with '{evidence['background']}', for which the network has no score."
     if "end" in evidence:
-        what = "is missing" if evidence["outputs"] > evidence["names"] else "is too many"
-        (first, last) = (evidence["right_first"], evidence["right_last"])
-        text += (
-            f" One name {what}, the {evidence['end']} one: then {max(first, last)} of {evidence['photos']} labelled photos are "
-            f"right, else {min(first, last)}."
-        )
-        if evidence["end"] == "first" and evidence["outputs"] > evidence["names"]:
+        (before, behind) = ("with a name before the first one", "with one behind the last")
+        if outputs < names:
+            (before, behind) = ("without the first name", "without the last one")
+        right = f"{evidence['right_first']} of {evidence['photos']} labelled photos are right"
+        text += f" {before.capitalize()} {right}, {behind} {evidence['right_last']}."
+        if evidence["end"] == "first" and outputs > names:
             text += " A first class 'background' is usual."
+    if "end" not in evidence and "background" not in evidence:
+        text += " Give one name for each score, in the order of the training."
     return text
 
 

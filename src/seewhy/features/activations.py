@@ -204,7 +204,9 @@ def check_finite(values: Array, planned: PlannedNetwork, inputs: torch.Tensor, n
 def _resized(clf: Classifier, photo: Any, size: Any) -> Photo:
     """The photo stretched to ``size`` instead of the usual preparation."""
     if clf.input_size is None:
-        raise OptionError("This classifier has no preprocessing: give the tensor at the size you want instead of size=.")
+        raise OptionError(
+            f"This classifier has no preprocessing: give the tensor at the size you want instead of {setting('size')}."
+        )
     if size == "photo":
         size = clf.picture(photo).size
     elif isinstance(size, str):

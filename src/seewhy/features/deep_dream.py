@@ -209,7 +209,7 @@ class _Options:
                         f"leave it out with {setting('style', 'robust')}."
                     )
         if self.preview is not None and Path(self.preview).suffix.lower() != ".png":
-            raise OptionError(f"preview={str(self.preview)!r}: name a .png file.")
+            raise OptionError(f"{setting('preview', str(self.preview))}: name a .png file.")
 
     def begin(self, objective: Objective, channels: list[int], start: torch.Tensor | None) -> _Run:
         """The run with everything that is random prepared, one generator for each channel."""

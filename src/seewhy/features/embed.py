@@ -16,7 +16,7 @@ from torch import nn
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
-from seewhy.errors import OptionError, listed, whole_number
+from seewhy.errors import OptionError, listed, setting, whole_number
 from seewhy.features import scatter, scatter_page
 from seewhy.features.embedding import EmbeddingRecord
 from seewhy.features.folder import Source, Watch, listing, walk
@@ -198,13 +198,14 @@ class _Kept:
                 fit = MOST_BYTES // (4 * columns)
                 raise OptionError(
                     f"Layer '{layer}' gives {columns:,} values per photo: for {self.expected:,} photos that is "
-                    f"{4 * self.expected * columns / 2**30:.1f} GB. Write pool='mean', a later layer, or most={fit}."
+                    f"{4 * self.expected * columns / 2**30:.1f} GB. Write {setting('pool', 'mean')}, a later layer, or "
+                    f"{setting('most', fit)}."
                 )
             self.rows = np.empty((self.expected, columns), np.float32)
         if rows.shape[1] != self.rows.shape[1]:
             raise OptionError(
                 f"Layer '{layer}' gives {rows.shape[1]:,} values for one photo and {self.rows.shape[1]:,} for another of a "
-                "different size: write pool='mean', or a preprocessing with one input size."
+                f"different size: write {setting('pool', 'mean')}, or a preprocessing with one input size."
             )
         self.rows[self.count : self.count + len(rows)] = rows.cpu().numpy()
         self.count += len(rows)

@@ -15,7 +15,7 @@ from torch import nn
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
-from seewhy.errors import OptionError, is_whole_number, whole_number
+from seewhy.errors import OptionError, is_whole_number, setting, whole_number
 from seewhy.features.channels import channel_numbers
 from seewhy.features.folder import SCORES, Seen, Watch, listing, walk
 from seewhy.files import json_bytes, png_bytes, save_as
@@ -165,11 +165,15 @@ def extremes(
     check_photos(clf, "extremes")
     if (channel is None) == (target is None):
         what = "neither is given" if channel is None else "both are given"
-        raise OptionError(f"{what}: write channel= (with layer=) for a channel, or target= for a class.")
+        raise OptionError(
+            f"{what}: write {setting('channel')} (with {setting('layer')}) for a channel, or {setting('target')} for a class."
+        )
     if target is not None and layer is not None:
-        raise OptionError("A class has no layer: leave layer= out, or write channel= instead of target=.")
+        raise OptionError(
+            f"A class has no layer: leave {setting('layer')} out, or write {setting('channel')} instead of {setting('target')}."
+        )
     if channel is not None and not is_whole_number(channel):
-        raise OptionError(f"channel={channel!r}: write a whole number, counted from 0.")
+        raise OptionError(f"{setting('channel', channel)}: write a whole number, counted from 0.")
     k = whole_number("k", k)
     sources = listing(photos)
     skipped: list[tuple[str, str]] = []

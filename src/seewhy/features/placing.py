@@ -83,7 +83,7 @@ def check_number(count: int, method: str, perplexity: float | None) -> float | N
         instead = (
             f"{setting('method', 'pca')} needs 2"
             if count > 1
-            else "method='pca' needs 2, and seewhy.explain explains a single photo"
+            else f"{setting('method', 'pca')} needs 2, and explain explains a single photo"
         )
         raise OptionError(f"{count} {'photo' if count == 1 else 'photos'}: t-SNE needs at least 4 ({instead}).")
     if perplexity is None:
@@ -92,7 +92,8 @@ def check_number(count: int, method: str, perplexity: float | None) -> float | N
     if perplexity >= count / 3:
         largest = math.floor(10 * count / 3 - 1e-9) / 10
         raise OptionError(
-            f"perplexity={perplexity:g} is too large for {count} photos: it must be below a third of them, {largest:.1f} at most."
+            f"{setting('perplexity', perplexity)} is too large for {count} photos: it must be below a third of them, "
+            f"{largest:.1f} at most."
         )
     return float(perplexity)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from seewhy.errors import OptionError
+from seewhy.errors import OptionError, setting
 from seewhy.explanation import Explanation
 from seewhy.explanation.drawing import drawable, shows_pixels
 from seewhy.formatting import format_number, format_score, shortened
@@ -49,7 +49,7 @@ class Screen:
 
     def __init__(self, look: str = "overlay", lines: int = 3, speed: bool = True, recent: int = RECENT) -> None:
         if look not in LOOKS:
-            raise OptionError(f"look={look!r}: write one of {', '.join(LOOKS)}.")
+            raise OptionError(f"{setting('look', look)}: write one of {', '.join(LOOKS)}.")
         (self.look, self._lines, self._speed) = (look, lines, speed)
         self._scales: deque[tuple[tuple[str, str | None], float]] = deque(maxlen=recent)
         self._high = self._most = 0.0  # ends of the scale, of the map itself

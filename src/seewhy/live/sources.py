@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.errors import MissingExtraError, OptionError, PhotoError
+from seewhy.errors import MissingExtraError, OptionError, PhotoError, setting
 from seewhy.photo import PHOTO_SUFFIXES, open_picture, photos_below
 from seewhy.records import Photo
 
@@ -200,7 +200,9 @@ def open_source(source: Any) -> FrameSource:
     if isinstance(source, FrameSource):
         return source
     if isinstance(source, bool) or source is None:
-        raise OptionError(f"source={source!r}: write a camera's number, or name a video, a folder of photos or a photo.")
+        raise OptionError(
+            f"{setting('source', source)}: write a camera's number, or name a video, a folder of photos or a photo."
+        )
     if isinstance(source, int):
         return Camera(_camera_number(source))
     if isinstance(source, str) and source.isdecimal() and not Path(source).exists():
@@ -223,7 +225,7 @@ def open_source(source: Any) -> FrameSource:
 
 def _camera_number(number: int) -> int:
     if number < 0:
-        raise OptionError(f"source={number}: cameras are counted from 0.")
+        raise OptionError(f"There is no camera {number}: they are counted from 0.")
     return number
 
 

@@ -118,7 +118,9 @@ class _SoftMasks(Copies):
         if not is_number(keep) or not 0 < keep < 1:
             raise OptionError(f"{setting('keep', keep)}: write a share between 0 and 1.")
         if grid > min(photo):
-            raise OptionError(f"grid={grid}: the network's input has {photo[0]}×{photo[1]} pixels only: write a smaller grid.")
+            raise OptionError(
+                f"{setting('grid', grid)}: the network's input has {photo[0]}×{photo[1]} pixels only: write a smaller grid."
+            )
         random = np.random.default_rng(seed)
         self._photo = photo
         self._on = torch.from_numpy((random.random((count, grid + 1, grid + 1)) < keep).astype(np.float32))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.errors import OptionError
+from seewhy.errors import OptionError, setting
 from seewhy.geometry import Geometry, resize_map
 from seewhy.show import colour
 from seewhy.show.colour import Floats, Limits, Pixels
@@ -71,7 +71,7 @@ def overlay(
     elif 0 <= alpha <= 1:
         (opacity, ground) = (np.full(seen.shape, float(alpha)), pixels.astype(np.float64))
     else:
-        raise OptionError(f"alpha={alpha} is not between 0 (photo only) and 1 (colours only).")
+        raise OptionError(f"{setting('alpha', alpha)} is not between 0 (photo only) and 1 (colours only).")
     return colour.to_bytes(np.where(seen, (1 - opacity) * ground + opacity * coloured, dimmed(pixels, *UNSEEN)))
 
 
