@@ -30,7 +30,7 @@ def test_bytes() -> None:
 def test_a_size_alone_leaves_the_values_unsaid() -> None:
     clf = seewhy.Classifier(SmallNet()).with_preprocess(size=32)
     assert seewhy.explain(clf, PICTURE.values, "grad_cam").notes == [UNSAID]
-    assert [str(Message(note)) for note in clf.unsaid_of_input()] == [UNSAID]
+    assert [str(Message(note)) for note in clf.input_notes()] == [UNSAID]
     pixels = seewhy.Preprocess(size=32).apply(PICTURE)[0]
     np.testing.assert_array_equal(clf.read(PICTURE.values).pixels, pixels)
     cut = clf.with_preprocess(crop=False)  # says nothing of the values
@@ -44,11 +44,11 @@ def test_what_is_said_ends_the_note(said: dict[str, float]) -> None:
         seewhy.Classifier(SmallNet()).with_preprocess(size=32).with_preprocess(**said),
     ):
         assert clf.read(PICTURE.values).notes == ()
-        assert clf.unsaid_of_input() == ()
+        assert clf.input_notes() == ()
 
 
 def test_a_preprocess_that_was_given_is_meant() -> None:
     clf = seewhy.Classifier(SmallNet(), preprocess=seewhy.Preprocess())
     for meant in (clf, clf.with_preprocess(size=32)):
         assert meant.read(PICTURE.values).notes == ()
-        assert meant.unsaid_of_input() == ()
+        assert meant.input_notes() == ()

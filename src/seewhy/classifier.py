@@ -216,9 +216,9 @@ class Classifier:
         """The preprocessing in words."""
         return self._reader.describe()
 
-    def unsaid_of_input(self) -> tuple[str, ...]:
+    def input_notes(self) -> tuple[str, ...]:
         """What nobody has said of the preprocessing, as notes: the same for every photo, and among each one's notes."""
-        return self.preprocess.unsaid if isinstance(self.preprocess, SizedPreprocess) else ()
+        return self.preprocess.notes if isinstance(self.preprocess, SizedPreprocess) else ()
 
     def with_preprocess(self, **changes: Any) -> Classifier:
         """The same network with another preparation: ``clf.with_preprocess(crop=False)``. Takes Preprocess's fields.

@@ -20,7 +20,7 @@ class SizedPreprocess(Preprocess):
     source: str = "the model's file"
 
     @property
-    def unsaid(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """What the values become for want of better knowledge, as a note; none where somebody has said it."""
         if self.mean is not None or self.std is not None or self.range is not None:
             return ()
@@ -36,4 +36,4 @@ class SizedPreprocess(Preprocess):
     def apply(self, picture: Picture) -> tuple[Array, Geometry, tuple[str, ...]]:
         """Pixels float32 ``(C, h, w)`` in 0-255, where they lie on the picture, and notes."""
         (pixels, geometry, notes) = super().apply(picture)
-        return pixels, geometry, (*notes, *self.unsaid)
+        return pixels, geometry, (*notes, *self.notes)

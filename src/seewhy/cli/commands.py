@@ -57,7 +57,7 @@ def classify(
         for path, predictions in Batch(clf, list(files), report).each(lambda path: clf.classify(path, k=k)):
             rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions]})
             report.line(f"{path}: {'; '.join(str(p) for p in predictions)}")
-        report.record["notes"] = [Message(note) for note in clf.unsaid_of_input()]
+        report.record["notes"] = [Message(note) for note in clf.input_notes()]
         report.notes(report.record["notes"])
         if table is not None:
             write_table(table, report.record)
