@@ -15,6 +15,7 @@ from seewhy.classifier import Classifier
 from seewhy.engine import memory, runner
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.state import random_state
+from seewhy.engine.threads import on_one_thread
 from seewhy.errors import (
     GradientError,
     LayerError,
@@ -141,7 +142,8 @@ def explain(
     if read:
         clf = clf.beside(read[0])
         executor = clf.executor
-        with memory.kept(), random_state(seed), runner.Progress(progress, len(read), configured.title, limit.seconds) as bar:
+        bar = runner.Progress(progress, len(read), configured.title, limit.seconds)
+        with memory.kept(), random_state(seed), on_one_thread(executor.form.own_threads), bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
             if planned is not None and not held and clf.dimensions == 2:
                 notes += mixed_notes(planned, configured)

@@ -7,7 +7,9 @@ import threading
 import pytest
 import torch
 
-from seewhy.engine.threads import PassThreads, raise_if_stopped, stopped_by
+import seewhy
+from seewhy.engine.form import Form
+from seewhy.engine.threads import PassThreads, on_one_thread, raise_if_stopped, stopped_by
 
 
 def test_only_the_thread_that_asks_is_limited() -> None:
@@ -39,3 +41,37 @@ def test_the_work_of_a_thread_is_stopped_by_its_own_event() -> None:
         thread.start()
         thread.join()
     raise_if_stopped()
+
+
+def test_work_beside_a_network_with_threads_of_its_own_takes_one() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with on_one_thread(False):
+            assert torch.get_num_threads() == 2
+        with on_one_thread(True):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("own_threads", "expected"), [(True, 1), (False, 2)])
+def test_such_a_network_is_explained_on_one_thread(own_threads: bool, expected: int) -> None:
+    seen = []
+
+    class Network:
+        form = Form("a runtime", own_threads=own_threads)
+
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.get_num_threads())
+            return x.mean((2, 3))
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        seewhy.explain(seewhy.Classifier(Network()), torch.rand(3, 8, 8), "occlusion", mask_size=4, stride=4)
+        assert set(seen) == {expected}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

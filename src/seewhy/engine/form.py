@@ -17,7 +17,8 @@ class Form:
     name : "an ONNX model", as in "This is an ONNX model". layers : what its operations give can be watched. gradients : they flow
     from the scores back to the photo. probabilities : its scores are probabilities already, whatever they sum to.
     quantised : the name of the first module that computes in int8, which no gradient passes. channels : how many the input has,
-    where a file says so. one_at_a_time : layers can be watched while a single photo is run.
+    where a file says so. one_at_a_time : layers can be watched while a single photo is run. own_threads : what runs it has
+    threads of its own, which wait at full speed between two runs.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Form:
     quantised: str | None = None
     channels: int | None = None
     one_at_a_time: bool = False
+    own_threads: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -25,6 +25,17 @@ class PassThreads:
             self.count = count
 
 
+@contextlib.contextmanager
+def on_one_thread(beside_others: bool) -> Iterator[None]:
+    """Torch's and numpy's work on one thread, where a network has threads of its own: each would wait for cores that the other
+    keeps busy with waiting. beside_others : whether it has."""
+    if not beside_others:
+        yield
+        return
+    with ThreadpoolController().limit(limits=1):
+        yield
+
+
 class _Stop(threading.local):
     """The event that stops the work of this thread."""
 

@@ -64,7 +64,7 @@ class OnnxNetwork:
         self.channels = channels if isinstance(channels, int) and channels > 0 else None
         self.size = size
         self._any_batch = AnyBatch(self._scores)
-        self.form = Form("an ONNX model", channels=self.channels)
+        self.form = Form("an ONNX model", channels=self.channels, own_threads=True)
 
     @property
     def is_bytes(self) -> bool:
