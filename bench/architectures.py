@@ -29,6 +29,7 @@ PLACE = ROOT / "out" / "architectures"
 PAGE = ROOT / "docs" / "architectures.md"
 CLASSES = 10
 CLOSE = 1e-5  # to captum, over the largest value, in double precision
+AWAKE = 1e-5  # how far two photos' logits are apart, over the largest
 COLUMNS = ("auto", "grad_cam", "hires_cam", "gradient", "guided_backprop", "occlusion", "lime", "attention_rollout")
 LIME = {"segments": "grid", "features": 16, "samples": 48, "model": "linear"}
 EQUAL, BY_DIFFERENCES, WORKS, REFUSED, FAILED = "=", "d", "+", "-", "FAILED"
@@ -184,7 +185,8 @@ class Row:
 
 
 def made(architecture: Architecture, seed: int = 0) -> nn.Module:
-    """The network with random weights, awake: what libraries begin with at 0 (heads, norms' shifts) gets small noise."""
+    """The network with random weights, awake: what libraries begin with at 0 (heads, norms' shifts) gets small noise, and where the
+    photo hardly reaches the scores, all weights become as large as keeps the size of what passes them."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # what libraries say about themselves
         torch.manual_seed(seed)
@@ -195,6 +197,11 @@ def made(architecture: Architecture, seed: int = 0) -> nn.Module:
         for name, buffer in network.named_buffers():
             if name.endswith("running_mean"):
                 buffer.normal_(std=0.1)
+        (one, other) = (_Logits(network)(photo[None]) for photo in torch.rand(2, 3, *architecture.size))
+        if (one - other).abs().max() < AWAKE * one.abs().max():
+            for parameter in network.parameters():
+                if parameter.ndim > 1:
+                    nn.init.kaiming_normal_(parameter)
     return network
 
 
