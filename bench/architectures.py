@@ -185,7 +185,7 @@ class Row:
 
 
 def made(architecture: Architecture, seed: int = 0) -> nn.Module:
-    """The network with random weights, awake: what libraries begin with at 0 (heads, norms' shifts) gets small noise, and where the
+    """The network with random weights, awake: what libraries begin with at 0 (heads, norms' shifts) gets small noise; where the
     photo hardly reaches the scores, all weights become as large as keeps the size of what passes them."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # what libraries say about themselves
