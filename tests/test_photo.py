@@ -324,6 +324,9 @@ def test_wrong_files(tmp_path: Path) -> None:
     assert message(tmp_path / "text.jpg") == f"'{tmp_path / 'text.jpg'}' {cannot}"
     assert message(str(tmp_path / "empty.png")) == f"'{tmp_path / 'empty.png'}' {cannot}"
     assert message(tmp_path / "no.jpg") == f"There is no file '{tmp_path / 'no.jpg'}'."
+    assert message("https:/a.org/b.jpg") == (
+        "There is no file 'https:/a.org/b.jpg'. Addresses are not fetched: save the photo as a file first."
+    )
     assert message(tmp_path) == f"'{tmp_path}' is a folder, not a photo."
     assert message("x" * 5000) == f"'{'x' * 5000}' cannot be opened: File name too long."
 

@@ -408,7 +408,8 @@ class Classifier:
             sides = ClassNames(["negative", "positive"]).both_sides()
             self._names = sides if self.head.kind == "binary" else ClassNames.numbered(count)
         if len(self._names) != count:
-            raise ClassesError(f"The class list has {len(self._names)} names, but the network gives {count} scores: {ONE_EACH}.")
+            names = f"{len(self._names)} name{'s' * (len(self._names) != 1)}"
+            raise ClassesError(f"The class list has {names}, but the network gives {count} scores: {ONE_EACH}.")
         return rows
 
     def _blank_photo(self) -> Photo:

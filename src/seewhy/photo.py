@@ -132,7 +132,8 @@ def _decode(source: Any, what: str, expected: Expected) -> Picture:
                     raise
                 return _from_wide(*rasters.read_tiff(source), expected)
     except FileNotFoundError:
-        raise PhotoError(f"There is no file {what}.") from None
+        address = " Addresses are not fetched: save the photo as a file first." * what.startswith(("'http:/", "'https:/"))
+        raise PhotoError(f"There is no file {what}.{address}") from None
     except IsADirectoryError:
         raise PhotoError(f"{what} is a folder, not a photo.") from None
     except Image.DecompressionBombError as error:
