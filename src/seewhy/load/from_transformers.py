@@ -23,10 +23,10 @@ from seewhy.load import hub
 from seewhy.load.building import head_of, outputs_in, without_initial_values
 from seewhy.load.from_torchvision import models as torchvision_models
 from seewhy.load.parts import Parts
-from seewhy.load.sized import sized
 from seewhy.load.weights import Weights, fit, read_weights
 from seewhy.photo import Picture
 from seewhy.preprocess import Preprocess
+from seewhy.sized import sized
 
 CONFIG = "config.json"
 _PROCESSOR = "preprocessor_config.json"
