@@ -21,6 +21,7 @@ from seewhy.records import Photo
 
 # Not .npz: in a folder such a file is rather a saved explanation.
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jfif", ".npy")
+HALF_OF_8_BITS = 128  # a photo of 0 to 255 that stays below is rare; other cameras and scanners have other ends
 BRIGHTEST = 5  # what a normalised photo reaches; one of 0 to 255 that stays below would be black
 FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # the number that is white; 1 for all other types
 
@@ -268,7 +269,10 @@ def _checked_unit_range(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float
         )
     if low < -1e-3 or high > 1 + 1e-3:
         cure = "Divide it by 255, or pass it as uint8."
-        if low < 0 or high > 255:
+        if not negative and high < HALF_OF_8_BITS:
+            top = int(high) if high.is_integer() else float(f"{high:g}")
+            cure = f"Say which number becomes 1, as in the network's training: {setting('range', top)} of Preprocess."
+        elif low < 0 or high > 255:
             cure = (
                 f"Say which numbers become 0 and 1, as in the network's training: {setting('range', (0, 10000))} of Preprocess."
             )
