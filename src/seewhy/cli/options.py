@@ -172,8 +172,10 @@ def size_of(text: str | None, flag: str = "--size", others: str = "") -> int | t
     try:
         sides = [int(part) for part in text.replace("x", ",").split(",")]
     except ValueError:
-        raise OptionError(f"{flag} {text}: write {others}224, or ROWS,COLUMNS.") from None
-    return sides[0] if len(sides) == 1 else (sides[0], sides[-1])
+        sides = []
+    if len(sides) not in (1, 2):
+        raise OptionError(f"{flag} {text}: write {others}224, or ROWS,COLUMNS.")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
 def targets_of(clf: seewhy.Classifier, texts: Sequence[str]) -> list[str]:

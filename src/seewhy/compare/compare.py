@@ -116,8 +116,9 @@ def compare(
             raise
     if not rows:
         raise type(errors[0])(f"None of {len(sources)} photos could be compared: {errors[0].message.marked}")
-    if of == "methods" and names is None:
-        columns = _with_taken(columns, rows)
+    is_unnamed = of == "methods" and names is None
+    chosen = [number for number, item in enumerate(methods) if is_unnamed and isinstance(item, str) and item == AUTO]
+    columns = _with_taken(columns, chosen, rows)
     reached = len(rows) + len(skipped)
     notes = [*(notes or []), *_choices(columns, rows), *(_stopped_notes(columns, rows) if len(sources) > 1 else [])]
     if skipped:
@@ -137,6 +138,7 @@ def compare(
         skipped,
         notes,
         len(sources) - reached,
+        chosen,
     )
 
 
@@ -248,12 +250,12 @@ def _classes_of(clf: Classifier, first: Classifier, target: Target) -> tuple[str
     return target.name, None if other is None else other.name
 
 
-def _with_taken(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
-    """The columns; "auto" by what it took, where that is the same for all photos."""
+def _with_taken(columns: Sequence[str], chosen: Sequence[int], rows: Sequence[_Row]) -> list[str]:
+    """The columns; those that "auto" chose by what it took, where that is the same for all photos."""
     taken = [{e.method for row in rows if (e := row.explanations[number]) is not None} for number in range(len(columns))]
     return [
-        taken_by_auto(*methods) if column == AUTO and len(methods) == 1 else column
-        for column, methods in zip(columns, taken, strict=True)
+        taken_by_auto(*methods) if number in chosen and len(methods) == 1 else column
+        for number, (column, methods) in enumerate(zip(columns, taken, strict=True))
     ]
 
 

@@ -20,8 +20,8 @@ from seewhy.engine.any_batch import AnyBatch
 from seewhy.engine.form import Form
 from seewhy.errors import MissingExtraError, ModelError, OptionError, listed, setting
 from seewhy.load.parts import Parts
-from seewhy.load.sized import sized
 from seewhy.load.weights import Weights
+from seewhy.sized import sized
 
 _TYPES = {"float": np.float32, "float16": np.float16, "double": np.float64, "uint8": np.uint8}
 _NAMES_IN = ("names", "classes", "class_names", "labels", "id2label")  # keys of the metadata, as exporters write them
