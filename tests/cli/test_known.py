@@ -133,7 +133,8 @@ def test_a_saved_network_wants_trust_and_a_size(run, photos: Path, tmp_path: Pat
 
 def test_classes_need_no_preprocessing(run, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
-        "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+        "from torch import nn\n\n\n"
+        "def build():\n    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
     )
     (tmp_path / "two.txt").write_text("cat\ndog\n")
     code, out, _ = run("classes", "--model", f"{tmp_path}/net.py:build", "--classes", tmp_path / "two.txt")
