@@ -127,6 +127,10 @@ class OptionError(SeewhyError, ValueError):
     """A setting does not exist or was given a value that it cannot take."""
 
 
+class BudgetError(OptionError):
+    """A budget that was used up before there was anything to show."""
+
+
 class RecordError(SeewhyError, ValueError):
     """A result cannot be written, or a file is not one of ours."""
 

@@ -171,8 +171,8 @@ def explain(
                     bar.advance(count, functools.partial(operator.itemgetter(-1), batch))
     if held:
         mixed = choice is not None and choice.mixed
-        given = {"against": against, "batch_size": batch_size, "seed": seed, "budget": asked_budget}
-        explanations = _checked(clf, explanations, mixed, is_many(photo, clf.dimensions), progress, given)
+        given = {"against": against, "batch_size": batch_size, "seed": seed}
+        explanations = _checked(clf, explanations, mixed, is_many(photo, clf.dimensions), asked_budget, progress, given)
     return Explanations(explanations) if is_many(photo, clf.dimensions) else explanations[0]
 
 
@@ -191,14 +191,17 @@ def _checked(
     explanations: Sequence[Explanation],
     mixed: bool,
     many: bool,
+    budget: int | float | str | None,
     progress: bool | runner.ProgressCallback | None,
     given: Mapping[str, Any],
 ) -> list[Explanation]:
-    """Those whose layer mixes places, or is coarse, held against what hiding takes. given : for the occlusion.
+    """Those whose layer mixes places, or is coarse, held against what hiding takes. budget : for the map and its check.
+    given : for the occlusion.
 
     Of a list the photos are counted that are done, of a photo the passes; a callback is told of them behind what it was told.
     """
     count = len(explanations)
+    limit = runner.Budget.of(budget)
     told = progress
     if callable(progress):
         callback = progress
@@ -206,9 +209,11 @@ def _checked(
         def told(done: int, total: int, partial: Any) -> None:
             callback(count + done, count + total, partial)
 
-    def hide(photo: Photo, targets: list[int], **settings: Any) -> Explanation:
+    def hide(photo: Photo, targets: list[int], spent: Cost, **settings: Any) -> Explanation:
         asked: Any = [photo] if many else photo  # in a list Ctrl-C is raised
-        answer = explain(clf, asked, Occlusion.name, targets, progress=False if many else told, **given, **settings)
+        left = limit.after(spent.forward, spent.seconds)
+        told_of = False if many else told
+        answer = explain(clf, asked, Occlusion.name, targets, budget=left, progress=told_of, **given, **settings)
         hidden: Explanation = answer[0] if many else answer
         return hidden
 

@@ -110,3 +110,18 @@ def test_far_sizes_are_asked_for_the_nearest_first() -> None:
     wide = [fit.size for fit in far_fits(PhotoFit((144, 192), "stretch", True))]
     assert {(72, 96), (288, 384), (96, 128), (224, 224)} <= set(wide)
     assert (144, 192) not in wide
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+@pytest.mark.parametrize("unit", [None, (-0.1, 1.1)], ids=["no range", "a range"])
+def test_each_row_has_a_name_of_its_own(order: str, unit: tuple[float, float] | None) -> None:
+    current = current_normalisation(seewhy.Preprocess(8, order=order, mean=(0.3, 0.3, 0.35), std=(0.25, 0.25, 0.2)), 3)
+    texts = [one.text for one in (current, *normalisations(current, *PHOTOS, unit))]
+    assert len(set(texts)) == len(texts)
+    (now, turned, backwards) = texts[:3]
+    other = {"RGB": "BGR", "BGR": "RGB"}[order]
+    assert now == ("as it is now" if order == "RGB" else "as it is now, BGR")
+    assert turned == f"as it is now, {other}"
+    assert backwards in ("as it is now, mean and std turned, too, BGR", "as it is now, RGB, mean and std turned, too")
+    symmetric = current_normalisation(seewhy.Preprocess(8, order=order, mean=0.3, std=0.25), 3)
+    assert sum("as it is now" in one.text for one in normalisations(symmetric, *PHOTOS)) == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from small_nets import Planted
 from torch import nn
 from torch.nn import functional as F
 from traced_networks import Head, traced
+
+import seewhy
+from seewhy.errors import MethodError
 
 POOLED = {
     "adaptive": lambda self, x: self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1)),
@@ -18,6 +22,7 @@ POOLED = {
     "view": lambda self, x: self.fc(F.adaptive_avg_pool2d(x, 1).view(x.shape[0], -1)),
     "log_softmax": lambda self, x: self.fc(x.mean((2, 3))).log_softmax(1),
     "softmax": lambda self, x: self.fc(x.mean((2, 3))).softmax(1),
+    "all by index": lambda self, x: self.fc(x.mean((2, 3)))[:, :][..., None][:, :, 0],
     "1×1 convolution": lambda self, x: F.conv2d(F.adaptive_avg_pool2d(x, 1), self.conv1x1).flatten(1),
 }
 
@@ -42,6 +47,11 @@ OTHER = {
     "activation behind": (lambda self, x: torch.relu(self.fc(x.mean((2, 3)))), 8),
     "two branches": (lambda self, x: self.fc(x.mean((2, 3)) + x.amax((2, 3))), 8),
     "corner": (lambda self, x: self.fc(x[:, :, 0, 0]), 8),
+    "other order": (lambda self, x: self.fc(x.mean((2, 3)))[:, [2, 0, 1, 4, 3]], 8),
+    "part of the scores": (lambda self, x: self.fc(x.mean((2, 3)))[:, 1:], 8),
+    "every second score": (lambda self, x: self.fc(x.mean((2, 3)))[:, ::2], 8),
+    "other order of probabilities": (lambda self, x: self.fc(x.mean((2, 3))).softmax(1)[:, [2, 0, 1, 4, 3]], 8),
+    "part of a score's shape": (lambda self, x: self.fc(x.mean((2, 3))).reshape(-1, 5, 1)[:, 2:], 8),
 }
 
 
@@ -69,3 +79,28 @@ def test_a_dead_network_is_not_taken_for_an_averaging_one() -> None:
     with torch.no_grad():
         network.conv.bias.fill_(-100)  # every feature is zero: the mean is also the maximum
     assert traced(network).dense_head is None
+
+
+@pytest.mark.parametrize("method", ["auto", "grad_cam", "hires_cam"])
+@pytest.mark.parametrize("end", ["other order", "part of the scores", "every second score", "other order of probabilities"])
+def test_scores_behind_an_index_are_explained_by_their_own_weights(end: str, method: str) -> None:
+    network = Head(*OTHER[end]).eval()
+    photo = torch.rand(3, 16, 24, generator=torch.Generator().manual_seed(1))
+    features = torch.relu(network.conv(photo[None])).detach().requires_grad_()
+    score = network.head(network, features)[0, 1]
+    score = score.log() if "probabilities" in end else score
+    (gradient,) = torch.autograd.grad(score, features)
+    expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].detach()  # the head averages: HiResCAM is the same
+    explanation = seewhy.explain(seewhy.Classifier(network), photo, method, 1, **({} if method == "auto" else {"relu": False}))
+    np.testing.assert_allclose(
+        explanation.maps[0], expected.relu() if method == "auto" else expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
+    )
+
+
+def test_cam_says_that_the_scores_are_taken_by_an_index() -> None:
+    clf = seewhy.Classifier(Head(*OTHER["other order"]).eval())
+    with pytest.raises(MethodError) as error:
+        seewhy.explain(clf, torch.rand(3, 16, 24), "cam")
+    assert "mean → linear → index: the scores are a part of what the dense layer gives, or stand in another order" in str(
+        error.value
+    )

@@ -49,6 +49,21 @@ def test_a_function_that_builds(tmp_path: Path) -> None:
     assert clf.feature_layer == "1"
 
 
+def test_a_network_from_a_file_is_in_eval_mode(tmp_path: Path) -> None:
+    """Its constructor leaves train mode behind, which is no fault of the person's."""
+    file = model(
+        tmp_path,
+        "import seewhy\n"
+        + building(3)
+        + "def wrapped():\n    return seewhy.Classifier(build(), seewhy.Preprocess(size=8))\n"
+        + "def exported():\n    return torch.export.export(build().eval(), (torch.zeros(1, 3, 8, 8),)).module()\n",
+    )
+    for function in ("build", "wrapped"):
+        clf = seewhy.load(f"{file}:{function}", preprocess=SMALL)
+        assert not any(module.training for module in clf.network.modules())
+    assert seewhy.load(f"{file}:exported", preprocess=SMALL).network is not None
+
+
 def test_a_path_object_and_a_name_with_colon(tmp_path: Path) -> None:
     file = model(tmp_path, building(3))
     assert seewhy.load(Path(f"{file}:build"), preprocess=SMALL).scores(PHOTO).shape == (1, 3)

@@ -13,6 +13,7 @@ from torch import nn
 
 import seewhy
 from seewhy.explain import automatic_choice
+from seewhy.explanation.drawing import panels
 from seewhy.geometry import peak
 from seewhy.methods.hiding import Hiding
 
@@ -82,6 +83,10 @@ def test_where_hiding_changes_little_the_map_stays_and_a_note_says_so() -> None:
     assert explanation.notes[-1] == (
         "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
     )
+    assert explanation.details["no_evidence"].tolist() == [True]
+    (photo, panel) = panels(explanation)
+    colours = [len(np.unique(pixels.reshape(-1, 3), axis=0)) for pixels in (panel.pixels, photo.pixels)]
+    assert colours[0] == colours[1]  # the map colours no place: it would point at nothing
     spread = seewhy.explain(coarse(gain=2.0), np.full((64, 64, 3), [200, 90, 90], np.uint8))  # hiding shows the same red
     assert spread.details["hidden_most"][0] == pytest.approx(0, abs=1e-5)
 
@@ -133,12 +138,22 @@ def test_a_choice_in_place_of_a_method_is_taken_without_a_check() -> None:
     assert explanation.cost.forward == 1
 
 
-def test_a_budget_is_one_of_the_check() -> None:
-    explanation = seewhy.explain(coarse(), red_square(19, 19), budget=40)
-    assert explanation.method == "occlusion"
-    assert explanation.partial
-    assert not any("limits nothing" in note for note in explanation.notes)
-    assert all(19 <= place < 31 for place in peak(explanation.on_photo()[0]))
+def test_a_budget_is_for_the_map_and_its_check() -> None:
+    (clf, photo) = (coarse(), red_square(19, 19))
+    seewhy.explain(clf, photo)  # the first one also tries which way of running is the fastest
+    passes = seewhy.explain(clf, photo).cost.forward
+    whole = seewhy.explain(clf, photo, budget=round(passes))
+    assert (whole.method, whole.cost.forward) == ("occlusion", passes)
+    assert not any("limits nothing" in note for note in whole.notes)
+    for budget in (3, 40, round(passes) - 1):  # what was not measured to its end decides nothing
+        explanation = seewhy.explain(clf, photo, budget=budget)
+        assert (explanation.method, explanation.cost.forward) == ("grad_cam", budget)
+        assert explanation.notes[-1] == f"not checked by hiding: stopped by the budget after {budget - 1} passes"
+        assert "hidden_most" not in explanation.details
+    assert seewhy.explain(clf, photo, budget=60.0).method == "occlusion"
+    explanation = seewhy.explain(clf, photo, budget=1e-9)
+    assert explanation.method == "grad_cam"
+    assert explanation.notes[-1] == "not checked by hiding: the budget leaves nothing for it"
 
 
 def test_a_map_that_nothing_checks_says_so() -> None:
@@ -160,6 +175,44 @@ def test_every_photo_and_every_target_is_checked() -> None:
     assert explanation.method == "occlusion"
     assert [target.name for target in explanation.targets] == ["red", "green"]
     assert all(38 <= place < 50 for place in peak(explanation.on_photo()[1]))
+
+
+class _Moved(nn.Module):
+    """Averages how bright each place is, after the places were moved in a grid of the same size."""
+
+    def __init__(self, move: str) -> None:
+        super().__init__()
+        self.move = move
+        self.bright = nn.Conv2d(3, 1, 1)
+        self.pool = nn.AvgPool2d(4)
+        self.more = nn.Conv2d(1, 1, 1)
+        nn.init.constant_(self.bright.weight, 1.0)
+        nn.init.constant_(self.bright.bias, -1.5)
+        nn.init.constant_(self.more.weight, 1.0)
+        nn.init.constant_(self.more.bias, 0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.pool(torch.relu(self.bright(x)))
+        if self.move == "grid_sample":  # a spatial transformer that turns the photo upside down
+            turn = torch.tensor([[[1.0, 0, 0], [0, -1.0, 0]]]).expand(len(x), -1, -1)
+            x = nn.functional.grid_sample(
+                x, nn.functional.affine_grid(turn, list(x.shape), align_corners=False), align_corners=False
+            )
+        elif self.move == "sort":
+            x = x.sort(dim=2).values
+        bright = torch.relu(self.more(x)).mean((2, 3))
+        return torch.cat([bright * 100, 1 - bright], dim=1)
+
+
+@pytest.mark.parametrize("move", ["grid_sample", "sort", ""])
+def test_places_that_are_sampled_or_ordered_anew_are_checked(move: str) -> None:
+    photo = torch.zeros(3, 32, 32)
+    photo[:, 2:10, 4:12] = 1.0
+    explanation = seewhy.explain(seewhy.Classifier(_Moved(move).eval()), photo, target=0)
+    assert explanation.method == ("occlusion" if move else "grad_cam")
+    (row, column) = peak(explanation.on_photo()[0])
+    assert 2 <= row < 10
+    assert 4 <= column < 12
 
 
 @pytest.mark.parametrize("given", [{"relu": False}, {"target": lambda output: output[:, 0]}])
@@ -188,7 +241,7 @@ def test_a_check_that_is_interrupted_leaves_the_map(monkeypatch: pytest.MonkeyPa
     explanation = explain(coarse(), red_square(19, 19))
     assert explanation.method == "grad_cam"
     assert not explanation.partial
-    assert explanation.notes[-1] == "the check by hiding was interrupted"
+    assert explanation.notes[-1].startswith("not checked by hiding: interrupted after ")
 
 
 def test_the_progress_of_a_check_is_told() -> None:

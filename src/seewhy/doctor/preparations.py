@@ -68,7 +68,7 @@ class Normalisation:
     @property
     def text(self) -> str:
         """In words: "ImageNet's mean and std, BGR"."""
-        without = "" if self.unit == UNIT or self.name == SAME else ", no range"
+        without = "" if self.unit == UNIT or self.name.startswith(SAME) else ", no range"
         return self.name + without + (", BGR" if self.order == "BGR" else "")
 
 
@@ -125,15 +125,25 @@ def normalisations(
         candidates.insert(0, once)
     if channels == 3:
         candidates = [each for one in candidates for each in (one, one.reversed())]
-        candidates = [current.turned(), current.reversed(), *candidates]
+        candidates = [*other_orders(current), *candidates]
     found = _different(current, candidates)
     if unit is not None:
         same = dataclasses.replace(current, name=SAME)
         usual = [one for one in candidates if one.name not in (current.name, OWN, ONCE)]
         tried = [current, *found]
-        read = [same, *_different(same, [same.turned(), same.reversed(), *usual])]
+        read = [same, *_different(same, [*(other_orders(same) if channels == 3 else ()), *usual])]
         found += [one for one in (dataclasses.replace(one, unit=unit) for one in read) if not any(map(one.is_like, tried))]
     return found
+
+
+def other_orders(current: Normalisation) -> list[Normalisation]:
+    """The colours the other way round, mean and std in their places or turned with them, each by a name of its own."""
+    (turned, backwards) = (current.turned(), current.reversed())
+    now_first = ", RGB" if turned.order == "RGB" else ""
+    named = [dataclasses.replace(turned, name=current.name + now_first)]
+    if not backwards.is_like(turned):
+        named.append(dataclasses.replace(backwards, name=f"{current.name}{now_first}, mean and std turned, too"))
+    return named
 
 
 def _different(current: Normalisation, candidates: Sequence[Normalisation]) -> list[Normalisation]:

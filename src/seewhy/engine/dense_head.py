@@ -33,6 +33,7 @@ def find_dense_head(
     path = list(back(output))
     ending = next((i for i, step in enumerate(path) if step.op not in _SHAPE_ONLY), 0)
     activated = bool(path) and path[ending].op in (*_ACTIVATIONS, "log_softmax")
+    behind = path[:ending] if activated else []
     path = path[ending + 1 :] if activated else path
     if not path:
         return None
@@ -40,11 +41,13 @@ def find_dense_head(
     dense = next((i for i, step in enumerate(path) if step.op in ("linear", "conv2d", "conv3d")), len(path))
     if dense < len(path) and path[dense].parameters and not any(s.grid and s.grid.has_cells for s in path[: dense + 1]):
         (weight, bias) = (*path[dense].parameters, None)[:2]
-        behind = path[:dense]  # only changes of shape may follow the dense layer
+        behind += path[:dense]  # only changes of shape may follow the dense layer
         path = path[dense + 1 :]
         is_matrix = all(side == 1 for side in shapes[str(weight)][2:])  # a 1×1 convolution of the average is one, too
         if not path or not is_matrix or any(step.op not in _SHAPE_ONLY for step in behind):
             return None
+    if not all(_takes_all(step, value) for step in behind):
+        return None  # a class's score is another row of the dense layer
     pooled = value(path[0].number)
     candidates: list[Step] = []
     for step in path:
@@ -67,6 +70,16 @@ def find_dense_head(
     return DenseHead(features_step.number, weight, bias, logits, activated)
 
 
+def _takes_all(step: Step, value: Callable[[int], torch.Tensor | None]) -> bool:
+    """False where an index leaves values out, or orders them anew; every other change of shape keeps all of them."""
+    if step.op != "__getitem__":
+        return True
+    (source, taken) = (value(step.inputs[0]), value(step.number))
+    if source is None or taken is None or source.numel() != taken.numel():
+        return False
+    return source.data_ptr() == taken.data_ptr()  # slices look at the same memory in its order, lists of indices copy
+
+
 def closing_activations(steps: Sequence[Step], output: int | None) -> tuple[str, ...]:
     """The softmaxes and sigmoids that end the pass, the last one first, only changes of shape between them: ("softmax",)."""
     kinds: list[str] = []
@@ -87,7 +100,7 @@ def last_activation(steps: Sequence[Step], output: int | None) -> str:
 
 
 def describe_operations(steps: Iterable[Step]) -> str:
-    """``"avg_pool2d → layer_norm → linear"``: the operations in words, changes of shape left out."""
-    silent = _SHAPE_ONLY | {"permute", "__get__", "dropout"}
-    names = [step.op.strip("_") for step in steps if step.op not in silent]
+    """``"avg_pool2d → layer_norm → linear → index"``: the operations in words, changes of shape left out."""
+    silent = (_SHAPE_ONLY | {"permute", "__get__", "dropout"}) - {"__getitem__"}
+    names = ["index" if step.op == "__getitem__" else step.op.strip("_") for step in steps if step.op not in silent]
     return " → ".join(names) if names else "nothing"

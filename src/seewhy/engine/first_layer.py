@@ -84,12 +84,12 @@ def has_int8_convolution(network: nn.Module, shape: tuple[int, ...]) -> bool:
 
 def _convolutions(network: nn.Module, shape: tuple[int, ...]) -> dict[Any, str]:
     """The names of all convolutions: those in int8 are classes of their own, with the same attributes."""
-    found: dict[Any, str] = {}
+    names: dict[Any, str] = {}
     for name, module in network.named_modules():
         kernel = getattr(module, "kernel_size", None)
         if isinstance(getattr(module, "in_channels", None), int) and isinstance(kernel, tuple) and len(kernel) == len(shape) - 1:
-            found[module] = name
-    return found
+            names[module] = name
+    return names
 
 
 def other_dimensions(network: nn.Module, dimensions: int) -> str | None:

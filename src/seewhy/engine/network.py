@@ -22,7 +22,7 @@ from seewhy.engine.plan import Plan, closed, compiled, make_plan, plain_plan
 from seewhy.engine.probe import ForwardPass, first_broken, forward_with_taps, run_until
 from seewhy.engine.runner import of_input, too_large
 from seewhy.engine.several_inputs import OneInput
-from seewhy.engine.steps import INPUT, Step, Trace
+from seewhy.engine.steps import INPUT, MIXES, Step, Trace
 from seewhy.engine.strategy import StrategyHistory
 from seewhy.errors import GradientError, LayerError, MethodError, ModelError, OutputError, alternatives, did_you_mean, setting
 from seewhy.head import Head, describe, entry_hint, with_batch_axis
@@ -269,14 +269,15 @@ class PlannedNetwork:
         return bool(spread <= ALIKE * at_places.abs().max())
 
     def mixes_places(self, step: Step) -> bool:
-        """True where a place of this layer may hold what another place of the photo shows: attention comes before it, or grids
-        that lie as tokens or channels last, as where dense layers mix places or channels, or that cover a part of the photo only.
-        Plain convolutions keep the places.
+        """True where a place of this layer may hold what another place of the photo shows: behind attention, behind what samples
+        or orders places anew, and behind grids that lie as tokens or channels last, as where dense layers mix places or
+        channels, or that cover a part of the photo only. Plain convolutions keep the places.
 
         Measured (``bench/layouts.py``): there the peak of a CAM may lie beside the only evidence in every photo.
         """
         return any(
             is_attention(earlier)
+            or earlier.op in MIXES
             or (
                 earlier.grid is not None
                 and earlier.grid.has_cells

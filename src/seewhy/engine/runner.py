@@ -62,6 +62,12 @@ class Budget:
             raise OptionError(f"{setting('budget', budget)}: it must be above 0.")
         return limit
 
+    def after(self, passes: float, seconds: float) -> int | float | None:
+        """What so many passes and seconds leave of it, to be given as a budget: the least possible where they leave nothing."""
+        if self.passes is not None:
+            return max(1, self.passes - round(passes))
+        return None if self.seconds is None else max(1e-3, self.seconds - seconds)
+
 
 @dataclass
 class Spending:

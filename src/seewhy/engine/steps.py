@@ -72,6 +72,12 @@ _SHUFFLED = [
 _TAKEN = ["__getitem__", "index_select", "gather", "take_along_dim", "narrow", "select", "diagonal", "unfold", "__iter__"]
 _PARTED = ["split", "chunk", "unbind", "tensor_split", "split_with_sizes"]
 MOVES = frozenset([*_RESHAPED, *_SPREAD, *_ORDERED, *_SHUFFLED, *_TAKEN, *_PARTED])
+# In a result of the same size they put what other places hold: a spatial transformer's sampling, orders and sums along an axis.
+_SAMPLED = ["grid_sample", "grid_sampler"]
+_SORTED = ["sort", "msort", "cumsum", "cumsum_", "cumprod", "cummax", "cummin", "logcumsumexp"]
+_PUT = ["scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce", "index_add", "index_add_", "index_copy"]
+_WRITTEN = ["index_put", "index_put_", "masked_scatter", "masked_scatter_"]
+MIXES = frozenset([*_SAMPLED, *_SORTED, *_PUT, *_WRITTEN])
 JOINS = frozenset(["cat", "concat", "concatenate", "stack", "add", "add_", "__add__", "__radd__", "__iadd__"])
 
 

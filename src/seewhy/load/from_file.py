@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -53,6 +53,9 @@ def build(spec: str, weights: Weights | None, trust: bool) -> Parts:
         if not isinstance(network, nn.Module):
             raise WeightsError(f"The network of {spec} is a function: weights cannot be put into it.")
         fit(network, read_weights(weights, trust), f"the network of {spec}")
+    if isinstance(network, nn.Module):
+        with suppress(NotImplementedError):  # programs of torch.export refuse
+            network.eval()  # as all that is loaded: every constructor leaves train mode behind
     if classifier is not None:
         names = classifier.given_classes
         return Parts(network, spec, classifier.preprocess, names, None, classifier)

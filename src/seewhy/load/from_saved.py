@@ -21,8 +21,8 @@ from seewhy.engine.plan import unwrap
 from seewhy.errors import ModelError, WeightsError, setting
 from seewhy.load.from_file import own_folders
 from seewhy.load.parts import Parts
-from seewhy.load.sized import sized
 from seewhy.load.weights import Weights, fit, read_weights
+from seewhy.sized import sized
 
 BUILD_IT = "path/model.py:build"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seewhy.errors import BudgetError
 from seewhy.explanation import Explanation
 from seewhy.geometry import Array, peak
 from seewhy.head import Head
@@ -77,9 +79,17 @@ class Hiding:
         return off
 
     @property
-    def numbers(self) -> dict[str, Array]:
+    def no_evidence(self) -> npt.NDArray[np.bool_]:
+        """True for a class that keeps its log-odds even when all of the photo is hidden."""
+        if self.whole is None:
+            return np.zeros(len(self.most), bool)
+        none: npt.NDArray[np.bool_] = (self.most < COUNTS) & (self.whole < COUNTS)
+        return none
+
+    @property
+    def numbers(self) -> dict[str, npt.NDArray[Any]]:
         """For an explanation's details."""
-        return {"hidden_at_peak": self.at_peak, "hidden_most": self.most}
+        return {"hidden_at_peak": self.at_peak, "hidden_most": self.most, "no_evidence": self.no_evidence}
 
     def notes(self) -> list[Note]:
         """Whether the map was confirmed, for each target."""
@@ -92,7 +102,7 @@ class Hiding:
                 f"checked by hiding: without its strongest place the log-odds fall by {at_peak:.1f}, without any other by at "
                 f"most {most:.1f}"
             )
-        if self.whole is not None and self.whole[target] < COUNTS:
+        if self.no_evidence[target]:
             return "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
         return f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}, so the map is not confirmed"
 
@@ -117,23 +127,31 @@ def is_coarse(explanation: Explanation) -> bool:
 def held_against_hiding(explanation: Explanation, head: Head, hide: Callable[..., Explanation]) -> Explanation:
     """The explanation, if hiding its strongest place costs about as much as hiding any other; else that of occlusion.
 
-    hide : occlusion of a photo for targets, with its settings. Functions of the output and values of their own have no
-    probability that could fall: their map stays as it is.
+    hide : occlusion of a photo for targets, with what was spent before and its settings. Functions of the output and
+    values of their own have no probability that could fall: their map stays as it is, as does one whose check did not come to
+    its end.
     """
     targets = [target.index for target in explanation.targets]
     if None in targets or head.kind == "none":
         unchecked = Note("not checked by hiding: what is explained has no probability that could fall")
         return replace(explanation, notes=[*explanation.notes, unchecked])
     (height, width) = explanation.photo.pixels.shape[-2:]
-    hidden = hide(explanation.photo, targets, **Hiding.settings(height, width))
-    if hidden.details["stopped"] == Ending.INTERRUPTED:
-        return replace(explanation, notes=[*explanation.notes, Note("the check by hiding was interrupted")])
+    try:
+        hidden = hide(explanation.photo, targets, explanation.cost, **Hiding.settings(height, width))
+    except BudgetError:
+        unchecked = Note("not checked by hiding: the budget leaves nothing for it")
+        return replace(explanation, notes=[*explanation.notes, unchecked])
     cost = explanation.cost + hidden.cost
+    ending = Ending(hidden.details["stopped"])
+    if ending != Ending.COMPLETE:
+        unchecked = Note(f"not checked by hiding: {ending.text} after {hidden.cost.forward:.0f} passes")
+        return replace(explanation, cost=cost, notes=[*explanation.notes, unchecked])
     hiding = Hiding.of(explanation, hidden)
     if hiding.decides_nothing:  # is there anything that could be hidden?
-        everything_hidden = hide(explanation.photo, targets, **Hiding.settings_of_all(height, width))
-        cost += everything_hidden.cost
-        hiding = replace(hiding, whole=everything_hidden.maps[:, 0, 0])
+        with suppress(BudgetError):
+            everything_hidden = hide(explanation.photo, targets, cost, **Hiding.settings_of_all(height, width))
+            cost += everything_hidden.cost
+            hiding = replace(hiding, whole=everything_hidden.maps[:, 0, 0])
     answer = hidden if hiding.disagrees else explanation
     checked = hiding.reasons(explanation.method) if hiding.disagrees else hiding.notes()
     return replace(answer, cost=cost, notes=[*answer.notes, *checked], details={**answer.details, **hiding.numbers})

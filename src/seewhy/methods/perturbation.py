@@ -13,7 +13,7 @@ from torch import nn
 
 from seewhy.engine.runner import Spending
 from seewhy.engine.sweep import Copies, Indices, Sweep
-from seewhy.errors import OptionError, OutputError, setting
+from seewhy.errors import BudgetError, OutputError, setting
 from seewhy.explanation import LEAST, LOG_ODDS, Ranking, is_saturated, value_in_words
 from seewhy.geometry import Array, SampleGrid
 from seewhy.methods.base import Attribution, Method, Needs, Request, function_values, plan_details, with_values
@@ -57,7 +57,7 @@ class PerturbationMethod(Method):
             if ending is Ending.INTERRUPTED:
                 raise KeyboardInterrupt
             first = ("the first", "two", "three")[estimator.least - 1]
-            raise OptionError(
+            raise BudgetError(
                 f"The budget was used up before {first} of {estimator.count} {estimator.unit}: give it more passes or seconds."
             )
         if ending is Ending.COMPLETE and estimator.is_stable:
