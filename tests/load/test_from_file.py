@@ -101,6 +101,41 @@ def test_two_folders_with_helpers_of_the_same_name(tmp_path: Path) -> None:
     assert classes == {"a": 3, "b": 5}
 
 
+def test_a_person_s_own_module_outlives_the_next_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaded first by a file, imported by the person afterwards: it stays the same one, whatever is loaded then."""
+    for folder, classes in (("own", 3), ("other", 5)):
+        model(tmp_path / folder, f"def net():\n    return {NETWORK.format(classes=classes)}\n", "nets_of_mine.py")
+        model(tmp_path / folder, "from nets_of_mine import net\ndef build():\n    return net()\n")
+        model(tmp_path / folder, building(2), "alone.py")
+    model(tmp_path / "without", building(4))
+
+    def classes_of(file: str) -> int:
+        return int(seewhy.load(f"{tmp_path / file}:build", preprocess=SMALL).scores(PHOTO).shape[1])
+
+    monkeypatch.syspath_prepend(tmp_path / "own")
+    assert classes_of("own/model.py") == 3
+    import nets_of_mine
+
+    for file, classes in (("own/alone.py", 2), ("without/model.py", 4), ("other/model.py", 5), ("own/model.py", 3)):
+        assert classes_of(file) == classes
+        assert sys.modules["nets_of_mine"] is nets_of_mine
+    del sys.modules["nets_of_mine"]
+
+
+def test_only_a_module_of_the_same_name_is_forgotten(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        model(tmp_path / folder, "import shared_name\nimport own_name_" + folder + "\n" + building())
+        for name in ("shared_name", f"own_name_{folder}"):
+            (tmp_path / folder / f"{name}.py").write_text(f"FOLDER = '{folder}'\n")
+        seewhy.load(f"{tmp_path / folder / 'model.py'}:build", preprocess=SMALL)
+        shared = sys.modules["shared_name"]
+        assert folder == shared.FOLDER
+    assert sys.modules["own_name_one"].FOLDER == "one"
+    assert sys.modules["own_name_two"].FOLDER == "two"
+    for name in ("shared_name", "own_name_one", "own_name_two"):
+        del sys.modules[name]
+
+
 def test_modules_that_were_there_before_stay(tmp_path: Path) -> None:
     file = model(tmp_path, "import json\n" + building())
     (json_before, torch_before) = (sys.modules.get("json"), sys.modules["torch"])

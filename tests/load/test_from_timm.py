@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -171,3 +172,25 @@ def test_without_timm(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from_timm.timm.cache_clear()
     from_torchvision.models.cache_clear()
     from_timm.timm()
+
+
+@pytest.mark.parametrize("version", ["1.0.25", "0.9.16", "1.0.9", "0.12.0.dev0"])
+def test_an_older_timm_is_not_used(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would unpickle weights."""
+    monkeypatch.setattr(timm, "__version__", version)
+    from_timm.timm.cache_clear()
+    try:
+        assert message(MissingExtraError, lambda: seewhy.load(f"timm:{NAME}")) == (
+            f"timm:NAME needs timm 1.0.26 or newer, and {version} is installed: pip install 'seewhy[timm]'."
+        )
+        for enough in ("1.0.26", "1.1.0", "2.0", "1.0.100.dev0"):
+            monkeypatch.setattr(timm, "__version__", enough)
+            from_timm.timm.cache_clear()
+            assert from_timm.timm() is timm
+    finally:
+        from_timm.timm.cache_clear()
+
+
+def test_the_oldest_timm_is_the_one_that_is_asked_for() -> None:
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.findall(r'"timm>=([\d.]+)"', project) == [from_timm.OLDEST] * 2

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,17 +62,27 @@ def build(spec: str, weights: Weights | None, trust: bool) -> Parts:
     return Parts(network, f"{Path(file).name}:{function}")
 
 
-_imported: set[str] = set()  # modules that earlier files have imported from their own folders
+_imported: dict[str, str] = {}  # modules that earlier files have imported from their own folders, and the folders
 
 
 @contextmanager
 def own_folders(*folders: Path) -> Iterator[None]:
-    """A file's folders to import from, the first one first. What another file has imported from its own is forgotten before: both
-    may have a ``layers.py``."""
-    while _imported:
-        sys.modules.pop(_imported.pop(), None)
-    before = set(sys.modules)
+    """A file's folders to import from, the first one first.
+
+    What another file has imported from its own is forgotten where these have a module of the same name: both may have a
+    ``layers.py``. What anybody can import, from ``sys.path`` or where one stands, is put back afterwards.
+    """
     added = list(dict.fromkeys(str(folder.resolve()) for folder in folders))
+    ordinary = {str(Path(entry).resolve()) for entry in (*sys.path, "")}
+    put_back: dict[str, ModuleType] = {}
+    for name, home in list(_imported.items()):
+        if name in sys.modules and _home(name, added) not in (None, home):
+            module = sys.modules.pop(name)
+            if home in ordinary:
+                put_back[name] = module
+            else:
+                del _imported[name]
+    before = set(sys.modules)
     sys.path[:0] = added
     try:
         yield
@@ -79,10 +90,22 @@ def own_folders(*folders: Path) -> Iterator[None]:
         for name in set(sys.modules) - before:
             file = str(getattr(sys.modules[name], "__file__", None) or "")
             homes = [entry for entry in sys.path if file.startswith(entry.rstrip(os.sep) + os.sep)]
-            if max(homes, key=len, default="") in added:  # not in a site-packages further down, as below a project's .venv
-                _imported.add(name)
+            home = max(homes, key=len, default="")
+            if home not in added:  # in a site-packages further down, as below a project's .venv
+                continue
+            if {name, name.partition(".")[0]} & set(put_back):
+                del sys.modules[name]
+            else:
+                _imported[name] = home
+        sys.modules.update(put_back)
         for folder in added:
             sys.path.remove(folder)
+
+
+def _home(name: str, folders: list[str]) -> str | None:
+    """The first of the folders that has the module, or the package that it belongs to."""
+    (package, _, _) = name.partition(".")
+    return next((folder for folder in folders if PathFinder.find_spec(package, [folder]) is not None), None)
 
 
 def _run(path: Path) -> ModuleType:

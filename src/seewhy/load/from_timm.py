@@ -6,6 +6,7 @@ This is the only file that imports timm.
 from __future__ import annotations
 
 import functools
+import re
 from types import ModuleType
 from typing import Any
 
@@ -19,19 +20,29 @@ from seewhy.load.parts import Parts
 from seewhy.load.weights import Weights, fit, read_weights
 from seewhy.preprocess import INTERPOLATIONS, Preprocess
 
+OLDEST = "1.0.26"  # older ones unpickle weights; as in pyproject.toml
 _FILES = ("model.safetensors", "pytorch_model.bin")  # what timm calls its weights on the hub
 
 
 @functools.cache
 def timm() -> ModuleType:
-    """The package. Raises MissingExtraError where it is not installed."""
+    """The package. Raises MissingExtraError where it is not installed, or too old."""
     try:
         torchvision_models()  # timm imports torchvision, which may want to be mended first
         import timm
     except (MissingExtraError, ModuleNotFoundError) as error:
         raise MissingExtraError("timm:NAME needs timm, which is not installed: pip install 'seewhy[timm]'.") from error
+    if _numbers(timm.__version__) < _numbers(OLDEST):
+        raise MissingExtraError(
+            f"timm:NAME needs timm {OLDEST} or newer, and {timm.__version__} is installed: pip install 'seewhy[timm]'."
+        )
     module: ModuleType = timm
     return module
+
+
+def _numbers(version: str) -> list[int]:
+    """[1, 0, 26] of "1.0.26", and of "1.0.26.dev0" too."""
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]
 
 
 def names() -> list[str]:
