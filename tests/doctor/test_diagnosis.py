@@ -96,6 +96,34 @@ def test_a_range_that_the_photos_do_not_have(honest, scene_photos, scene_labels,
     assert np.abs(diagnosis.panels[-1].pixels.astype(int) - honest.read(scene_photos[0]).pixels.transpose(1, 2, 0)).max() <= 1
 
 
+def test_mean_and_std_that_no_list_knows(honest, scene_photos, scene_labels) -> None:
+    """That the photos are not normalised is certain; with what they should be is not."""
+
+    class Others(nn.Module):
+        """As if the network had learned from photos of mean 0.35 and std 0.16."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = honest.network
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            (mean, std) = (torch.tensor(values).reshape(-1, 1, 1) for values in (DEMO_MEAN, DEMO_STD))
+            return self.network((x * 0.16 + 0.35 - mean) / std)
+
+    clf = seewhy.Classifier(Others().eval(), honest.preprocess, ["bear", "cow", "sheep"])
+    assert faults(clf.with_preprocess(mean=0.35, std=0.16), scene_photos, scene_labels) == []
+    diagnosis = seewhy.doctor(clf.with_preprocess(mean=None, std=None), scene_photos, scene_labels, progress=False)
+    finding = diagnosis.findings[0]
+    assert (finding.fault, finding.certainty) == (Fault.NOT_NORMALISED, Certainty.CERTAIN)
+    assert finding.evidence["gap"][1] > 0.03
+    assert not finding.evidence["fits_fully"]
+    assert "but not certain" in str(diagnosis)
+    assert all(other.certainty is Certainty.LIKELY for other in diagnosis.findings[1:])
+    known = seewhy.doctor(honest.with_preprocess(mean=None, std=None), scene_photos, scene_labels, progress=False)
+    assert known.findings[0].evidence["fits_fully"]
+    assert "not certain" not in str(known)
+
+
 def test_photos_that_no_preparation_makes_fit(honest, scene_photos, tmp_path: Path) -> None:
     """Very dark ones: what the network learned from is not seen in them, and that they do not fit is said all the same."""
     diagnosis = seewhy.doctor(honest, [(0.2 * photo).astype(np.uint8) for photo in scene_photos], progress=False)

@@ -231,6 +231,13 @@ def _not_finite(evidence: Evidence) -> str:
     )
 
 
+def _believed(evidence: Evidence) -> str:
+    """What the network learned from; where it does not fit fully, only as the best that is known."""
+    if evidence.get("fits_fully", True):
+        return f": {evidence['believed']}."
+    return f". The best fit of the lists that are known, but not certain: {evidence['believed']}."
+
+
 _WHAT: dict[Fault, Callable[[Evidence], str]] = {
     Fault.ALREADY_NORMALISED: lambda e: (
         f"The arrays range {e['low']:.1f} … {e['high']:.1f}, and the preprocessing would normalise them "
@@ -238,12 +245,10 @@ _WHAT: dict[Fault, Callable[[Evidence], str]] = {
         f"{setting('preprocess', None)}."
     ),
     Fault.CHANNEL_ORDER: lambda e: "The network reads the colours in another order than it is given them.",
-    Fault.NOT_NORMALISED: lambda e: f"The network gets values of 0 to 1, but it learned from others: {e['believed']}.",
-    Fault.NORMALISED_TWICE: lambda e: (
-        f"The values are normalised, and again, or the network does it itself: it learned from {e['believed']}."
-    ),
-    Fault.VALUE_RANGE: lambda e: f"The network gets values of another range than it learned from: {e['believed']}.",
-    Fault.MEAN_STD: lambda e: f"Another mean and std fit the network better: {e['believed']}.",
+    Fault.NOT_NORMALISED: lambda e: f"The network gets values of 0 to 1, but it learned from others{_believed(e)}",
+    Fault.NORMALISED_TWICE: lambda e: f"The values are normalised, and again, or the network does it itself{_believed(e)}",
+    Fault.VALUE_RANGE: lambda e: f"The network gets values of another range than it learned from{_believed(e)}",
+    Fault.MEAN_STD: lambda e: f"Another mean and std fit the network better{_believed(e)}",
     Fault.INPUT_SIZE: _size,
     Fault.RESIZE: lambda e: "Another way to lay photos into the input fits the network better.",
     Fault.DOUBLE_SOFTMAX: lambda e: _twice(e, "softmax"),
@@ -278,6 +283,11 @@ def _proof(evidence: Evidence) -> Iterable[str]:
             f"What the BatchNorms read differs from what they expect by {before} nats a channel now, by {after} then "
             f"({evidence['photos']} photo{'s' * (evidence['photos'] != 1)})."
         )
+        if "believed" in evidence and not evidence.get("fits_fully", True):
+            yield (
+                "Sound networks leave 0.002 to 0.03, so it does not fit fully: the training may have used others yet. Few "
+                "photos, or ones unlike those of the training, leave more, too."
+            )
     if "accuracy" in evidence and isinstance(evidence["accuracy"], Sequence):
         (before, after) = map(format_share, evidence["accuracy"])
         yield f"Of {evidence['labelled']} labelled photos {before} are right now, {after} then."
@@ -300,7 +310,14 @@ def _cure(finding: Finding) -> str:
         if len(names) > _SHORT:
             return f"Write a class list in the order {', '.join(repr(name) for name in names[:_SHORT])}, ..."
         return f"Write {setting('classes', list(names))}."
-    return f"Write {', '.join(setting(name, value) for name, value in settings.items())}."
+    write = f"rite {', '.join(setting(name, value) for name, value in settings.items())}."
+    if (
+        "believed" in finding.evidence
+        and not finding.evidence.get("fits_fully", True)
+        and finding.fault is not Fault.CHANNEL_ORDER
+    ):
+        return f"Look the values up in the code of the training; until then w{write}"
+    return f"W{write}"
 
 
 def source_text(sources: Sequence[Basis]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,7 @@ from seewhy.errors import ModelError, OutputError
 # Another size must gain more than another normalisation: many networks are a little better on larger photos than theirs.
 FIT_LIKELIHOOD, FIT_ACCURACY = 0.05, 0.03
 SURE_GAP = 0.1  # nats: no set of photos is so unlike those of the training by itself
+SOUND_GAP = 0.03  # nats: what sound networks leave at most, of a few dozen photos of their own kind
 TIE = (1.25, 0.002)  # gaps up to this many times the smallest, plus this, are alike: the more usual preparation is named
 NOT_WORSE = 1.2  # times the gap, where labels speak for a preparation
 OWN_GAP = (0.33, 0.1)  # the photos' own mean and std must explain more of a larger gap
@@ -336,11 +338,20 @@ def _named(examination: Examination, now: Preparation, step: Belief) -> list[Fin
     settings = settings_of(normalisation)
     evidence["believed"] = normalisation.text
     fault = _fault_of(before, normalisation)
+    evidence["fits_fully"] = evidence.get("gap", (0.0, np.inf))[1] <= SOUND_GAP
+    # Where something remains, that values are wrong may be sure all the same, but not which ones are right: they are not twice
+    # normalised if neither once is what was learned from, and the order of colours was compared beside a list that is not theirs.
+    remains = "gap" in evidence and not evidence["fits_fully"]
+    hedged = Certainty.LIKELY if remains else certainty
+    if fault is Fault.NORMALISED_TWICE:
+        certainty = hedged
     if before.order == normalisation.order:
         return [Finding(fault, certainty, evidence, settings)]
-    order = Finding(Fault.CHANNEL_ORDER, certainty, evidence, {"order": normalisation.order})
-    if before.is_like(normalisation.reversed()) or before.is_like(normalisation.turned()):
-        return [order]
+    order = Finding(Fault.CHANNEL_ORDER, hedged, evidence, {"order": normalisation.order})
+    if before.is_like(normalisation.turned()):
+        return [dataclasses.replace(order, certainty=certainty)]
+    if before.is_like(normalisation.reversed()):
+        return [dataclasses.replace(order, certainty=certainty, settings=settings)]  # mean and std turn with the colours
     return [Finding(fault, certainty, evidence, settings), order]
 
 
