@@ -194,6 +194,7 @@ def test_swapped_and_shifted_names_need_labels(honest, scene_photos, scene_label
     for clf, fault in ((swapped, Fault.CLASSES_SWAPPED), (shifted, Fault.CLASSES_SHIFTED)):
         diagnosis = seewhy.doctor(clf, scene_photos, scene_labels, progress=False)
         assert diagnosis.faults == [fault]
+        assert diagnosis.findings[0].certainty is Certainty.CERTAIN  # no preparation explains the labels as well
         assert diagnosis.findings[0].settings == {"classes": ["bear", "cow", "sheep"]}
         without = seewhy.doctor(clf, scene_photos[:6], progress=False)
         assert without.findings == ()
@@ -298,3 +299,20 @@ def test_labels_that_the_network_only_guesses_say_nothing(honest, scene_photos, 
     assert guessed.findings == ()
     assert Unknown.GUESSING in guessed.unknown
     assert "See whether it was trained, and on these classes." in str(guessed)
+
+
+@pytest.mark.parametrize(("tint", "is_open"), [((180.0, 80.0, 40.0), False), ((100.0, 100.0, 100.0), True)], ids=["red", "grey"])
+def test_an_order_of_colours_that_cannot_be_told_is_listed(tint: tuple[float, ...], is_open: bool) -> None:
+    rng = np.random.default_rng(0)
+    noisy = rng.normal(0, 10, (12, 8, 8, 3)) + rng.normal(0, 10, (12, 1, 1, 3)) + tint
+    photos = list(noisy.clip(0, 255).astype(np.uint8))
+    values = torch.from_numpy(np.stack(photos) / 255.0).float()
+    norm = nn.BatchNorm2d(3)
+    norm.running_mean = values.mean((0, 1, 2))
+    norm.running_var = values.var((0, 1, 2))
+    clf = seewhy.Classifier(nn.Sequential(norm, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval(), seewhy.Preprocess(8), list("abc"))
+    diagnosis = seewhy.doctor(clf, photos, progress=False)
+    assert diagnosis.findings == ()
+    assert (Unknown.COLOURS in diagnosis.unknown) is is_open
+    assert ("Whether the network reads red first or blue could not be told" in str(diagnosis)) is is_open
+    assert Unknown.COLOURS not in seewhy.doctor(clf, photos[:2], progress=False).unknown  # so few can tell even less

@@ -35,6 +35,7 @@ from seewhy.doctor.preparations import (
     far_fits,
     fits,
     normalisations,
+    other_orders,
     scale_of,
     settings_of,
 )
@@ -93,6 +94,18 @@ def check(examination: Examination) -> list[Finding]:
     decision = decide(examination)
     examination.attempts = decision.attempts
     examination.chosen = decision.preparation
+    examination.colours_open = _are_colours_open(examination, decision)
+    findings = named(examination, decision)
+    if examination.rival is not None:  # other names would explain the labels as well
+        findings = [
+            dataclasses.replace(one, certainty=Certainty.LIKELY, evidence={**one.evidence, "instead": examination.rival})
+            for one in findings
+        ]
+    return findings
+
+
+def named(examination: Examination, decision: Decision) -> list[Finding]:
+    """The steps of a decision as findings."""
     findings: list[Finding] = []
     now: Preparation = (None, None)
     for step in decision.steps:
@@ -100,6 +113,17 @@ def check(examination: Examination) -> list[Finding]:
         findings += _named(examination, now, step)
         now = step.preparation
     return findings
+
+
+def _are_colours_open(examination: Examination, decision: Decision) -> bool:
+    """Whether the photos, red and blue swapped, are not clearly worse than as is believed, nor clearly better."""
+    (normalisation, fit) = decision.preparation or (None, None)
+    believed = normalisation or examination.normalisation
+    if examination.channels != 3 or believed.order != examination.normalisation.order:
+        return False
+    scorer = Scorer(examination)
+    swapped: list[Preparation] = [(one, fit) for one in other_orders(believed)]
+    return not all(scorer.is_clearly_worse((normalisation, fit), one) for one in swapped)
 
 
 def decide(examination: Examination) -> Decision:
@@ -231,6 +255,14 @@ class Scorer:
             difference = gap_difference(current, trial)
             return difference.low > 0 and difference.value > LEAST_GAIN
         return self._has_labels and self._likelihood_difference(current, trial, 1).low > 0
+
+    def is_clearly_worse(self, now: Preparation, other: Preparation) -> bool:
+        """Whether labels or statistics speak against the other one beyond chance."""
+        (current, trial) = (self._trial(now), self._trial(other))
+        if current is None or trial is None or not np.isfinite(trial.outputs).all():
+            return True
+        by_labels = self._has_labels and self._likelihood_difference(current, trial, 1).high < 0
+        return by_labels or (self._has_moments and gap_difference(current, trial).high < 0)
 
     def _compare(self, now: Preparation, other: Preparation, comparisons: int) -> tuple[float, Basis, dict[str, Any]] | None:
         """A score (less is better), the evidence's source and numbers, where the other one is clearly better; else None."""
