@@ -161,6 +161,14 @@ def test_one_output_wants_a_head() -> None:
     )
 
 
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_class_indices_are_no_scores(keepdim: bool) -> None:
+    clf = Classifier(lambda x: Fixed(0.2, 0.7, 0.1)(x).argmax(1, keepdim=keepdim), Preprocess(8))
+    assert message(OutputError, lambda: clf.scores(PHOTOS[0])) == (
+        "The network returns whole numbers (class indices): return the scores before argmax."
+    )
+
+
 def test_a_squeezed_logit_of_one_photo() -> None:
     class Squeezed(Fixed):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

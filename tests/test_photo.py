@@ -273,6 +273,20 @@ def test_the_persons_array_is_not_touched_or_shared() -> None:
             "The input ranges 200 … 200: a float picture is read as RGB in [0, 1]. Divide it by 255, or pass it as uint8.",
         ),
         (
+            np.full((3, 4, 4), 128.0),
+            "The input ranges 128 … 128: a float picture is read as RGB in [0, 1]. Divide it by 255, or pass it as uint8.",
+        ),
+        (
+            np.linspace(0, 16, 48).reshape(3, 4, 4),  # of scikit-learn's digits
+            "The input ranges 0 … 16: a float picture is read as RGB in [0, 1]. Say which number becomes 1, as in the network's "
+            "training: range=16 of Preprocess.",
+        ),
+        (
+            np.linspace(-0.0002, 99.5, 48).reshape(3, 4, 4),
+            "The input ranges -0.0002 … 99.5: a float picture is read as RGB in [0, 1]. Say which number becomes 1, as in the "
+            "network's training: range=99.5 of Preprocess.",
+        ),
+        (
             np.full((3, 4, 4), -100.0),
             "The input ranges -100 … -100: a float picture is read as RGB in [0, 1]. Say which numbers become 0 and 1, as in the "
             "network's training: range=(0, 10000) of Preprocess.",
@@ -310,6 +324,9 @@ def test_wrong_files(tmp_path: Path) -> None:
     assert message(tmp_path / "text.jpg") == f"'{tmp_path / 'text.jpg'}' {cannot}"
     assert message(str(tmp_path / "empty.png")) == f"'{tmp_path / 'empty.png'}' {cannot}"
     assert message(tmp_path / "no.jpg") == f"There is no file '{tmp_path / 'no.jpg'}'."
+    assert message("https:/a.org/b.jpg") == (
+        "There is no file 'https:/a.org/b.jpg'. Addresses are not fetched: save the photo as a file first."
+    )
     assert message(tmp_path) == f"'{tmp_path}' is a folder, not a photo."
     assert message("x" * 5000) == f"'{'x' * 5000}' cannot be opened: File name too long."
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -138,6 +140,52 @@ def test_pages_of_several_sizes_are_no_photo(tmp_path: Path) -> None:
     assert message(tmp_path / "sizes.tif") == (
         "The pages of the file have several sizes (6×5, 6×6): the bands of a photo have one."
     )
+
+
+def pages_of(path: Path, pages: Sequence[npt.NDArray[np.generic]], **tags: Any) -> Path:
+    """A TIFF of these pages, each of its own."""
+    with tifffile.TiffWriter(path) as file:
+        for page in pages:
+            file.write(page, contiguous=False, photometric="rgb" if page.ndim == 3 else "minisblack", **tags)
+    return path
+
+
+FOUR = np.random.default_rng(4).integers(0, 4000, (4, 6, 5)).astype(np.uint16)
+
+
+def test_a_mask_among_the_pages_is_no_band(tmp_path: Path) -> None:
+    pages = [Image.fromarray(page) for page in FOUR]
+    mask = Image.new("1", (5, 6), 1)
+    mask.encoderinfo = {"tiffinfo": {254: 4}}
+    pages[0].save(tmp_path / "mask.tif", save_all=True, append_images=[*pages[1:], mask])
+    with tifffile.TiffFile(tmp_path / "mask.tif") as file:
+        assert [page.tags[254].value if 254 in page.tags else 0 for page in file.pages] == [0, 0, 0, 0, 4]
+    np.testing.assert_array_equal(open_picture(tmp_path / "mask.tif", Expected(4)).values, FOUR.transpose(1, 2, 0))
+
+
+def test_pages_of_several_types_are_no_photo(tmp_path: Path) -> None:
+    path = pages_of(tmp_path / "types.tif", [*FOUR[:3], FOUR[3].astype(np.uint8)])
+    assert message(path, Expected(4)) == (
+        "The pages of the file have several types (uint16, uint8): the bands of a photo have one."
+    )
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 page"), (2, "2 pages")])
+def test_a_page_in_colour_among_the_bands_is_told(tmp_path: Path, count: int, said: str) -> None:
+    path = pages_of(tmp_path / "colour.tif", [FOUR[0], *[np.zeros((6, 5, 3), np.uint8)] * count, *FOUR[1:]])
+    picture = open_picture(path, Expected(4))
+    np.testing.assert_array_equal(picture.values, FOUR.transpose(1, 2, 0))
+    assert picture.notes == (f"{said} of the file in colour left out: the grey ones are the bands",)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+def test_bands_are_turned_like_a_photo(tmp_path: Path, orientation: int, turns: int, compression: str | None) -> None:
+    tags: dict[str, Any] = {"extratags": [(274, "H", 1, orientation, False)], "compression": compression}
+    stack = open_picture(pages_of(tmp_path / "stack.tif", FOUR, **tags), Expected(4))
+    np.testing.assert_array_equal(stack.values, np.rot90(FOUR.transpose(1, 2, 0), turns))
+    alone = open_picture(pages_of(tmp_path / "alone.tif", FOUR[:1], **tags), Expected(1))
+    np.testing.assert_array_equal(alone.values, np.rot90(FOUR[0], turns))
 
 
 def test_nothing_is_logged_of_bands_that_pillow_cannot_read(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import seewhy
 from seewhy.records import Cost, FeatureLayer, Note, Prediction, Target
 
 
@@ -34,3 +36,10 @@ def test_a_note_is_its_text_and_knows_its_map() -> None:
 
 def test_costs_add_up() -> None:
     assert Cost(1, 2, 0.5) + Cost(64, 0, 1.5) == Cost(65, 2, 2.0)
+
+
+def test_notes_of_a_photo_spell_settings_as_python_does() -> None:
+    clf = seewhy.Classifier(lambda x: x.flatten(1)[:, :3], preprocess=seewhy.Preprocess(size=8, channels=1))
+    photo = clf.read(np.full((8, 8), 4000, np.uint16))
+    assert photo.notes[0].endswith("if the network was trained on 12 bits as 0-1, write range=4095")
+    assert seewhy.explain(clf, photo, "occlusion", 0).notes[0] == photo.notes[0]

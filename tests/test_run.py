@@ -165,8 +165,8 @@ def test_none_that_can_be_read(clf: seewhy.Classifier, tmp_path: Path) -> None:
         ({"method": "cam"}, 'methods [{"name": "auto"}] there, [{"name": "cam"}] here'),
         ({"relu": False}, 'methods [{"name": "auto"}] there, [{"name": "auto", "relu": false}] here'),
         ({"shard_size": 7}, "shard size 256 there, 7 here"),
-        ({"batch_size": 2}, "batch size 16 there, 2 here; copies null there, 2 here"),
-        ({"budget": 300}, "budget null there, 300 here"),
+        ({"batch_size": 2}, "batch_size= none there, 2 here"),
+        ({"budget": 300}, "budget none there, 300 here"),
     ],
 )
 def test_other_settings_are_refused_by_name(

@@ -223,7 +223,7 @@ class Classifier:
     def with_preprocess(self, **changes: Any) -> Classifier:
         """The same network with another preparation: ``clf.with_preprocess(crop=False)``. Takes Preprocess's fields.
 
-        A network without one gets one; as long as nobody says mean, std or range, every photo has a note on that.
+        A network without one gets one; as long as nobody says the size, or mean, std or range, every photo has a note on that.
         """
         if self.dimensions == 3:
             raise OptionError(f"Volumes are used as they are: leave {listed(map(setting, changes))} out, and prepare the file.")
@@ -233,7 +233,9 @@ class Classifier:
             raise OptionError(f"Preprocess has no '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known)}.")
         if self.preprocess is not None and not isinstance(self.preprocess, Preprocess):
             raise OptionError(f"The preprocessing is {self.describe_input()}: it cannot be changed piece by piece.")
-        preprocess = dataclasses.replace(self.preprocess or SizedPreprocess(source=setting("size")), **changes)
+        preprocess = dataclasses.replace(self.preprocess or SizedPreprocess(source=""), **changes)
+        if isinstance(preprocess, SizedPreprocess) and "size" in changes:
+            preprocess = dataclasses.replace(preprocess, source=setting("size"))
         if self.preprocess is None and "channels" not in changes:
             channels = self.executor.input_channels((preprocess.channels, *preprocess.input_size))
             preprocess = preprocess if channels is None else dataclasses.replace(preprocess, channels=channels)
@@ -408,7 +410,8 @@ class Classifier:
             sides = ClassNames(["negative", "positive"]).both_sides()
             self._names = sides if self.head.kind == "binary" else ClassNames.numbered(count)
         if len(self._names) != count:
-            raise ClassesError(f"The class list has {len(self._names)} names, but the network gives {count} scores: {ONE_EACH}.")
+            names = f"{len(self._names)} name{'s' * (len(self._names) != 1)}"
+            raise ClassesError(f"The class list has {names}, but the network gives {count} scores: {ONE_EACH}.")
         return rows
 
     def _blank_photo(self) -> Photo:

@@ -63,6 +63,8 @@ class Head:
         if output.ndim < 2 and self.kind != "softmax":  # squeezed; of a single photo even the batch axis
             output = output.reshape(-1, 1)
         if self.kind == "softmax" and (output.ndim < 2 or output.shape[1:] == (1,)):
+            if not output.is_floating_point() and output.dtype != torch.bool:
+                raise OutputError("The network returns whole numbers (class indices): return the scores before argmax.")
             raise OutputError(
                 "The network returns one number per photo: write "
                 f"{setting('head', 'binary')} (yes or no, the number is a logit) or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
@@ -20,6 +21,7 @@ from seewhy.records import Photo
 
 # Not .npz: in a folder such a file is rather a saved explanation.
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jfif", ".npy")
+HALF_OF_8_BITS = 128  # a photo of 0 to 255 that stays below is rare; other cameras and scanners have other ends
 BRIGHTEST = 5  # what a normalised photo reaches; one of 0 to 255 that stays below would be black
 FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # the number that is white; 1 for all other types
 
@@ -123,7 +125,9 @@ def _decode(source: Any, what: str, expected: Expected) -> Picture:
             # A 100-megapixel photo is a photo; twice Pillow's limit is an error there, and here.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             try:
-                with Image.open(source) as image:
+                # Open: by its name Pillow would map an uncompressed TIFF into memory, and mix up one that lies on its side.
+                opening = source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source)
+                with opening as opened, Image.open(opened) as image:
                     wide = rasters.wide_values(image, source, expected.channels)
                     return _from_pil(image, what, expected) if wide is None else _from_wide(*wide, expected)
             except UnidentifiedImageError:
@@ -131,7 +135,8 @@ def _decode(source: Any, what: str, expected: Expected) -> Picture:
                     raise
                 return _from_wide(*rasters.read_tiff(source), expected)
     except FileNotFoundError:
-        raise PhotoError(f"There is no file {what}.") from None
+        address = " Addresses are not fetched: save the photo as a file first." * what.startswith(("'http:/", "'https:/"))
+        raise PhotoError(f"There is no file {what}.{address}") from None
     except IsADirectoryError:
         raise PhotoError(f"{what} is a folder, not a photo.") from None
     except Image.DecompressionBombError as error:
@@ -153,7 +158,7 @@ def _broken(what: str, error: Exception) -> str:
     return f"{what} cannot be read to its end: {error}. The file is broken or truncated."
 
 
-def _from_wide(values: npt.NDArray[Any], bands_first: bool, expected: Expected) -> Picture:
+def _from_wide(values: npt.NDArray[Any], bands_first: bool, expected: Expected, notes: tuple[str, ...] = ()) -> Picture:
     """A file whose pixels came as an array that says where its bands are."""
     values = np.moveaxis(values, 0, -1) if bands_first else values
     if values.ndim not in (2, 3):
@@ -161,8 +166,8 @@ def _from_wide(values: npt.NDArray[Any], bands_first: bool, expected: Expected) 
     if values.dtype == np.uint16 and values.ndim == 3 and values.shape[2] == 4 != expected.channels:
         alpha = values[..., 3:].astype(np.float64) / 65535
         white = np.floor(values[..., :3] * alpha + 65535 * (1 - alpha) + 0.5).astype(np.uint16)
-        return Picture(white, notes=("transparent parts were laid on white",) * bool((alpha < 1).any()))
-    return _typed(values, (), expected)
+        return Picture(white, notes=(*notes, *("transparent parts were laid on white",) * bool((alpha < 1).any())))
+    return _typed(values, notes, expected)
 
 
 def _from_pil(image: Image.Image, what: str, expected: Expected) -> Picture:
@@ -170,7 +175,8 @@ def _from_pil(image: Image.Image, what: str, expected: Expected) -> Picture:
     try:
         pages = rasters.pages_as_bands(image, expected.channels)
         if pages is not None:
-            return _from_wide(pages, True, expected)
+            (bands, notes_on_pages) = pages
+            return _from_wide(bands, True, expected, notes_on_pages)
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":  # there, previews and depth maps follow, as phones write them
             notes.append(f"the file holds {frames} frames (an animation, or pages): the first one is explained")
@@ -264,7 +270,10 @@ def _checked_unit_range(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float
         )
     if low < -1e-3 or high > 1 + 1e-3:
         cure = "Divide it by 255, or pass it as uint8."
-        if low < 0 or high > 255:
+        if not negative and high < HALF_OF_8_BITS:
+            top = int(high) if high.is_integer() else float(f"{high:g}")
+            cure = f"Say which number becomes 1, as in the network's training: {setting('range', top)} of Preprocess."
+        elif low < 0 or high > 255:
             cure = (
                 f"Say which numbers become 0 and 1, as in the network's training: {setting('range', (0, 10000))} of Preprocess."
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from seewhy.errors import PhotoError, listed
 
@@ -16,8 +16,9 @@ Values = npt.NDArray[Any]
 ARRAY_SUFFIXES = (".npy", ".npz")
 TIFF_SUFFIXES = (".tif", ".tiff")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how classic and big TIFF files begin
-# TIFF's tags: what a page is (its lowest bit: a smaller copy of another), bits of each sample, samples of each pixel.
+# TIFF's tags: what a page is, bits of each sample, samples of each pixel.
 _KIND, _BITS, _SAMPLES = 254, 258, 277
+_NO_PHOTO = 0b101  # bits of what a page is: a smaller copy of another, a mask of what is transparent
 _DEEP_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # Pillow's way to the high bytes -> to the low ones
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs that it cannot read many bands, which are then read here
@@ -73,22 +74,27 @@ def wide_values(image: Image.Image, source: Any, channels: int | None) -> tuple[
     return read_tiff(source) if deep or samples > 4 or (samples > 1 and samples == channels not in (1, 3)) else None
 
 
-def pages_as_bands(image: Image.Image, channels: int | None) -> Values | None:
-    """The grey pages of a TIFF as the bands of a photo, ``(C, H, W)``; None where they are none.
+def pages_as_bands(image: Image.Image, channels: int | None) -> tuple[Values, tuple[str, ...]] | None:
+    """The grey pages of a TIFF, upright, as the bands of a photo, ``(C, H, W)``, and notes; None where they are none.
 
-    channels : what the network takes; with 1 and 3, pages are rather a document. Smaller copies of a page are left out.
+    channels : what the network takes; with 1 and 3, pages are rather a document. Smaller copies of a page and masks are left out.
 
-    Raises PhotoError where there is another number of pages than of channels, or their sizes differ.
+    Raises PhotoError where there is another number of pages than of channels, or their sizes or types differ.
     """
     if image.format != "TIFF" or channels in (None, 1, 3) or getattr(image, "n_frames", 1) == 1:
         return None
     opened: Any = image
     present = opened.tell()
     pages = []
+    colours = 0
     for number in range(opened.n_frames):
         opened.seek(number)
-        if opened.tag_v2.get(_SAMPLES, 1) == 1 and not opened.tag_v2.get(_KIND, 0) & 1:
-            pages.append(np.array(opened))
+        if opened.tag_v2.get(_KIND, 0) & _NO_PHOTO:
+            continue
+        if opened.tag_v2.get(_SAMPLES, 1) == 1:
+            pages.append(np.array(ImageOps.exif_transpose(opened)))
+        else:
+            colours += 1
     opened.seek(present)  # a person's own image stays where it was
     if len(pages) < 2:
         return None
@@ -98,7 +104,11 @@ def pages_as_bands(image: Image.Image, channels: int | None) -> Values | None:
     if len(sizes) > 1:
         several = listed("×".join(map(str, size)) for size in sizes)
         raise PhotoError(f"The pages of the file have several sizes ({several}): the bands of a photo have one.")
-    return np.stack(pages)
+    types = sorted({str(page.dtype) for page in pages})
+    if len(types) > 1:
+        raise PhotoError(f"The pages of the file have several types ({listed(types)}): the bands of a photo have one.")
+    note = f"{colours} page{'s' * (colours != 1)} of the file in colour left out: the grey ones are the bands"
+    return np.stack(pages), (note,) * bool(colours)
 
 
 def read_tiff(source: Any) -> tuple[Values, bool]:

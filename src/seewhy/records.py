@@ -52,6 +52,9 @@ class Photo:
     display: Display | None = None
     inputs: dict[str | int, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", tuple(map(Message, self.notes)))  # as strings they spell settings as Python does
+
     @property
     def depth(self) -> int | None:
         """How many slices a volume has; None for photos."""

@@ -83,6 +83,11 @@ def test_what_nobody_has_said_of_a_network_of_ones_own_is_told(run, photos: Path
     arguments = (photos / "a.png", photos / "deeper" / "a.png", "--model", "own.py:build", "--size", "32")
     _, out, _ = run("classify", *arguments)
     assert out.splitlines()[2:-1] == [note]  # once, behind the photos
+    _, out, _ = run("evaluate", *arguments, "-m", "rise", "--metric", "deletion", "--steps", "2")
+    assert out.splitlines().count(note) == 1
+    Path("labels.txt").write_text("class 0\nclass 1\n")
+    _, out, _ = run("confusion", *arguments, "--labels", "labels.txt")
+    assert out.splitlines().count(note) == 1
     _, out, _ = run("classify", *arguments, "--json")
     (plain,) = json.loads(out)["notes"]
     assert plain == re.sub(r"--(size|mean|std)", r"\1=", note.removeprefix("  note: "))

@@ -129,3 +129,16 @@ def test_a_saved_network_wants_trust_and_a_size(run, photos: Path, tmp_path: Pat
     code, out, _ = run("explain", photos / "a.png", "--model", "net.pt", "--trust", "--size", "24", "-o", "why.png")
     assert code == 0
     assert "grad_cam at features, 12×12" in out
+
+
+def test_classes_need_no_preprocessing(run, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n\n"
+        "def build():\n    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+    )
+    (tmp_path / "two.txt").write_text("cat\ndog\n")
+    code, out, _ = run("classes", "--model", f"{tmp_path}/net.py:build", "--classes", tmp_path / "two.txt")
+    assert (code, out.split()) == (0, ["0", "cat", "1", "dog"])
+    code, _, err = run("classes", "--model", f"{tmp_path}/net.py:build")
+    assert code == 2
+    assert "The number of classes is not known before the first photo: give their names, --classes" in err

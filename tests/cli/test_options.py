@@ -34,6 +34,8 @@ def test_without_a_model_the_demo_says_that_it_is_one(capsys: pytest.CaptureFixt
     [
         ({"weights": "x.pth"}, ModelError, "--weights needs --model: of which architecture are they?"),
         ({"size": "large"}, OptionError, "--size large: write 224, or ROWS,COLUMNS."),
+        ({"size": "32,7,16"}, OptionError, "--size 32,7,16: write 224, or ROWS,COLUMNS."),
+        ({"size": "32x"}, OptionError, "--size 32x: write 224, or ROWS,COLUMNS."),
         ({"mean": "0.5;0.4"}, OptionError, "--mean 0.5;0.4: write a number, or one per channel with commas between."),
         ({"std": "x"}, OptionError, "--std x: write a number, or one per channel with commas between."),
     ],

@@ -75,6 +75,15 @@ def test_skipped_files_are_named_and_end_with_2(clf: Any, capsys: pytest.Capture
         ]
 
 
+def test_where_all_are_skipped_no_others_are_done(clf: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(clf, as_json=False, files=2)
+    for name in ("a.jpg", "b.jpg"):
+        report.skip(name, "broken")
+    with pytest.raises(typer.Exit), report:
+        pass
+    assert printed(capsys)[1] == ["Skipped a.jpg, b.jpg: broken", "2 of 2 photos were skipped."]
+
+
 def test_photos_that_are_skipped_for_one_reason_share_a_line(clf: Any, capsys: pytest.CaptureFixture[str]) -> None:
     report = Report(clf, as_json=False, files=9)
     assert report.first_reason == ""

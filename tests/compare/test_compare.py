@@ -326,6 +326,30 @@ def test_auto_suits_each_network_and_is_told_once(networks: list[seewhy.Classifi
     assert heads.FLAT in texts.replace("\n", " ")
 
 
+def test_auto_takes_occlusion_for_all_networks_where_it_does_for_one() -> None:
+    """Else Grad-CAM of one would be compared with occlusion of the other, as if the networks differed."""
+    photos = [scene.photo for scene in seewhy.demo.scenes(2, seed=5)]
+    open_network = heads.flat()
+    both = [
+        open_network,
+        seewhy.Classifier(lambda x: open_network.network(x), preprocess=open_network.preprocess, classes=heads.CLASSES),
+    ]
+    result = seewhy.compare(both, photos, "auto", names=["open", "shut"], against="top2", progress=False)
+    for photo, row in zip(photos, result.explanations, strict=True):
+        assert [e.method for e in row] == ["occlusion", "occlusion"]
+        target = row[0].targets[0]
+        alone = seewhy.explain(open_network, photo, "occlusion", target.name, against=target.against.name, budget=200)
+        np.testing.assert_array_equal(row[0].maps, alone.maps)
+    np.testing.assert_allclose(result.correlations, 1, atol=1e-3)
+    assert [str(note) for note in result.notes] == [
+        "open: method='auto' took occlusion: the map of shut is made so, and those of two methods differ also where the networks "
+        "agree",
+        f"shut: method='auto' took {heads.FUNCTION}",
+    ]
+    limited = seewhy.compare(both, photos[:1], "auto", budget=9, progress=False)
+    assert [e.cost.forward for e in limited.explanations[0]] == [9, 9]
+
+
 def test_auto_beside_another_method_has_settings_and_one_note() -> None:
     clf = heads.flat()
     photo = seewhy.demo.scenes(1, seed=5)[0].photo

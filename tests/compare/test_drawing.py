@@ -51,9 +51,15 @@ def test_what_auto_took_stands_over_its_map(photo: np.ndarray) -> None:
     assert named.caption == "Rank correlation with grad_cam (auto): 1.00."
     assert difference.caption == "Nowhere: the maps are equal."
     # Where it took another method of another photo, the column is "auto", and each photo's panel says which.
-    again = comparison_panels(["auto", "grad_cam"], "methods", result.explanations[0], result.correlations[0])
+    again = comparison_panels(["auto", "grad_cam"], "methods", result.explanations[0], result.correlations[0], result.chosen)
     assert [panel.title for panel in again] == [panel.title for panel in result.panels()]
     assert again[2].caption == named.caption
+
+
+def test_a_column_that_a_person_calls_auto_keeps_its_name(photo: np.ndarray) -> None:
+    result = seewhy.compare(seewhy.load("demo:honest"), photo, ["gradient", "grad_cam"], names=["auto", "mine"])
+    assert result.columns == ["auto", "mine"]
+    assert [panel.title.split(":")[0] for panel in result.panels()[1:3]] == ["auto", "mine"]
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,6 @@ def test_a_batch_where_it_gives_the_same() -> None:
     [
         lambda x: x.mean((1, 2, 3)).squeeze(),  # one number for one photo
         lambda x: x.mean((2, 3)).squeeze(),  # (3,) for one photo
-        lambda x: x.mean((2, 3)) * float("nan"),
         lambda x: {"main": x.mean((2, 3)), "all": (x.amax((2, 3)), "text")},
         lambda x: x.mean((2, 3)) > 0.4,
     ],
@@ -71,7 +70,79 @@ def test_what_one_photo_alone_cannot_do_is_heard_as_it_is() -> None:
     (any_batch, sizes) = counted(nn.Conv2d(4, 2, 1))
     with pytest.raises(RuntimeError, match="to have 4 channels, but got 3"):
         any_batch(PHOTOS)
-    assert sizes == [1, 5]
+    assert sizes == [1, 1]
+
+
+def test_what_could_not_be_tried_is_tried_again() -> None:
+    """A call that fails, or whose scores are not finite, says nothing about the next one."""
+    state = {"broken": "fails"}
+
+    def mixing(x: torch.Tensor) -> torch.Tensor:
+        if state["broken"] == "fails":
+            raise RuntimeError("not now")
+        scores = x.mean((2, 3)) * x.mean()
+        return scores * float("nan") if state["broken"] == "nan" else scores
+
+    (any_batch, sizes) = counted(mixing)
+    with pytest.raises(RuntimeError, match="not now"):
+        any_batch(PHOTOS)
+    state["broken"] = "nan"
+    assert torch.isnan(any_batch(PHOTOS)).all()
+    state["broken"] = ""
+    expected = torch.cat([mixing(photo) for photo in PHOTOS.split(1)])
+    for _ in range(2):
+        torch.testing.assert_close(any_batch(PHOTOS), expected, rtol=0, atol=0)
+    assert sizes == [1, 1, *[1, 1, *[1] * 5], *[1, 1, 2, *[1] * 5], *[1] * 5]
+
+
+def test_each_size_is_tried() -> None:
+    (any_batch, sizes) = counted(lambda x: x.mean((2, 3)) * (x.mean() if x.shape[-1] == 8 else 1))
+    other = torch.rand((3, 3, 6, 6), generator=torch.Generator().manual_seed(2))
+    for _ in range(2):
+        torch.testing.assert_close(any_batch(other), other.mean((2, 3)))
+        alone = torch.cat([photo.mean((2, 3)) * photo.mean() for photo in PHOTOS.split(1)])
+        torch.testing.assert_close(any_batch(PHOTOS), alone, rtol=0, atol=0)
+    assert sizes == [1, 1, 2, 3, 1, 1, 2, *[1] * 5, 3, *[1] * 5]
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_full_memory_is_no_answer(failing: int) -> None:
+    sizes = []
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        if len(x) == failing and sizes.count(failing) == 1:
+            raise torch.cuda.OutOfMemoryError("full")
+        return x.mean((2, 3))
+
+    any_batch = AnyBatch(forward)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        any_batch(PHOTOS)
+    torch.testing.assert_close(any_batch(PHOTOS), PHOTOS.mean((2, 3)))
+    assert sizes[-4:] == [1, 1, 2, 5]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.005])
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_little_mixing_is_seen_in_one_score_of_many(share: float, column: int) -> None:
+    """The other score is far larger."""
+    (scale, own) = (torch.tensor([1.0, 1e5]), torch.eye(2)[column])
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        scores = x.mean((2, 3))[:, :2] * scale
+        return scores + share * own * (scores.mean(0) - scores)
+
+    (any_batch, sizes) = counted(forward)
+    alone = torch.cat([forward(photo) for photo in PHOTOS.split(1)])
+    torch.testing.assert_close(any_batch(PHOTOS), alone, rtol=0, atol=0)
+    assert sizes == [1, 1, 2, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("dtype", "together"), [(torch.float32, False), (torch.float16, True), (torch.bfloat16, True)])
+def test_half_precision_may_round_more(dtype: torch.dtype, together: bool) -> None:
+    (any_batch, sizes) = counted(lambda x: (x.mean((2, 3)) * (1 + 0.004 * (len(x) > 1))).to(dtype))
+    any_batch(PHOTOS)
+    assert sizes == [1, 1, 2, *([5] if together else [1] * 5)]
 
 
 def test_gradients_flow() -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from traced_networks import Head, traced
 
 import seewhy
+from seewhy.errors import MethodError
 
 POOLED = {
     "adaptive": lambda self, x: self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1)),
@@ -93,4 +94,13 @@ def test_scores_behind_an_index_are_explained_by_their_own_weights(end: str, met
     explanation = seewhy.explain(seewhy.Classifier(network), photo, method, 1, **({} if method == "auto" else {"relu": False}))
     np.testing.assert_allclose(
         explanation.maps[0], expected.relu() if method == "auto" else expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
+    )
+
+
+def test_cam_says_that_the_scores_are_taken_by_an_index() -> None:
+    clf = seewhy.Classifier(Head(*OTHER["other order"]).eval())
+    with pytest.raises(MethodError) as error:
+        seewhy.explain(clf, torch.rand(3, 16, 24), "cam")
+    assert "mean → linear → index: the scores are a part of what the dense layer gives, or stand in another order" in str(
+        error.value
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import seewhy
-from seewhy.engine.first_layer import first_layer, other_dimensions
+from seewhy.engine.first_layer import first_convolution, first_layer, other_dimensions
 from seewhy.errors import PhotoError
 
 
@@ -120,3 +123,60 @@ def test_the_first_layer_of_a_network_of_volumes() -> None:
 )
 def test_a_network_made_for_other_dimensions(network: nn.Module, dimensions: int, layer: str | None) -> None:
     assert other_dimensions(network, dimensions) == layer
+
+
+class Steps(nn.Module):
+    """Two convolutions, registered in either order, for one channel; some of them in int8."""
+
+    def __init__(self, int8: str, repeats: bool = False) -> None:
+        super().__init__()
+        from torch.ao import quantization
+
+        self.int8 = int8
+        self.repeats = repeats
+        self.quant = quantization.QuantStub()
+        self.later = nn.Conv2d(6, 6, 3)
+        self.first = nn.Conv2d(3 if repeats else 1, 6, 3)
+        self.dequant = quantization.DeQuantStub()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.repeat(1, 3, 1, 1) if self.repeats else x
+        x = torch.relu(self.first(x if self.int8 == "later" else self.quant(x)))
+        if self.int8 == "first":
+            return self.later(self.dequant(x)).mean((2, 3))
+        out: torch.Tensor = self.dequant(self.later(self.quant(x) if self.int8 == "later" else x)).mean((2, 3))
+        return out
+
+
+def in_int8(int8: str, repeats: bool = False) -> nn.Module:
+    from torch.ao import quantization
+
+    network = Steps(int8, repeats).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch announces the end of this package
+        network.qconfig = quantization.get_default_qconfig(torch.backends.quantized.engine)
+        for other in {"first": ["later"], "later": ["first"], "both": []}[int8]:
+            getattr(network, other).qconfig = None
+        prepared = quantization.prepare(network)
+        prepared(torch.randn(8, 1, 24, 24, generator=torch.Generator().manual_seed(0)))
+        return quantization.convert(prepared)
+
+
+@pytest.mark.parametrize("int8", ["first", "later", "both"])
+def test_a_network_of_one_channel_in_int8(int8: str) -> None:
+    network = in_int8(int8)
+    assert first_convolution(network, (1, 24, 24)) == ("first", 1)
+    clf = seewhy.Classifier(network).with_preprocess(size=24)
+    assert clf.preprocess.channels == 1
+    photo = np.random.default_rng(0).integers(0, 256, (24, 24), np.uint8)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(photo)[None, None] / 255).numpy()
+    np.testing.assert_allclose(clf.logits(photo), expected, atol=1e-6)
+    assert np.ptp(expected) > 0
+
+
+def test_int8_behind_channels_that_are_repeated() -> None:
+    network = in_int8("both", repeats=True)
+    assert first_convolution(network, (1, 24, 24)) is None
+    assert seewhy.Classifier(network).scores(torch.rand(1, 24, 24)).shape == (1, 6)
+    assert first_convolution(nn.Linear(3, 2), (1, 24, 24)) is None

@@ -46,11 +46,29 @@ def test_the_work_of_a_thread_is_stopped_by_its_own_event() -> None:
 def test_work_beside_a_network_with_threads_of_its_own_takes_one() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
+    (first_is_inside, second_has_ended) = (threading.Event(), threading.Event())
+    counts = []
+
+    def overlapping() -> None:
+        counts.append(torch.get_num_threads())
+        with on_one_thread(True):
+            first_is_inside.set()
+            second_has_ended.wait(10)
+            counts.append(torch.get_num_threads())
+        counts.append(torch.get_num_threads())
+
     try:
         with on_one_thread(False):
             assert torch.get_num_threads() == 2
+        thread = threading.Thread(target=overlapping)
+        thread.start()
+        first_is_inside.wait(10)
         with on_one_thread(True):
             assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        second_has_ended.set()
+        thread.join()
+        assert counts == [2, 1, 2]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -214,8 +214,8 @@ def test_files_that_are_none(tmp_path: Path, exported: tuple[Path, nn.Module]) -
 
 def test_another_size_is_one_line(exported: tuple[Path, nn.Module]) -> None:
     clf = seewhy.load(exported[0]).with_preprocess(size=20)
-    assert message(ModelError, lambda: clf.scores(PHOTO)).startswith(
-        "'net.onnx' cannot take an input of shape (3, 20, 20): Got invalid dimensions for input: photo"
+    assert message(ModelError, lambda: clf.scores(PHOTO)) == (
+        "'net.onnx' cannot take an input of shape (3, 20, 20): the file takes (3, 24, 24)."
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
+import struct
 import sys
 import warnings
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -183,36 +185,80 @@ def test_ordinary_torchscript_needs_no_trust(scripted: Path) -> None:
     np.testing.assert_allclose(clf.scores(PHOTOS), 2 * np.array(means), rtol=1e-5)
 
 
-HIDDEN = "torch's operations in a way that torch does not write"
+OTHERWISE = {"torch": "says 'torch' in another way than in torch.NAME", "ops": "says 'ops' in another way than in ops.SPACE.NAME"}
 
 
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ('torch.save([1], "made")', "torch.save"),
-        ('y = torch.from_file("made", True, 4)', "torch.from_file"),
-        ('(torch . save)([1], "made")', "torch.save"),
-        ('ops.aten.save([1], "made")', "ops.aten.save"),
-        ('x = "a\\\nb"; torch.save([1], "made"); z = "c"', "torch.save"),
-        ('ops.image.write_file("made", x)', "ops.image.write_file"),
-        ('t = torch; t.save([1], "made")', HIDDEN),
-        ('getattr(torch, "sa" "ve")([1], "made")', HIDDEN),
-        ('getattr(ops.aten, "sa\\166e")([1], "made")', HIDDEN),
-        ('z = """ " """;torch.save([1], "made")  # "', HIDDEN),
+        ('torch.save([1], "made")', "calls torch.save"),
+        ('y = torch.from_file("made", True, 4)', "calls torch.from_file"),
+        ('(torch . save)([1], "made")', "calls torch.save"),
+        ('ops.aten.save([1], "made")', "calls ops.aten.save"),
+        ('torch.autograd.save([1], "made")', "calls torch.autograd.save"),
+        ('torch.autograd.autograd . save([1], "made")', "calls torch.autograd.autograd.save"),
+        ('ops.aten.autograd.save([1], "made")', "calls ops.aten.autograd.save"),
+        ('y = torch.autograd.from_file("made", True, 4)', "calls torch.autograd.from_file"),
+        ('(torch.autograd).save([1], "made")', "names torch.autograd"),
+        ('t = ops.aten.autograd; t.save([1], "made")', "names ops.aten.autograd"),
+        ("y = torch.autograd.relu(x)", OTHERWISE["torch"]),
+        ("y = ops.aten.autograd.relu(x)", OTHERWISE["ops"]),
+        ('x = "a\\\nb"; torch.save([1], "made"); z = "c"', "calls torch.save"),
+        ('ops.image.write_file("made", x)', "calls ops.image.write_file"),
+        ('t = torch; t.save([1], "made")', OTHERWISE["torch"]),
+        ('getattr(torch, "sa" "ve")([1], "made")', OTHERWISE["torch"]),
+        ('getattr(ops.aten, "sa\\166e")([1], "made")', OTHERWISE["ops"]),
+        ("ops = 1", OTHERWISE["ops"]),
+        ("torch = self.torch", OTHERWISE["torch"]),  # what torch writes for a module with an attribute of this name
+        ('z = """ " """;t.save([1], "made")  # "', "holds a text in three quotes, which torch does not write"),
     ],
 )
 def test_torchscript_that_touches_files_needs_trust(line: str, named: str, scripted: Path, tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
-    with zipfile.ZipFile(scripted) as archive, zipfile.ZipFile(path, "w") as changed:
+    path.write_bytes(with_lines(scripted, line.split("; ")))
+    assert message(lambda: seewhy.load(path)) == (
+        f"The TorchScript code in 'net.pt' {named}, and running it could write files: if you trust its author, say trust=True."
+    )
+
+
+def with_lines(scripted: Path, lines: list[str], others: Mapping[str, bytes] | None = None) -> bytes:
+    """The archive with ``lines`` at the end of its forward, and with other entries."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(scripted) as archive, zipfile.ZipFile(buffer, "w") as changed:
         for entry in archive.infolist():
             content = archive.read(entry)
-            if b"def forward" in content:
-                content += "".join(f"    {part}\n" for part in line.split("; ")).encode()
+            if b"def forward" in content and b"class Shouting" in content:
+                content += "".join(f"    {line}\n" for line in lines).encode()
             changed.writestr(zipfile.ZipInfo(entry.filename), content)
-    assert message(lambda: seewhy.load(path)) == (
-        f"The TorchScript code in 'net.pt' calls {named}, and running it could write files: if you trust its author, say "
-        "trust=True."
-    )
+        for name, content in (others or {}).items():
+            changed.writestr(zipfile.ZipInfo(f"net/{name}"), content)
+    return buffer.getvalue()
+
+
+def test_the_code_that_is_checked_is_the_code_that_torch_reads(scripted: Path, tmp_path: Path) -> None:
+    """Two archives in one file: its end says where the first table of contents lies, and zipfile takes the last one."""
+    (writes, harmless) = (with_lines(scripted, [line]) for line in ('torch.save([1], "made")', 'print("made", x, 1)    '))
+    ends = [archive.rindex(b"PK\5\6") for archive in (writes, harmless)]
+    (count, size, start) = struct.unpack("<HII", writes[ends[0] + 10 : ends[0] + 20])
+    assert struct.unpack("<HI", harmless[ends[1] + 10 : ends[1] + 16]) == (count, size)
+    table = bytearray(harmless[ends[1] - size : ends[1]])
+    at = 0
+    while at < size:  # zipfile adds to each place how far the table lies behind the place that the end gives
+        struct.pack_into("<I", table, at + 42, struct.unpack_from("<I", table, at + 42)[0] + start + size - ends[0])
+        at += 46 + sum(struct.unpack_from("<HHH", table, at + 28))
+    path = tmp_path / "net.pt"
+    path.write_bytes(writes[: ends[0]] + harmless[: ends[1] - size] + bytes(table) + writes[ends[0] :])
+    assert message(lambda: seewhy.load(path)).startswith("The TorchScript code in 'net.pt' calls torch.save, and")
+
+
+def test_code_that_torch_finds_under_other_names(scripted: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    path.write_bytes(with_lines(scripted, [], {"CODE/more.PY": b"torch.save"}))
+    assert message(lambda: seewhy.load(path)).startswith("The TorchScript code in 'net.pt' calls torch.save, and")
+    both = {"code/more.py": b"", "CODE/more.PY": b""}
+    for others, reason in ((both, "two of its entries have the same name"), ({f"code/{'a' * 600}.py": b"torch.save"}, "")):
+        path.write_bytes(with_lines(scripted, [], others))
+        assert message(lambda: seewhy.load(path)).startswith(f"'{path}' is no whole TorchScript archive: {reason}")
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.*:DeprecationWarning")

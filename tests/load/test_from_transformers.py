@@ -178,6 +178,25 @@ def test_without_a_processor_the_size_is_known(tmp_path: Path) -> None:
     assert seewhy.load(tmp_path / "resnet").preprocess is None
 
 
+def test_a_processor_that_cannot_be_fetched_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with from_transformers._quiet():
+        vit().save_pretrained(tmp_path / "vit")
+    put(tmp_path / "cache", "ours/vit", *(tmp_path / "vit").iterdir())
+    offline(monkeypatch, tmp_path / "cache")
+    text = message(ModelError, lambda: seewhy.load("hf:ours/vit"))
+    assert text.startswith(
+        f"'preprocessor_config.json' of 'hf:ours/vit' is not in the cache '{tmp_path / 'cache'}' and cannot be fetched from http:"
+    )
+    mark = tmp_path / "cache" / "models--ours--vit" / ".no_exist" / ("0" * 40) / "preprocessor_config.json"
+    mark.parent.mkdir(parents=True)
+    mark.touch()  # the hub said once that there is none
+    clf = seewhy.load("hf:ours/vit")
+    assert clf.input_size == (32, 32)
+    assert [str(Message(note)).split(" says")[0] for note in clf.read(PHOTO).notes] == [
+        "config.json (there is no preprocessor_config.json)"
+    ]
+
+
 def test_own_weights(folder: Path, tmp_path: Path) -> None:
     other = resnet({index: f"breed {index}" for index in range(7)}, seed=3)
     torch.save({"state_dict": {f"model.{k}": v for k, v in other.state_dict().items()}}, tmp_path / "w.ckpt")

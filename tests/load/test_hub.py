@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -48,18 +50,70 @@ def test_a_hub_that_does_not_answer_is_one_line_at_once(tmp_path: Path, monkeypa
         hub.check_reachable("hf:ours/net", "ours/net")
 
 
-def test_a_hub_that_answers_anything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refusing(http.server.BaseHTTPRequestHandler):
+@contextlib.contextmanager
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+    """A hub that answers every question so."""
+
+    class Answering(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            self.send_response(403)
+            self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Refusing) as server:
-        thread = threading.Thread(target=server.handle_request)
+    with http.server.HTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_hub_that_answers_anything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(monkeypatch, 403):
         hub.check_reachable("hf:ours/net", "ours/net")
-        thread.join()
+
+
+def has_file() -> bool:
+    return hub.has("hf:ours/net", "ours/net", "a.json")
+
+
+def test_a_file_is_missing_only_where_the_hub_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offline(monkeypatch, tmp_path / "cache")
+    (tmp_path / "b.json").write_text("b")
+    put(tmp_path / "cache", "ours/net", tmp_path / "b.json")
+    with pytest.raises(ModelError) as error:
+        has_file()
+    text = str(error.value)
+    assert text.startswith(
+        f"'a.json' of 'hf:ours/net' is not in the cache '{tmp_path / 'cache'}' and cannot be fetched from {DEAD}/"
+    )
+    assert text.endswith("). Fetch it once, or give a folder that holds the model.")
+    for headers in ({}, {"X-Error-Code": "EntryNotFound"}):
+        with answering(monkeypatch, 404, headers):
+            assert not has_file()
+    with answering(monkeypatch, 200):
+        assert has_file()
+    for status, headers in ((403, {}), (500, {}), (404, {"X-Error-Code": "RepoNotFound"})):  # these say nothing of the file
+        with answering(monkeypatch, status, headers), pytest.raises(ModelError, match="cannot be fetched"):
+            has_file()
+
+
+def test_the_cache_remembers_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offline(monkeypatch, tmp_path)
+    put(tmp_path, "ours/net")
+    mark = tmp_path / "models--ours--net" / ".no_exist" / ("0" * 40) / "a.json"
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    assert not has_file()
+    mark.unlink()
+    (tmp_path / "models--ours--net" / "snapshots" / ("0" * 40) / "a.json").touch()
+    assert has_file()

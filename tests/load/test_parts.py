@@ -18,8 +18,7 @@ def test_lists_that_fit(outputs: int | None, names: int) -> None:
 def test_lists_that_do_not(outputs: int, names: int, classes: int) -> None:
     with pytest.raises(ClassesError) as error:
         Parts(None, "net", outputs=outputs).check_count(ClassNames([f"c{i}" for i in range(names)]))
-    assert (
-        str(error.value)
-        == f"The class list has {names} names, but the network net has {classes} classes: give one name for each "
-        "class, in index order."
+    assert str(error.value) == (
+        f"The class list has {names} name{'s' if names > 1 else ''}, but the network net has {classes} classes: give one name "
+        "for each class, in index order."
     )

@@ -13,6 +13,7 @@ from torch import nn
 
 import seewhy
 from seewhy.explain import automatic_choice
+from seewhy.explanation.drawing import panels
 from seewhy.geometry import peak
 from seewhy.methods.hiding import Hiding
 
@@ -82,6 +83,10 @@ def test_where_hiding_changes_little_the_map_stays_and_a_note_says_so() -> None:
     assert explanation.notes[-1] == (
         "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
     )
+    assert explanation.details["no_evidence"].tolist() == [True]
+    (photo, panel) = panels(explanation)
+    colours = [len(np.unique(pixels.reshape(-1, 3), axis=0)) for pixels in (panel.pixels, photo.pixels)]
+    assert colours[0] == colours[1]  # the map colours no place: it would point at nothing
     spread = seewhy.explain(coarse(gain=2.0), np.full((64, 64, 3), [200, 90, 90], np.uint8))  # hiding shows the same red
     assert spread.details["hidden_most"][0] == pytest.approx(0, abs=1e-5)
 

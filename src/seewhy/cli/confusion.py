@@ -16,7 +16,7 @@ from seewhy.cli.files import Batch, Names, check_output, expand, safe_name, writ
 from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread, targets_of
 from seewhy.cli.report import Report, print_explanation
 from seewhy.confusion import Confusion, check_normalise
-from seewhy.errors import OptionError, PhotoError, SeewhyError, TargetError, setting
+from seewhy.errors import Message, OptionError, PhotoError, SeewhyError, TargetError, setting
 from seewhy.labels import read_labels
 from seewhy.methods.auto import AUTO
 
@@ -84,7 +84,7 @@ def confusion(
         predicted = [choices[path].index if path in choices else None for path in paths]
         result = seewhy.confusion(true, predicted, clf.class_names())
         report.record |= {"output": str(place), "labels": labels} | result.record(normalise)
-        notes = [*given.unmatched_note, *given.index_note(clf.class_names())]
+        notes = [*given.unmatched_note, *given.index_note(clf.class_names()), *map(Message, clf.input_notes())]
         report.record["notes"] = notes
         report.record["photos"] = [
             {"photo": str(path), "label": None if label is None else clf.classes[label]} | _choice(choices.get(path))

@@ -76,7 +76,7 @@ def classes(
     json_: AsJson = False,
 ) -> None:
     """Which classes a network knows: index, name, and what else finds each. seewhy classes cat --model resnet50 searches."""
-    clf = options.load()
+    clf = options.load(for_photos=False)
     names = clf.class_names()
     indices = names.containing(text or "")
     if not indices:

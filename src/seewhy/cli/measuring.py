@@ -83,7 +83,7 @@ def evaluate(
         if not json_ and results:
             for part in _tables(summary, metrics, len(rows) // len(results)):
                 out.print(part)
-        report.notes(_notes(results, fill))
+        report.notes([*_notes(results, fill), *clf.input_notes()])
         if table is not None and results:
             content = _csv(summary) if table.suffix.lower() == ".csv" else (json.dumps(report.record, indent=1) + "\n").encode()
             report.record["output"] = str(write_whole(table, content))

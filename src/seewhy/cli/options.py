@@ -62,8 +62,8 @@ class ModelOptions:
         False
     )
 
-    def load(self) -> seewhy.Classifier:
-        """The classifier, its preparation changed where the options say so."""
+    def load(self, for_photos: bool = True) -> seewhy.Classifier:
+        """The classifier, its preparation changed where the options say so. for_photos : photos follow, which need one."""
         if self.model is None and self.weights is not None:
             raise ModelError("--weights needs --model: of which architecture are they?")
         clf = seewhy.load(
@@ -96,7 +96,7 @@ class ModelOptions:
         changes = {name: value for name, value in preparation.items() if value is not None}
         if changes:
             return clf.with_preprocess(**changes)
-        if clf.preprocess is None and clf.dimensions == 2:
+        if for_photos and clf.preprocess is None and clf.dimensions == 2:
             raise OptionError(
                 "The model brings no preprocessing: say --size 224, and --mean and --std as in its training; for a network of "
                 "volumes --dimensions 3."
@@ -172,8 +172,10 @@ def size_of(text: str | None, flag: str = "--size", others: str = "") -> int | t
     try:
         sides = [int(part) for part in text.replace("x", ",").split(",")]
     except ValueError:
-        raise OptionError(f"{flag} {text}: write {others}224, or ROWS,COLUMNS.") from None
-    return sides[0] if len(sides) == 1 else (sides[0], sides[-1])
+        sides = []
+    if len(sides) not in (1, 2):
+        raise OptionError(f"{flag} {text}: write {others}224, or ROWS,COLUMNS.")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
 def targets_of(clf: seewhy.Classifier, texts: Sequence[str]) -> list[str]:

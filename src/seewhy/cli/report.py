@@ -69,7 +69,9 @@ class Report:
         for reason, names in photos.items():
             err.print(Text(f"Skipped {listed(names, 3)}: {reason}"))
         if self._skipped and error is None:
-            err.print(Text(f"{len(self._skipped)} of {self._files} photos were skipped, all others are done."))
+            count = len(self._skipped)
+            others = ", all others are done" * (count < self._files)
+            err.print(Text(f"{count} of {self._files} photos were skipped{others}."))
             raise typer.Exit(2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,8 @@ from seewhy.explanation import Explanation
 from seewhy.features.folder import Source, listing, reduced
 from seewhy.geometry import Array
 from seewhy.methods import METHODS, Method
-from seewhy.methods.auto import AUTO, TAKEN, ChoiceNote, choice_notes
+from seewhy.methods.auto import AUTO, PASSES, TAKEN, Choice, ChoiceNote, choice_notes
+from seewhy.methods.occlusion import Occlusion
 from seewhy.records import Photo, Prediction, Target
 from seewhy.targets import resolve
 
@@ -51,7 +53,8 @@ def compare(
     batch_size, seed, budget : as for ``explain``; the budget is that of one map. progress : None (the first map of each column
         says how long it takes, as ``explain`` does, and the first photo how long all of them take), False, or
         ``callback(done, total, partial)``, told after each photo how many maps are done.
-    settings : of the methods; each gets those that it has. A photo that cannot be read or explained is skipped and named in
+    settings : of the methods; each gets those that it has. Where "auto" takes occlusion for one of several networks, it takes it
+        for all of them, so that one measure is compared. A photo that cannot be read or explained is skipped and named in
     ``.skipped`` and ``.notes``; but what stops the first one would stop all of them, and is raised.
 
     Ctrl-C: the photos that are done are returned, ``partial``; it is raised where there is none yet.
@@ -85,9 +88,8 @@ def compare(
     sources = listing(photos)
     common = {"seed": seed, "batch_size": batch_size}
     requests = [
-        _Request(network, item, common | _budget_of(item, methods, budget) | _settings_of(item, settings))
-        for network in networks
-        for item in methods
+        _Request(column, network, item, common | _budget_of(item, methods, budget) | _settings_of(item, settings))
+        for column, (network, item) in zip(columns, itertools.product(networks, methods), strict=True)
     ]
     notes: list[str] | None = None
     rows: list[_Row] = []
@@ -114,8 +116,9 @@ def compare(
             raise
     if not rows:
         raise type(errors[0])(f"None of {len(sources)} photos could be compared: {errors[0].message.marked}")
-    if of == "methods" and names is None:
-        columns = _with_taken(columns, rows)
+    is_unnamed = of == "methods" and names is None
+    chosen = [number for number, item in enumerate(methods) if is_unnamed and isinstance(item, str) and item == AUTO]
+    columns = _with_taken(columns, chosen, rows)
     reached = len(rows) + len(skipped)
     notes = [*(notes or []), *_choices(columns, rows), *(_stopped_notes(columns, rows) if len(sources) > 1 else [])]
     if skipped:
@@ -135,6 +138,7 @@ def compare(
         skipped,
         notes,
         len(sources) - reached,
+        chosen,
     )
 
 
@@ -142,8 +146,9 @@ def compare(
 class _Request:
     """What a column asks of ``explain``. settings : the common ones, and the method's own."""
 
+    column: str
     clf: Classifier
-    method: str | Method
+    method: str | Method | Choice
     settings: dict[str, Any]
 
     @property
@@ -157,6 +162,11 @@ class _Request:
         explanations = explain(self.clf, [photo], self.method, target, against=against, progress=progress, **self.settings)
         explanation: Explanation = explanations[0]
         return explanation
+
+    def by_hiding(self, like: str) -> _Request:
+        """The same by occlusion. like : the column whose map is made so."""
+        reason = f"the map of {like} is made so, and those of two methods differ also where the networks agree"
+        return replace(self, method=Choice(Occlusion.name, reason, PASSES))
 
     def prediction(self, photo: Any) -> Prediction:
         """Of a photo whose class the network does not have."""
@@ -197,6 +207,7 @@ def _row(
 ) -> _Row:
     """One photo by every network or method. progress : of each map; None tells how long it takes."""
     first = requests[0].clf
+    by_auto = len({request.clf for request in requests}) > 1 and requests[0].method == AUTO  # then all by one measure
     photo = first.read(source.photo) if all(request.clf is first for request in requests) else source.photo
     explanation = requests[0].explain(photo, target, against, progress)
     class_ = explanation.targets[0]
@@ -215,6 +226,15 @@ def _row(
             explanation = request.explain(photo, own_class, own_against, progress)
             explanations.append(_kept(explanation, seen))
             predictions.append(explanation.predictions[0])
+    made = [(request, e) for request, e in zip(requests, explanations, strict=True) if e is not None]
+    hidden = [request.column for request, e in made if e.method == Occlusion.name]
+    if by_auto and hidden:
+        for request, e in made:
+            if e.method != Occlusion.name:
+                (own, other) = (e.targets[0].index, e.targets[0].against)
+                assert own is not None  # it is no function
+                explanation = request.by_hiding(hidden[0]).explain(photo, own, None if other is None else other.index, progress)
+                explanations[requests.index(request)] = _kept(explanation, seen)
     return _Row(_photo_name(source), class_.text, explanations, predictions, matched_correlations(explanations))
 
 
@@ -230,12 +250,12 @@ def _classes_of(clf: Classifier, first: Classifier, target: Target) -> tuple[str
     return target.name, None if other is None else other.name
 
 
-def _with_taken(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
-    """The columns; "auto" by what it took, where that is the same for all photos."""
+def _with_taken(columns: Sequence[str], chosen: Sequence[int], rows: Sequence[_Row]) -> list[str]:
+    """The columns; those that "auto" chose by what it took, where that is the same for all photos."""
     taken = [{e.method for row in rows if (e := row.explanations[number]) is not None} for number in range(len(columns))]
     return [
-        taken_by_auto(*methods) if column == AUTO and len(methods) == 1 else column
-        for column, methods in zip(columns, taken, strict=True)
+        taken_by_auto(*methods) if number in chosen and len(methods) == 1 else column
+        for number, (column, methods) in enumerate(zip(columns, taken, strict=True))
     ]
 
 

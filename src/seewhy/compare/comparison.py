@@ -47,6 +47,7 @@ class Comparison:
     float32 ``(N, C, C)``, rank correlation of the maps on the photo (Spearman), NaN where there is no map, or an empty one, the
     same everywhere. targets : what is explained of each photo, "cow" or "cow, not bear". names : of the photos; of a file its
     path, as it was given. skipped : (photo, reason). notes : what a person should know. unreached : photos that Ctrl-C left out.
+    chosen : the numbers of the columns that "auto" was asked for and nobody has named: each photo's panel says what it took.
     """
 
     columns: list[str]
@@ -59,6 +60,7 @@ class Comparison:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unreached: int = 0
+    chosen: list[int] = field(default_factory=list)
 
     suffixes: ClassVar = (*PICTURE_SUFFIXES, ".html", ".csv", ".json")  # that :meth:`save` can write
 
@@ -176,7 +178,7 @@ class Comparison:
         """The photo, then one map per column on a common scale where their units allow it, then where two of them differ."""
         if not 0 <= number < len(self):
             raise OptionError(f"{setting('number', number)}: there are {len(self)} photos, the first is 0.")
-        return comparison_panels(self.columns, self.of, self.explanations[number], self.correlations[number])
+        return comparison_panels(self.columns, self.of, self.explanations[number], self.correlations[number], self.chosen)
 
     def plot(self, number: int = 0) -> Figure:
         """The panels of one photo, with the notes of its maps, and how they were made, at the end."""

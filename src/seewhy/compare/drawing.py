@@ -22,12 +22,18 @@ WEAK = 0.25  # of the shared scale: a map that stays below it is hard to see
 (MORE, LESS) = ("Orange and yellow", "Blue")  # what is seen of the colours of signed maps, above zero and below
 
 
-def comparison_panels(columns: Sequence[str], of: str, row: Sequence[Explanation | None], correlations: Array) -> list[Panel]:
+def comparison_panels(
+    columns: Sequence[str], of: str, row: Sequence[Explanation | None], correlations: Array, chosen: Sequence[int] = ()
+) -> list[Panel]:
     """The photo, one map per column, and for two columns where they differ.
 
     of : "networks", or "methods" of one network, whose prediction then stands once, above the photo. correlations : ``(C, C)``.
+    chosen : the columns' numbers that are called by the method that "auto" took, of each photo its own.
     """
-    columns = [_taken(column, e) if of == "methods" else column for column, e in zip(columns, row, strict=True)]
+    columns = [
+        taken_by_auto(e.method) if number in chosen and e is not None else column
+        for number, (column, e) in enumerate(zip(columns, row, strict=True))
+    ]
     present = [(column, e) for column, e in zip(columns, row, strict=True) if e is not None]
     notes = [own for own, e in zip(own_notes(row), row, strict=True) if e is not None]
     (first, explanation) = present[0]
@@ -76,11 +82,6 @@ def comparison_rows(panels: list[Panel]) -> list[list[Panel]]:
     most = min(ACROSS, len(rows_of(panels)[0]))
     across = -(-len(panels) // -(-len(panels) // most))
     return [panels[start : start + across] for start in range(0, len(panels), across)]
-
-
-def _taken(column: str, explanation: Explanation | None) -> str:
-    """The column's name; where "auto" took another method for each photo, the one of this photo."""
-    return column if column != AUTO or explanation is None else taken_by_auto(explanation.method)
 
 
 def taken_by_auto(method: str) -> str:

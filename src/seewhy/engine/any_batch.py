@@ -8,47 +8,56 @@ from typing import Any
 import torch
 from torch import nn
 
-ROUNDING = {torch.bfloat16: 5e-2, torch.float16: 5e-3}  # of the largest output: what a batch may change by it
+ROUNDING = {torch.bfloat16: 5e-2, torch.float16: 5e-3}  # of a score's size: what a batch may change by it
 USUAL_ROUNDING = 1e-5
-APART = 0.1  # of the difference between two photos: more than that, and one photo has had a say in the other's scores
+APART = 1e-3  # of a score's difference between two photos: more than that, and one photo has had a say in the other's scores
 
 
 class AnyBatch(nn.Module):
     """``network``, which takes (1, C, H, W), as one that takes any number of photos.
 
     A trace writes the sizes down that it saw: such a network may refuse several photos, give one row for all of them, or mix
-    them. So before the first batch of several, two photos of noise go through together and alone. A network that gives the same
-    both ways runs in batches from then on, any other one photo at a time. Gradients flow.
+    them. So before the first batch of several photos of a size, two of noise go through together and alone. A network that gives
+    the same both ways runs in batches of that size from then on; any other, and one of which this cannot be told, one photo at a
+    time. Gradients flow.
     """
 
     def __init__(self, network: Callable[[torch.Tensor], Any]) -> None:
         super().__init__()
         self.training = False  # nothing here knows of it; the network keeps its own mode
         self.network = network
-        self._in_batches: bool | None = None  # not tried yet
+        self._in_batches: dict[torch.Size, bool] = {}  # by the shape of one photo
 
     def forward(self, x: torch.Tensor) -> Any:
         """The outputs of all photos, one behind the other."""
         if len(x) <= 1:
             return self.network(x)
-        if self._in_batches is None:
-            self._in_batches = self._gives_the_same(_two_photos(x))
-        return self.network(x) if self._in_batches else _one_by_one(self.network, x)
+        shape = x.shape[1:]
+        if shape not in self._in_batches:
+            same = self._gives_the_same(_two_photos(x))
+            if same is None:
+                return _one_by_one(self.network, x)
+            self._in_batches[shape] = same
+        return self.network(x) if self._in_batches[shape] else _one_by_one(self.network, x)
 
     @torch.no_grad()
-    def _gives_the_same(self, photos: torch.Tensor) -> bool:
-        """True where the photos' outputs are those of each alone; and where one alone fails, so that its complaint is heard."""
+    def _gives_the_same(self, photos: torch.Tensor) -> bool | None:
+        """True where the photos' outputs are those of each alone; None where one alone fails, or its scores are not finite."""
         try:
             alone = _one_by_one(self.network, photos)
+        except torch.cuda.OutOfMemoryError:
+            raise
         except Exception:  # whatever a reader of files raises
-            return True
+            return None
+        expected = list(_tensors(alone))
+        if not all(bool(torch.isfinite(table).all()) for table in expected):
+            return None
         try:
-            together = self.network(photos)
+            tables = list(_tensors(self.network(photos)))
         except torch.cuda.OutOfMemoryError:
             raise
         except Exception:
             return False
-        (tables, expected) = (list(_tensors(together)), list(_tensors(alone)))
         return len(tables) == len(expected) and all(map(_alike, tables, expected))
 
 
@@ -95,11 +104,9 @@ def _alike(together: torch.Tensor, alone: torch.Tensor) -> bool:
         len(together.shape[:1]) and len(together) == 2 and together.numel() == alone.numel()
     ):
         return False
+    if not alone.numel() or alone.numel() % 2:
+        return torch.equal(together.flatten(), alone.flatten())
     rounding = ROUNDING.get(alone.dtype, USUAL_ROUNDING)
-    (together, alone) = (together.double().flatten(), alone.double().flatten())
-    if alone.numel() % 2 or not bool(torch.isfinite(alone).all()):
-        return torch.equal(together.nan_to_num(), alone.nan_to_num())
-    if not alone.numel():
-        return True
-    (dark, light) = alone.chunk(2)
-    return bool((together - alone).abs().max() <= APART * (dark - light).abs().max() + rounding * alone.abs().max())
+    (together, alone) = (table.double().reshape(2, -1) for table in (together, alone))
+    allowed = APART * (alone[0] - alone[1]).abs() + rounding * alone.abs().amax(0)  # for each score, whatever the others' sizes
+    return bool(((together - alone).abs() <= allowed).all())

@@ -14,7 +14,14 @@ import torch
 from torch import nn
 
 from seewhy.engine import runner
-from seewhy.engine.first_layer import CONVOLUTIONS, FirstLayer, first_layer, other_dimensions
+from seewhy.engine.first_layer import (
+    CONVOLUTIONS,
+    FirstLayer,
+    first_convolution,
+    first_layer,
+    has_int8_convolution,
+    other_dimensions,
+)
 from seewhy.engine.form import Form, form_of
 from seewhy.engine.network import PlannedNetwork
 from seewhy.engine.output import NotingPicker, OutputPicker
@@ -348,8 +355,10 @@ class Executor:
         By what is called, since layers may be registered in any order; where the pass does not come that far, because the
         network itself refuses the photo, it is the convolution that is registered first.
         """
-        if not self.is_module or self._starts_in_int8:
+        if not self.is_module:
             return None
+        if self.form.quantised is not None and has_int8_convolution(self.network, shape):
+            return first_convolution(self.network, shape)
         kind: Any = CONVOLUTIONS[len(shape) - 1]
         convolutions = ((name, module.in_channels) for name, module in self.network.named_modules() if isinstance(module, kind))
         convolution = next(convolutions, None)
@@ -363,14 +372,6 @@ class Executor:
         if known is not None:
             return known.name, known.channels
         return convolution
-
-    @functools.cached_property
-    def _starts_in_int8(self) -> bool:
-        """True where convolutions compute in whole numbers: the photo may meet one of these first, and nothing watches them."""
-        if self.form.quantised is None:
-            return False
-        kinds = (type(module) for module in self.network.modules())
-        return any(".quantized" in kind.__module__ and "Conv" in kind.__name__ for kind in kinds)
 
     def input_channels(self, shape: tuple[int, ...]) -> int | None:
         """How many channels the network reads, as its file or its first layer says; None where that is not known.

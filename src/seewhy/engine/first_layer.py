@@ -51,6 +51,47 @@ def first_layer(network: nn.Module, shape: tuple[int, ...]) -> FirstLayer | None
     return watch.layer
 
 
+def first_convolution(network: nn.Module, shape: tuple[int, ...]) -> tuple[str, int] | None:
+    """The name and the channels of the convolution that a photo meets first, in float or in int8, which torch's functions do not
+    show. Where the pass does not come so far, it is the one that is registered first.
+
+    None without any, and where what reaches it is not the channels of the photo any more.
+    """
+    convolutions = _convolutions(network, shape)
+    first = next(iter(convolutions), None)
+    reached: list[tuple[Any, int]] = []
+
+    def stop(module: nn.Module, args: Any) -> None:
+        reached.append((module, args[0].shape[1]))
+        raise _ReachedError
+
+    if first is not None and first.in_channels != shape[0]:
+        hooks = [module.register_forward_pre_hook(stop) for module in convolutions]
+        try:
+            with torch.no_grad(), eval_mode(network), contextlib.suppress(_ReachedError, Exception):
+                network(torch.zeros((1, *shape), device=next((p.device for p in network.parameters()), None)))
+        finally:
+            for hook in hooks:
+                hook.remove()
+    (first, channels) = reached[0] if reached else (first, shape[0])
+    return (convolutions[first], first.in_channels) if first is not None and channels == shape[0] else None
+
+
+def has_int8_convolution(network: nn.Module, shape: tuple[int, ...]) -> bool:
+    """True where a convolution of a quantised network is none of torch's plain ones."""
+    return not all(isinstance(module, CONVOLUTIONS[len(shape) - 1]) for module in _convolutions(network, shape))
+
+
+def _convolutions(network: nn.Module, shape: tuple[int, ...]) -> dict[Any, str]:
+    """The names of all convolutions: those in int8 are classes of their own, with the same attributes."""
+    names: dict[Any, str] = {}
+    for name, module in network.named_modules():
+        kernel = getattr(module, "kernel_size", None)
+        if isinstance(getattr(module, "in_channels", None), int) and isinstance(kernel, tuple) and len(kernel) == len(shape) - 1:
+            names[module] = name
+    return names
+
+
 def other_dimensions(network: nn.Module, dimensions: int) -> str | None:
     """The name of the first convolution, where all of them are made for inputs of other ``dimensions``; else None."""
     kinds = {axes: [n for n, m in network.named_modules() if isinstance(m, kind)] for axes, kind in CONVOLUTIONS.items()}

@@ -27,13 +27,18 @@ class PassThreads:
 
 @contextlib.contextmanager
 def on_one_thread(beside_others: bool) -> Iterator[None]:
-    """Torch's and numpy's work on one thread, where a network has threads of its own: each would wait for cores that the other
-    keeps busy with waiting. beside_others : whether it has."""
+    """Torch's own operations of this thread take one, where a network brings threads of its own: each would wait for cores that
+    the other keeps busy with waiting. beside_others : whether it does."""
     if not beside_others:
         yield
         return
-    with ThreadpoolController().limit(limits=1):
+    threads = PassThreads()
+    before = threads.count
+    threads.use(1)
+    try:
         yield
+    finally:
+        threads.use(before)
 
 
 class _Stop(threading.local):

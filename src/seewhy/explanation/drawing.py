@@ -54,6 +54,10 @@ def panels(
     photo = _for_display(explanation.photo)
     count = len(explanation.maps) if explanation.by_class else 1
     on_photo = list(replace(explanation, photo=photo).on_photo(upsample)[:count])  # K of (H, W)
+    no_evidence = explanation.details.get(
+        "no_evidence", [False] * count
+    )  # by the check by hiding: colours would point at nothing
+    on_photo = [np.zeros_like(values) if none else values for values, none in zip(on_photo, no_evidence, strict=False)]
     maps = [drawable(values, explanation.units) for values in on_photo]
     signed = explanation.signed
     bars = _bars(explanation, maps, cmap, alpha, shared)

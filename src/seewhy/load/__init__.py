@@ -49,7 +49,8 @@ def load(
     head : None means "softmax", or "binary" for a single output: class 0 is its negative side, class 1 its positive one, and the
         name of class 1 is enough.
     display : the bands that pictures show of photos with many; see ``Classifier``.
-    trust : read what could run code: pickled networks, programs of torch.export. Without it only tensors are read.
+    trust : read what could run code (pickled networks, programs of torch.export) or write files (TorchScript whose code calls
+        such operations, or may hide them). Without it only tensors and other TorchScript are read.
     output : as in ``Classifier``: which of several outputs holds the class scores.
     dimensions : 3 for networks of volumes; see ``Classifier``. None: what a function's own ``Classifier`` says, else 2.
 

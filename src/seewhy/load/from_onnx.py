@@ -20,8 +20,8 @@ from seewhy.engine.any_batch import AnyBatch
 from seewhy.engine.form import Form
 from seewhy.errors import MissingExtraError, ModelError, OptionError, listed, setting
 from seewhy.load.parts import Parts
-from seewhy.load.sized import sized
 from seewhy.load.weights import Weights
+from seewhy.sized import sized
 
 _TYPES = {"float": np.float32, "float16": np.float16, "double": np.float64, "uint8": np.uint8}
 _NAMES_IN = ("names", "classes", "class_names", "labels", "id2label")  # keys of the metadata, as exporters write them
@@ -63,6 +63,7 @@ class OnnxNetwork:
         (channels, *size) = [shape[3], shape[1], shape[2]] if self._channels_last else shape[1:]
         self.channels = channels if isinstance(channels, int) and channels > 0 else None
         self.size = size
+        self._shape = shape[1:]
         self._any_batch = AnyBatch(self._scores)
         self.form = Form("an ONNX model", channels=self.channels, own_threads=True)
 
@@ -108,7 +109,11 @@ class OnnxNetwork:
         try:
             outputs: list[np.ndarray[Any, Any]] = self._session.run(list(self.outputs), {self._input: photos})
         except Exception as error:  # onnxruntime has its own kinds, all of them below Exception
-            raise ModelError(f"'{self.__name__}' cannot take an input of shape {photos.shape[1:]}: {_reason(error)}") from error
+            fits = all(
+                wanted == side for wanted, side in zip(self._shape, photos.shape[1:], strict=True) if isinstance(wanted, int)
+            )
+            reason = _reason(error) if fits else f"the file takes {_shape(self._shape)}."
+            raise ModelError(f"'{self.__name__}' cannot take an input of shape {photos.shape[1:]}: {reason}") from error
         return [np.atleast_1d(output) for output in outputs]
 
     @staticmethod

@@ -21,8 +21,8 @@ from seewhy.engine.plan import unwrap
 from seewhy.errors import ModelError, WeightsError, setting
 from seewhy.load.from_file import own_folders
 from seewhy.load.parts import Parts
-from seewhy.load.sized import sized
 from seewhy.load.weights import Weights, fit, read_weights
+from seewhy.sized import sized
 
 BUILD_IT = "path/model.py:build"
 
@@ -116,7 +116,7 @@ def build(name: str, weights: Weights | None, trust: bool) -> Parts:
     if not path.is_file():
         raise ModelError(f"There is no file '{path}'.")
     entries = _entries(path)
-    if "constants.pkl" in entries and any(entry.startswith("code/") for entry in entries):
+    if "constants.pkl" in entries:  # by which torch knows TorchScript, too
         parts = Parts(_torchscript(path, trust), path.name)
     elif "archive_format" in entries or "serialized_exported_program.json" in entries:  # the latter before torch 2.8
         parts = _exported(path, trust)
@@ -130,22 +130,28 @@ def build(name: str, weights: Weights | None, trust: bool) -> Parts:
 
 
 def _entries(path: Path) -> list[str]:
-    """The names of what a zip archive of torch holds, below its one folder where it has one; none for another file."""
-    if not zipfile.is_zipfile(path):
+    """The names of what an archive of torch holds, below its one folder where it has one; none for another file.
+
+    Read as torch reads them: of an archive with two tables of contents Python's zipfile may take the other one.
+    """
+    try:
+        return torch._C.PyTorchFileReader(str(path)).get_all_records()
+    except RuntimeError:
+        pass
+    try:  # programs of torch.export before torch 2.8, which had no folder
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, ValueError):
         return []
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-    folders = {name.partition("/")[0] for name in names}
-    return [name.partition("/")[2] for name in names] if len(folders) == 1 else names
 
 
 def _torchscript(path: Path, trust: bool) -> nn.Module:
     """Its code is TorchScript's own: no Python runs. Yet a few of its operations write files, some of them while it is read."""
-    called = None if trust else _touching_files(path)
-    if called is not None:
+    suspect = None if trust else _touching_files(path)
+    if suspect is not None:
         raise ModelError(
-            f"The TorchScript code in '{path.name}' calls {called}, and running it could write files: if you trust its author, "
-            f"say {setting('trust', True)}."
+            f"The TorchScript code in '{path.name}' {suspect}, and running it could write files: if you trust its author, say "
+            f"{setting('trust', True)}."
         )
     with _without_warnings():
         try:
@@ -158,27 +164,44 @@ def _torchscript(path: Path, trust: bool) -> nn.Module:
 # Comments and strings, as TorchScript's lexer takes them; strings in three quotes are not among what torch prints.
 _TEXT = re.compile(r"""(?s)#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
 _THREE_QUOTES = re.compile(r"\"{3}|'{3}")
-# save and from_file of torch itself, load_tensor of its debugging, read_file and write_file of torchvision.
-_FILE_OPERATION = re.compile(r"\b(?:torch|ops\s*\.\s*\w+)\s*\.\s*(?:save|load_tensor|\w*_file)\b")
+# Where the code begins to name an operation: torch and ops are no part of another name, and no field ("ops : Tensor").
+_CHAIN = re.compile(r"(?<![\w.])(torch|ops)\b(?!\s*:)((?:\s*\.\s*\w+)*)")
 # torch prints operations as torch.NAME or ops.SPACE.NAME. In any other way, such as getattr(torch, "sa" "ve"), one could hide.
-_UNUSUAL = re.compile(r"(?<![\w.])(?:torch\b(?!\s*\.\s*\w)|ops\b(?!\s*:|\s*\.\s*\w+\s*\.\s*\w))")
+_PRINTED = {"torch": (1, "torch.NAME"), "ops": (2, "ops.SPACE.NAME")}
+# save and from_file of torch itself, load_tensor of its debugging, read_file and write_file of torchvision.
+_FILE_OPERATION = re.compile(r"save|load_tensor|\w*_file")
 
 
 def _touching_files(path: Path) -> str | None:
-    """The operation on files that the archive's code calls, as it stands there; None where it calls none."""
+    """What the archive's code does that may touch files, for "The code ..."; None where it does nothing of the kind."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            codes = [archive.read(entry).decode() for entry in archive.infolist() if entry.filename.lower().endswith(".py")]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError) as error:  # broken, no text, encrypted
+        codes = _codes(path)
+    except (ValueError, RuntimeError) as error:  # no text, broken
         raise ModelError(f"'{path}' is no whole TorchScript archive: {_first_line(error)}") from error
     for code in codes:
-        operations = _TEXT.sub(" ", code)
-        call = _FILE_OPERATION.search(operations)
-        if call is not None:
-            return "".join(call.group().split())
-        if _THREE_QUOTES.search(code) or _UNUSUAL.search(operations):
-            return "torch's operations in a way that torch does not write"
+        for chain in _CHAIN.finditer(_TEXT.sub(" ", code)):
+            (root, names) = (chain[1], chain[2].replace(".", " ").split())
+            if names and _FILE_OPERATION.fullmatch(names[-1]):
+                return f"calls {root}.{'.'.join(names)}"
+            (count, printed) = _PRINTED[root]
+            if len(names) != count:
+                return f"says '{root}' in another way than in {printed}"
+            if names[-1] == "autograd":  # all of torch, under another name
+                return f"names {root}.{'.'.join(names)}"
+        if _THREE_QUOTES.search(code):
+            return "holds a text in three quotes, which torch does not write"
     return None
+
+
+def _codes(path: Path) -> list[str]:
+    """The archive's code, read as torch reads it. Raises ValueError where that could be other code than is listed."""
+    archive = torch._C.PyTorchFileReader(str(path))
+    entries = archive.get_all_records()
+    # Torch looks names up in either case, and lists only the beginning of a very long one.
+    if len({entry.lower() for entry in entries}) < len(entries):
+        raise ValueError("two of its entries have the same name")
+    contents = {entry: archive.get_record(entry) for entry in entries if entry.lower().startswith("code/")}
+    return [content.decode() for entry, content in contents.items() if entry.lower().endswith(".py")]
 
 
 # -- torch.export -------------------------------------------------------------------------------------------------------------

@@ -23,10 +23,10 @@ from seewhy.load import hub
 from seewhy.load.building import head_of, outputs_in, without_initial_values
 from seewhy.load.from_torchvision import models as torchvision_models
 from seewhy.load.parts import Parts
-from seewhy.load.sized import sized
 from seewhy.load.weights import Weights, fit, read_weights
 from seewhy.photo import Picture
 from seewhy.preprocess import Preprocess
+from seewhy.sized import sized
 
 CONFIG = "config.json"
 _PROCESSOR = "preprocessor_config.json"
@@ -133,19 +133,13 @@ def _of_hub(kind: str, name: str, is_cached: bool, **settings: Any) -> Any:
 def _preprocess(name: str, config: Any) -> Any:
     """The image processor: as a Preprocess where that gives the same pixels, else as it is; without one, the size alone."""
     folder = Path(name)
-    is_local = (folder / _PROCESSOR).is_file() if folder.is_dir() else hub.cached(name, (_PROCESSOR,)) is not None
-    try:
-        if folder.is_dir() and not is_local:
-            raise ModelError(f"The folder '{name}' has no {_PROCESSOR}.")
-        if not is_local:  # nobody has asked for it yet
-            hub.check_reachable(f"hf:{name}", name)
-        processor = _of_hub("AutoImageProcessor", name, is_local)
-    except ModelError:
-        if is_local:
-            raise
+    is_folder = folder.is_dir()
+    if not ((folder / _PROCESSOR).is_file() if is_folder else hub.has(f"hf:{name}", name, _PROCESSOR)):
         side = getattr(config, "image_size", None)
         size = tuple(side) if isinstance(side, (tuple, list)) else (side, side)
         return sized(size, getattr(config, "num_channels", 3), f"{CONFIG} (there is no {_PROCESSOR})")
+    is_cached = is_folder or hub.cached(name, (_PROCESSOR,)) is not None
+    processor = _of_hub("AutoImageProcessor", name, is_cached)
     return next((own for own in _descriptions(processor) if _gives_the_same(own, processor)), processor)
 
 

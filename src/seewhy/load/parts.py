@@ -25,6 +25,5 @@ class Parts:
         """The class list must have one name per output (two for a single logit)."""
         expected = None if self.outputs is None else max(2, self.outputs)
         if expected is not None and len(names) != expected:
-            raise ClassesError(
-                f"The class list has {len(names)} names, but the network {self.name} has {expected} classes: {ONE_EACH}."
-            )
+            count = f"{len(names)} name{'s' * (len(names) != 1)}"
+            raise ClassesError(f"The class list has {count}, but the network {self.name} has {expected} classes: {ONE_EACH}.")

@@ -164,6 +164,8 @@ def _unfit(planned: PlannedNetwork) -> str:
         why = f"it has {len(dense)} dense layers ({names})"
     elif dense and any(step.op == "flatten" or step.op in ("view", "reshape") for step in tail) and not _averages(tail):
         why = f"its dense layer ({names}) reads every place by itself instead of their average"
+    elif dense and any(step.op == "__getitem__" for step in tail[tail.index(dense[-1]) :]):
+        why = "the scores are a part of what the dense layer gives, or stand in another order"
     else:
         why = "something stands between the average and the dense layer"
     return (

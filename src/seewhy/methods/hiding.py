@@ -79,9 +79,17 @@ class Hiding:
         return off
 
     @property
-    def numbers(self) -> dict[str, Array]:
+    def no_evidence(self) -> npt.NDArray[np.bool_]:
+        """True for a class that keeps its log-odds even when all of the photo is hidden."""
+        if self.whole is None:
+            return np.zeros(len(self.most), bool)
+        none: npt.NDArray[np.bool_] = (self.most < COUNTS) & (self.whole < COUNTS)
+        return none
+
+    @property
+    def numbers(self) -> dict[str, npt.NDArray[Any]]:
         """For an explanation's details."""
-        return {"hidden_at_peak": self.at_peak, "hidden_most": self.most}
+        return {"hidden_at_peak": self.at_peak, "hidden_most": self.most, "no_evidence": self.no_evidence}
 
     def notes(self) -> list[Note]:
         """Whether the map was confirmed, for each target."""
@@ -94,7 +102,7 @@ class Hiding:
                 f"checked by hiding: without its strongest place the log-odds fall by {at_peak:.1f}, without any other by at "
                 f"most {most:.1f}"
             )
-        if self.whole is not None and self.whole[target] < COUNTS:
+        if self.no_evidence[target]:
             return "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
         return f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}, so the map is not confirmed"
 

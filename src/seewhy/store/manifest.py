@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import RecordError, StoreError
+from seewhy.errors import RecordError, StoreError, setting
 from seewhy.files import json_bytes, write_whole
 
 MANIFEST = "manifest.json"
@@ -75,6 +75,8 @@ class Manifest:
         for part in ("model", "settings", "photos"):
             (there, here) = (getattr(self, part), getattr(other, part))
             for name in dict.fromkeys([*there, *here]):
+                if name == "batch_size" and there.get("copies") != here.get("copies"):
+                    continue  # said with what was asked for
                 if there.get(name) != here.get(name):
                     what = _WORDS.get((part, name), name.replace("_", " "))
                     found.append(f"{what} {_short(there.get(name))} there, {_short(here.get(name))} here")
@@ -109,6 +111,8 @@ class Manifest:
 
 _WORDS = {
     ("model", "name"): "the model",
+    ("settings", "batch_size"): setting("batch_size"),
+    ("settings", "copies"): setting("batch_size"),
     ("model", "weights"): "the weights' hash",
     ("photos", "root"): "the photos' folder",
     ("photos", "count"): "the number of photos",
@@ -122,7 +126,7 @@ def _entry(unread: list[dict[str, str]], **values: Any) -> ShardEntry:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = "none" if value is None else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
