@@ -96,6 +96,34 @@ def test_a_range_that_the_photos_do_not_have(honest, scene_photos, scene_labels,
     assert np.abs(diagnosis.panels[-1].pixels.astype(int) - honest.read(scene_photos[0]).pixels.transpose(1, 2, 0)).max() <= 1
 
 
+def test_mean_and_std_that_no_list_knows(honest, scene_photos, scene_labels) -> None:
+    """That the photos are not normalised is certain; with what they should be is not."""
+
+    class Others(nn.Module):
+        """As if the network had learned from photos of mean 0.35 and std 0.16."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = honest.network
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            (mean, std) = (torch.tensor(values).reshape(-1, 1, 1) for values in (DEMO_MEAN, DEMO_STD))
+            return self.network((x * 0.16 + 0.35 - mean) / std)
+
+    clf = seewhy.Classifier(Others().eval(), honest.preprocess, ["bear", "cow", "sheep"])
+    assert faults(clf.with_preprocess(mean=0.35, std=0.16), scene_photos, scene_labels) == []
+    diagnosis = seewhy.doctor(clf.with_preprocess(mean=None, std=None), scene_photos, scene_labels, progress=False)
+    finding = diagnosis.findings[0]
+    assert (finding.fault, finding.certainty) == (Fault.NOT_NORMALISED, Certainty.CERTAIN)
+    assert finding.evidence["gap"][1] > 0.03
+    assert not finding.evidence["fits_fully"]
+    assert "but not certain" in str(diagnosis)
+    assert all(other.certainty is Certainty.LIKELY for other in diagnosis.findings[1:])
+    known = seewhy.doctor(honest.with_preprocess(mean=None, std=None), scene_photos, scene_labels, progress=False)
+    assert known.findings[0].evidence["fits_fully"]
+    assert "not certain" not in str(known)
+
+
 def test_photos_that_no_preparation_makes_fit(honest, scene_photos, tmp_path: Path) -> None:
     """Very dark ones: what the network learned from is not seen in them, and that they do not fit is said all the same."""
     diagnosis = seewhy.doctor(honest, [(0.2 * photo).astype(np.uint8) for photo in scene_photos], progress=False)
@@ -166,6 +194,7 @@ def test_swapped_and_shifted_names_need_labels(honest, scene_photos, scene_label
     for clf, fault in ((swapped, Fault.CLASSES_SWAPPED), (shifted, Fault.CLASSES_SHIFTED)):
         diagnosis = seewhy.doctor(clf, scene_photos, scene_labels, progress=False)
         assert diagnosis.faults == [fault]
+        assert diagnosis.findings[0].certainty is Certainty.CERTAIN  # no preparation explains the labels as well
         assert diagnosis.findings[0].settings == {"classes": ["bear", "cow", "sheep"]}
         without = seewhy.doctor(clf, scene_photos[:6], progress=False)
         assert without.findings == ()
@@ -270,3 +299,20 @@ def test_labels_that_the_network_only_guesses_say_nothing(honest, scene_photos, 
     assert guessed.findings == ()
     assert Unknown.GUESSING in guessed.unknown
     assert "See whether it was trained, and on these classes." in str(guessed)
+
+
+@pytest.mark.parametrize(("tint", "is_open"), [((180.0, 80.0, 40.0), False), ((100.0, 100.0, 100.0), True)], ids=["red", "grey"])
+def test_an_order_of_colours_that_cannot_be_told_is_listed(tint: tuple[float, ...], is_open: bool) -> None:
+    rng = np.random.default_rng(0)
+    noisy = rng.normal(0, 10, (12, 8, 8, 3)) + rng.normal(0, 10, (12, 1, 1, 3)) + tint
+    photos = list(noisy.clip(0, 255).astype(np.uint8))
+    values = torch.from_numpy(np.stack(photos) / 255.0).float()
+    norm = nn.BatchNorm2d(3)
+    norm.running_mean = values.mean((0, 1, 2))
+    norm.running_var = values.var((0, 1, 2))
+    clf = seewhy.Classifier(nn.Sequential(norm, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval(), seewhy.Preprocess(8), list("abc"))
+    diagnosis = seewhy.doctor(clf, photos, progress=False)
+    assert diagnosis.findings == ()
+    assert (Unknown.COLOURS in diagnosis.unknown) is is_open
+    assert ("Whether the network reads red first or blue could not be told" in str(diagnosis)) is is_open
+    assert Unknown.COLOURS not in seewhy.doctor(clf, photos[:2], progress=False).unknown  # so few can tell even less

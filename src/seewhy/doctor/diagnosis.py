@@ -100,8 +100,7 @@ class Diagnosis:
     def messages(self) -> list[Message]:
         """Each finding in a few sentences, settings marked (see ``seewhy.errors.Message``)."""
         return [
-            Message(f"{words.title(f.fault)} ({words.certainty_text(f.certainty)}). {words.sentences(f).marked}")
-            for f in self.findings
+            Message(f"{words.name(f)} ({words.certainty_text(f.certainty)}). {words.sentences(f).marked}") for f in self.findings
         ]
 
     @property
@@ -326,6 +325,8 @@ def _unknown(examination: Examination, findings: Sequence[Finding]) -> list[Unkn
         unknown.append(Unknown.LOOKS_WRONG if len(examination.photos) < FEWEST else Unknown.UNFIT)
     if len(examination.photos) >= FEWEST and examination.true is None and not examination.subject.norms:
         unknown.append(Unknown.PREPARATION)
+    elif len(examination.photos) >= FEWEST and examination.true is None and examination.colours_open:
+        unknown.append(Unknown.COLOURS)
     shares = [attempt.accuracy for attempt in examination.attempts if attempt.accuracy is not None]
     if examination.true is not None and shares and is_like_guessing(round(max(shares) * len(examination.true)), examination.true):
         unknown.append(Unknown.GUESSING)

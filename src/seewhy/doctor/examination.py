@@ -50,6 +50,8 @@ class Examination:
         self.subject = PrivateCopy(clf)
         self.attempts: list[Attempt] = []
         self.chosen: tuple[Normalisation | None, PhotoFit | None] | None = None  # the preparation that is believed
+        self.colours_open = False  # whether red comes first or blue could not be told
+        self.rival: dict[str, object] | None = None  # names in another order that explain the labels as well as a preparation
         self._advance = advance
         self._trials: dict[tuple[Normalisation | None, PhotoFit | None, bool], Trial | None] = {}
         self._pixels: dict[PhotoFit | None, list[torch.Tensor] | None] = {}

@@ -55,6 +55,7 @@ class Unknown(str, Enum):
 
     CLASSES = "classes"  # no labels: names and their order were not examined
     PREPARATION = "preparation"  # neither labels nor BatchNorms: only gross faults of the preparation show
+    COLOURS = "order of colours"  # with red and blue swapped the photos fit as well
     FEW_PHOTOS = "few photos"  # too few for an interval
     LOOKS_WRONG = "looks wrong"  # so few photos are far from what the BatchNorms expect, and cannot tell why
     UNFIT = "unfit"  # the photos are far from what the BatchNorms expect, and no usual preparation mends it

@@ -15,8 +15,18 @@ _SHORT = 6  # classes in a sentence
 
 def sentences(finding: Finding) -> Message:
     """What is wrong, by what that is seen, and what to write."""
-    parts = [_WHAT[finding.fault](finding.evidence), *_proof(finding.evidence), _cure(finding)]
+    parts = [_WHAT[finding.fault](finding.evidence), *_proof(finding.evidence), _cure(finding), *_instead(finding.evidence)]
     return Message(" ".join(part for part in parts if part))
+
+
+def name(finding: Finding) -> str:
+    """Its heading, and that of what explains the labels as well."""
+    instead = finding.evidence.get("instead")
+    return title(finding.fault) + (f", or: {_titles_of(instead)}" if instead else "")
+
+
+def _titles_of(instead: Evidence) -> str:
+    return " and ".join(title(Fault(fault))[0].lower() + title(Fault(fault))[1:] for fault in instead["faults"])
 
 
 def title(fault: Fault) -> str:
@@ -27,7 +37,7 @@ def title(fault: Fault) -> str:
 def heading(findings: Sequence[Finding], unknown: Sequence[Unknown]) -> str:
     """The faults by name; where there are none, whether anything speaks against the preparation."""
     odd = next((text for kind, text in _ODD.items() if kind in unknown), "Nothing wrong was found")
-    return "; ".join(title(finding.fault) for finding in findings) or odd
+    return "; ".join(map(name, findings)) or odd
 
 
 def certainty_text(certainty: Certainty) -> str:
@@ -50,6 +60,9 @@ _UNKNOWN = {
     f"({setting('labels')}).",
     Unknown.PREPARATION: "The preparation could hardly be judged: this network has no BatchNorm whose expectations could be "
     f"compared, and no labels were given ({setting('labels')}). Even gross faults can go unseen so.",
+    Unknown.COLOURS: "Whether the network reads red first or blue could not be told: with the two swapped the photos fit it "
+    f"about as well. The code of its training says it (OpenCV reads blue first: {setting('order', 'BGR')}); labelled photos can "
+    "tell, too.",
     Unknown.FEW_PHOTOS: "With fewer than four photos only gross faults of the preparation show: give a dozen or more.",
     Unknown.LOOKS_WRONG: "The preparation looks wrong: what the BatchNorms read is farther from what they expect than it is on "
     "one usual photo of a sound network. A dozen photos would decide.",
@@ -231,6 +244,13 @@ def _not_finite(evidence: Evidence) -> str:
     )
 
 
+def _believed(evidence: Evidence) -> str:
+    """What the network learned from; where it does not fit fully, only as the best that is known."""
+    if evidence.get("fits_fully", True):
+        return f": {evidence['believed']}."
+    return f". The best fit of the lists that are known, but not certain: {evidence['believed']}."
+
+
 _WHAT: dict[Fault, Callable[[Evidence], str]] = {
     Fault.ALREADY_NORMALISED: lambda e: (
         f"The arrays range {e['low']:.1f} … {e['high']:.1f}, and the preprocessing would normalise them "
@@ -238,12 +258,10 @@ _WHAT: dict[Fault, Callable[[Evidence], str]] = {
         f"{setting('preprocess', None)}."
     ),
     Fault.CHANNEL_ORDER: lambda e: "The network reads the colours in another order than it is given them.",
-    Fault.NOT_NORMALISED: lambda e: f"The network gets values of 0 to 1, but it learned from others: {e['believed']}.",
-    Fault.NORMALISED_TWICE: lambda e: (
-        f"The values are normalised, and again, or the network does it itself: it learned from {e['believed']}."
-    ),
-    Fault.VALUE_RANGE: lambda e: f"The network gets values of another range than it learned from: {e['believed']}.",
-    Fault.MEAN_STD: lambda e: f"Another mean and std fit the network better: {e['believed']}.",
+    Fault.NOT_NORMALISED: lambda e: f"The network gets values of 0 to 1, but it learned from others{_believed(e)}",
+    Fault.NORMALISED_TWICE: lambda e: f"The values are normalised, and again, or the network does it itself{_believed(e)}",
+    Fault.VALUE_RANGE: lambda e: f"The network gets values of another range than it learned from{_believed(e)}",
+    Fault.MEAN_STD: lambda e: f"Another mean and std fit the network better{_believed(e)}",
     Fault.INPUT_SIZE: _size,
     Fault.RESIZE: lambda e: "Another way to lay photos into the input fits the network better.",
     Fault.DOUBLE_SOFTMAX: lambda e: _twice(e, "softmax"),
@@ -278,6 +296,11 @@ def _proof(evidence: Evidence) -> Iterable[str]:
             f"What the BatchNorms read differs from what they expect by {before} nats a channel now, by {after} then "
             f"({evidence['photos']} photo{'s' * (evidence['photos'] != 1)})."
         )
+        if "believed" in evidence and not evidence.get("fits_fully", True):
+            yield (
+                "Sound networks leave 0.002 to 0.03, so it does not fit fully: the training may have used others yet. Few "
+                "photos, or ones unlike those of the training, leave more, too."
+            )
     if "accuracy" in evidence and isinstance(evidence["accuracy"], Sequence):
         (before, after) = map(format_share, evidence["accuracy"])
         yield f"Of {evidence['labelled']} labelled photos {before} are right now, {after} then."
@@ -291,10 +314,31 @@ def _proof(evidence: Evidence) -> Iterable[str]:
         yield f"As good by these numbers: {listed(evidence['as_good'], 3)}."
 
 
+def _instead(evidence: Evidence) -> Iterable[str]:
+    """What explains the labels as well, and is to be mended in place of this, not beside it."""
+    if "instead" in evidence:
+        instead = evidence["instead"]
+        yield (
+            f"Or, as far as so few photos can tell: {_titles_of(instead)}, and nothing else; then {instead['right']} of "
+            f"{instead['labelled']} labelled photos are right. One of the two is to be mended, not both; the code of the "
+            f"training says which. In that case w{_writing(instead['settings'])[1:]}"
+        )
+
+
 def _cure(finding: Finding) -> str:
     if not finding.settings:
         return ""
-    settings = dict(finding.settings)
+    write = _writing(finding.settings)
+    if (
+        "believed" in finding.evidence
+        and not finding.evidence.get("fits_fully", True)
+        and finding.fault is not Fault.CHANNEL_ORDER
+    ):
+        return f"Look the values up in the code of the training; until then w{write[1:]}"
+    return write
+
+
+def _writing(settings: Mapping[str, Any]) -> str:
     if "classes" in settings:
         names = settings["classes"]
         if len(names) > _SHORT:

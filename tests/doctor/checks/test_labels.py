@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import torch
+from torch import nn
 
 import seewhy
-from seewhy.doctor import Fault
+from seewhy.doctor import Certainty, Fault
 from seewhy.doctor.checks import labels
 from seewhy.doctor.examination import Examination
 
@@ -66,3 +69,42 @@ def test_photos_of_a_name_without_an_output_count_as_unlabelled(honest, scene_ph
     examination = Examination(honest, honest.read_all(scene_photos[:4]), [0, 1, None, 3])
     examination.shift(-1)
     assert (examination.true.tolist(), examination.labelled.tolist()) == ([0, 2], [1, 3])
+
+
+class Brightest(nn.Module):
+    """The class is the colour that is strongest, the first one in doubt."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 60 * x.mean((2, 3)) + torch.tensor([-17.0, -20.0, -20.0])
+
+
+def coloured(doubtful: int = 0, count: int = 30) -> tuple[list[np.ndarray], list[str]]:
+    """Red, green and blue photos; so many of the blue ones are nearly as red."""
+    names = ["red", "green", "blue"]
+    photos = []
+    for i in range(count):
+        photo = np.full((8, 8, 3), 60, np.uint8)
+        photo[..., i % 3] = 180
+        if i % 3 == 2 and i // 3 < doubtful:
+            photo[..., 0] = 175
+        photos.append(photo)
+    return photos, [names[i % 3] for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "fault", "instead", "right"),
+    [(1, Fault.CLASSES_SWAPPED, "channel order", 29), (0, Fault.CHANNEL_ORDER, "classes swapped", 30)],
+    ids=["names are a little better", "both alike"],
+)
+def test_names_and_colours_that_explain_the_labels_alike_are_both_named(
+    doubtful: int, fault: Fault, instead: str, right: int
+) -> None:
+    clf = seewhy.Classifier(Brightest().eval(), seewhy.Preprocess(8, order="BGR"), ["red", "green", "blue"])
+    diagnosis = seewhy.doctor(clf, *coloured(doubtful), progress=False)
+    (finding,) = diagnosis.findings
+    assert (finding.fault, finding.certainty) == (fault, Certainty.LIKELY)
+    written = {"channel order": {"order": "RGB"}, "classes swapped": {"classes": ["blue", "green", "red"]}}
+    assert finding.evidence["instead"] == {"faults": [instead], "right": right, "labelled": 30, "settings": written[instead]}
+    assert f"then {right} of 30 labelled photos are right. One of the two is to be mended, not both" in str(diagnosis)
+    titles = {"channel order": "red and blue are swapped", "classes swapped": "class names are swapped"}
+    assert diagnosis.heading.endswith(f", or: {titles[instead]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from seewhy.doctor.checks import preparation
 from seewhy.doctor.evidence import LEVEL, better_by_chance, log_likelihoods, paired
 from seewhy.doctor.examination import Examination
-from seewhy.doctor.findings import Certainty, Fault, Finding
+from seewhy.doctor.findings import Basis, Certainty, Fault, Finding
 from seewhy.doctor.trials import Doubles
 from seewhy.errors import SeewhyError
 
@@ -62,11 +62,15 @@ def check(examination: Examination) -> list[Finding]:
     (fault, order, right) = _best_order(logits, true, list(names.names))
     if fault is None or order is None:
         return []
+    new = [names.names[order[i]] for i in range(len(order))]
+    settings = {"classes": new}
     # A wrong preparation can turn classes into each other, too: what makes more photos right is believed.
     prepared = preparation.decide(examination)
+    is_open = _is_chance(examination, prepared, order[predicted] == true)
     if prepared.accuracy is not None and prepared.accuracy >= right - 0.02:
+        if is_open and prepared.steps[0].source is Basis.LABELS:  # BatchNorms would speak for the preparation alone
+            examination.rival = _instead([fault], right, len(true), settings)
         return []
-    new = [names.names[order[i]] for i in range(len(order))]
     evidence = {
         "photos": len(true),
         "right": int((predicted == true).sum()),
@@ -75,8 +79,28 @@ def check(examination: Examination) -> list[Finding]:
     }
     if fault is Fault.CLASSES_SHIFTED:
         evidence["shift"] = _shift(order)
+    if is_open and prepared.accuracy is not None:
+        others = preparation.named(examination, prepared)
+        written = {name: value for other in others for name, value in other.settings.items()}
+        evidence["instead"] = _instead([other.fault for other in others], prepared.accuracy, len(true), written)
     examination.rename(np.argsort(order))
-    return [Finding(fault, Certainty.CERTAIN, evidence, {"classes": new})]
+    return [Finding(fault, Certainty.LIKELY if "instead" in evidence else Certainty.CERTAIN, evidence, settings)]
+
+
+def _is_chance(examination: Examination, prepared: preparation.Decision, by_names: npt.NDArray[np.bool_]) -> bool:
+    """Whether the photos that only the preparation or only the names make right are as many as chance allows (McNemar)."""
+    trial = None if prepared.preparation is None else examination.trial(*prepared.preparation)
+    if trial is None:
+        return False
+    assert examination.true is not None
+    by_values = examination.logits(trial)[examination.labelled].argmax(1) == examination.true
+    (names, values) = (int((by_names & ~by_values).sum()), int((by_values & ~by_names).sum()))
+    return better_by_chance(names, values) >= LEVEL and better_by_chance(values, names) >= LEVEL
+
+
+def _instead(faults: Sequence[Fault], share: float, labelled: int, settings: Mapping[str, Any]) -> dict[str, object]:
+    """What explains the labels as well, for evidence."""
+    return {"faults": [one.value for one in faults], "right": round(share * labelled), "labelled": labelled, "settings": settings}
 
 
 def _best_order(logits: Doubles, true: Indices, names: list[str]) -> tuple[Fault | None, Indices | None, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,7 @@ from seewhy.doctor.preparations import (
     far_fits,
     fits,
     normalisations,
+    other_orders,
     scale_of,
     settings_of,
 )
@@ -43,6 +45,7 @@ from seewhy.errors import ModelError, OutputError
 # Another size must gain more than another normalisation: many networks are a little better on larger photos than theirs.
 FIT_LIKELIHOOD, FIT_ACCURACY = 0.05, 0.03
 SURE_GAP = 0.1  # nats: no set of photos is so unlike those of the training by itself
+SOUND_GAP = 0.03  # nats: what sound networks leave at most, of a few dozen photos of their own kind
 TIE = (1.25, 0.002)  # gaps up to this many times the smallest, plus this, are alike: the more usual preparation is named
 NOT_WORSE = 1.2  # times the gap, where labels speak for a preparation
 OWN_GAP = (0.33, 0.1)  # the photos' own mean and std must explain more of a larger gap
@@ -91,6 +94,18 @@ def check(examination: Examination) -> list[Finding]:
     decision = decide(examination)
     examination.attempts = decision.attempts
     examination.chosen = decision.preparation
+    examination.colours_open = _are_colours_open(examination, decision)
+    findings = named(examination, decision)
+    if examination.rival is not None:  # other names would explain the labels as well
+        findings = [
+            dataclasses.replace(one, certainty=Certainty.LIKELY, evidence={**one.evidence, "instead": examination.rival})
+            for one in findings
+        ]
+    return findings
+
+
+def named(examination: Examination, decision: Decision) -> list[Finding]:
+    """The steps of a decision as findings."""
     findings: list[Finding] = []
     now: Preparation = (None, None)
     for step in decision.steps:
@@ -98,6 +113,17 @@ def check(examination: Examination) -> list[Finding]:
         findings += _named(examination, now, step)
         now = step.preparation
     return findings
+
+
+def _are_colours_open(examination: Examination, decision: Decision) -> bool:
+    """Whether the photos, red and blue swapped, are not clearly worse than as is believed, nor clearly better."""
+    (normalisation, fit) = decision.preparation or (None, None)
+    believed = normalisation or examination.normalisation
+    if examination.channels != 3 or believed.order != examination.normalisation.order:
+        return False
+    scorer = Scorer(examination)
+    swapped: list[Preparation] = [(one, fit) for one in other_orders(believed)]
+    return not all(scorer.is_clearly_worse((normalisation, fit), one) for one in swapped)
 
 
 def decide(examination: Examination) -> Decision:
@@ -230,6 +256,14 @@ class Scorer:
             return difference.low > 0 and difference.value > LEAST_GAIN
         return self._has_labels and self._likelihood_difference(current, trial, 1).low > 0
 
+    def is_clearly_worse(self, now: Preparation, other: Preparation) -> bool:
+        """Whether labels or statistics speak against the other one beyond chance."""
+        (current, trial) = (self._trial(now), self._trial(other))
+        if current is None or trial is None or not np.isfinite(trial.outputs).all():
+            return True
+        by_labels = self._has_labels and self._likelihood_difference(current, trial, 1).high < 0
+        return by_labels or (self._has_moments and gap_difference(current, trial).high < 0)
+
     def _compare(self, now: Preparation, other: Preparation, comparisons: int) -> tuple[float, Basis, dict[str, Any]] | None:
         """A score (less is better), the evidence's source and numbers, where the other one is clearly better; else None."""
         (current, trial) = (self._trial(now), self._trial(other))
@@ -336,11 +370,20 @@ def _named(examination: Examination, now: Preparation, step: Belief) -> list[Fin
     settings = settings_of(normalisation)
     evidence["believed"] = normalisation.text
     fault = _fault_of(before, normalisation)
+    evidence["fits_fully"] = evidence.get("gap", (0.0, np.inf))[1] <= SOUND_GAP
+    # Where something remains, that values are wrong may be sure all the same, but not which ones are right: they are not twice
+    # normalised if neither once is what was learned from, and the order of colours was compared beside a list that is not theirs.
+    remains = "gap" in evidence and not evidence["fits_fully"]
+    hedged = Certainty.LIKELY if remains else certainty
+    if fault is Fault.NORMALISED_TWICE:
+        certainty = hedged
     if before.order == normalisation.order:
         return [Finding(fault, certainty, evidence, settings)]
-    order = Finding(Fault.CHANNEL_ORDER, certainty, evidence, {"order": normalisation.order})
-    if before.is_like(normalisation.reversed()) or before.is_like(normalisation.turned()):
-        return [order]
+    order = Finding(Fault.CHANNEL_ORDER, hedged, evidence, {"order": normalisation.order})
+    if before.is_like(normalisation.turned()):
+        return [dataclasses.replace(order, certainty=certainty)]
+    if before.is_like(normalisation.reversed()):
+        return [dataclasses.replace(order, certainty=certainty, settings=settings)]  # mean and std turn with the colours
     return [Finding(fault, certainty, evidence, settings), order]
 
 
