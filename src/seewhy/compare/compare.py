@@ -226,15 +226,16 @@ def _row(
             explanation = request.explain(photo, own_class, own_against, progress)
             explanations.append(_kept(explanation, seen))
             predictions.append(explanation.predictions[0])
-    made = [(request, e) for request, e in zip(requests, explanations, strict=True) if e is not None]
-    hidden = [request.column for request, e in made if e.method == Occlusion.name]
+    hidden = [
+        request.column for request, e in zip(requests, explanations, strict=True) if e is not None and e.method == Occlusion.name
+    ]
     if by_auto and hidden:
-        for request, e in made:
-            if e.method != Occlusion.name:
+        for number, (request, e) in enumerate(zip(requests, explanations, strict=True)):
+            if e is not None and e.method != Occlusion.name:
                 (own, other) = (e.targets[0].index, e.targets[0].against)
                 assert own is not None  # it is no function
                 explanation = request.by_hiding(hidden[0]).explain(photo, own, None if other is None else other.index, progress)
-                explanations[requests.index(request)] = _kept(explanation, seen)
+                explanations[number] = _kept(explanation, seen)
     return _Row(_photo_name(source), class_.text, explanations, predictions, matched_correlations(explanations))
 
 
