@@ -29,7 +29,7 @@ PLACE = ROOT / "out" / "architectures"
 PAGE = ROOT / "docs" / "architectures.md"
 CLASSES = 10
 CLOSE = 1e-5  # to captum, over the largest value, in double precision
-AWAKE = 1e-5  # how far two photos' logits are apart, over the largest
+AWAKE = 1e-4  # how far two photos' logits are apart, over the largest
 COLUMNS = ("auto", "grad_cam", "hires_cam", "gradient", "guided_backprop", "occlusion", "lime", "attention_rollout")
 LIME = {"segments": "grid", "features": 16, "samples": 48, "model": "linear"}
 EQUAL, BY_DIFFERENCES, WORKS, REFUSED, FAILED = "=", "d", "+", "-", "FAILED"
@@ -186,7 +186,8 @@ class Row:
 
 def made(architecture: Architecture, seed: int = 0) -> nn.Module:
     """The network with random weights, awake: what libraries begin with at 0 (heads, norms' shifts) gets small noise; where the
-    photo hardly reaches the scores, all weights become as large as keeps the size of what passes them."""
+    photo hardly reaches the scores, all weights become as large as keeps the size of what passes them, and the BatchNorms get
+    the statistics of what passes them."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # what libraries say about themselves
         torch.manual_seed(seed)
@@ -197,12 +198,34 @@ def made(architecture: Architecture, seed: int = 0) -> nn.Module:
         for name, buffer in network.named_buffers():
             if name.endswith("running_mean"):
                 buffer.normal_(std=0.1)
-        (one, other) = (_Logits(network)(photo[None]) for photo in torch.rand(2, 3, *architecture.size))
-        if (one - other).abs().max() < AWAKE * one.abs().max():
+        photos = torch.rand(2, 3, *architecture.size)
+        if not _awake(network, photos):
             for parameter in network.parameters():
                 if parameter.ndim > 1:
                     nn.init.kaiming_normal_(parameter)
+            _measure_batch_norms(network, torch.rand(32, 3, *architecture.size))
+            assert _awake(network, photos), f"{architecture.title}: no photo reaches the scores"
     return network
+
+
+def _awake(network: nn.Module, photos: torch.Tensor) -> bool:
+    (one, other) = (_Logits(network)(photo[None]) for photo in photos)
+    return bool((one - other).abs().max() >= AWAKE * one.abs().max())
+
+
+def _measure_batch_norms(network: nn.Module, photos: torch.Tensor) -> None:
+    """The mean and variance of this batch and a factor of 1 for every BatchNorm; nothing else is in train mode."""
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        if norm.affine:
+            nn.init.ones_(norm.weight)  # transformers' EfficientNet begins with 0.02
+        norm.train()
+        norm.momentum = 1.0
+    network(photos)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.eval()
+        norm.momentum = momentum
 
 
 def tried(architecture: Architecture) -> Row:
