@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import struct
+import subprocess
 import sys
 import warnings
 import zipfile
@@ -331,6 +332,42 @@ def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         f"'{tmp_path / 'net.pt'}' was saved with code of the module 'their_networks', which cannot be imported here (No module "
         "named 'their_networks'): start from its folder, or give path/model.py:build with weights=."
     )
+
+
+SCRIPT = """
+import sys
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x):
+        return self.conv(x).mean((2, 3))
+
+
+if __name__ == "__main__":
+    net = Net()
+    torch.save(net, sys.argv[1])
+    torch.save(net.state_dict(), sys.argv[2])
+"""
+
+
+def test_code_of_the_script_that_saved_it(tmp_path: Path) -> None:
+    """Training scripts define the network themselves: its class is then ``__main__.Net``, wherever the file goes."""
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT)
+    (network, state) = (tmp_path / "net.pt", tmp_path / "state.pt")
+    subprocess.run([sys.executable, script, network, state], check=True)
+    assert message(lambda: seewhy.load(network, trust=True)) == (
+        f"'{network}' was saved by the script that defines 'Net' itself: give path/script.py:Net with weights={str(network)!r}."
+    )
+    clf = seewhy.load(f"{script}:Net", weights=network, preprocess=PREPARE)
+    weights = torch.load(state, weights_only=True)
+    assert all(torch.equal(value, weights[name]) for name, value in clf.network.state_dict().items())
 
 
 def test_code_beside_the_file_or_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

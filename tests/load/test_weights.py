@@ -99,17 +99,40 @@ def test_numbers_become_float32_and_counters_stay(tmp_path: Path) -> None:
     assert [value.dtype for value in weights.values()] == [torch.float32, torch.float32, torch.int64]
 
 
-def test_a_whole_module_needs_trust(tmp_path: Path) -> None:
-    own = OwnNet()
-    path = saved(own, tmp_path / "m.pth")
-    assert message(WeightsError, lambda: read_weights(path)) == (
-        "'m.pth' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors file; if you "
-        "trust its author, say trust=True."
-    )
-    weights = read_weights(path, trust=True)
-    assert torch.equal(weights["fc.weight"], own.fc.weight)
-    checkpoint = saved({"model": own, "epoch": 3}, tmp_path / "c.pth")
-    assert torch.equal(read_weights(checkpoint, trust=True)["conv.bias"], own.conv.bias)
+class Guarded(OwnNet):
+    """Runs code when it is unpickled."""
+
+    runs = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("passing", torch.ones(2), persistent=False)
+        self.again = self.fc
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Guarded.runs += 1
+        super().__setstate__(state)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_weights_of_a_whole_module_are_read_without_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
+) -> None:
+    own = Guarded()
+    path = saved({"epoch": 3, "model": own} if inside else own, tmp_path / "m.pth")
+    expected = own.state_dict()
+    assert "passing" not in expected
+    assert "again.weight" in expected
+    Guarded.runs = 0
+    read = [read_weights(path)]
+    assert Guarded.runs == 0
+    read.append(read_weights(path, trust=True))
+    assert Guarded.runs > 0, "the file does run code when it is trusted: the test can fail"
+    monkeypatch.delitem(globals(), "Guarded")  # as where the script that saved it defines it
+    read += [read_weights(path), read_weights(path, trust=True)]
+    for weights in read:
+        assert list(weights) == list(expected)
+        assert all(torch.equal(weights[name], value) for name, value in expected.items())
 
 
 class Evil:
@@ -129,11 +152,18 @@ def test_nothing_runs_without_trust(tmp_path: Path) -> None:
     assert Evil.ran, "the file does run code when it is trusted: the test can fail"
 
 
+class Odd:
+    """No part of a network."""
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (Odd, ())
+
+
 def test_code_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = saved(OwnNet(), tmp_path / "m.pth")
-    monkeypatch.delitem(globals(), "OwnNet")
+    path = saved([Odd()], tmp_path / "m.pth")
+    monkeypatch.delitem(globals(), "Odd")
     text = message(WeightsError, lambda: read_weights(path, trust=True))
-    assert text.startswith("'m.pth' was saved with code that cannot be imported here (Can't get attribute 'OwnNet' on <module ")
+    assert text.startswith("'m.pth' was saved with code that cannot be imported here (Can't get attribute 'Odd' on <module ")
     assert text.endswith("): save model.state_dict() instead.")
 
 
@@ -479,9 +509,12 @@ def test_no_object_of_a_checkpoint_runs(tmp_path: Path) -> None:
     assert Evil.ran, "the file does run code when it is trusted: the test can fail"
 
 
-def test_a_module_in_a_checkpoint_still_needs_trust(tmp_path: Path) -> None:
-    path = saved({"epoch": 1, "model": OwnNet(), "settings": Settings()}, tmp_path / "c.ckpt")
-    assert message(WeightsError, lambda: read_weights(path)).startswith("'c.ckpt' holds more than tensors")
+def test_a_module_in_a_checkpoint_beside_other_objects(tmp_path: Path) -> None:
+    own = OwnNet()
+    Evil.ran = False
+    path = saved({"epoch": 1, "model": own, "settings": Settings(), "extra": Evil()}, tmp_path / "c.ckpt")
+    assert torch.equal(read_weights(path)["fc.weight"], own.fc.weight)
+    assert not Evil.ran
 
 
 def test_a_real_lightning_module(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import re
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -18,10 +19,10 @@ from torch.nn import functional
 from seewhy.engine.any_batch import joined
 from seewhy.engine.form import Form
 from seewhy.engine.plan import unwrap
-from seewhy.errors import ModelError, WeightsError, setting
+from seewhy.errors import ModelError, setting
 from seewhy.load.from_file import own_folders
 from seewhy.load.parts import Parts
-from seewhy.load.weights import Weights, fit, read_weights
+from seewhy.load.weights import Weights, checkpoint_without_objects, fit, read_weights
 from seewhy.sized import sized
 
 BUILD_IT = "path/model.py:build"
@@ -270,7 +271,7 @@ def _content(path: Path, trust: bool) -> Any:
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
-            if not trust and _holds_tensors(path):
+            if not trust and checkpoint_without_objects(path) is not None:
                 return {}
             if not trust and "Weights only" in str(error):
                 raise ModelError(
@@ -284,6 +285,11 @@ def _content(path: Path, trust: bool) -> Any:
             with own_folders(path.parent, Path.cwd()):  # where the classes of a person's own networks lie
                 return torch.load(path, map_location="cpu", weights_only=False)
         except (ImportError, AttributeError) as error:
+            if class_name := _missing_in_main(path):
+                raise ModelError(
+                    f"'{path}' was saved by the script that defines '{class_name}' itself: give path/script.py:{class_name} with "
+                    f"{setting('weights', str(path))}."
+                ) from error
             module = getattr(error, "name", None) or getattr(getattr(error, "obj", None), "__name__", None)
             where = f"of the module '{module}', which" if module else "that"
             raise ModelError(
@@ -294,12 +300,12 @@ def _content(path: Path, trust: bool) -> Any:
             raise ModelError(f"'{path}' holds no network that can be read: {_first_line(error)}") from error
 
 
-def _holds_tensors(path: Path) -> bool:
-    """True for a training checkpoint, whose tensors can be read without its objects."""
-    try:
-        return bool(read_weights(path))
-    except WeightsError:
-        return False
+def _missing_in_main(path: Path) -> str:
+    """The first name that the file takes from the script that saved it and this one does not have; "" where there is none."""
+    main = vars(sys.modules["__main__"])
+    names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    missing = [name.removeprefix("__main__.") for name in names if name.startswith("__main__.")]
+    return next((name for name in missing if name.partition(".")[0] not in main), "")
 
 
 @contextlib.contextmanager

@@ -90,9 +90,9 @@ def _read_pickle(path: Path, trust: bool) -> Any:
     except pickle.UnpicklingError as error:
         if trust or "Weights only" not in str(error):
             raise WeightsError(f"'{path.name}' cannot be read as PyTorch weights: it is broken or something else.") from error
-        checkpoint = _checkpoint_without_objects(path)
-        if checkpoint is not None:
-            return checkpoint
+        for content in (checkpoint_without_objects(path), _module_without_code(path)):
+            if content is not None:
+                return content
         raise WeightsError(
             f"'{path.name}' holds more than tensors, and reading it could run code. Save model.state_dict() or a .safetensors "
             f"file; if you trust its author, say {setting('trust', True)}."
@@ -105,6 +105,9 @@ def _read_pickle(path: Path, trust: bool) -> Any:
                 f"{setting('trust', True)}."
             ) from error
         if trust and isinstance(error, (AttributeError, ImportError)):
+            state = _module_without_code(path)
+            if state is not None:
+                return state
             raise WeightsError(
                 f"'{path.name}' was saved with code that cannot be imported here ({reason}): save model.state_dict() instead."
             ) from error
@@ -128,7 +131,7 @@ class _InertDict:
         return OrderedDict()
 
 
-def _checkpoint_without_objects(path: Path) -> Any:
+def checkpoint_without_objects(path: Path) -> Any:
     """A training checkpoint (PyTorch Lightning's ``.ckpt``) whose tensors lie in a dictionary of their own, beside settings and
     callbacks of any class. None of them is imported: each is read as an object that does nothing. None for any other file.
     """
@@ -145,6 +148,43 @@ def _checkpoint_without_objects(path: Path) -> Any:
         if any(type(entry) in (dict, OrderedDict) and _state_inside(entry) for entry in inside):
             return content
     return None
+
+
+class _InertModule:
+    """Stands for a module of ``torch.save(model)``, or another object in it: it keeps its attributes and does nothing."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Any:
+        return object.__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        self.attributes: dict[str, Any] = state if isinstance(state, dict) else {}
+
+    def state(self, prefix: str = "") -> State:
+        """What ``state_dict()`` of the module would give, but for modules that change theirs."""
+        passing = self.attributes.get("_non_persistent_buffers_set") or ()
+        own = dict(self.attributes["_parameters"]) | {
+            name: buffer for name, buffer in self.attributes["_buffers"].items() if name not in passing
+        }
+        tensors = {prefix + name: value for name, value in own.items() if isinstance(value, torch.Tensor)}
+        for name, module in self.attributes["_modules"].items():
+            tensors |= module.state(f"{prefix}{name}.") if isinstance(module, _InertModule) else {}
+        return tensors
+
+
+def _module_without_code(path: Path) -> Any:
+    """What ``torch.save(model)`` wrote, or a checkpoint with the whole model in it, read without its classes: neither must they
+    be here, nor do they run. None for any other file."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        known: Any = [(_InertModule, name) for name in names]
+        with warnings.catch_warnings(), torch.serialization.safe_globals(known):
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        inside = [content, *(content.get(key) for key in _INSIDE)] if type(content) is dict else [content]
+        modules = [entry for entry in inside if isinstance(entry, _InertModule)]
+        return modules[0].state() if modules else None
+    except Exception:  # see above; a packed parameter, whose values are no tensor
+        return None
 
 
 def _first_line(error: Exception) -> str:
