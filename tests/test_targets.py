@@ -295,6 +295,102 @@ def test_a_class_without_pixels_is_told() -> None:
     assert [sum("no pixel" in note for note in e.notes) for e in batch] == [0, 1]
 
 
+class Planted(nn.Module):
+    """The class 1 has the pixels that are bright, by 1 more than the class 0; offset : added to all classes, at every pixel."""
+
+    def __init__(self, offset: float = 0.0) -> None:
+        super().__init__()
+        self.offset = offset
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        bright = 2 * x[:, :1] - 1
+        return torch.cat([torch.zeros_like(bright), bright], dim=1) + self.offset
+
+
+def bright_square(row: int, column: int) -> torch.Tensor:
+    photo = torch.zeros(3, 32, 32)
+    photo[:, row : row + 8, column : column + 8] = 1
+    return photo
+
+
+@pytest.mark.parametrize("offset", [0.0, 10.0])
+def test_hiding_the_pixels_of_a_class_speaks_for_it_whatever_is_added_to_all_classes(offset: float) -> None:
+    settings = {"mask_size": 8, "stride": 4, "fill": 0.0, "progress": False}
+    clf = seewhy.Classifier(Planted(offset), head="none")
+    explanation = seewhy.explain(clf, bright_square(8, 20), "occlusion", targets.segment(1), **settings)
+    assert explanation.targets[0].score == pytest.approx((1 + offset) * 64 / 1024)
+    # A mask takes 2 from every pixel of the square that it covers, of 1024; each is covered by (8/4)² masks.
+    assert explanation.maps.sum() == pytest.approx(4 * 2 * 64 / 1024, rel=1e-4)
+    assert explanation.maps.min() == pytest.approx(0, abs=1e-5)
+    (row, column) = np.unravel_index(explanation.on_input()[0].argmax(), (32, 32))
+    assert 8 <= row < 16
+    assert 20 <= column < 28
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("occlusion", {"mask_size": 8, "stride": 4, "fill": 0.0}),
+        ("lime", {"segments": "grid", "features": 16, "samples": 256, "model": "ridge", "fill": 0.0}),
+        ("lime", {"segments": "grid", "features": 16, "samples": 256, "fill": 0.0}),
+        ("rise", {"masks": 400, "fill": 0.0}),
+        ("integrated_gradients", {}),
+        ("smooth_grad", {"samples": 8, "signed": True}),
+        ("gradient", {}),
+    ],
+)
+def test_what_is_added_to_all_classes_changes_no_map_of_a_segment(method: str, settings: dict[str, Any]) -> None:
+    photo = bright_square(8, 16)
+    (plain, moved) = (
+        seewhy.explain(
+            seewhy.Classifier(Planted(offset), head="none"), photo, method, targets.segment(1), progress=False, **settings
+        )
+        for offset in (0.0, 10.0)
+    )
+    np.testing.assert_allclose(moved.maps, plain.maps, atol=1e-3 * plain.maps.max())
+    square = np.zeros((32, 32), bool)
+    square[8:16, 16:24] = True
+    on_input = plain.on_input()[0]
+    assert on_input[square].mean() > 0
+    assert on_input[square].mean() > 5 * np.abs(on_input[~square]).mean()
+
+
+def test_a_black_baseline_is_read_at_the_pixels_of_the_photo() -> None:
+    clf = seewhy.Classifier(Planted(10.0), head="none")
+    explanation = seewhy.explain(clf, bright_square(8, 20), "integrated_gradients", targets.segment(1), progress=False)
+    assert explanation.maps.sum() == pytest.approx(2 * 64 / 1024, rel=1e-4)  # from -1 to 1 at each pixel of the square
+    assert explanation.details["difference"] == pytest.approx([2 * 64 / 1024], rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["gradient", "occlusion", "integrated_gradients"])
+def test_each_photo_of_a_list_has_its_own_pixels(method: str) -> None:
+    clf = seewhy.Classifier(Planted(10.0), head="none")
+    photos = [bright_square(8, 20), bright_square(20, 4), torch.zeros(3, 32, 32)]
+    together = seewhy.explain(clf, photos, method, targets.segment(1), progress=False)
+    for photo, explanation in zip(photos, together, strict=True):
+        alone = seewhy.explain(clf, photo, method, targets.segment(1), progress=False)
+        np.testing.assert_allclose(explanation.maps, alone.maps, atol=1e-7)
+    if method == "gradient":
+        for photo, explanation in zip(photos[:2], together, strict=False):
+            np.testing.assert_allclose(explanation.maps[0], 2 / 1024 * photo[0].numpy(), atol=1e-7)
+
+
+def test_a_segment_may_stand_beside_another_function_and_for_some_photos_only() -> None:
+    clf = seewhy.Classifier(Planted(), head="none")
+    (mean, photos) = (lambda output: output[:, 1].mean((1, 2)), [bright_square(8, 20), bright_square(20, 4)])
+    (first, second) = seewhy.explain(clf, photos, "gradient", [[targets.segment(1)], [mean]], progress=False)
+    np.testing.assert_allclose(first.maps[0], 2 / 1024 * photos[0][0].numpy(), atol=1e-7)
+    np.testing.assert_allclose(second.maps[0], np.full((32, 32), 2 / 1024), atol=1e-7)
+    assert first.targets[0].score == pytest.approx(64 / 1024)
+    assert second.targets[0].score == pytest.approx((64 - 960) / 1024)
+
+
+def test_segment_at_a_photo_keeps_its_pixels() -> None:
+    fixed = targets.segment(0).at_photo(PIXELS)
+    assert fixed(PIXELS.flip(1)).tolist() == [(1.0 + 0.0) / 4]  # the left column, whoever wins there now
+    assert fixed.__name__ == "pixels of class 0"
+
+
 def test_segment_of_one_channel_has_two_sides() -> None:
     outputs = torch.tensor([[[[2.0, -1.0], [1.0, -3.0]]]])
     assert targets.segment(1)(outputs).tolist() == [3.0 / 4]

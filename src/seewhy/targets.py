@@ -27,6 +27,11 @@ class ResolvedTarget:
     target: Target
     function: Callable[[Any], Any] | None = None
 
+    def at(self, output: Any) -> ResolvedTarget:
+        """With everything decided that its function decides at the photo itself. output : of that photo alone, ``(1, ...)``."""
+        decide = getattr(self.function, "at_photo", None)
+        return self if decide is None or not isinstance(output, torch.Tensor) else replace(self, function=decide(output))
+
 
 def segment(class_index: int) -> Callable[[Any], torch.Tensor]:
     """A target for segmentation: what makes the network give pixels to a class.
@@ -34,6 +39,9 @@ def segment(class_index: int) -> Callable[[Any], torch.Tensor]:
     Of an output ``(N, classes, h, w)``: the class's values where it is the largest, added up and divided by ``h·w``. Of one
     with a single channel ``(N, 1, h, w)`` the class 1 lies where the logit is above 0, the class 0 where it is below. Where the
     class has no pixel in a photo, the mean of its values over all pixels, and the explanation's notes say so.
+
+    In an explanation the pixels are those that the class has in the whole photo, also for copies of it that are masked, noisy or
+    on the way to a baseline: the same pixels are compared, and a number added to all classes changes no map.
 
     >>> seewhy.explain(clf, photo, target=seewhy.targets.segment(12))
     """
@@ -48,10 +56,27 @@ class _PixelsOfClass:
         self.__name__ = f"pixels of class {index}"
 
     def __call__(self, output: Any) -> torch.Tensor:
+        return self._value(output, self._pixels(output))
+
+    def at_photo(self, output: Any) -> Callable[[Any], torch.Tensor]:
+        """The same of the pixels that the class has in this output, whichever it has in others."""
+        pixels = self._pixels(output)
+
+        def value(output: Any) -> torch.Tensor:
+            return self._value(output, pixels)
+
+        value.__name__ = self.__name__
+        return value
+
+    def _value(self, output: Any, pixels: torch.Tensor) -> torch.Tensor:
+        """The class's values at ``(N, h, w)`` pixels, or ``(1, h, w)`` for all photos, added up and divided by h·w."""
         logits = self._logits(output)
-        wins = self._wins(logits).to(logits.dtype)
-        wins = torch.where(wins.any(dim=(1, 2))[:, None, None], wins, torch.ones_like(wins))
-        return (logits[:, self._index] * wins).mean(dim=(1, 2))
+        return (logits[:, self._index] * pixels.to(logits.dtype)).mean(dim=(1, 2))
+
+    def _pixels(self, output: Any) -> torch.Tensor:
+        """Where the class wins ``(N, h, w)``; everywhere in a photo where it wins nowhere."""
+        wins = self._wins(self._logits(output))
+        return wins | ~wins.any(dim=(1, 2))[:, None, None]
 
     def remark(self, output: Any) -> str:
         """Of the output for one photo: which of its two values it has, where that is not the usual one; else ""."""

@@ -258,7 +258,7 @@ class PixelGradients:
         if self._head is None:
             detached = output.detach() if isinstance(output, torch.Tensor) else output
             (self._head, self._scores) = self.request.read(detached)
-            self._resolved = self.request.resolve(self._scores)
+            self._resolved = self.request.resolve(self._scores, detached)
         # Points on the way are many, but all of the one photo.
         resolved = self._resolved if len(self._resolved) > 1 else self._resolved * len(output)
         (seeds, values) = output_gradients(self._head, output, resolved, self._method.score)

@@ -147,11 +147,18 @@ class Request:
         names = self.clf.class_names().names
         return [Ranking(len(row), names[rank_order(row)[0]]) for row in scores]
 
-    def resolve(self, scores: Array | None) -> list[list[ResolvedTarget]]:
-        """Every photo's targets."""
+    def resolve(self, scores: Array | None, output: Any = None) -> list[list[ResolvedTarget]]:
+        """Every photo's targets.
+
+        output : of the photos themselves, from methods that run other pixels in their place, too: what a function decides at the
+        photo, such as which pixels a class has, stays for all of them.
+        """
         names = None if scores is None else self.clf.class_names()
         rows = [None] * len(self.targets) if scores is None else list(scores)
-        return [resolve(targets, row, names, self.against) for targets, row in zip(self.targets, rows, strict=True)]
+        resolved = [resolve(targets, row, names, self.against) for targets, row in zip(self.targets, rows, strict=True)]
+        if not isinstance(output, torch.Tensor):
+            return resolved
+        return [[target.at(output[n : n + 1]) for target in row] for n, row in enumerate(resolved)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -382,8 +389,8 @@ def _slot_value(head: Head, output: torch.Tensor, slot: list[ResolvedTarget], sc
     if len(functions) == 0 or any(target.function is None for target in slot):
         value = class_values(head, head.check(output), slot, score)
     for key, function in functions.items():
-        of_function = torch.tensor([id(target.function) == key for target in slot], device=output.device)
-        value = torch.where(of_function, function_values(function, output), value)
+        own = torch.tensor([n for n, target in enumerate(slot) if id(target.function) == key], device=output.device)
+        value = value.index_put((own,), function_values(function, output[own]).to(value.dtype))
     return value
 
 

@@ -136,7 +136,7 @@ class PerturbedPhoto:
         output = self._sweep.untouched()
         # Decided at the photo: other rows may happen to look like probabilities, or not.
         (self._head, self.scores) = request.read(output)
-        self._resolved: list[ResolvedTarget] = request.resolve(self.scores)[0]
+        self._resolved: list[ResolvedTarget] = request.resolve(self.scores, output)[0]
         self._has_class = any(target.function is None for target in self._resolved)
         self.values = self._read(output, 1)[0][0].astype(np.float64)  # (K,)
         self._output = output
