@@ -221,7 +221,7 @@ def _checked(
     checked = list(explanations)
     with runner.Progress(told if many else False, len(to_check), "Check by hiding") as bar:
         for number in to_check:
-            checked[number] = held_against_hiding(explanations[number], clf.head, hide)
+            checked[number] = held_against_hiding(explanations[number], clf.head, hide, clf.executor.pixels_are_bytes)
             bar.advance(1, functools.partial(checked.__getitem__, number))
     return checked
 

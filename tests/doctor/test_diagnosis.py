@@ -289,6 +289,21 @@ def test_a_function_and_a_network_of_tensors(honest, scene_photos, scene_labels)
     assert faults(tensors, photos) == [Fault.NOT_NORMALISED]
 
 
+def test_what_a_network_has_inside_is_said_of_those_alone_that_were_looked_into(honest, scene_photos) -> None:
+    """The demo network has BatchNorms: as a function nobody can see them, and nothing is said to be missing."""
+    closed = seewhy.Classifier(lambda inputs: honest.network(inputs), honest.preprocess, ["bear", "cow", "sheep"])
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)).eval()
+    no_norms = seewhy.Classifier(plain, honest.preprocess, ["bear", "cow", "sheep"])
+    (of_closed, of_plain) = (seewhy.doctor(clf, scene_photos[:6], progress=False) for clf in (closed, no_norms))
+    no_labels = "no labels were given (labels=). Even gross faults can go unseen so."
+    hardly = "The preparation could hardly be judged: "
+    unseen = f"{hardly}whether this network has BatchNorms, whose expectations could be compared, cannot be seen, and {no_labels}"
+    absent = f"{hardly}this network has no BatchNorm whose expectations could be compared, and {no_labels}"
+    assert [str(remark) for remark in of_closed.remarks if remark.startswith(hardly)] == [unseen]
+    assert [str(remark) for remark in of_plain.remarks if remark.startswith(hardly)] == [absent]
+
+
 def test_labels_that_the_network_only_guesses_say_nothing(honest, scene_photos, scene_labels) -> None:
     """Photos with the labels of others: no fault is found, and that labels could not tell is said."""
     photos = [*scene_photos, *scene_photos]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,52 @@ def test_mistakes_are_one_line() -> None:
     assert str(error.value) == "predict_proba of Unfitted failed: ValueError: call fit first"
     with pytest.raises(seewhy.SeewhyError, match="This is an object with predict_proba: its inside cannot be watched"):
         seewhy.explain(seewhy.Classifier(Brightness()), PHOTO, "gradient")
+
+
+def _labels() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Rows of PHOTO's size, and for each two labels: whether the value 90 is above a half, and in which third the value 40 lies."""
+    rows = np.random.default_rng(1).random((60, 96))
+    return rows, np.stack([rows[:, 90] > 0.5, np.floor(3 * rows[:, 40])], axis=1).astype(int)
+
+
+@pytest.mark.parametrize("kind", ["MultiOutputClassifier", "DecisionTreeClassifier"])
+def test_several_labels_at_once_are_explained_one_at_a_time(kind: str) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    estimator = MultiOutputClassifier(LogisticRegression()) if kind == "MultiOutputClassifier" else DecisionTreeClassifier()
+    model = estimator.fit(*_labels())  # tables of two and of three columns
+    with pytest.raises(ModelError) as error:
+        seewhy.explain(seewhy.Classifier(model), PHOTO, "occlusion")
+    assert str(error.value) == (
+        f"predict_proba of {kind} gives 2 tables of probabilities, one for each label it was fitted on: explain one label at a "
+        "time, the first as seewhy.Classifier(types.SimpleNamespace(predict_proba=lambda rows: model.predict_proba(rows)[0]))."
+    )
+    cure = str(error.value).split("the first as ")[1].removesuffix(".")
+    clf = eval(cure, {"seewhy": seewhy, "types": types, "model": model})
+    row = PHOTO.transpose(1, 2, 0).reshape(1, -1)
+    np.testing.assert_allclose(clf.scores(PHOTO), model.predict_proba(row)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "count", "first"), [((3, 1, 2), "3 tables", "[0]"), ((1, 3, 2), "3 tables", "[:, 0]")])
+def test_an_array_of_several_tables_is_named(shape: tuple[int, ...], count: str, first: str) -> None:
+    class Tables(Brightness):
+        def predict_proba(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            return np.full(shape, 0.5)
+
+    with pytest.raises(ModelError) as error:
+        seewhy.Classifier(Tables()).scores(PHOTO)
+    assert f"gives {count} of probabilities" in str(error.value)
+    assert str(error.value).endswith(f"model.predict_proba(rows){first})).")
+
+
+def test_a_plain_list_of_rows_is_one_table() -> None:
+    class Rows(Brightness):
+        def predict_proba(self, rows: np.ndarray[Any, Any]) -> Any:
+            return super().predict_proba(rows).tolist()
+
+    np.testing.assert_allclose(seewhy.Classifier(Rows()).scores(PHOTO), seewhy.Classifier(Brightness()).scores(PHOTO))
 
 
 def test_classes_of_several_outputs_name_nobody() -> None:

@@ -107,13 +107,99 @@ def test_the_reason_is_of_a_target_whose_map_was_off() -> None:
 
 
 def test_the_texts_of_a_check() -> None:
-    hiding = Hiding(np.array([5.0, 0.02, 0.01]), np.array([5.25, 0.05, 0.04]), np.array([9.0, 3.0, 0.01]))
-    assert hiding.notes() == [
+    whole = np.array([[9.0, 3.0, 0.01, -1.12, 0.02], [0, 0, -0.09, 0, -7.0], [0, 0, 0.09, 0, 0]])
+    hiding = Hiding(np.array([5.0, 0.02, 0.01, 0, 0]), np.array([5.25, 0.05, 0.04, 0.03, 0.06]), whole)
+    texts = [
         "checked by hiding: without its strongest place the log-odds fall by 5.0, without any other by at most 5.2",
         "no place decides alone: hiding any lowers the log-odds by at most 0.05, so the map is not confirmed",
         "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence",
+        "no place speaks for this class: hiding any lowers the log-odds by at most 0.03, hiding all of the photo raises them by "
+        "1.12, so the map is not confirmed",
+        "no place decides alone: hiding any lowers the log-odds by at most 0.06. The photo's mean colour alone leaves them, black "
+        "or white moves them by 7.0: what counts is no place of the photo, so the map is not confirmed",
     ]
-    assert [note.target for note in hiding.notes()] == [0, 1, 2]
+    assert hiding.notes() == texts
+    assert [note.target for note in hiding.notes()] == [0, 1, 2, 3, 4]
+    assert hiding.no_evidence.tolist() == [False, False, True, False, False]
+    for tried in (0, 1, 2):  # a budget that ended before black and white
+        cut = dataclasses.replace(hiding, whole=whole[:tried])
+        assert not cut.no_evidence.any()
+        assert cut.notes()[2] == (
+            "no place decides alone: hiding any lowers the log-odds by at most 0.04, so the map is not confirmed"
+        )
+
+
+class _MeanColour(nn.Module):
+    """Logits of red and blue by the photo's mean red and blue, through a grid of 2×2 cells; gains : of the two."""
+
+    def __init__(self, gains: tuple[float, float]) -> None:
+        super().__init__()
+        self.cells = nn.Conv2d(3, 2, 16, 16, bias=False)
+        self.head = nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            self.cells.weight.zero_()
+            (self.cells.weight[0, 0], self.cells.weight[1, 2]) = (1 / 256, 1 / 256)
+            self.head.weight.copy_(torch.diag(torch.tensor(gains)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.cells(x)).mean((2, 3)))
+
+
+def reddish() -> np.ndarray:
+    photo = np.zeros((32, 32, 3), np.uint8)
+    photo[..., 0] = 200 + np.random.default_rng(0).integers(-1, 2, (32, 32))
+    photo[..., 2] = 20
+    return photo
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_network_that_reads_the_mean_colour_needs_the_photo(prepared: bool) -> None:
+    clf = seewhy.Classifier(_MeanColour((20.0, 20.0)), preprocess=seewhy.Preprocess(size=32) if prepared else None)
+    photo = reddish() if prepared else torch.from_numpy(reddish()).movedim(2, 0) / 255
+    explanation = seewhy.explain(clf, photo, target=0)
+    most = max(0.0, float(explanation.details["hidden_most"][0]))
+    assert most < 0.1
+    assert explanation.details["no_evidence"].tolist() == [False]
+    red_minus_blue = 20 * (reddish()[..., 0].mean() - 20) / 255  # black has 0 of both
+    assert explanation.notes[-1] == (
+        f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}. The photo's mean colour alone leaves them, "
+        f"black or white moves them by {red_minus_blue:.1f}: what counts is no place of the photo, so the map is not confirmed"
+    )
+
+
+def test_a_photo_that_speaks_against_the_class_is_not_said_to_leave_it() -> None:
+    cells = nn.Conv2d(3, 2, 16, 16)
+    network = nn.Sequential(cells, nn.ReLU(), nn.Flatten(), nn.Linear(8, 2, bias=False))
+    with torch.no_grad():
+        cells.weight.zero_()
+        (cells.weight[0, 0], cells.weight[1, 0]) = (1 / 256, -1 / 256)
+        cells.bias.copy_(torch.tensor([-0.5, 0.0]))
+        network[3].weight.zero_()
+        network[3].weight[1, :4] = 2.0  # the more of a cell is red beyond a half, the more it is class 1
+    photo = np.zeros((32, 32, 3), np.uint8)
+    photo[:16, :16, 0] = 255
+    clf = seewhy.Classifier(network.eval(), preprocess=seewhy.Preprocess(size=32))
+    explanation = seewhy.explain(clf, photo, target=0)
+    assert explanation.details["no_evidence"].tolist() == [False]
+    assert explanation.notes[-1] == (
+        "no place speaks for this class: hiding any lowers the log-odds by at most 0.00, hiding all of the photo raises them by "
+        "1.00, so the map is not confirmed"
+    )
+
+
+def test_black_and_white_are_tried_only_where_nothing_else_decides() -> None:
+    def passes(gain: float, photo: np.ndarray) -> float:
+        clf = coarse(gain=gain)
+        seewhy.explain(clf, photo)
+        return seewhy.explain(clf, photo).cost.forward - seewhy.explain(clf, photo, "grad_cam").cost.forward
+
+    checked = passes(40.0, red_square(19, 19))
+    assert passes(1.0, red_square(19, 19)) == checked + 3 * 2  # the photo and its hidden copy, behind three fills
+
+
+@pytest.mark.parametrize(("cells", "checked"), [(3, True), (4, False)])
+def test_a_grid_of_three_rows_is_coarse(cells: int, checked: bool) -> None:
+    assert ("hidden_most" in seewhy.explain(coarse(cells), red_square(2, 2)).details) == checked
 
 
 def test_whether_a_map_is_checked_is_a_matter_of_that_photo() -> None:

@@ -106,7 +106,7 @@ class Diagnosis:
     @property
     def remarks(self) -> list[Message]:
         """What could not be decided, in words."""
-        return [words.unknown_message(unknown) for unknown in self.unknown]
+        return [words.unknown_message(unknown, Unknown.INSIDE in self.unknown) for unknown in self.unknown]
 
     def table(self) -> list[list[str]]:
         """The preparations that were tried, as rows of text; heads first, then the present one, then the best."""

@@ -50,11 +50,15 @@ def unknown_text(unknown: Unknown) -> str:
     return str(Message(_UNKNOWN[unknown]))
 
 
-def unknown_message(unknown: Unknown) -> Message:
-    """The same, its settings marked."""
-    return Message(_UNKNOWN[unknown])
+def unknown_message(unknown: Unknown, is_closed: bool = False) -> Message:
+    """The same, its settings marked. is_closed : the network cannot be looked into, so what it has inside is not known."""
+    return Message(_UNSEEN if is_closed and unknown is Unknown.PREPARATION else _UNKNOWN[unknown])
 
 
+_UNSEEN = (
+    "The preparation could hardly be judged: whether this network has BatchNorms, whose expectations could be compared, cannot be "
+    f"seen, and no labels were given ({setting('labels')}). Even gross faults can go unseen so."
+)
 _UNKNOWN = {
     Unknown.CLASSES: "Names and order of the classes were not examined: that needs photos whose class is known "
     f"({setting('labels')}).",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ COARSE = 3  # rows or columns: the cells of such a grid are larger than most of 
 # most that hiding the map's own strongest place must take (measured: bench/layouts.py).
 MASKS, PLACES = 4, 8
 COUNTS = 0.1
+FILLS = 3  # behind which the whole photo is hidden before a class is said to need nothing of it: its mean colour, black, white
 OF_MOST = 0.9
 
 
@@ -31,13 +32,14 @@ class Hiding:
     """What hiding parts of a photo says of a map that shows a layer.
 
     at_peak : what hiding the map's strongest place takes of each target's log-odds ``(K,)``; 0 where the map is the same
-    everywhere. most : what hiding any place takes at most ``(K,)``. whole : what hiding the whole photo takes ``(K,)``, where no
-    place takes anything.
+    everywhere. most : what hiding any place takes at most ``(K,)``. whole : where no place takes anything, what hiding the whole
+    photo takes ``(fills, K)``, negative where that raises the log-odds: behind its mean colour, and where it leaves them, behind
+    black and white, too.
     """
 
     at_peak: Array
     most: Array
-    whole: Array | None = None
+    whole: Array = field(default_factory=lambda: np.zeros((0, 1)))
 
     @classmethod
     def of(cls, explanation: Explanation, hidden: Explanation) -> Hiding:
@@ -59,9 +61,9 @@ class Hiding:
         }
 
     @staticmethod
-    def settings_of_all(height: int, width: int) -> dict[str, Any]:
+    def settings_of_all(height: int, width: int, fill: str | float) -> dict[str, Any]:
         """Of an occlusion by one mask over everything."""
-        return {"mask_size": (height, width), "stride": (height, width), "clip": False, "score": "log_odds"}
+        return {"mask_size": (height, width), "stride": (height, width), "clip": False, "score": "log_odds", "fill": fill}
 
     @property
     def decides_nothing(self) -> bool:
@@ -79,12 +81,18 @@ class Hiding:
         return off
 
     @property
+    def is_unaffected(self) -> npt.NDArray[np.bool_]:
+        """True for a class whose log-odds nothing has moved so far that was hidden."""
+        unaffected: npt.NDArray[np.bool_] = (self.most < COUNTS) & (np.abs(self.whole) < COUNTS).all(axis=0)
+        return unaffected
+
+    @property
     def no_evidence(self) -> npt.NDArray[np.bool_]:
-        """True for a class that keeps its log-odds even when all of the photo is hidden."""
-        if self.whole is None:
-            return np.zeros(len(self.most), bool)
-        none: npt.NDArray[np.bool_] = (self.most < COUNTS) & (self.whole < COUNTS)
-        return none
+        """True for a class that keeps its log-odds even when all of the photo is hidden, behind whichever fill.
+
+        A network that reads the mean colour keeps them behind that colour alone.
+        """
+        return self.is_unaffected if len(self.whole) == FILLS else np.zeros(len(self.most), bool)
 
     @property
     def numbers(self) -> dict[str, npt.NDArray[Any]]:
@@ -104,7 +112,19 @@ class Hiding:
             )
         if self.no_evidence[target]:
             return "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence"
-        return f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}, so the map is not confirmed"
+        any_place = f"hiding any lowers the log-odds by at most {most:.2f}"
+        whole = self.whole[:, target] if len(self.whole) else np.zeros(1)
+        if whole[0] <= -COUNTS:
+            return (
+                f"no place speaks for this class: {any_place}, hiding all of the photo raises them by {-whole[0]:.2f}, so the map "
+                "is not confirmed"
+            )
+        if np.abs(whole[0]) < COUNTS <= np.abs(whole).max():
+            return (
+                f"no place decides alone: {any_place}. The photo's mean colour alone leaves them, black or white moves them by "
+                f"{np.abs(whole).max():.1f}: what counts is no place of the photo, so the map is not confirmed"
+            )
+        return f"no place decides alone: {any_place}, so the map is not confirmed"
 
     def reasons(self, method: str) -> list[Note]:
         """Why occlusion is shown, and not this method; the target is the one whose map was furthest off."""
@@ -124,12 +144,12 @@ def is_coarse(explanation: Explanation) -> bool:
     return bool(min(explanation.maps.shape[-2:]) <= COARSE)
 
 
-def held_against_hiding(explanation: Explanation, head: Head, hide: Callable[..., Explanation]) -> Explanation:
+def held_against_hiding(explanation: Explanation, head: Head, hide: Callable[..., Explanation], bytes_range: bool) -> Explanation:
     """The explanation, if hiding its strongest place costs about as much as hiding any other; else that of occlusion.
 
     hide : occlusion of a photo for targets, with what was spent before and its settings. Functions of the output and
     values of their own have no probability that could fall: their map stays as it is, as does one whose check did not come to
-    its end.
+    its end. bytes_range : the photo's pixels are 0 to 255; else in a tensor's own units.
     """
     targets = [target.index for target in explanation.targets]
     if None in targets or head.kind == "none":
@@ -148,10 +168,20 @@ def held_against_hiding(explanation: Explanation, head: Head, hide: Callable[...
         return replace(explanation, cost=cost, notes=[*explanation.notes, unchecked])
     hiding = Hiding.of(explanation, hidden)
     if hiding.decides_nothing:  # is there anything that could be hidden?
+        whole: list[Array] = []
         with suppress(BudgetError):
-            everything_hidden = hide(explanation.photo, targets, cost, **Hiding.settings_of_all(height, width))
-            cost += everything_hidden.cost
-            hiding = replace(hiding, whole=everything_hidden.maps[:, 0, 0])
+            for fill in ("mean", *_black_and_white(explanation.photo.pixels, bytes_range)):
+                everything_hidden = hide(explanation.photo, targets, cost, **Hiding.settings_of_all(height, width, fill))
+                cost += everything_hidden.cost
+                whole.append(everything_hidden.maps[:, 0, 0])
+                hiding = replace(hiding, whole=np.stack(whole))
+                if not hiding.is_unaffected.any():
+                    break
     answer = hidden if hiding.disagrees else explanation
     checked = hiding.reasons(explanation.method) if hiding.disagrees else hiding.notes()
     return replace(answer, cost=cost, notes=[*answer.notes, *checked], details={**answer.details, **hiding.numbers})
+
+
+def _black_and_white(pixels: Array, bytes_range: bool) -> tuple[float, float]:
+    """The ends of the range of pixels; of a tensor in its own units the photo's own, and those of 0 to 1 at least."""
+    return (0.0, 255.0) if bytes_range else (min(0.0, float(pixels.min())), max(1.0, float(pixels.max())))
