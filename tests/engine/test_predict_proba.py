@@ -83,7 +83,7 @@ def test_mistakes_are_one_line() -> None:
 
 
 def _labels() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Rows of PHOTO's size, and for each two labels: whether the value 90 is above a half, and in which third the value 40 lies."""
+    """Rows of PHOTO's size, and two labels of each: whether the value 90 is above a half; in which third the value 40 lies."""
     rows = np.random.default_rng(1).random((60, 96))
     return rows, np.stack([rows[:, 90] > 0.5, np.floor(3 * rows[:, 40])], axis=1).astype(int)
 

@@ -115,8 +115,8 @@ def test_the_texts_of_a_check() -> None:
         "this class needs nothing of the photo: hiding all of it leaves its log-odds, so this map shows no evidence",
         "no place speaks for this class: hiding any lowers the log-odds by at most 0.03, hiding all of the photo raises them by "
         "1.12, so the map is not confirmed",
-        "no place decides alone: hiding any lowers the log-odds by at most 0.06. The photo's mean colour alone leaves them, black "
-        "or white moves them by 7.0: what counts is no place of the photo, so the map is not confirmed",
+        "no place decides alone: hiding any lowers the log-odds by at most 0.06. The photo's mean colour alone leaves them, "
+        "black or white moves them by 7.0: what counts is no place of the photo, so the map is not confirmed",
     ]
     assert hiding.notes() == texts
     assert [note.target for note in hiding.notes()] == [0, 1, 2, 3, 4]
@@ -162,8 +162,9 @@ def test_a_network_that_reads_the_mean_colour_needs_the_photo(prepared: bool) ->
     assert explanation.details["no_evidence"].tolist() == [False]
     red_minus_blue = 20 * (reddish()[..., 0].mean() - 20) / 255  # black has 0 of both
     assert explanation.notes[-1] == (
-        f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}. The photo's mean colour alone leaves them, "
-        f"black or white moves them by {red_minus_blue:.1f}: what counts is no place of the photo, so the map is not confirmed"
+        f"no place decides alone: hiding any lowers the log-odds by at most {most:.2f}. The photo's mean colour alone leaves "
+        f"them, black or white moves them by {red_minus_blue:.1f}: what counts is no place of the photo, so the map "
+        "is not confirmed"
     )
 
 

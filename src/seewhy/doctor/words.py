@@ -56,8 +56,8 @@ def unknown_message(unknown: Unknown, is_closed: bool = False) -> Message:
 
 
 _UNSEEN = (
-    "The preparation could hardly be judged: whether this network has BatchNorms, whose expectations could be compared, cannot be "
-    f"seen, and no labels were given ({setting('labels')}). Even gross faults can go unseen so."
+    "The preparation could hardly be judged: whether this network has BatchNorms, whose expectations could be compared, cannot "
+    f"be seen, and no labels were given ({setting('labels')}). Even gross faults can go unseen so."
 )
 _UNKNOWN = {
     Unknown.CLASSES: "Names and order of the classes were not examined: that needs photos whose class is known "

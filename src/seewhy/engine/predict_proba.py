@@ -50,14 +50,14 @@ class PredictProba:
         return torch.from_numpy(np.asarray(returned, dtype=np.float64))
 
     def _check_one_table(self, returned: Any, photos: int) -> None:
-        """Raises ModelError for a table ``(N, K)`` for each of several labels, as scikit-learn gives them of a matrix of labels."""
+        """Raises ModelError for a table ``(N, K)`` for each of several labels, as scikit-learn gives them."""
         is_list = isinstance(returned, (list, tuple)) and any(np.ndim(table) == 2 for table in returned)
         if not is_list and np.ndim(returned) != 3:
             return
         first = "[0]" if is_list or len(returned) != photos else "[:, 0]"
         count = len(returned) if first == "[0]" else np.shape(returned)[1]
         raise ModelError(
-            f"predict_proba of {self.__name__} gives {count} table{'s' * (count != 1)} of probabilities, one for each label it was "
-            "fitted on: explain one label at a time, the first as seewhy.Classifier(types.SimpleNamespace(predict_proba=lambda rows: "
-            f"model.predict_proba(rows){first}))."
+            f"predict_proba of {self.__name__} gives {count} table{'s' * (count != 1)} of probabilities, one for each label it "
+            "was fitted on: explain one label at a time, the first as "
+            f"seewhy.Classifier(types.SimpleNamespace(predict_proba=lambda rows: model.predict_proba(rows){first}))."
         )

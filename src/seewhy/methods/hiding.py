@@ -39,7 +39,7 @@ class Hiding:
 
     at_peak: Array
     most: Array
-    whole: Array = field(default_factory=lambda: np.zeros((0, 1)))
+    whole: Array = field(default_factory=lambda: np.zeros((0, 1), np.float32))
 
     @classmethod
     def of(cls, explanation: Explanation, hidden: Explanation) -> Hiding:
@@ -116,8 +116,8 @@ class Hiding:
         whole = self.whole[:, target] if len(self.whole) else np.zeros(1)
         if whole[0] <= -COUNTS:
             return (
-                f"no place speaks for this class: {any_place}, hiding all of the photo raises them by {-whole[0]:.2f}, so the map "
-                "is not confirmed"
+                f"no place speaks for this class: {any_place}, hiding all of the photo raises them by {-whole[0]:.2f}, so the "
+                "map is not confirmed"
             )
         if np.abs(whole[0]) < COUNTS <= np.abs(whole).max():
             return (

@@ -45,6 +45,16 @@ def test_a_list_in_another_order_than_the_alphabet_s() -> None:
     assert (found, best.tolist()) == (Fault.CLASS_ORDER, order)
 
 
+@pytest.mark.parametrize("order", [[1, 2, 0], [2, 0, 1]])
+def test_a_cycle_of_three_names_is_found_by_the_likelihoods_of_few_photos(order: list[int]) -> None:
+    """Seven photos that change sides are chance to a test of sides; their likelihoods, of a clear network, are not."""
+    (logits, true) = answers(order, count=7)
+    assert labels.better_by_chance(7, 0) > labels.LEVEL / 6
+    (found, best, right) = labels._best_order(logits, true, ["ant", "bee", "cat"])
+    assert (found, right) == (Fault.CLASSES_SHIFTED, 1.0)
+    assert best.tolist() == order
+
+
 def test_chance_does_not_convict() -> None:
     convicted = 0
     for seed in range(50):
