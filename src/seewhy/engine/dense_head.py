@@ -16,6 +16,7 @@ _SAME_VALUES = _SHAPE_ONLY | frozenset(
 )
 # What may stand between a network's own sigmoid or softmax and what it returns: other shapes and precisions, limits.
 _KEEPS_VALUES = _SAME_VALUES | frozenset(["clamp", "clamp_", "clamp_min", "clamp_max", "clip"])
+_MOVES = MOVES | _SAME_VALUES
 # Of which an average over space is made. A sum is one where its quotient is: that is seen by the values.
 _AVERAGES = frozenset(["mean", "sum", "div", "div_", "true_divide", "__truediv__", "mul", "mul_", "__mul__", "__rmul__"])
 
@@ -86,7 +87,7 @@ def _has_cells(step: Step) -> bool:
 def _may_average(step: Step) -> bool:
     """True for what moves values, averages them, or multiplies them with a number; a network may also join a single tensor."""
     of_one = len(step.inputs) == 1 and not step.parameters
-    return step.op in MOVES | _SAME_VALUES or (of_one and ("avg_pool" in step.op or step.op in _AVERAGES | JOINS))
+    return step.op in _MOVES or (of_one and ("avg_pool" in step.op or step.op in _AVERAGES | JOINS))
 
 
 def _takes_all(step: Step, value: Callable[[int], torch.Tensor | None]) -> bool:

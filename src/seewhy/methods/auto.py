@@ -82,18 +82,20 @@ def _by_form(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
 
 
 def mixed_notes(planned: PlannedNetwork, method: Method) -> list[Note]:
-    """Of a map of a layer that nothing checks, where the layer may show a thing at another place than the photo."""
+    """Of a map of a layer that nothing checks, where the layer may show a thing at another place than the photo; of the automatic
+    layer also where it is not all that the scores depend on."""
     if not isinstance(method, FeatureMethod):
         return []
     with suppress(SeewhyError):  # the method itself says what is wrong with the layer
         step = planned.find_layer(method.layer)
+        name = planned.trace.name(step)
         if planned.mixes_places(step):
-            return [
-                Note(
-                    f"a place of '{planned.trace.name(step)}' may hold what another place of the photo shows, and nothing has "
-                    f"checked this map: {setting('method', AUTO)} does, by hiding"
-                )
-            ]
+            why = f"a place of '{name}' may hold what another place of the photo shows"
+        elif method.layer is None and planned.trace.is_bypassed(step):
+            why = f"the scores see the photo by paths around '{name}', too"
+        else:
+            return []
+        return [Note(f"{why}, and nothing has checked this map: {setting('method', AUTO)} does, by hiding")]
     return []
 
 
