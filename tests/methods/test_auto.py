@@ -154,7 +154,10 @@ def test_a_layer_that_other_paths_lead_around_is_checked_by_hiding(case: str) ->
     why = f"the scores see the photo by paths around '{alone.layer}', too"
     if "mirror" in case:
         why = f"a place of '{alone.layer}' may hold what another place of the photo shows"
-    assert alone.notes == [f"{why}, and nothing has checked this map: method='auto' does, by hiding"]
+    unchecked = f"{why}, and nothing has checked this map: method='auto' does, by hiding"
+    assert alone.notes == [unchecked]
+    asked_for = seewhy.explain(clf, photo, method, target=0, layer=alone.layer)
+    assert asked_for.notes == [unchecked] * ("mirror" in case)  # who names a layer knows what it is beside
     explanation = seewhy.explain(clf, photo, target=0)
     assert reason(explanation) == f"occlusion: {method} pointed beside what counts"
     (row, at) = peak(explanation.on_photo()[0])

@@ -86,8 +86,7 @@ def _has_cells(step: Step) -> bool:
 
 def _may_average(step: Step) -> bool:
     """True for what moves values, averages them, or multiplies them with a number; a network may also join a single tensor."""
-    of_one = len(step.inputs) == 1 and not step.parameters
-    return step.op in _MOVES or (of_one and ("avg_pool" in step.op or step.op in _AVERAGES | JOINS))
+    return step.op in _MOVES | _AVERAGES | JOINS or "avg_pool" in step.op
 
 
 def _takes_all(step: Step, value: Callable[[int], torch.Tensor | None]) -> bool:
