@@ -35,7 +35,6 @@ from seewhy.compare import Comparison
 from seewhy.errors import Message, OptionError
 from seewhy.features import Activations, Dream, Embedding, Extremes
 from seewhy.methods.auto import AUTO, TAKEN
-from seewhy.records import Photo
 
 _KNOW_WHEN_STABLE = ", ".join(name for name, method in seewhy.METHODS.items() if method.knows_when_stable)
 
@@ -57,7 +56,7 @@ def classify(
         rows = report.record["photos"] = []
         of_all = [Message(note) for note in clf.input_notes()]
 
-        def answer(path: Path) -> tuple[Photo, list[seewhy.Prediction]]:
+        def answer(path: Path) -> tuple[Any, list[seewhy.Prediction]]:
             photo = clf.read(path)
             return photo, clf.classify(photo, k=k)
 
