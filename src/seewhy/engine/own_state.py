@@ -41,6 +41,7 @@ def watched(network: nn.Module) -> Iterator[list[Written]]:
     """For one pass, after which the network is as it was before; then the list holds what the pass has changed."""
     written: list[Written] = []
     copies: dict[int, Any] = {}
+    hooks = _hooks(network)
     with _lock:
         places = [
             (name, place, is_buffer)
@@ -61,7 +62,10 @@ def watched(network: nn.Module) -> Iterator[list[Written]]:
                     now = place.get(key, _ABSENT)
                     (then, contents) = known.get(key, (_ABSENT, None))
                     in_place = then is not _ABSENT and _contents(then) != contents
-                    if in_place or now is not then:
+                    changed = in_place or now is not then
+                    if changed and not is_buffer and _hooks(network) != hooks:
+                        continue
+                    if changed:
                         written.append(Written(name, key, is_buffer, in_place))
                     _put(place, key, values.get(key, _ABSENT))
 
@@ -89,6 +93,11 @@ def from_its_state(network: Any, written: tuple[Written, ...]) -> Iterator[None]
         finally:
             for place, attribute, before in own:
                 _put(place, attribute, before)
+
+
+def _hooks(network: nn.Module) -> list[tuple[int, int]]:
+    """How many hooks each module has. A pass that puts hooks of its own on them, once, notes that in attributes: they stay."""
+    return [(len(module._forward_hooks), len(module._forward_pre_hooks)) for module in network.modules()]
 
 
 def _put(place: dict[str, Any], key: str, value: Any) -> None:
