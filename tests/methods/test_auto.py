@@ -88,6 +88,32 @@ def test_what_cannot_be_watched_is_occluded_with_a_budget() -> None:
     assert few.cost.forward <= 30
 
 
+def test_what_it_occludes_is_not_flat_where_the_network_is_sure() -> None:
+    """In float32 the probability is 1 with and without the square, so in probability hiding would take nothing."""
+
+    def sure(x: torch.Tensor) -> torch.Tensor:
+        evidence = x[:, :1, 8:16, 8:16].mean((2, 3))
+        return torch.cat([40 + 20 * evidence, torch.zeros_like(evidence)], dim=1)
+
+    photo = torch.zeros(3, 32, 32)
+    photo[:, 8:16, 8:16] = 1
+    map_ = seewhy.explain(seewhy.Classifier(sure), photo, target=0, fill=0).maps[0]
+    assert np.unravel_index(map_.argmax(), map_.shape) == (4, 4)  # every three pixels: its mask covers the square
+    assert map_.max() > 10
+    assert np.ptp(seewhy.explain(seewhy.Classifier(sure), photo, "occlusion", 0, fill=0).maps) == 0
+
+    class Votes:
+        """All for the first class, where it is bright: the odds would be infinite."""
+
+        def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+            bright = (rows.reshape(-1, 32, 32, 3)[:, 12, 12, 0] > 0.5).astype(float)
+            return np.stack([bright, 1 - bright], axis=1)
+
+    explanation = seewhy.explain(seewhy.Classifier(Votes()), photo, target=0, fill=0)
+    assert explanation.settings["score"] == "probability"
+    assert explanation.maps.max() == 1
+
+
 def test_where_no_gradient_reaches_a_layer() -> None:
     class Cut(nn.Module):
         def __init__(self) -> None:
@@ -108,8 +134,11 @@ def test_settings_restrict_the_choice() -> None:
     assert seewhy.explain(clf, PHOTO, relu=False).signed
     explanation = seewhy.explain(clf, PHOTO, target=0, mask_size=6, stride=6)
     assert reason(explanation) == "occlusion: of what it chooses from, the first with the settings mask_size, stride"
-    expected = seewhy.explain(clf, PHOTO, "occlusion", target=0, mask_size=6, stride=6)
+    expected = seewhy.explain(clf, PHOTO, "occlusion", target=0, mask_size=6, stride=6, score="log_odds")
     np.testing.assert_array_equal(explanation.maps, expected.maps)
+    in_probability = seewhy.explain(clf, PHOTO, target=0, mask_size=6, stride=6, score="probability")
+    expected = seewhy.explain(clf, PHOTO, "occlusion", target=0, mask_size=6, stride=6)
+    np.testing.assert_array_equal(in_probability.maps, expected.maps)
     with pytest.raises(OptionError, match="grad_cam has no setting 'mask'"):
         seewhy.explain(clf, PHOTO, mask=3)
     assert list(seewhy.explain(clf, [])) == []
