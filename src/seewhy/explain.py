@@ -14,7 +14,7 @@ import numpy as np
 from seewhy.classifier import Classifier
 from seewhy.engine import memory, runner
 from seewhy.engine.network import PlannedNetwork
-from seewhy.engine.state import random_state
+from seewhy.engine.state import random_state, without_autocast
 from seewhy.engine.threads import on_one_thread
 from seewhy.errors import (
     GradientError,
@@ -148,6 +148,7 @@ def explain(
         bar = runner.Progress(progress, len(read), configured.title, limit.seconds)
         with memory.kept(), random_state(seed), on_one_thread(executor.form.own_threads), bar:
             planned = executor.planned(executor.pixels(read[:1])) if clf.is_module else None
+            notes += [] if planned is None else map(Note, planned.plan.notes)
             if planned is not None and not held and clf.dimensions == 2:
                 notes += mixed_notes(planned, configured)
             explain_batch = _ExplainBatch(
@@ -184,7 +185,7 @@ def automatic_choice(clf: Classifier, first: Sequence[Photo], settings: Mapping[
     settings = settings or {}
     if not first or not clf.is_module:
         return choose(clf, None, settings)
-    with memory.kept():  # what is planned here is used again
+    with memory.kept(), without_autocast():  # what is planned here is used again
         executor = clf.beside(first[0]).executor
         return choose(clf, executor.planned(executor.pixels(first)), settings)
 

@@ -185,3 +185,18 @@ def test_without_a_change_the_plan_is_kept(small: SmallNet) -> None:
     clf.layers(PHOTOS[0])
     assert clf.executor.planned() is plan, "train or eval mode is no change"
     assert small.training
+
+
+def test_tensors_are_tried_with_numbers_on_both_sides_of_zero() -> None:
+    """On positive noise alone this network's outputs are positive and sum to 1, and would pass for a softmax's."""
+
+    class Shares(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            values = torch.cat([x.amin((1, 2, 3))[:, None], 3 + x.amax((1, 2, 3))[:, None]], 1)
+            return values / values.sum(1, keepdim=True)
+
+    clf = Classifier(Shares())
+    photo = torch.rand(3, 8, 8) + 0.5
+    rows = Shares()(photo[None])
+    assert float(rows.min()) > 0
+    np.testing.assert_allclose(clf.scores(photo), rows.softmax(1), rtol=1e-5)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from masked_photos import assert_same, by_hand, cells, corners, deviation, masked
+from small_nets import SmallNet
 from torch import nn
 from torch.nn import functional as F
 
@@ -606,3 +607,18 @@ def test_networks_of_torchvision_give_what_they_give_on_whole_photos(name: str, 
     assert incremental.whole_from == whole_from
     (few, whole) = cells(planned.forward_prepared, masked(inputs, places, size), incremental.kept)
     assert few <= left * whole, few / whole
+
+
+def test_a_network_with_vmap_is_explained() -> None:
+    """Tensors inside it have no memory of their own."""
+
+    class Mapped(SmallNet):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.vmap(lambda photo: super(Mapped, self).forward(photo[None])[0])(x)
+
+    photo = torch.rand((3, 24, 24), generator=torch.Generator().manual_seed(0))
+    for method in ("occlusion", "gradient"):
+        maps = seewhy.explain(seewhy.Classifier(Mapped().eval()), photo, method, target=1).maps
+        expected = seewhy.explain(seewhy.Classifier(SmallNet().eval()), photo, method, target=1).maps
+        assert np.ptp(maps) > 0
+        np.testing.assert_allclose(maps, expected, rtol=1e-3, atol=1e-6)

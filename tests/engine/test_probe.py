@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 from planned_networks import planned
-from small_nets import Planted
+from small_nets import Planted, SmallNet
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import seewhy
 from seewhy.engine.plan import Plan, plain_plan
 from seewhy.engine.probe import first_broken, forward_with_taps, pull_back, run_until
 from seewhy.engine.steps import Step
+from seewhy.errors import GradientError, LayerError
 
 INPUTS = torch.rand(2, 3, 4, 6, generator=torch.Generator().manual_seed(1))
 FEATURES = (INPUTS - 0.5).clamp_min(0)  # what the ReLU of Planted gives
@@ -191,3 +193,70 @@ def test_a_backbone_that_is_run_without_gradients_is_no_obstacle(mode, layer: st
     )
     assert expected.max() > 0
     np.testing.assert_allclose(own, expected, rtol=1e-5)
+
+
+class Brighter(nn.Module):
+    """Bright photos go through one ReLU more. halves : the layers have different sizes."""
+
+    def __init__(self, halves: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 8, 3, 2, 1)
+        self.second = nn.Conv2d(8, 8, 3, 2 if halves else 1, 1)
+        self.fc = nn.Linear(8 * 64 * (1 if halves else 4), 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        is_bright = x.mean() > 5
+        x = torch.relu(self.first(x))
+        if is_bright:
+            x = torch.relu(x - 0.2)
+        return self.fc(torch.relu(self.second(x)).flatten(1))
+
+
+@pytest.mark.parametrize(("halves", "side"), [(True, 8), (False, 16)])
+def test_a_forward_that_goes_another_way_is_refused(halves: bool, side: int) -> None:
+    clf = seewhy.Classifier(Brighter(halves).eval())
+    photo = torch.rand((3, 32, 32), generator=torch.Generator().manual_seed(0))
+    assert seewhy.explain(clf, photo, "hires_cam", target=1).maps.shape == (1, side, side)
+    with pytest.raises(LayerError) as error:
+        seewhy.explain(clf, photo + 20, "hires_cam", target=1)
+    assert str(error.value) == (
+        "Layer 'relu():2' cannot be found again: the forward goes another way for this photo (relu() ran 3 times, and 2 times "
+        "when the network was looked at). Name a module, layer='name', or use method='occlusion', which looks at the scores "
+        "alone."
+    )
+    named = seewhy.explain(clf, photo + 20, "hires_cam", target=1, layer="second")
+    assert named.maps.shape == (1, side, side)
+    assert seewhy.explain(clf, photo + 20, "occlusion", target=1).maps.any()
+
+
+def test_a_step_of_another_shape_is_refused() -> None:
+    clf = seewhy.Classifier(Brighter(True).eval())
+    photo = torch.rand((1, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    planned = clf.executor.planned(photo)
+    step = planned.find_layer("relu():2")
+    assert planned.run_until(photo, step).shape == (1, 8, 8, 8)
+    with pytest.raises(
+        LayerError, match=r"there it gives \(1, 8, 16, 16\), and gave \(1, 8, 8, 8\) when the network was looked at"
+    ):
+        planned.run_until(photo + 20, step)
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+def test_a_checkpoint_that_knows_backward_alone_is_named(small: SmallNet, small_photos: torch.Tensor) -> None:
+    class Checkpointed(SmallNet):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return checkpoint(super().forward, x, use_reentrant=self.reentrant)
+
+    network = Checkpointed().eval()
+    network.reentrant = True
+    with pytest.raises(GradientError) as error:
+        seewhy.explain(seewhy.Classifier(network), small_photos[0], "gradient", target=1)
+    assert str(error.value) == (
+        "The forward uses torch.utils.checkpoint with use_reentrant=True, through which no gradient of a photo or a layer can "
+        "be asked for: write use_reentrant=False there."
+    )
+    network.reentrant = False
+    maps = seewhy.explain(seewhy.Classifier(network), small_photos[0], "gradient", target=1).maps
+    expected = seewhy.explain(seewhy.Classifier(SmallNet()), small_photos[0], "gradient", target=1).maps
+    np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-7)

@@ -93,3 +93,13 @@ def test_such_a_network_is_explained_on_one_thread(own_threads: bool, expected: 
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_an_event_inside_another_leaves_the_outer_one() -> None:
+    (outer, inner) = (threading.Event(), threading.Event())
+    outer.set()
+    with stopped_by(outer):
+        with stopped_by(inner):
+            raise_if_stopped()
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_stopped()

@@ -413,3 +413,48 @@ def test_a_fixed_batch_joins_what_networks_return() -> None:
     torch.testing.assert_close(out["mean"], photos.mean((1, 2, 3)))
     torch.testing.assert_close(out["pair"][0], photos.amax((1, 2, 3)))
     assert out["pair"][1] == 7
+
+
+class Trained(nn.Module):
+    """Everything that behaves otherwise in train mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout2d(0.5))
+        self.instance = nn.InstanceNorm2d(8, track_running_stats=True)
+        self.rest = nn.Sequential(nn.RReLU(), nn.Dropout(0.5), nn.AlphaDropout(0.2), nn.Linear(8, 4))
+        for module in (self.conv[1], self.instance):
+            module.running_mean.uniform_(-1, 1)
+            module.running_var.uniform_(0.5, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.instance(self.conv(x)).flatten(2).mT
+        dropout = 0.5 if self.training else 0.0
+        return self.rest(nn.functional.scaled_dot_product_attention(tokens, tokens, tokens, dropout_p=dropout).mean(1))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(Trained().train(), (torch.zeros(1, 3, 24, 24),))
+        torch.export.save(program, folder / "train.pt2")
+        torch.export.save(program.run_decompositions(), folder / "apart.pt2")
+    return folder
+
+
+def test_a_program_exported_in_train_mode_is_in_eval_mode(trained: Path) -> None:
+    clf = seewhy.load(str(trained / "train.pt2"), preprocess=PREPARE, trust=True)
+    expected = seewhy.Classifier(Trained().eval(), PREPARE)
+    for _ in range(2):
+        np.testing.assert_allclose(clf.logits(PHOTOS), expected.logits(PHOTOS), rtol=1e-4, atol=1e-5)
+    maps = seewhy.explain(clf, PHOTOS[0], "gradient", target=1).maps
+    np.testing.assert_allclose(maps, seewhy.explain(expected, PHOTOS[0], "gradient", target=1).maps, rtol=1e-3, atol=1e-7)
+
+
+def test_dropouts_that_were_taken_apart_are_refused(trained: Path) -> None:
+    assert message(lambda: seewhy.load(str(trained / "apart.pt2"), preprocess=PREPARE, trust=True)) == (
+        "'apart.pt2' draws at random, as a program does that was exported in train mode: export it again after network.eval()."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -34,38 +35,42 @@ class AnyBatch(nn.Module):
             return self.network(x)
         shape = x.shape[1:]
         if shape not in self._in_batches:
-            same = self._gives_the_same(_two_photos(x))
+            same = gives_the_same(self.network, two_photos(x))
             if same is None:
                 return _one_by_one(self.network, x)
             self._in_batches[shape] = same
         return self.network(x) if self._in_batches[shape] else _one_by_one(self.network, x)
 
-    @torch.no_grad()
-    def _gives_the_same(self, photos: torch.Tensor) -> bool | None:
-        """True where the photos' outputs are those of each alone; None where one alone fails, or its scores are not finite."""
-        try:
-            alone = _one_by_one(self.network, photos)
-        except torch.cuda.OutOfMemoryError:
-            raise
-        except Exception:  # whatever a reader of files raises
-            return None
-        expected = list(_tensors(alone))
-        if not all(bool(torch.isfinite(table).all()) for table in expected):
-            return None
-        try:
-            tables = list(_tensors(self.network(photos)))
-        except torch.cuda.OutOfMemoryError:
-            raise
-        except Exception:
-            return False
-        return len(tables) == len(expected) and all(map(_alike, tables, expected))
+
+@torch.no_grad()
+def gives_the_same(network: Callable[[torch.Tensor], Any], photos: torch.Tensor) -> bool | None:
+    """True where the outputs of these two are those of each alone; None where one alone fails, or its scores are not finite."""
+    try:
+        alone = _one_by_one(network, photos)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except Exception:  # whatever a reader of files raises
+        return None
+    expected = list(_tensors(alone))
+    if not all(bool(torch.isfinite(table).all()) for table in expected):
+        return None
+    try:
+        tables = list(_tensors(network(photos)))
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except Exception:
+        return False
+    return len(tables) == len(expected) and all(map(_alike, tables, expected))
 
 
 def joined(outputs: list[Any], count: int | None) -> Any:
-    """Outputs of several batches as one, a tensor, or a tuple or dictionary of them; cut to ``count`` photos where given."""
+    """Outputs of several batches as one, a tensor, or a tuple, dictionary or dataclass of them; cut to ``count`` photos."""
     (first, kind) = (outputs[0], type(outputs[0]))
     if isinstance(first, torch.Tensor):
         return torch.cat(outputs)[:count] if first.ndim else torch.stack(outputs)
+    if dataclasses.is_dataclass(first) and not isinstance(first, type):
+        names = [field.name for field in dataclasses.fields(first) if field.init]
+        return dataclasses.replace(first, **{n: joined([getattr(output, n) for output in outputs], count) for n in names})
     if isinstance(first, Mapping):
         return {key: joined([output[key] for output in outputs], count) for key in first}
     if isinstance(first, (tuple, list)):
@@ -78,10 +83,12 @@ def _one_by_one(network: Callable[[torch.Tensor], Any], x: torch.Tensor) -> Any:
     return joined([network(photo) for photo in torch.split(x, 1)], None)
 
 
-def _two_photos(x: torch.Tensor) -> torch.Tensor:
-    """A dark one and a light one of noise, in the range of these: two that any network tells apart, if it tells photos apart."""
+def two_photos(x: torch.Tensor) -> torch.Tensor:
+    """A dark one of little contrast and a light one of noise, in the range of these: any network that tells photos apart tells
+    these. Around 0, too, they differ in their mean, their spread and their largest number without its sign."""
     (low, high) = (float(x.detach().min()), float(x.detach().max()))
     noise = torch.rand((2, *x.shape[1:]), generator=torch.Generator().manual_seed(0)).to(x) / 2
+    noise[0] = noise[0] / 2 + 0.25
     noise[1] += 0.5
     return low + noise * ((high - low) or 1.0)
 
@@ -90,6 +97,9 @@ def _tensors(output: Any) -> Iterator[torch.Tensor]:
     """The tensors of an output, in its order."""
     if isinstance(output, torch.Tensor):
         yield output
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        for field in dataclasses.fields(output):
+            yield from _tensors(getattr(output, field.name))
     elif isinstance(output, Mapping):
         for entry in output.values():
             yield from _tensors(entry)

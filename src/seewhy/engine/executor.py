@@ -6,6 +6,7 @@ import copy
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +29,7 @@ from seewhy.engine.output import NotingPicker, OutputPicker
 from seewhy.engine.plan import unwrap
 from seewhy.engine.probe import ForwardPass
 from seewhy.engine.several_inputs import CallForm, Inputs, OneInput, in_words, key_of, several_required, signature_of
+from seewhy.engine.state import without_autocast
 from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed, setting
 from seewhy.head import Head, with_batch_axis
@@ -86,9 +88,14 @@ class Executor:
         return self._planned is not None and not self._planned.plan.as_is
 
     @functools.cached_property
+    def _form_as_given(self) -> Form:
+        return form_of(self.network)  # looked up once: GoogLeNet has 225 modules
+
+    @property
     def form(self) -> Form:
-        """What can be seen of the network. Looked up once: GoogLeNet has 225 modules."""
-        return form_of(self.network)
+        """What can be seen of the network; once it is planned, also whether it mixes photos that go through it together."""
+        mixes = self._planned is not None and self._planned.plan.one_at_a_time
+        return replace(self._form_as_given, one_at_a_time=True) if mixes else self._form_as_given
 
     @property
     def is_closed(self) -> bool:
@@ -260,7 +267,7 @@ class Executor:
 
     def call(self, inputs: torch.Tensor) -> Any:
         """What a callable gives for ``(N, C, h, w)`` of its own inputs."""
-        with torch.no_grad():
+        with torch.no_grad(), without_autocast():
             output = self.pick(self._runs(inputs))
         if not isinstance(output, (np.ndarray, list, float, np.number)):
             return with_batch_axis(output)

@@ -58,6 +58,8 @@ class PackedConv2d(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.requires_grad and torch.is_grad_enabled():
             return self._with_graph(x)
+        if torch._C._functorch.is_functorch_wrapped_tensor(x):  # inside torch.vmap, which knows neither the kernel nor its graph
+            return super().forward(x)
         run: Any = torch.ops.mkldnn._convolution_pointwise
         # Rectangles of a photo are compared with the photo itself, weight for weight.
         weight = self.weight if type(x) is torch.Tensor and len(x) > 1 else self.packed

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from seewhy.engine.own_state import watched
 from seewhy.engine.plan import eval_mode
 
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}  # by the axes of what a network sees
@@ -46,7 +47,7 @@ def first_layer(network: nn.Module, shape: tuple[int, ...]) -> FirstLayer | None
     like = next(iter(network.parameters()), torch.zeros(()))
     watch = _FirstWeights(tensors, shape)
     # In eval mode: a BatchNorm that trains counts its batches before it uses its weights. And a forward may raise anything.
-    with torch.no_grad(), eval_mode(network), contextlib.suppress(_ReachedError, Exception), watch:
+    with torch.no_grad(), eval_mode(network), watched(network), contextlib.suppress(_ReachedError, Exception), watch:
         network(torch.zeros((1, *shape), dtype=like.dtype, device=like.device))
     return watch.layer
 

@@ -51,7 +51,6 @@ class PlannedNetwork:
         self.network = network
         self.name = name
         self._pick: Callable[[Any], Any] = lambda output: with_batch_axis(pick(output))
-        self._trial = trial
         self.shape = trial.shape[1:]
         self._fingerprint = Fingerprint(network)
         self.strategies = StrategyHistory()
@@ -61,6 +60,7 @@ class PlannedNetwork:
             self.plan: Plan = _guarded(lambda: make_plan(network, trial[:1], self._pick, precision), trial)
         except torch.cuda.OutOfMemoryError as error:
             raise ModelError(too_large(error)) from error
+        self._trial = trial[:1] if self.plan.one_at_a_time else trial
 
     def is_fresh(self) -> bool:
         """True while the network is what it was: same modules, same hooks, same weights."""
@@ -74,7 +74,8 @@ class PlannedNetwork:
         other._compiled = {}
         other.__dict__.pop("_unfolded", None)
         runs: Any = self.plan.network
-        beside = runs.beside(network.inputs) if not self.plan.as_is else network if self.plan.trace else closed(network)
+        own = self.plan.one_at_a_time or not self.plan.as_is
+        beside = runs.beside(network.inputs) if own else network if self.plan.trace else closed(network)
         other.plan = replace(self.plan, network=beside)
         return other
 
@@ -161,7 +162,7 @@ class PlannedNetwork:
     @property
     def can_be_followed(self) -> bool:
         """True where the network may be run on rectangles (``engine.incremental``): a private copy, watched once, of photos."""
-        return self.plan.trace is not None and not self.plan.as_is and len(self.shape) == 3
+        return self.plan.trace is not None and not (self.plan.as_is or self.plan.one_at_a_time) and len(self.shape) == 3
 
     @cached_property
     def _unfolded(self) -> Plan:

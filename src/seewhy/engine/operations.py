@@ -47,6 +47,11 @@ class OperationMode(TorchFunctionMode, ABC):
         self._counts[name] += 1
         return self.operation(address, func, args, kwargs or {})
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each operation has run, of those that are handed over."""
+        return dict(self._counts)
+
     @abstractmethod
     def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Run the operation and return its result."""

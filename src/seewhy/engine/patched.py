@@ -189,7 +189,10 @@ def _gather(table: torch.Tensor, cells: npt.NDArray[np.int64]) -> torch.Tensor:
 
 def shares_memory(a: torch.Tensor, b: torch.Tensor) -> bool:
     """True where two tensors show the same numbers."""
-    return a.layout == b.layout == torch.strided and a.data_ptr() == b.data_ptr()
+    try:
+        return a.layout == b.layout == torch.strided and a.data_ptr() == b.data_ptr()
+    except RuntimeError:  # inside torch.vmap they have no memory of their own
+        return False
 
 
 def reach(

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
 
@@ -20,10 +20,13 @@ import torch
 from torch import nn
 
 from seewhy.engine.any_batch import AnyBatch
+from seewhy.engine.batch_mates import OneAtATime, mixes_photos, suspicious
 from seewhy.engine.batch_norm import OrderedGradients
 from seewhy.engine.faster import fold, pack
 from seewhy.engine.fingerprint import has_hooks, weights_hash
 from seewhy.engine.form import TORCHSCRIPT, form_of
+from seewhy.engine.own_state import Written, from_its_state, watched
+from seewhy.engine.state import without_autocast
 from seewhy.engine.steps import Step, Trace
 from seewhy.engine.trace import trace
 
@@ -50,7 +53,8 @@ class Plan:
     network : what is run. trace : the plain forward pass. folded : steps that do not exist in ``network`` any more, or whose
     values differ there. recounted : operations that are called less often than in the trace. deviation : largest difference to
     the plain network over its largest output. description : for the record. trial_output : what the plain network gave for the
-    trial photo, None where it was not run.
+    trial photo, None where it was not run. counts : how often each operation ran then. shape : of the trial photo. written : what
+    a pass changes in the network itself. one_at_a_time : the network mixes photos that go through it together; mixing : where.
     """
 
     network: Any
@@ -64,6 +68,25 @@ class Plan:
     recounted: frozenset[str] = frozenset()
     as_is: bool = False
     trial_output: Any = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    written: tuple[Written, ...] = ()
+    mixing: str = ""
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """True where photos that go through the network together would have a say in each other's scores."""
+        return bool(self.mixing)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the way in which the network is run."""
+        if not self.one_at_a_time:
+            return []
+        return [
+            "photos that go through this network together change each other's scores "
+            f"(at '{self.mixing}'): it is run one photo at a time"
+        ]
 
     def has(self, step: Step) -> bool:
         """True where the step can be found in ``network``, with the value that it has in the plain one."""
@@ -71,10 +94,11 @@ class Plan:
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        """In eval mode, without graph; everything back as it was afterwards."""
+        """In eval mode, without graph or autocast, from the network's own state; everything back as it was afterwards."""
         evaluated = eval_mode(self.network) if self.as_is else nullcontext()
         ordered = OrderedGradients() if self.memory_format == torch.preserve_format else nullcontext()
-        with torch.inference_mode(False), torch.no_grad(), evaluated, ordered:
+        from_start = from_its_state(self.network, self.written)
+        with torch.inference_mode(False), torch.no_grad(), without_autocast(), evaluated, from_start, ordered:
             yield
 
     def prepare(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -105,7 +129,7 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
     out of the network's output.
     precision : "exact" or "fast" (bfloat16; its deviation is measured and recorded).
     """
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), without_autocast():
         inputs = inputs.clone()
         weights = weights_hash(network)
         form = form_of(network)
@@ -114,22 +138,45 @@ def make_plan(network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], An
             runs = closed(network)
             return Plan(runs, None, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights, as_is=True)
         copied = None if has_hooks(network) else _copied(network)
-        if copied is None:
-            with eval_mode(network):
-                (forward_trace, output) = trace(network, inputs, pick)
-            description = "the network as it is (it has hooks of its own, or cannot be copied)"
-            as_is = Plan(network, forward_trace, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights)
-            return replace(as_is, as_is=True, trial_output=output)
-        (forward_trace, output) = trace(copied, inputs, pick)
-        plain = Plan(copied, forward_trace, frozenset(), torch.preserve_format, inputs.dtype, 0.0, "plain", weights)
-        plain = replace(plain, trial_output=output)
-        if not isinstance(output, torch.Tensor) or inputs.ndim != 4 or not any(p.ndim == 4 for p in copied.parameters()):
-            return plain
-        for folding, packing in ((True, True), (True, False), (False, False)):
-            faster = _faster(plain, folding, packing, inputs, pick, precision)
-            if faster is not None:
-                return faster
+        runs = network if copied is None else copied
+        with eval_mode(runs), watched(runs) as written, suspicious(runs) as suspicion:
+            (forward_trace, output) = trace(runs, inputs, pick)
+        description = "the network as it is (it has hooks of its own, or cannot be copied)" if copied is None else "plain"
+        plan = Plan(runs, forward_trace, frozenset(), torch.preserve_format, inputs.dtype, 0.0, description, weights)
+        plan = replace(plan, as_is=copied is None, trial_output=output, counts=suspicion.counts)
+        plan = replace(plan, shape=tuple(inputs.shape[1:]), written=tuple(written))
+        if copied is not None:
+            plan = _fastest(plan, inputs, pick, precision)
+        suspect = None if form.one_at_a_time else suspicion.first(forward_trace)
+        if suspect is None or not (suspicion.is_certain(forward_trace) or _mixes(plan, inputs, pick)):
+            return plan
+        return replace(plan, network=OneAtATime(plan.network, plan.written), mixing=forward_trace.name(suspect))
+
+
+def _fastest(plain: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], precision: str) -> Plan:
+    """The planned copy that changes most and still gives what the plain one gives."""
+    if not isinstance(plain.trial_output, torch.Tensor) or inputs.ndim != 4 or not any(p.ndim == 4 for p in _weights(plain)):
         return plain
+    for folding, packing in ((True, True), (True, False), (False, False)):
+        faster = _faster(plain, folding, packing, inputs, pick, precision)
+        if faster is not None:
+            return faster
+    return plain
+
+
+def _weights(plan: Plan) -> Iterator[torch.Tensor]:
+    parameters: Iterator[torch.Tensor] = plan.network.parameters()
+    return parameters
+
+
+def _mixes(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any]) -> bool:
+    """True where two photos together give something else than each alone."""
+
+    def forward(photos: torch.Tensor) -> Any:
+        with plan.ready():
+            return pick(plan.network(plan.prepare(photos)))
+
+    return mixes_photos(forward, inputs)
 
 
 def closed(network: nn.Module) -> nn.Module:
@@ -167,7 +214,8 @@ def _faster(
             dtype=dtype,
             description=", ".join(changes),
         )
-        output = pick(network(faster.prepare(inputs))).to(expected.dtype)
+        with from_its_state(network, plain.written):
+            output = pick(network(faster.prepare(inputs))).to(expected.dtype)
     except Exception:  # a view that wants another memory format, a constant in another precision: the next plan, then
         return None
     deviation = float((output - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
@@ -182,14 +230,20 @@ def plain_plan(plan: Plan, network: nn.Module) -> Plan:
         return plan
     copied = _copied(network)
     dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), plan.dtype)
-    return Plan(copied, plan.trace, frozenset(), torch.preserve_format, dtype, 0.0, "plain", plan.weights)
+    assert copied is not None
+    own = OneAtATime(copied, plan.written) if plan.one_at_a_time else copied
+    plain = replace(
+        plan, network=own, folded=frozenset(), recounted=frozenset(), memory_format=torch.preserve_format, dtype=dtype
+    )
+    return replace(plain, deviation=0.0, description="plain")
 
 
 def compiled(
     plan: Plan, network: nn.Module, inputs: torch.Tensor, pick: Callable[[Any], Any]
 ) -> Callable[[torch.Tensor], Any] | None:
     """The plan's network compiled for prepared inputs of exactly this shape; None where that fails or gives other scores."""
-    own: Any = None if plan.as_is or plan.trace is None else _copied(network)
+    by_itself = plan.as_is or plan.one_at_a_time or bool(plan.written)
+    own: Any = None if by_itself or plan.trace is None else _copied(network)
     if own is None or plan.trace is None:
         return None
     if plan.folded:

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from seewhy.engine.any_batch import joined
 from seewhy.engine.operations import Address, OperationMode
 from seewhy.engine.plan import Plan
 from seewhy.engine.steps import Step
+from seewhy.errors import GradientError, LayerError, setting
 
 _lock = threading.Lock()
 
@@ -62,6 +64,12 @@ def forward_with_taps(
 
     graph : let gradients flow from the output to the first of the steps.
     """
+    if plan.one_at_a_time and len(inputs) > 1 and steps:
+        assert not graph, "there is no one graph for photos that run one at a time"
+        passes = [forward_with_taps(plan, photo, pick, steps) for photo in torch.split(inputs, 1)]
+        taps_of_steps = zip(*(forward_pass.taps for forward_pass in passes), strict=True)
+        taps_of_all = (None if any(tap is None for tap in taps) else joined(list(taps), None) for taps in taps_of_steps)
+        return ForwardPass(joined([forward_pass.output for forward_pass in passes], None), tuple(taps_of_all))
     with plan.ready():
         inputs = plan.prepare(inputs.detach())
         if not steps:
@@ -71,8 +79,41 @@ def forward_with_taps(
         # From the start on: behind a no_grad() of the network's own around the step, torch goes back to what was before.
         # Nothing in a private copy asks for a gradient, so that no graph begins before the step.
         with torch.set_grad_enabled(graph and not plan.as_is), taps if module is None else _at(module, taps):
-            output = pick(plan.network(inputs))
+            returned = plan.network(inputs)
+            counts = taps.counts if module is None else {}
+            output = pick(returned)
+        for step, tap in zip(steps, taps.results, strict=True):
+            _check_same_step(plan, step, tap, inputs, counts.get(step.op))
         return ForwardPass(output, tuple(taps.results))
+
+
+def _check_same_step(plan: Plan, step: Step, tap: torch.Tensor | None, inputs: torch.Tensor, count: int | None = None) -> None:
+    """Raises LayerError where what was taken as the step is another one: a forward that decides by the photo's values runs other
+    operations before it. count : how often the step's operation ran in this pass; None where that is not known."""
+    if tap is None or plan.trace is None:
+        return
+    same_size = tuple(inputs.shape[1:]) == plan.shape
+    expected = plan.counts.get(step.op)
+    if same_size and count is not None and expected is not None and count != expected:
+        seen = f"{step.op.strip('_')}() ran {count} times, and {expected} times when the network was looked at"
+    elif not _fits(tuple(tap.shape), step, len(inputs), same_size):
+        seen = f"there it gives {tuple(tap.shape)}, and gave {step.shape} when the network was looked at"
+    else:
+        return
+    raise LayerError(
+        f"Layer '{plan.trace.name(step)}' cannot be found again: the forward goes another way for this photo ({seen}). Name a "
+        f"module, {setting('layer', 'name')}, or use {setting('method', 'occlusion')}, which looks at the scores alone."
+    )
+
+
+def _fits(shape: tuple[int, ...], step: Step, photos: int, same_size: bool) -> bool:
+    """True where the step may give that for so many photos: one axis is theirs, or holds the windows or tokens of all."""
+    if len(shape) != len(step.shape):
+        return False
+    if not same_size:
+        return step.grid is None or step.grid.layout != "channels first" or shape[1] == step.shape[1]
+    differing = [(now, then) for now, then in zip(shape, step.shape, strict=True) if now != then]
+    return not differing or (len(differing) == 1 and differing[0][0] == photos * differing[0][1])
 
 
 class _Hooked(threading.local):
@@ -171,6 +212,9 @@ def run_until(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], step
     Where ``inputs`` ask for a gradient the result depends on them through autograd, and on no weight of a private copy. Returns
     None where the step is not reached.
     """
+    if plan.one_at_a_time and len(inputs) > 1 and step is not None:
+        values = [run_until(plan, photo, pick, step) for photo in torch.split(inputs, 1)]
+        return None if any(value is None for value in values) else joined(values, None)
     with plan.ready(), torch.set_grad_enabled(inputs.requires_grad):
         prepared = plan.prepare(inputs)
         if prepared.is_leaf and prepared.requires_grad:
@@ -181,8 +225,23 @@ def run_until(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any], step
             with _Until(step):
                 plan.network(prepared)
         except _Reached as reached:
+            _check_same_step(plan, step, reached.value, inputs)
             return reached.value
         return None
+
+
+@contextlib.contextmanager
+def reentrant_named() -> Iterator[None]:
+    """A backward pass through a checkpoint that knows ``backward()`` alone raises GradientError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error) and "Checkpointing is not compatible" not in str(error):
+            raise
+        raise GradientError(
+            "The forward uses torch.utils.checkpoint with use_reentrant=True, through which no gradient of a photo or a layer "
+            "can be asked for: write use_reentrant=False there."
+        ) from error
 
 
 def pull_back(output: torch.Tensor, seeds: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor | None:
@@ -192,7 +251,7 @@ def pull_back(output: torch.Tensor, seeds: torch.Tensor, leaf: torch.Tensor) -> 
     """
     if not output.requires_grad:
         return None
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), reentrant_named():
         if len(seeds) == 1:
             (gradient,) = torch.autograd.grad(output, leaf, seeds[0], allow_unused=True)
             return None if gradient is None else gradient[None]

@@ -1,16 +1,17 @@
-"""Random states that are put back: what seewhy draws, or makes a network draw, nobody else notices."""
+"""Random states that are put back: what seewhy draws, or makes a network draw, nobody else notices. And autocast, kept out."""
 
 from __future__ import annotations
 
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
+AUTOCAST = ("cpu", "cuda", "mps")  # the devices that know it
 _lock = threading.Lock()
 _inside = 0  # explanations that run at this moment, in any thread
 _outside: Any = None  # the states to put back when the last of them ends
@@ -22,6 +23,7 @@ def random_state(seed: int) -> Iterator[None]:
 
     Methods draw from generators of their own; this is for networks that draw in their forward pass (a dropout that is always
     on): the same call then gives the same map. Where several threads explain at once, the last one puts the states back.
+    A person's autocast is left meanwhile.
     """
     global _inside, _outside
     with _lock:
@@ -34,12 +36,23 @@ def random_state(seed: int) -> Iterator[None]:
         if _outside[3]:
             torch.cuda.manual_seed_all(seed)
     try:
-        yield
+        with without_autocast():
+            yield
     finally:
         with _lock:
             _inside -= 1
             if _inside == 0:
                 _write(_outside)
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Exact inside ``torch.autocast``, too: it would compute in bfloat16 whatever is a convolution or a product."""
+    with ExitStack() as left:
+        for device in AUTOCAST:
+            if torch.is_autocast_enabled(device):
+                left.enter_context(torch.autocast(device, enabled=False))
+        yield
 
 
 def _read() -> tuple[Any, Any, torch.Tensor, list[torch.Tensor]]:

@@ -53,11 +53,11 @@ _stop = _Stop()
 @contextlib.contextmanager
 def stopped_by(event: threading.Event) -> Iterator[None]:
     """Once the event is set, what takes many passes in this thread ends between two of them, as if Ctrl-C had been pressed."""
-    _stop.event = event
+    (before, _stop.event) = (_stop.event, event)
     try:
         yield
     finally:
-        _stop.event = None
+        _stop.event = before
 
 
 def raise_if_stopped() -> None:

@@ -88,6 +88,11 @@ _PLAIN: dict[str, Any] = {
 }
 
 
+# Arguments by which an operation is told that it trains, and what they are in eval mode.
+_EVAL = {"train": False, "training": False, "use_input_stats": False, "dropout_p": 0.0}
+_STATISTICS = ("training", "use_input_stats")  # of a norm without statistics of its own: it has none to take instead
+
+
 class FixedBatch(nn.Module):
     """A network that takes exactly ``batch`` photos at once, as one that takes any number: (N, C, H, W) in, (N, ...) out.
 
@@ -226,13 +231,39 @@ def _exported(path: Path, trust: bool) -> Parts:
     if len(shapes) != 1 or len(shapes[0]) != 4:
         described = "; ".join(str(tuple(shape)) for shape in shapes)
         raise ModelError(f"'{path}' reads {described or 'nothing'}: it must read photos alone, (N, channels, rows, columns).")
-    for replaced in ("train", "eval"):  # they refuse; there is nothing in a program that would change
+    for replaced in ("train", "eval"):  # they refuse
         vars(network).pop(replaced, None)
+    _in_eval_mode(network, path)
     _in_plain_operations(network)
     (batch, channels, *size) = (side if type(side) is int else None for side in shapes[0])
     if batch is not None:
         network = FixedBatch(network, batch)
     return Parts(network.eval(), path.name, sized(size, channels, path.name))
+
+
+def _in_eval_mode(network: Any, path: Path) -> None:
+    """What a program that was exported in train mode has written into it: dropouts that draw, and statistics of the batch.
+
+    Raises ModelError where a dropout has been taken apart, and cannot be told from what the network draws by itself.
+    """
+    for node in network.graph.nodes:
+        if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
+            continue
+        if node.target.overloadpacket.__name__.startswith("bernoulli"):
+            raise ModelError(
+                f"'{path.name}' draws at random, as a program does that was exported in train mode: export it again after "
+                "network.eval()."
+            )
+        names = [argument.name for argument in node.target._schema.arguments]
+        given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+        has_statistics = "running_mean" not in names or given.get("running_mean") is not None
+        for name, in_eval in _EVAL.items():
+            if not given.get(name) or (name in _STATISTICS and not has_statistics):
+                continue
+            if name in node.kwargs:
+                node.update_kwarg(name, in_eval)
+            else:
+                node.update_arg(names.index(name), in_eval)
 
 
 def _in_plain_operations(network: Any) -> None:

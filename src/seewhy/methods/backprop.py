@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from seewhy.engine.probe import reentrant_named
 from seewhy.engine.relu_rules import ReluRule
 from seewhy.engine.runner import Spending, of_input
 from seewhy.engine.steps import Step
@@ -282,11 +283,12 @@ class PixelGradients:
                 raise MethodError(_no_relu(self._method, self._network.trace.steps))
             (seeds, values) = self._values(output)
             last = len(seeds) - 1
-            gradients = [
-                torch.autograd.grad(output, inputs, seed.to(output.dtype), allow_unused=True, retain_graph=k < last)[0]
-                for k, seed in enumerate(seeds)
-                if output.requires_grad
-            ]
+            with reentrant_named():
+                gradients = [
+                    torch.autograd.grad(output, inputs, seed.to(output.dtype), allow_unused=True, retain_graph=k < last)[0]
+                    for k, seed in enumerate(seeds)
+                    if output.requires_grad
+                ]
         if not gradients or any(gradient is None for gradient in gradients):
             raise GradientError(
                 f"{self._method.title} needs a gradient, but the score for '{self.targets[0][0].text}' is cut off from the photo."
