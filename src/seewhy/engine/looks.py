@@ -15,6 +15,8 @@ from seewhy.engine.steps import Looks
 
 _FUSED = frozenset(["scaled_dot_product_attention", "multi_head_attention_forward"])
 _NO_TOKENS = "is none of the photo's tokens to each other"
+_WINDOWS = "looks at windows of the photo, each by itself"
+_VERSIONS = "looks at versions of the photo, each by itself"
 _UNKNOWN = "reads tokens whose places on the photo are not known"
 
 
@@ -58,10 +60,10 @@ def _looks_between(queries: torch.Tensor, keys: torch.Tensor, batch_first: bool,
     for side in (queries, keys):
         parts = side.reshape(-1, side.shape[-1])
         if not _same_rows(parts):
-            return f"looks at {'versions' if _same_cells(parts) else 'windows'} of the photo, each by itself"  # heads are alike
+            return _VERSIONS if _same_cells(parts) else _WINDOWS  # heads would have the same places
         cells.append(row_by_row(parts[0].contiguous().numpy().tobytes(), parts.dtype == torch.complex128))
     if sum(side > 1 for side in queries.shape[:-1]) > 1:
-        return "looks at versions of the photo, each by itself"  # more than the axis of heads
+        return _VERSIONS  # more than the axis of heads
     if queries.shape[-1] != keys.shape[-1]:
         return f"has {queries.shape[-1]} tokens that look at {keys.shape[-1]}"
     (of_queries, of_keys) = cells
