@@ -146,8 +146,8 @@ def test_twelve_bits_in_sixteen_are_not_black() -> None:
     assert by_range.notes == ()
     np.testing.assert_array_equal(by_range.original, np.floor(values / 4095 * 255 + 0.5))
     assert [str(seewhy.errors.Message(note)) for note in by_type.notes] == [
-        f"16 bits a pixel: 0-65535 became 0-1, and this photo reaches {values.max()}; if the network was trained on 12 bits as "
-        "0-1, write range=4095",
+        f"16 bits a pixel: 0-65535 became 0-1, and this photo reaches {values.max()}; if the network was trained on another "
+        "range as 0-1, write that: range=4095 for 12 bits",
         f"the picture is stretched, so that it can be seen: {np.percentile(values, 2):.4g} to {np.percentile(values, 98):.4g} "
         "(2nd to 98th percentile) are black to white; the network sees the values as they are",
     ]

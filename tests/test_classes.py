@@ -141,6 +141,26 @@ def test_a_file_with_or_without_byte_order_mark_and_last_line(tmp_path: Path, en
     assert ClassNames.read(str(path)).index("BÄR") == 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 ring\n1 disc\n2 full cross\n",
+        "0: ring\n1: disc\n2: full cross",
+        "0,ring\n1,disc\n2,full cross",
+        "- ring\n- disc\n- full cross",
+    ],
+)
+def test_lines_that_begin_with_their_index_or_a_dash(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names.txt").write_text(text)
+    assert ClassNames.read(tmp_path / "names.txt").names == ("ring", "disc", "full cross")
+
+
+@pytest.mark.parametrize("text", ["0 ring\n2 disc", "1 dollar\n2 dollars", "0ring\n1disc", "- ring\ndisc", "0 ring"])
+def test_numbers_that_belong_to_the_names(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names.txt").write_text(text)
+    assert ClassNames.read(tmp_path / "names.txt").names == tuple(text.splitlines())
+
+
 def test_sequences_of_anything() -> None:
     assert ClassNames.read(("a", "b")).names == ("a", "b")
     assert ClassNames.read(np.array([3, 5])).names == ("3", "5")

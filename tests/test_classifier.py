@@ -359,8 +359,23 @@ def test_a_callable_has_no_inside() -> None:
         )
 
 
+class Unsure:
+    """Like scikit-learn's SVC: it decides, and gives no probabilities."""
+
+    def fit(self) -> None:
+        """Nothing is learnt."""
+
+
 def test_what_is_no_classifier(small: SmallNet) -> None:
-    assert message(ModelError, lambda: Classifier("resnet18")) == ("A network cannot be a str: give an nn.Module or a function.")
+    assert message(ModelError, lambda: Classifier("resnet18")) == "A network cannot be a str: write seewhy.load('resnet18')."
+    assert message(ModelError, lambda: Classifier(nn.Linear(1, 1).state_dict())) == (
+        "A network cannot be a OrderedDict: these are weights; load them into the network (load_state_dict), and give that."
+    )
+    assert message(ModelError, lambda: Classifier(Unsure())) == (
+        "A network cannot be a Unsure: it has no predict_proba (of SVC probability=True, of others CalibratedClassifierCV "
+        "brings it)."
+    )
+    assert message(ModelError, lambda: Classifier(3)) == "A network cannot be a int: give an nn.Module or a function."
     assert message(OptionError, lambda: Classifier(small, precision="half")) == "precision='half': write 'exact' or 'fast'."
     assert message(OptionError, lambda: Classifier(small, head="softmx")) == (
         "head='softmx': write one of softmax, sigmoid, binary, none."

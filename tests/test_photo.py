@@ -278,13 +278,13 @@ def test_the_persons_array_is_not_touched_or_shared() -> None:
         ),
         (
             np.linspace(0, 16, 48).reshape(3, 4, 4),  # of scikit-learn's digits
-            "The input ranges 0 … 16: a float picture is read as RGB in [0, 1]. Say which number becomes 1, as in the network's "
-            "training: range=16 of Preprocess.",
+            "The input ranges 0 … 16: a float picture is read as RGB in [0, 1]. Say which number became 1 in the network's "
+            "training: range= of Preprocess.",
         ),
         (
             np.linspace(-0.0002, 99.5, 48).reshape(3, 4, 4),
-            "The input ranges -0.0002 … 99.5: a float picture is read as RGB in [0, 1]. Say which number becomes 1, as in the "
-            "network's training: range=99.5 of Preprocess.",
+            "The input ranges -0.0002 … 99.5: a float picture is read as RGB in [0, 1]. Say which number became 1 in the "
+            "network's training: range= of Preprocess.",
         ),
         (
             np.full((3, 4, 4), -100.0),

@@ -194,8 +194,8 @@ def test_channels_that_do_not_fit() -> None:
     with pytest.raises(PhotoError) as error:
         with_channels(np.zeros((4, 4, 2), np.uint8), 3)
     assert str(error.value) == (
-        "The photo has 2 channels, the preprocessing takes 3: give a photo of 3, or write Preprocess(channels=2) if the "
-        "network was trained on 2."
+        "The photo has 2 channels, the preprocessing takes 3: give a photo of 3, or, in Python, write Preprocess(channels=2) if "
+        "the network was trained on 2."
     )
 
 
@@ -205,7 +205,7 @@ def test_a_grey_photo_is_not_repeated_for_bands(channels: int) -> None:
         with_channels(np.zeros((4, 4), np.uint8), channels)
     assert str(error.value) == (
         f"The photo has 1 channel, the preprocessing takes {channels}: give a photo of {channels} (an array, or a TIFF of "
-        f"{channels} bands or pages), or write Preprocess(channels=1) if the network was trained on 1."
+        f"{channels} bands or pages), or, in Python, write Preprocess(channels=1) if the network was trained on 1."
     )
 
 
@@ -519,8 +519,8 @@ def test_fewer_bits_in_a_file_of_sixteen_are_named_and_not_guessed(most: int, bi
     (pixels, _, notes) = Preprocess(size=8, channels=1).apply(open_picture(values))
     np.testing.assert_allclose(pixels, 255 * most / 65535, rtol=1e-6)
     assert [str(Note(note)) for note in notes] == [
-        f"16 bits a pixel: 0-65535 became 0-1, and this photo reaches {most}; if the network was trained on {bits} bits as 0-1, "
-        f"write range={usual}"
+        f"16 bits a pixel: 0-65535 became 0-1, and this photo reaches {most}; if the network was trained on another range "
+        f"as 0-1, write that: range={usual} for {bits} bits"
     ]
 
 

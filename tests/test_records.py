@@ -41,5 +41,5 @@ def test_costs_add_up() -> None:
 def test_notes_of_a_photo_spell_settings_as_python_does() -> None:
     clf = seewhy.Classifier(lambda x: x.flatten(1)[:, :3], preprocess=seewhy.Preprocess(size=8, channels=1))
     photo = clf.read(np.full((8, 8), 4000, np.uint16))
-    assert photo.notes[0].endswith("if the network was trained on 12 bits as 0-1, write range=4095")
+    assert photo.notes[0].endswith("if the network was trained on another range as 0-1, write that: range=4095 for 12 bits")
     assert seewhy.explain(clf, photo, "occlusion", 0).notes[0] == photo.notes[0]

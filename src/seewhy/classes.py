@@ -170,7 +170,7 @@ def _content(path: Path) -> Any:
         lines = [line.strip() for line in text.splitlines()]
         while lines and not lines[-1]:
             lines.pop()
-        return lines
+        return _without_marks(lines)
     try:
         content = json.loads(text)
     except ValueError as error:
@@ -180,6 +180,15 @@ def _content(path: Path) -> Any:
     if not isinstance(content, (list, Mapping)):
         raise ClassesError(f"'{path}' holds a {type(content).__name__}: write a list of names, or an object from index to name.")
     return content
+
+
+def _without_marks(lines: list[str]) -> list[str]:
+    """The lines without what stands before every one of them: their own indices, from 0 up, or the dashes of a list."""
+    for marks in ([rf"{index}(?:\s*[:,;.)=]\s*|\s+)" for index in range(len(lines))], [r"-\s+"] * len(lines)):
+        matches = [re.match(mark, line) for mark, line in zip(marks, lines, strict=True)]
+        if len(lines) > 1 and all(matches):
+            return [line[match.end() :] for line, match in zip(lines, matches, strict=True) if match]
+    return lines
 
 
 def _in_order(classes: Mapping[Any, Any], where: str) -> list[Any]:

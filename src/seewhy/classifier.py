@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
@@ -91,7 +92,7 @@ class Classifier:
             network = PredictProba(network)
             classes = network.classes if classes is None else classes
         if not callable(network):
-            raise ModelError(f"A network cannot be a {type(network).__name__}: give an nn.Module or a function.")
+            raise ModelError(f"A network cannot be a {type(network).__name__}: {_instead_of(network)}.")
         if precision not in PRECISIONS:
             raise OptionError(f"{setting('precision', precision)}: write 'exact' or 'fast'.")
         if dimensions not in (2, 3):
@@ -411,6 +412,9 @@ class Classifier:
             self._names = sides if self.head.kind == "binary" else ClassNames.numbered(count)
         if len(self._names) != count:
             names = f"{len(self._names)} name{'s' * (len(self._names) != 1)}"
+            if self.head.kind == "binary":
+                hint = "give one, of what a large number means, or one for each side"
+                raise ClassesError(f"The class list has {names}, but the network gives one number, yes or no: {hint}.")
             raise ClassesError(f"The class list has {names}, but the network gives {count} scores: {ONE_EACH}.")
         return rows
 
@@ -425,3 +429,14 @@ def check_photos(clf: Any, name: str) -> None:
     """Raises ModelError for a classifier of volumes, where ``name`` knows photos alone."""
     if isinstance(clf, Classifier) and clf.dimensions == 3:
         raise ModelError(f"{name} works on photos, and this classifier is one of volumes: seewhy.explain works there.")
+
+
+def _instead_of(content: Any) -> str:
+    """What to give in place of something that is no network."""
+    if isinstance(content, (str, os.PathLike)):
+        return f"write seewhy.load({os.fspath(content)!r})"
+    if isinstance(content, Mapping):
+        return "these are weights; load them into the network (load_state_dict), and give that"
+    if hasattr(content, "fit"):
+        return "it has no predict_proba (of SVC probability=True, of others CalibratedClassifierCV brings it)"
+    return "give an nn.Module or a function"

@@ -93,7 +93,8 @@ def explain(
         Grad-CAM where the network's head averages, HiResCAM where it reads each place by itself, and occlusion with a budget of
         200 passes where the network cannot be watched; the notes say which, and why. Behind attention, tokens or a grid of three
         rows or fewer the map is checked by hiding parts of the photo (about 64 passes), and occlusion is taken where it points
-        elsewhere; settings of a method leave the check out.
+        elsewhere; settings of a method leave the check out. Its occlusion is measured in log-odds, of ``predict_proba`` in
+        probability.
     target : a class name, an index, "top1", "top3", "present" (every label above 0.5), a function of the output ``(N, ...)`` ->
         ``(N,)``, or a list: all of them for every photo; a list of lists: one list per photo.
     against : why the target and not this class? The difference of the two classes' values is explained. A class name, an index,
@@ -122,6 +123,8 @@ def explain(
         method = choice.method
     if choice is not None and budget is None:
         budget = choice.passes
+    if choice is not None and choice.method == Occlusion.name and not clf.executor.form.probabilities:
+        settings = {"score": "log_odds"} | settings  # which no sureness makes flat; what counts votes may say 0, without odds
     configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
     if limit.passes is not None and limit.passes < 1:

@@ -271,8 +271,7 @@ def _checked_unit_range(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float
     if low < -1e-3 or high > 1 + 1e-3:
         cure = "Divide it by 255, or pass it as uint8."
         if not negative and high < HALF_OF_8_BITS:
-            top = int(high) if high.is_integer() else float(f"{high:g}")
-            cure = f"Say which number becomes 1, as in the network's training: {setting('range', top)} of Preprocess."
+            cure = f"Say which number became 1 in the network's training: {setting('range')} of Preprocess."
         elif low < 0 or high > 255:
             cure = (
                 f"Say which numbers become 0 and 1, as in the network's training: {setting('range', (0, 10000))} of Preprocess."

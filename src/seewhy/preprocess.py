@@ -381,7 +381,10 @@ def in_range(picture: Picture, ends: tuple[float, float] | None) -> tuple[npt.ND
     note = f"16 bits a pixel: 0-{high:g} became 0-1, and this photo reaches {most:g}"
     usual = next((2**bits - 1 for bits in (8, 10, 12, 14) if most < 2**bits), None)
     if usual is not None:
-        note += f"; if the network was trained on {usual.bit_length()} bits as 0-1, write {setting('range', usual)}"
+        note += (
+            f"; if the network was trained on another range as 0-1, write that: {setting('range', usual)} for "
+            f"{usual.bit_length()} bits"
+        )
     return unit, (note,)
 
 
@@ -403,7 +406,7 @@ def with_channels(values: npt.NDArray[Any], channels: int) -> tuple[npt.NDArray[
     many = f" (an array, or a TIFF of {channels} bands or pages)" if channels not in (1, 3) else ""
     raise PhotoError(
         f"The photo has {present} channel{'s' * (present != 1)}, the preprocessing takes {channels}: give a photo of "
-        f"{channels}{many}, or write Preprocess(channels={present}) if the network was trained on {present}."
+        f"{channels}{many}, or, in Python, write Preprocess(channels={present}) if the network was trained on {present}."
     )
 
 

@@ -96,6 +96,32 @@ def test_what_nobody_has_said_of_a_network_of_ones_own_is_told(run, photos: Path
         assert "note:" not in out
 
 
+def test_classify_tells_how_a_photo_was_read(run) -> None:
+    Path("own.py").write_text(
+        "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 2))\n"
+    )
+    np.save("deep.npy", np.full((8, 8), 3999, np.uint16))
+    np.save("flat.npy", np.full((8, 8), 60000, np.uint16))
+    arguments = ("classify", "deep.npy", "flat.npy", "--model", "own.py:build", "--size", "8", "--mean", "0")
+    (_, out, _) = run(*arguments)
+    note = (
+        "16 bits a pixel: 0-65535 became 0-1, and this photo reaches 3999; if the network was trained on another range as 0-1, "
+        "write that: --range 4095 for 12 bits"
+    )
+    lines = out.splitlines()
+    assert lines[1] == f"  note: {note}"
+    assert "60000" in lines[3]
+    (_, out, _) = run(*arguments, "--json")
+    (deep, flat) = json.loads(out)["photos"]
+    assert deep["notes"][0] == note.replace("--range 4095", "range=4095")
+    assert "bits" in flat["notes"][0]
+
+
+def test_a_value_that_a_shell_cut_off_its_option(run, photos: Path) -> None:
+    (code, _, err) = run("explain", photos / "a.png", "--mean", "0.485", "0.456", "0.406", "-o", "x.png")
+    assert (code, err) == (2, "Error: -o x.png: for 3 photos ('0.456' is no file) write a folder.\n")
+
+
 def test_a_batch_skips_the_bad_file_and_says_so(run, photos: Path) -> None:
     code, out, err = run("explain", photos, "--model", "demo:honest", "-o", "maps")
     assert code == 2
@@ -385,6 +411,11 @@ def test_a_model_file_may_import_torchvision(run, photos: Path) -> None:
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (0, "")
     assert "class 0 (0." in process.stdout
+    Path("tv.py").write_text(
+        "def build():\n    import torchvision\n    return torchvision.models.squeezenet1_1(weights=None, num_classes=3)\n"
+    )
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 def test_pictures_of_an_earlier_run_are_no_photos(run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

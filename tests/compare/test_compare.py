@@ -338,7 +338,8 @@ def test_auto_takes_occlusion_for_all_networks_where_it_does_for_one() -> None:
     for photo, row in zip(photos, result.explanations, strict=True):
         assert [e.method for e in row] == ["occlusion", "occlusion"]
         target = row[0].targets[0]
-        alone = seewhy.explain(open_network, photo, "occlusion", target.name, against=target.against.name, budget=200)
+        settings = {"against": target.against.name, "budget": 200, "score": "log_odds"}
+        alone = seewhy.explain(open_network, photo, "occlusion", target.name, **settings)
         np.testing.assert_array_equal(row[0].maps, alone.maps)
     np.testing.assert_allclose(result.correlations, 1, atol=1e-3)
     assert [str(note) for note in result.notes] == [

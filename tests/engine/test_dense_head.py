@@ -24,6 +24,9 @@ POOLED = {
     "softmax": lambda self, x: self.fc(x.mean((2, 3))).softmax(1),
     "all by index": lambda self, x: self.fc(x.mean((2, 3)))[:, :][..., None][:, :, 0],
     "1×1 convolution": lambda self, x: F.conv2d(F.adaptive_avg_pool2d(x, 1), self.conv1x1).flatten(1),
+    "quotient of a sum": lambda self, x: self.fc(x.sum((2, 3)) / (x.shape[2] * x.shape[3])),
+    "other precision": lambda self, x: self.fc(x.double().mean((2, 3)).float()),
+    "one tensor joined": lambda self, x: self.fc(torch.cat([x.mean((2, 3))], dim=1)),
 }
 
 
@@ -61,11 +64,72 @@ def test_other_heads_are_not(head: str) -> None:
     assert traced(Head(function, out)).dense_head is None
 
 
-def test_squeezenets_form_has_no_matrix() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 5, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+@pytest.mark.parametrize("activation", [[nn.ReLU(inplace=True)], []], ids=["ReLU", "no activation"])
+def test_squeezenets_form_has_no_matrix(activation: list[nn.Module]) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 5, 1), *activation, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     head = traced(network).dense_head
     assert head is not None
-    assert (head.weight, head.bias, head.features) == (None, None, 1)
+    assert (head.weight, head.bias, head.features) == (None, None, len(activation))
+
+
+class Unrectified(Head):
+    """The features may be negative, and so may their average."""
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x) + 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self, self.features(x))
+
+
+WEIGHT = torch.rand(5, 8, generator=torch.Generator().manual_seed(2)) - 0.5
+# What does nothing to the average of the trial, and something to that of another photo; weights that are no matrix of that form.
+NOT_IN_CLOSED_FORM = {
+    "limit": lambda self, x: self.fc(x.mean((2, 3)).clamp(max=3.0)),
+    "ReLU": lambda self, x: self.fc(torch.relu(x.mean((2, 3)))),
+    "ReLU in place": lambda self, x: self.fc(x.mean((2, 3)).relu_()),
+    "hardtanh": lambda self, x: self.fc(F.hardtanh(F.adaptive_avg_pool2d(x, 1), -3, 3).flatten(1)),
+    "ReLU of what no matrix follows": lambda self, x: torch.relu(x.mean((2, 3))),
+    "limit before the average": lambda self, x: self.fc(x.clamp(max=30.0).mean((2, 3))),
+    "weight that is no parameter": lambda self, x: F.linear(x.mean((2, 3)), WEIGHT.to(x), self.fc.bias),
+    "square weight that is no parameter": lambda self, x: F.linear(x.mean((2, 3)), torch.eye(8).to(x), self.conv.bias),
+    "computed weight": lambda self, x: F.linear(x.mean((2, 3)), self.fc.weight * 2, self.fc.bias),
+    "groups": lambda self, x: F.conv2d(x.mean((2, 3), keepdim=True), self.halves, groups=2).flatten(1),
+    "3×3 convolution": lambda self, x: F.conv2d(x.mean((2, 3), keepdim=True), self.sides, padding=1).flatten(1),
+}
+
+
+@pytest.mark.parametrize("method", ["auto", "grad_cam", "hires_cam"])
+@pytest.mark.parametrize("head", NOT_IN_CLOSED_FORM)
+def test_what_only_looks_like_an_average_and_a_matrix_is_explained_by_its_gradient(head: str, method: str) -> None:
+    torch.manual_seed(0)
+    network = Unrectified(NOT_IN_CLOSED_FORM[head]).eval()
+    network.halves = nn.Parameter(torch.randn(4, 4, 1, 1))
+    network.sides = nn.Parameter(torch.randn(5, 8, 3, 3))
+    clf = seewhy.Classifier(network)
+    photo = torch.randn(3, 16, 24) * 10 + 10  # far from the noise of the trial
+    planned = clf.executor.planned(photo[None])
+    assert planned.trace.dense_head is None or "before" in head
+    features = network.features(photo[None]).detach()
+    features = features.clamp(max=30.0) if "before" in head else features
+    features.requires_grad_()
+    score = network.head(network, features)[0, 3]
+    (gradient,) = torch.autograd.grad(score, features)
+    expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].detach()  # the head averages: HiResCAM is the same
+    explanation = seewhy.explain(clf, photo, method, 3, **({} if method == "auto" else {"relu": False}))
+    np.testing.assert_allclose(
+        explanation.maps[0], expected.relu() if method == "auto" else expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
+    )
+
+
+def test_a_matrix_that_is_a_buffer_is_read_like_a_parameter() -> None:
+    network = Head(lambda self, x: F.linear(x.mean((2, 3)), self.matrix, self.fc.bias)).eval()
+    network.register_buffer("matrix", WEIGHT)
+    photo = torch.rand(3, 16, 24, generator=torch.Generator().manual_seed(1))
+    explanation = seewhy.explain(seewhy.Classifier(network), photo, "cam", 3)
+    features = torch.relu(network.conv(photo[None]))[0].detach()
+    np.testing.assert_allclose(explanation.maps[0], torch.einsum("c,chw->hw", WEIGHT[3], features), rtol=1e-5, atol=1e-6)
+    assert explanation.details["bias"] == [pytest.approx(network.fc.bias[3].item())]
 
 
 def test_pooling_in_two_stages_keeps_the_finer_grid() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from attending_nets import SmallViT
 from small_nets import Planted, SmallNet
 from torch import nn
 
@@ -123,8 +124,9 @@ class SelfAttention(nn.Module):
         (lambda x: x, (2, 3), SelfAttention(), True),
         (lambda x: x.permute(0, 2, 3, 1), (1, 2), nn.Linear(6, 6), True),
         (lambda x: x.flatten(2).mT, (1,), nn.Linear(6, 6), True),
+        (lambda x: x[:, :, 2:, 2:], (2, 3), nn.Conv2d(6, 6, 3, padding=1), True),
     ],
-    ids=["convolution", "depthwise", "attention", "channels last", "tokens"],
+    ids=["convolution", "depthwise", "attention", "channels last", "tokens", "crop"],
 )
 def test_what_may_carry_a_thing_to_another_place(
     arrange: Callable[[torch.Tensor], torch.Tensor], axes: tuple[int, ...], inner: nn.Module, mixes: bool
@@ -132,3 +134,55 @@ def test_what_may_carry_a_thing_to_another_place(
     clf = seewhy.Classifier(Arranged(arrange, axes, inner).eval())
     planned = clf.executor.planned(torch.zeros(1, 3, 32, 32))
     assert planned.mixes_places(planned.feature_step) == mixes
+
+
+class Weighted(nn.Module):
+    """One logit: the mean of a ReLU over places that count differently by at most a twentieth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        (self.conv, self.fc) = (nn.Conv2d(3, 4, 4, 4), nn.Linear(4, 1))
+        self.counts = nn.Parameter(1 + torch.linspace(-0.05, 0.05, 64).reshape(8, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head(torch.relu(self.conv(x)))
+        return scores
+
+    def head(self, features: torch.Tensor) -> torch.Tensor:
+        return self.fc(torch.einsum("nchw,hw->nc", features, self.counts) / 64)
+
+
+@pytest.mark.parametrize("counts", ["a little differently", "alike"])
+def test_places_that_count_a_little_differently_do_not_count_alike(counts: str) -> None:
+    torch.manual_seed(0)
+    network = Weighted().eval()
+    if counts == "alike":
+        nn.init.ones_(network.counts)
+    watched = planned(network, 3, 32, 32)
+    (relu,) = (step for step in watched.trace.steps if step.op == "relu")
+    assert watched.averages(relu) == (counts == "alike")
+    photo = torch.rand(3, 32, 32)
+    explanation = seewhy.explain(seewhy.Classifier(network, head="binary"), photo, target=1, layer="relu()", relu=False)
+    features = torch.relu(network.conv(photo[None])).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(network.head(features).sum(), features)
+    gradient = gradient.mean((2, 3), keepdim=True) if counts == "alike" else gradient
+    torch.testing.assert_close(torch.from_numpy(explanation.maps), (gradient * features).sum(1).detach(), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("token", [False, True], ids=["photo alone", "class token, too"])
+def test_of_the_tokens_that_the_scores_read_those_of_the_photo_share_evenly(token: bool) -> None:
+    class Pooled(SmallViT):
+        """The photo's tokens count from 0 to 1, the class token as much as all of them, or not at all."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.tokens(x)
+            for block in self.blocks:
+                tokens = block(tokens)
+            counts = torch.cat([torch.tensor([12.0 * token]), torch.linspace(0, 1, 24)])  # the 24 have a sum of 12
+            return self.fc(counts @ self.norm(tokens))
+
+    read = planned(Pooled().eval(), 3, 16, 24).read_tokens
+    expected = torch.tensor([0.0] + [1 / 24] * 24)
+    if token:
+        expected = torch.tensor([12.0] + [0.5] * 24) / 24
+    torch.testing.assert_close(read, expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from small_nets import SmallNet
 from torch import nn
@@ -68,3 +69,27 @@ def test_channels_last_and_tokens_have_grids_too() -> None:
     values = trace.steps[second].grid.read(tokens)
     assert values.shape == (2, 8, 4, 6)
     assert values[1, 3, 2, 5] == tokens[1, 1 + 2 * 6 + 5, 3]
+
+
+@pytest.mark.parametrize(
+    ("head", "bypassed"),
+    [
+        (lambda self, x: self.fc(x.mean((2, 3))), False),
+        (lambda self, x: self.fc((x * x.mean((2, 3), keepdim=True).sigmoid()).mean((2, 3))), False),
+        (lambda self, x: self.fc(torch.cat([x.mean((2, 3)), x.new_zeros(1, 8)], 1)[:, :8]), False),
+        (lambda self, x: self.fc(x.mean((2, 3)) + torch.zeros_like(self.photo).mean()), False),
+        (lambda self, x: self.fc(x.mean((2, 3)) + self.photo.mean()), True),
+        (lambda self, x: self.fc(x.mean((2, 3)) + self.conv(self.photo.flip(-1)).mean((2, 3))), True),
+    ],
+    ids=["one path", "two that meet behind it", "zeros beside it", "zeros of the photo's size", "the photo", "another pass"],
+)
+def test_other_paths_around_a_step(head: object, bypassed: bool) -> None:
+    class Watched(Head):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.photo = x
+            return super().forward(x)
+
+    trace = traced(Watched(head))
+    (relu,) = (step for step in trace.steps if step.op == "relu")
+    assert trace.is_bypassed(relu) == bypassed
+    assert not trace.is_bypassed(trace.steps[trace.output])

@@ -132,11 +132,10 @@ def test_weights_of_another_architecture(tmp_path: Path, own: nn.Module) -> None
     )
 
 
-def test_a_pickled_module_needs_trust(tmp_path: Path, own: nn.Module) -> None:
+@pytest.mark.parametrize("trust", [False, True])
+def test_the_weights_of_a_pickled_module(tmp_path: Path, own: nn.Module, trust: bool) -> None:
     torch.save(own, tmp_path / "m.pth")
-    text = message(WeightsError, lambda: seewhy.load("squeezenet1_1", weights=tmp_path / "m.pth"))
-    assert text.startswith("'m.pth' holds more than tensors, and reading it could run code.")
-    clf = seewhy.load("squeezenet1_1", weights=tmp_path / "m.pth", trust=True, preprocess=SMALL)
+    clf = seewhy.load("squeezenet1_1", weights=tmp_path / "m.pth", trust=trust, preprocess=SMALL)
     np.testing.assert_allclose(clf.logits(PHOTO), expected(own, clf), atol=1e-5)
 
 
@@ -269,6 +268,15 @@ EXAMPLES = "Examples: squeezenet1_0, googlenet, resnet18, resnet50, mobilenet_v2
 )
 def test_unknown_models(spec: Any, expected: str) -> None:
     assert message(ModelError, lambda: seewhy.load(spec)) == expected
+
+
+def test_a_module_in_python_s_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "nets.py").touch()
+    assert message(ModelError, lambda: seewhy.load("parts.nets:build")) == (
+        f"The model 'parts.nets:build' is not known: for the file write '{Path('parts/nets.py')}:build'."
+    )
 
 
 def test_only_classification_networks_are_listed() -> None:

@@ -90,6 +90,28 @@ def test_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     assert "Loading weights" not in "".join(capfd.readouterr())
 
 
+@pytest.mark.parametrize(
+    ("problem", "classes", "head"),
+    [
+        (None, 3, "softmax"),
+        ("single_label_classification", 3, "softmax"),
+        ("multi_label_classification", 3, "sigmoid"),
+        ("multi_label_classification", 1, "binary"),
+        ("regression", 3, "none"),
+    ],
+)
+def test_the_head_is_what_the_network_was_trained_for(tmp_path: Path, problem: str | None, classes: int, head: str) -> None:
+    network = resnet({number: f"label {number}" for number in range(classes)})
+    network.config.problem_type = problem
+    with from_transformers._quiet():
+        network.save_pretrained(tmp_path)
+    clf = seewhy.load(tmp_path, preprocess=seewhy.Preprocess(48))
+    assert clf.head.kind == head
+    assert seewhy.load(tmp_path, preprocess=seewhy.Preprocess(48), head="none").head.kind == "none"
+    if head == "sigmoid":
+        np.testing.assert_allclose(clf.scores(PHOTO), 1 / (1 + np.exp(-clf.logits(PHOTO).astype(float))), rtol=1e-5)
+
+
 def test_a_name_in_the_cache(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "cache", "ours/pets", *folder.iterdir())
     offline(monkeypatch, tmp_path / "cache")

@@ -32,9 +32,13 @@ def test_names_that_hold_a_text() -> None:
     (torchvision,) = known_networks("resnet1", "torchvision")
     assert torchvision.names == ("resnet101", "resnet152", "resnet18", "wide_resnet101_2")
     assert [entry.source for entry in known_networks("no such name")] == ["torchvision", "timm", "demo"]
-    with pytest.raises(OptionError) as error:
-        known_networks("", "onnx")
-    assert str(error.value) == "source='onnx': write one of torchvision, timm, demo."
+    for source, text in (
+        ("onnx", "what it has cannot be listed; write for example 'path/model.onnx'."),
+        ("kaggle", "write one of torchvision, timm, demo."),
+    ):
+        with pytest.raises(OptionError) as error:
+            known_networks("", source)
+        assert str(error.value) == f"source='{source}': {text}"
 
 
 def test_what_is_not_installed_is_said_and_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:

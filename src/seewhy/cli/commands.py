@@ -54,11 +54,19 @@ def classify(
     clf = options.load()
     with Report(clf, json_, len(files)) as report:
         rows = report.record["photos"] = []
-        for path, predictions in Batch(clf, list(files), report).each(lambda path: clf.classify(path, k=k)):
-            rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions]})
+        of_all = [Message(note) for note in clf.input_notes()]
+
+        def answer(path: Path) -> tuple[Any, list[seewhy.Prediction]]:
+            photo = clf.read(path)
+            return photo, clf.classify(photo, k=k)
+
+        for path, (photo, predictions) in Batch(clf, list(files), report).each(answer):
+            notes = [Message(note) for note in photo.notes if note not in of_all]
+            rows.append({"photo": str(path), "predictions": [dataclasses.asdict(p) for p in predictions], "notes": notes})
             report.line(f"{path}: {'; '.join(str(p) for p in predictions)}")
-        report.record["notes"] = [Message(note) for note in clf.input_notes()]
-        report.notes(report.record["notes"])
+            report.notes(notes)
+        report.record["notes"] = of_all
+        report.notes(of_all)
         if table is not None:
             write_table(table, report.record)
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,12 @@ def expand(patterns: Sequence[str]) -> dict[Path, Path]:
         for match in matches:
             files.setdefault(match, match.parent.relative_to(root))
     return files
+
+
+def _not_there(files: Iterable[Path]) -> str:
+    """``" ('0.456' is no file)"``: a value that a shell has cut off its option; "" where all are there."""
+    missing = next((path for path in files if not path.exists()), None)
+    return "" if missing is None else f" ('{missing}' is no file)"
 
 
 def _root(pattern: Path) -> Path:
@@ -205,7 +211,7 @@ class Names:
         self._taken: set[Path] = set()
         if output is not None and place.suffix and not place.is_dir() and not output.endswith(os.sep):
             if len(files) > 1:
-                raise OptionError(f"-o {output}: for {len(files)} photos write a folder.")
+                raise OptionError(f"-o {output}: for {len(files)} photos{_not_there(files)} write a folder.")
             check_output(place, suffixes)
             if place.resolve() in self._photos:
                 raise OptionError(f"-o {output}: that is the photo itself, and it would be lost; write another name.")

@@ -250,6 +250,15 @@ class Trace:
                 touched.add(step.number)
         return frozenset(touched)
 
+    def is_bypassed(self, step: Step) -> bool:
+        """True where the scores depend on the input by another path, too: one that leads around the step."""
+        reached = {INPUT}
+        for other in self.path:
+            by_shape = other.op.startswith("new_") or other.op.endswith("_like")  # zeros of the size of what they are given
+            if other.number != step.number and not by_shape and reached.intersection(other.inputs):
+                reached.add(other.number)
+        return self.output in reached
+
     @cached_property
     def modules(self) -> dict[int, str]:
         """Of the steps that a module returned: the outermost such module."""

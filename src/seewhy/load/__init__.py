@@ -68,11 +68,12 @@ def load(
     dimensions = (2 if built is None else built.dimensions) if dimensions is None else dimensions
     if dimensions == 3 and preprocess is None and parts.preprocess is not None:
         raise OptionError(f"{setting('dimensions', 3)}: {parts.name} brings the preprocessing of photos; leave it out.")
-    head = head or (built.head.kind if built is not None else "binary" if parts.outputs == 1 else "softmax")
+    own_head = parts.head if built is None else built.head.kind
+    head = head or own_head or ("binary" if parts.outputs == 1 else "softmax")
     names = classes if classes is not None else parts.classes
     if names is not None:
         names = ClassNames.read(names, binary=head == "binary")
-        parts.check_count(names)
+        parts.check_count(names, head == "binary")
     classifier = Classifier(
         parts.network,
         preprocess=preprocess if preprocess is not None else parts.preprocess,
@@ -113,6 +114,9 @@ def _parts(text: str, weights: Weights | None, trust: bool, device: str | torch.
     if suffix in _SAVED_SUFFIXES or Path(text).is_file():
         return from_saved.build(text, weights, trust)
     if ":" in text:
+        module = Path(f"{prefix.replace('.', '/')}.py")
+        if module.is_file():
+            raise ModelError(f"The model '{text}' is not known: for the file write '{module}:{name}'.")
         raise ModelError(f"The model '{text}' is not known: write {SPECS}.")
     return from_torchvision.build(text, weights, trust)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -20,6 +20,8 @@ from seewhy.errors import ModelError, WeightsError, did_you_mean, listed
 from seewhy.load import from_torchvision
 from seewhy.load.parts import Parts
 from seewhy.load.weights import Weights, fit, read_weights
+
+Result = TypeVar("Result")
 
 
 def build(spec: str, weights: Weights | None, trust: bool) -> Parts:
@@ -40,7 +42,7 @@ def build(spec: str, weights: Weights | None, trust: bool) -> Parts:
                 f"{listed(functions) or 'none'}."
             )
         try:
-            built = builder()
+            built = _with_torchvision(builder)
         except (Exception, SystemExit) as error:
             raise ModelError(f"{function}() in '{file}' failed: {type(error).__name__}: {error}") from error
     classifier = built if isinstance(built, Classifier) else None
@@ -111,19 +113,23 @@ def _home(name: str, folders: list[str]) -> str | None:
 def _run(path: Path) -> ModuleType:
     """The file as a module."""
     try:
-        return _execute(path)
+        return _with_torchvision(lambda: _execute(path))
     except (Exception, SystemExit) as error:
-        if from_torchvision.MISSING not in str(error):
-            raise _failed(path, error) from error
-    from_torchvision.models()  # the file wants torchvision beside a CPU torch: once that is mended, the file runs
+        raise ModelError(f"'{path}' cannot be run: {type(error).__name__}: {error}") from error
+
+
+def _with_torchvision(call: Callable[[], Result]) -> Result:
+    """What it returns. Where it wants torchvision beside a CPU torch, that is mended and it is called again."""
     try:
-        return _execute(path)
+        return call()
     except (Exception, SystemExit) as error:
-        raise _failed(path, error) from error
-
-
-def _failed(path: Path, error: BaseException) -> ModelError:
-    return ModelError(f"'{path}' cannot be run: {type(error).__name__}: {error}")
+        reason: BaseException | None = error
+        while reason is not None and from_torchvision.MISSING not in str(reason):
+            reason = reason.__cause__  # transformers' own error stands in front
+        if reason is None:
+            raise
+    from_torchvision.models()
+    return call()
 
 
 def _execute(path: Path) -> ModuleType:

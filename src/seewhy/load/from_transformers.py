@@ -31,6 +31,7 @@ from seewhy.sized import sized
 CONFIG = "config.json"
 _PROCESSOR = "preprocessor_config.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+_HEADS = {"multi_label_classification": "sigmoid", "regression": "none"}  # what it was trained for, where its config says so
 _TRIALS = ((61, 97), (90, 53))  # rows and columns of the pictures on which a description is compared with the processor
 # Grey levels that a description may differ by, at most and in the mean: two libraries round a resized pixel differently.
 _MOST, _MEAN = 2.5, 0.25
@@ -68,7 +69,15 @@ def build(name: str, weights: Weights | None, trust: bool) -> Parts:
     outputs = int(network.config.num_labels)  # type: ignore[union-attr, arg-type]
     labels = getattr(network.config, "id2label", None)
     classes = dict(labels) if labels is not None and len(labels) == outputs else None
-    return Parts(network.eval(), f"hf:{name}" if not is_folder else folder.name, preprocess, classes, outputs)
+    head = _HEADS.get(getattr(network.config, "problem_type", None) or "")
+    return Parts(
+        network.eval(),
+        f"hf:{name}" if not is_folder else folder.name,
+        preprocess,
+        classes,
+        outputs,
+        head="binary" if head == "sigmoid" and outputs == 1 else head,
+    )
 
 
 def _network(name: str, config: Any, weights: Weights | None, trust: bool, is_cached: bool) -> nn.Module:

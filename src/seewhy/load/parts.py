@@ -12,7 +12,7 @@ from seewhy.errors import ClassesError
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """``classes``, ``outputs``: None where the loader does not know. ``classifier``: where a person's function built one."""
+    """``classes``, ``outputs``, ``head``: None where the loader does not know. ``classifier``: one built by a person."""
 
     network: Any
     name: str
@@ -20,10 +20,12 @@ class Parts:
     classes: Any = None
     outputs: int | None = None
     classifier: Classifier | None = None
+    head: str | None = None
 
-    def check_count(self, names: ClassNames) -> None:
-        """The class list must have one name per output (two for a single logit)."""
-        expected = None if self.outputs is None else max(2, self.outputs)
+    def check_count(self, names: ClassNames, binary: bool) -> None:
+        """The class list must have one name per output (two for a single logit, ``binary``)."""
+        expected = 2 if binary and self.outputs == 1 else self.outputs
         if expected is not None and len(names) != expected:
             count = f"{len(names)} name{'s' * (len(names) != 1)}"
-            raise ClassesError(f"The class list has {count}, but the network {self.name} has {expected} classes: {ONE_EACH}.")
+            classes = f"{expected} class{'es' * (expected != 1)}"
+            raise ClassesError(f"The class list has {count}, but the network {self.name} has {classes}: {ONE_EACH}.")

@@ -81,6 +81,10 @@ class Known:
 def known_networks(text: str = "", source: str | None = None) -> list[Known]:
     """The names that contain ``text``, in any case, of each source that has a list, or of one. Raises OptionError."""
     with_names = [entry for entry in SOURCES.values() if entry.names is not None]
+    if source in SOURCES and source not in (entry.name for entry in with_names):
+        raise OptionError(
+            f"{setting('source', source)}: what it has cannot be listed; write for example '{SOURCES[source].example}'."
+        )
     if source is not None and source not in (entry.name for entry in with_names):
         raise OptionError(f"{setting('source', source)}: write one of {listed(entry.name for entry in with_names)}.")
     return [_known(entry, text.lower()) for entry in with_names if source in (None, entry.name)]

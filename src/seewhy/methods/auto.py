@@ -30,8 +30,8 @@ class Choice:
     """A method's name and why, as one clause.
 
     passes : the budget that it gets where none was set; None for no limit. mixed : what the layer shows may lie at another place
-    of the photo, so that the map is held against what hiding takes. ``explain`` takes a choice in place of a method: then it
-    checks nothing.
+    of the photo, or the scores see the photo by other paths, too, so that the map is held against what hiding takes. ``explain``
+    takes a choice in place of a method: then it checks nothing.
     """
 
     method: str
@@ -70,29 +70,32 @@ def _by_form(clf: Classifier, planned: PlannedNetwork | None) -> Choice:
         step = planned.feature_step
     except (GradientError, LayerError, MethodError) as error:
         return Choice(Occlusion.name, f"no layer can be explained ({error.clause})", PASSES)
-    name = planned.trace.name(step)
-    mixed = planned.mixes_places(step)
+    (trace, name) = (planned.trace, planned.trace.name(step))
+    bypassed = trace.is_bypassed(step)
+    around = ", and other paths lead around it" if bypassed else ""
+    mixed = bypassed or planned.mixes_places(step)
     if not planned.averages(step) or flattens_grid(planned, step):  # dead ReLUs have no gradient that could tell
-        return Choice(HiResCam.name, f"the head reads each place of '{name}' by itself", mixed=mixed)
-    head = planned.trace.dense_head
-    if head is not None and head.features == step.number:
+        return Choice(HiResCam.name, f"the head reads each place of '{name}' by itself{around}", mixed=mixed)
+    if trace.dense_head is not None and trace.dense_head.features == step.number:
         return Choice(GradCam.name, f"the head averages '{name}'", mixed=mixed)
-    return Choice(GradCam.name, f"the scores read all places of '{name}' alike", mixed=mixed)
+    return Choice(GradCam.name, f"the scores read all places of '{name}' alike{around}", mixed=mixed)
 
 
 def mixed_notes(planned: PlannedNetwork, method: Method) -> list[Note]:
-    """Of a map of a layer that nothing checks, where the layer may show a thing at another place than the photo."""
+    """Of a map of a layer that nothing checks, where the layer may show a thing at another place than the photo; of the automatic
+    layer also where it is not all that the scores depend on."""
     if not isinstance(method, FeatureMethod):
         return []
     with suppress(SeewhyError):  # the method itself says what is wrong with the layer
         step = planned.find_layer(method.layer)
+        name = planned.trace.name(step)
         if planned.mixes_places(step):
-            return [
-                Note(
-                    f"a place of '{planned.trace.name(step)}' may hold what another place of the photo shows, and nothing has "
-                    f"checked this map: {setting('method', AUTO)} does, by hiding"
-                )
-            ]
+            why = f"a place of '{name}' may hold what another place of the photo shows"
+        elif method.layer is None and planned.trace.is_bypassed(step):
+            why = f"the scores see the photo by paths around '{name}', too"
+        else:
+            return []
+        return [Note(f"{why}, and nothing has checked this map: {setting('method', AUTO)} does, by hiding")]
     return []
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -319,8 +320,8 @@ def _linear_head(planned: PlannedNetwork, step: Step) -> DenseHead | None:
 def dense_weights(planned: PlannedNetwork, head: DenseHead) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Weight ``(K, c)`` and bias ``(K,)`` of the dense layer; None where there is none (SqueezeNet's form)."""
     network = planned.plan.network
-    weight = None if head.weight is None else network.get_parameter(head.weight).detach().float().flatten(1)
-    bias = None if head.bias is None else network.get_parameter(head.bias).detach().float()
+    weight = None if head.weight is None else attrgetter(head.weight)(network).detach().float().flatten(1)  # a buffer, maybe
+    bias = None if head.bias is None else attrgetter(head.bias)(network).detach().float()
     return weight, bias
 
 
