@@ -244,3 +244,146 @@ def test_a_softmax_over_classes_is_no_attention() -> None:
     steps: tuple[Step, ...] = traced(head).steps
     assert [step.op for step in steps][-1] == "softmax"
     assert isinstance(find_attention(traced(head)), str)
+
+
+class Folded(Patches):
+    """Four heads of two channels stand in the axis of the photos."""
+
+    def __init__(self, heads_first: bool) -> None:
+        super().__init__()
+        self.heads_first = heads_first
+
+    def heads(self, tokens: torch.Tensor) -> torch.Tensor:
+        """``(N, 4, tokens, 2)``."""
+        return tokens.unflatten(-1, (4, 2)).transpose(1, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).mT
+        heads = self.heads(tokens)
+        folded = (heads.transpose(0, 1) if self.heads_first else heads).flatten(0, 1)
+        read = torch.bmm(torch.bmm(folded, folded.mT).softmax(-1), folded)
+        read = read.unflatten(0, (4, -1)).transpose(0, 1) if self.heads_first else read.unflatten(0, (-1, 4))
+        return self.fc((tokens + read.transpose(1, 2).flatten(2)).mean(1))
+
+
+@pytest.mark.parametrize("heads_first", [False, True])
+@pytest.mark.parametrize("graph", [False, True])
+def test_heads_folded_into_the_axis_of_the_photos(heads_first: bool, graph: bool) -> None:
+    torch.manual_seed(0)
+    network = Folded(heads_first).eval()
+    (_, output, (table,)) = opened(network, graph)
+    heads = network.heads(network.patches(PHOTOS).flatten(2).mT).detach()
+    torch.testing.assert_close(table.detach(), (heads @ heads.mT).softmax(-1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(output.detach(), network(PHOTOS).detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_who_looks_may_stand_in_the_columns() -> None:
+    class Transposed(Patches):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.patches(x).flatten(2).mT
+            table = (tokens.roll(1, -1) @ tokens.mT).softmax(dim=-2)  # keys by queries
+            return self.fc((tokens + table.mT @ tokens).mean(1))
+
+    torch.manual_seed(0)
+    network = Transposed().eval()
+    for graph in (False, True):
+        (_, output, (table,)) = opened(network, graph)
+        tokens = network.patches(PHOTOS).flatten(2).mT.detach()
+        expected = (tokens @ tokens.roll(1, -1).mT).softmax(-1)[:, None]
+        torch.testing.assert_close(table.detach(), expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(output.detach(), network(PHOTOS).detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_one_mask_for_each_head_of_each_photo() -> None:
+    """A head of nn.MultiheadAttention sees the tokens before, the other one those behind, in the second photo the reverse."""
+    network = Masked().eval()
+    before = torch.arange(24)[:, None] < torch.arange(24)  # True: left out
+    masks = torch.stack([before, before.mT, before.mT, before])
+    attend = network.attention.forward
+
+    def masked(*args, **kwargs):
+        return attend(*args, attn_mask=masks[: 2 * len(args[0])], **kwargs)
+
+    network.attention.forward = masked
+    (_, output, (table,)) = opened(network)
+    torch.testing.assert_close(output, network(PHOTOS).detach(), rtol=1e-4, atol=1e-5)
+    for photo, head, upper in [(0, 0, True), (0, 1, False), (1, 0, False), (1, 1, True)]:
+        hidden = table[photo, head].triu(1) if upper else table[photo, head].tril(-1)
+        seen = table[photo, head].tril(-1) if upper else table[photo, head].triu(1)
+        assert float(hidden.abs().max()) == 0
+        assert float(seen.max()) > 0
+
+
+class Beside(Patches):
+    """Two attentions that run side by side, in each of two blocks."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).mT
+        for _ in range(2):
+            (a, b) = (functional.scaled_dot_product_attention(each, each, tokens) for each in (tokens, tokens + 1))
+            tokens = tokens + a + b
+        return self.fc(tokens.mean(1))
+
+
+def test_attentions_side_by_side_are_of_one_block() -> None:
+    attention = find_attention(traced(Beside()))
+    assert not isinstance(attention, str)
+    assert [[step.count for step in block] for block in attention.blocks] == [[0, 1], [2, 3]]
+    assert [step.count for step in attention.steps] == [0, 1, 2, 3]
+
+
+class TwoPasses(Patches):
+    """The same two blocks on the photo and on a darker one: the second pass does not read the first."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = []
+        for photo in (x, 0.5 * x):
+            tokens = self.patches(photo).flatten(2).mT
+            for _ in range(2):
+                tokens = tokens + functional.scaled_dot_product_attention(tokens, tokens, tokens)
+            scores.append(self.fc(tokens.mean(1)))
+        return scores[0] + scores[1]
+
+
+class OneOfTwo(Patches):
+    """One block in each pass, and only scores are added: no token behind both."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = []
+        for photo in (x, 0.5 * x):
+            tokens = self.patches(photo).flatten(2).mT
+            scores.append(self.fc((tokens + functional.scaled_dot_product_attention(tokens, tokens, tokens)).mean(1)))
+        return scores[0] + scores[1]
+
+
+class Flipped(Patches):
+    """Between two blocks the tokens change places."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).mT
+        for _ in range(2):
+            tokens = (tokens + functional.scaled_dot_product_attention(tokens, tokens, tokens)).flip(1)
+        return self.fc(tokens.mean(1))
+
+
+class Versions(Patches):
+    """The photo and its mirror image, one behind the other in the axis of the photos."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(torch.cat([x, x.flip(-1)])).flatten(2).mT
+        read = functional.scaled_dot_product_attention(tokens, tokens, tokens)
+        return self.fc((tokens + read).mean(1)).unflatten(0, (2, -1)).mean(0)
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (TwoPasses(), "the attention in '' runs beside others, in a branch of its own"),
+        (OneOfTwo(), "behind its last attention there are no 24 tokens with rows and columns"),
+        (Flipped(), "the attention in '' has its tokens in another order than the last one"),
+        (Versions(), "the attention in '' looks at versions of the photo, each by itself"),
+    ],
+    ids=["two passes", "one of two", "flipped", "versions"],
+)
+def test_what_does_not_follow_one_from_the_other(network: nn.Module, reason: str) -> None:
+    assert find_attention(traced(network)) == reason

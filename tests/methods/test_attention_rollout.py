@@ -7,6 +7,7 @@ import pytest
 import torch
 from attending_nets import FORMS, SmallViT
 from torch import nn
+from torch.nn import functional
 
 import seewhy
 from seewhy.errors import MethodError, OptionError
@@ -93,8 +94,7 @@ class Looking(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.patches(x).flatten(2).mT
-        keys = 1000 * tokens.sum(-1)[:, None, None].expand(-1, 1, tokens.shape[1], -1)
-        table = keys.softmax(-1)
+        table = (1000 * torch.ones_like(tokens) @ tokens.mT)[:, None].softmax(-1)
         return self.fc((tokens + (table @ tokens[:, None])[:, 0]).mean(1))
 
 
@@ -121,3 +121,48 @@ def test_what_has_no_attention_is_refused_in_one_line() -> None:
 def test_a_share_that_cannot_be(discard: object) -> None:
     with pytest.raises(OptionError, match="is the share of the attention that is left out"):
         seewhy.explain(seewhy.Classifier(SmallViT()), PHOTOS[0], "attention_rollout", discard=discard)
+
+
+class Beside(nn.Module):
+    """``t + a(t) + b(t)``: in a every token looks at token 5 alone, in b at token 10; the mean is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.fc = nn.Linear(8, 3)
+
+    def attend(self, tokens: torch.Tensor, place: int) -> torch.Tensor:
+        bias = torch.full((24, 24), -1000.0)
+        bias[:, place] = 1000.0
+        return functional.scaled_dot_product_attention(tokens, tokens, tokens, attn_mask=bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(x).flatten(2).mT
+        return self.fc((tokens + self.attend(tokens, 5) + self.attend(tokens, 10)).mean(1))
+
+
+def test_side_by_side_by_hand() -> None:
+    torch.manual_seed(0)
+    e = seewhy.explain(seewhy.Classifier(Beside().eval()), PHOTOS[0], "attention_rollout")
+    expected = np.full(24, 1 / 48)  # half of each token is itself, and the mean of 24 tokens is read
+    expected[[5, 10]] += 0.25  # the other half is the mean of both
+    np.testing.assert_allclose(e.maps[0], expected.reshape(4, 6), rtol=1e-5)
+    assert (e.details["blocks"], e.details["heads"]) == (1, 2)
+
+
+@pytest.mark.parametrize("method", ["attention_rollout", "grad_attention_rollout"])
+def test_passes_that_run_side_by_side_are_refused_in_one_line(method: str) -> None:
+    class Averaged(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.vit = SmallViT(blocks=2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (self.vit(x) + self.vit(0.5 * x)) / 2
+
+    with pytest.raises(MethodError) as error:
+        seewhy.explain(seewhy.Classifier(Averaged().eval()), PHOTOS[0], method)
+    assert error.value.line == (
+        f"{method} does not fit Averaged: the attention in 'vit.blocks.0' runs beside others, in a branch of its own. Use "
+        "method='grad_cam' or method='occlusion'."
+    )

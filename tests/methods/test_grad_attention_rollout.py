@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -77,3 +79,88 @@ def test_scores_that_are_cut_off_are_said() -> None:
         "'detach()'. Use a method that needs none: method='attention_rollout' or method='occlusion'; or remove detach() from "
         "Detached.forward."
     )
+
+
+class Frozen(SmallViT):
+    """Parts that are not trained run under no_grad(): "all" blocks at once, "each" by itself, the "first" alone."""
+
+    def __init__(self, frozen: str) -> None:
+        super().__init__()
+        self.frozen = frozen
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.set_grad_enabled(self.frozen != "all"):
+            tokens = self.tokens(x)
+            for number, block in enumerate(self.blocks):
+                with torch.set_grad_enabled(self.frozen == "first" and number > 0):
+                    tokens = block(tokens)
+        return self.fc(self.norm(tokens)[:, 0])
+
+
+@pytest.mark.parametrize("frozen", ["all", "each", "first"])
+@pytest.mark.parametrize("hooked", [False, True])
+def test_frozen_parts(frozen: str, hooked: bool) -> None:
+    network = Frozen(frozen).eval()
+    if hooked:  # it then runs as it is, with weights that ask for gradients
+        network.patches.register_forward_hook(lambda module, args, out: None)
+    maps = seewhy.explain(seewhy.Classifier(network), PHOTOS[0], "grad_attention_rollout", target=[0, 3]).maps
+    for map_, index in zip(maps, (0, 3), strict=True):
+        np.testing.assert_allclose(map_, expected_map(SmallViT(), PHOTOS[0], index, "logit"), rtol=1e-3, atol=1e-6)
+    assert torch.is_grad_enabled()
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+class CutAmid(SmallViT):
+    """Nothing goes back to the first block."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(self.by == "inference_mode"):
+            tokens = self.blocks[0](self.tokens(x))
+        tokens = tokens.detach() if self.by == "detach" else tokens
+        for block in self.blocks[1:]:
+            tokens = block(tokens)
+        return self.fc(self.norm(tokens)[:, 0])
+
+
+@pytest.mark.parametrize(("by", "what"), [("detach", "'detach()'"), ("inference_mode", "see what has no gradient in CutAmid")])
+def test_a_block_without_gradient_is_not_left_out(by: str, what: str) -> None:
+    with pytest.raises(GradientError, match=f"the scores are cut off from the attention.*{re.escape(what)}"):
+        seewhy.explain(seewhy.Classifier(CutAmid(by).eval()), PHOTOS[0], "grad_attention_rollout")
+
+
+class Beside(nn.Module):
+    """``t + a(t) + b(t)``, written with tables, so that their gradients can be taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.fc = nn.Linear(8, 3)
+
+    def tables(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        tokens = self.patches(x).flatten(2).mT
+        return tokens, [(tokens @ (sign * tokens).mT).softmax(-1) for sign in (1, -1)]
+
+    def scores(self, tokens: torch.Tensor, tables: list[torch.Tensor]) -> torch.Tensor:
+        return self.fc((tokens + tables[0] @ tokens + tables[1] @ tokens).mean(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scores(*self.tables(x))
+
+
+def test_side_by_side() -> None:
+    network = Beside().eval()
+    map_ = seewhy.explain(seewhy.Classifier(network), PHOTOS[0], "grad_attention_rollout", target=1).maps[0]
+    (tokens, tables) = network.tables(PHOTOS[:1])
+    gradients = torch.autograd.grad(network.scores(tokens, tables)[0, 1], tables)
+    weighted = [(gradient * table).clamp_min(0)[0] for gradient, table in zip(gradients, tables, strict=True)]
+    attention = ((weighted[0] + weighted[1]) / 2).detach().double().numpy()
+    mixed = (attention + np.eye(24)) / 2
+    total = mixed.sum(axis=1, keepdims=True)
+    expected = ((mixed - np.eye(24) / 2) / total).mean(axis=0).reshape(4, 6)
+    np.testing.assert_allclose(map_, expected, rtol=1e-3, atol=1e-7)
+    assert expected.max() > 1e-4

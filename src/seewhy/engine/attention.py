@@ -1,6 +1,6 @@
 """Which token looked at which: the attention of a pass, also where one fused operation hides it.
 
-Found by operations: a softmax whose result is a table of tokens by tokens, ``scaled_dot_product_attention``, and
+Found by operations: a softmax of a product of tokens with tokens, ``scaled_dot_product_attention``, and
 ``multi_head_attention_forward``. The fused ones are done in the open for one pass: softmax(q·kᵀ / √d), then times v.
 """
 
@@ -16,93 +16,149 @@ from torch.nn import functional
 
 from seewhy.engine.operations import Address, OperationMode
 from seewhy.engine.plan import Plan
-from seewhy.engine.steps import Grid, Step, Trace
+from seewhy.engine.steps import Grid, Looks, Step, Trace
 from seewhy.errors import MethodError, setting
 
 _FUSED = "scaled_dot_product_attention"
 _WHOLE = "multi_head_attention_forward"  # with its projections: what nn.MultiheadAttention calls
 OPERATIONS = ("softmax", _FUSED, _WHOLE)
+_SWITCH = "_set_grad_enabled"  # what no_grad(), enable_grad() and set_grad_enabled() call
 
 
 @dataclass(frozen=True)
 class Attention:
     """The attention blocks of a network, one after the other.
 
-    steps : the operations. tokens : a step behind the last one whose tokens are those of the attention. grid : how a row of a
-    table ``(N, tokens, 1)`` lies over the photo. length : the number of tokens.
+    blocks : the operations of each; those that run side by side (``t + a(t) + b(t)``) are of one block. tokens : a step behind
+    the last one whose tokens are those of the attention. grid : how a row of a table ``(N, tokens, 1)`` lies over the photo.
+    length : the number of tokens.
     """
 
-    steps: tuple[Step, ...]
+    blocks: tuple[tuple[Step, ...], ...]
     tokens: Step
     grid: Grid
     length: int
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The operations, in order."""
+        return tuple(step for block in self.blocks for step in block)
+
 
 def find_attention(trace: Trace) -> Attention | str:
     """The attention of a pass; in words, why there is none that could be multiplied from block to block."""
-    steps = [step for step in trace.path if is_attention(step)]
+    steps = []
+    for step in trace.path:
+        if isinstance(step.looks, str):
+            return f"the attention in '{step.module}' {step.looks}"
+        if step.looks is not None:
+            steps.append(step)
     if not steps:
         return "no operation of it is an attention of tokens to tokens"
-    length = _tokens_of(steps[-1])
+    last = steps[-1].looks
+    assert isinstance(last, Looks)
     for step in steps:
-        if step.op != _WHOLE and (step.shape[0] != 1 or len(step.shape) > 4):
-            return f"the attention in '{step.module}' looks at windows of the photo, each by itself"
-        if (side := _tokens_of(step)) != length:
-            return f"the attention in '{step.module}' is {side}×{side}, and the last one {length}×{length}"
+        assert isinstance(step.looks, Looks)
+        if (side := step.looks.tokens) != last.tokens:
+            return f"the attention in '{step.module}' is {side}×{side}, and the last one {last.tokens}×{last.tokens}"
+        if (step.looks.sides, step.looks.indices) != (last.sides, last.indices):
+            return f"the attention in '{step.module}' has its tokens in another order than the last one"
+    reached = _reached(trace, steps)
+    blocks = [[steps[0]]]
+    for step in steps[1:]:
+        read = reached[step.number]
+        if read >= _numbers(blocks[-1]):
+            blocks.append([step])
+        elif read & _numbers(blocks[-1]) or (len(blocks) > 1 and not read >= _numbers(blocks[-2])):
+            return f"the attention in '{step.module}' runs beside others, in a branch of its own"
+        else:
+            blocks[-1].append(step)
     for tokens in reversed(trace.path):
         grid = tokens.grid
         if tokens.number < steps[-1].number or grid is None or grid.layout != "tokens" or grid.axes > 1:
             continue
-        if tokens.shape[1 - grid.batch_axis] == length:
-            return Attention(tuple(steps), tokens, replace(grid, batch_axis=0), length)
-    return f"behind its last attention there are no {length} tokens with rows and columns"
+        same_tokens = (grid.sides, tuple(grid.indices)) == (last.sides, last.indices)
+        if same_tokens and tokens.shape[1 - grid.batch_axis] == last.tokens and reached[tokens.number] >= _numbers(blocks[-1]):
+            return Attention(tuple(map(tuple, blocks)), tokens, replace(grid, batch_axis=0), last.tokens)
+    return f"behind its last attention there are no {last.tokens} tokens with rows and columns"
 
 
-def _tokens_of(step: Step) -> int:
-    """The number of tokens that look: of ``(N, heads, tokens, ...)``, or of ``(tokens, N, channels)``."""
-    return step.shape[0] if step.op == _WHOLE else step.shape[-2]
+def _reached(trace: Trace, steps: list[Step]) -> dict[int, frozenset[int]]:
+    """Of every step on the path, which of the given steps it depends on, or is."""
+    numbers = _numbers(steps)
+    reached: dict[int, frozenset[int]] = {}
+    for step in trace.path:
+        own = numbers & {step.number}
+        reached[step.number] = own.union(*(reached.get(number, frozenset()) for number in step.inputs))
+    return reached
+
+
+def _numbers(steps: list[Step]) -> frozenset[int]:
+    return frozenset(step.number for step in steps)
 
 
 def is_attention(step: Step) -> bool:
-    """Not any softmax: a table of tokens by tokens."""
+    """Not any softmax: a square table, be it of tokens or of channels."""
     if step.op not in OPERATIONS:
         return False
     return step.op != "softmax" or (len(step.shape) > 2 and step.shape[-1] == step.shape[-2] > 1)
 
 
 class _InTheOpen(OperationMode):
-    """Does the attention of some addresses so that its tables can be seen.
+    """Does the attention of some steps so that its tables can be seen.
 
-    graph : the tables stand in an autograd graph that begins with the first of them.
+    size : of the batch. graph : every table is a leaf of the autograd graph, or depends on those before it. What the network
+    itself says of gradients, as in a ``no_grad()`` around its backbone, does not count then. alone : the tables of the first
+    photo by itself, where they are needed to tell how heads are folded into the batch axis.
     """
 
-    def __init__(self, addresses: frozenset[Address], graph: bool) -> None:
-        super().__init__(frozenset(OPERATIONS))
-        (self._addresses, self._graph) = (addresses, graph)
+    def __init__(self, steps: tuple[Step, ...], size: int, graph: bool, alone: list[torch.Tensor] | None = None) -> None:
+        super().__init__(frozenset([*OPERATIONS, _SWITCH] if graph else OPERATIONS))
+        self._looks = {step.address: step.looks for step in steps}
+        (self._size, self._graph, self._alone) = (size, graph, alone)
         self.tables: list[torch.Tensor] = []
 
     def operation(self, address: Address, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        if address not in self._addresses:
+        if address.name == _SWITCH:
+            return None
+        looks = self._looks.get(address)
+        if not isinstance(looks, Looks):
             return func(*args, **kwargs)
-        if self._graph and not self.tables:
-            torch.set_grad_enabled(True)  # from here on; the caller's no_grad() puts it back
-            query = args[0] if args else kwargs["input" if address.name == "softmax" else "query"]
-            leaf = query.detach().requires_grad_()
-            args = tuple(leaf if argument is query else argument for argument in args)
-            kwargs = {name: leaf if argument is query else argument for name, argument in kwargs.items()}
         if address.name == "softmax":
             table = func(*args, **kwargs)
-            return self._kept(table)
+            return self._kept(table.mT, looks).mT if looks.transposed else self._kept(table, looks)
         if address.name == _FUSED:
-            return self._fused(*args, **kwargs)
-        return self._whole(*args, **kwargs)
+            return self._fused(looks, *args, **kwargs)
+        return self._whole(looks, *args, **kwargs)
 
-    def _kept(self, table: torch.Tensor) -> torch.Tensor:
-        self.tables.append(table if table.ndim == 4 else table[:, None])  # one head may have no axis
-        return table.clone()  # what follows may write into the copy
+    def _kept(self, table: torch.Tensor, looks: Looks) -> torch.Tensor:
+        """Keeps ``(N, heads, tokens, tokens)``; returns it in the table's own shape."""
+        shape = table.shape
+        flat = table.reshape(-1, *shape[-2:])
+        heads_first = not looks.batch_first and self._has_heads_first(flat)
+        kept = (
+            flat.reshape(-1, self._size, *shape[-2:]).transpose(0, 1)
+            if heads_first
+            else flat.reshape(self._size, -1, *shape[-2:])
+        )
+        if self._graph and not kept.requires_grad and not torch.is_inference_mode_enabled():
+            torch.set_grad_enabled(True)  # from here on; the caller's no_grad() puts it back
+            kept = kept.clone().detach().requires_grad_()
+        self.tables.append(kept)
+        flat = kept.transpose(0, 1).flatten(0, 1) if heads_first else kept.flatten(0, 1)
+        return flat.reshape(shape).clone()  # what follows may write into the copy
+
+    def _has_heads_first(self, flat: torch.Tensor) -> bool:
+        """True where the first photo's heads do not stand one after the other."""
+        if self._alone is None:
+            return False
+        alone = self._alone[len(self.tables)][0]
+        (one_by_one, apart) = (flat[: len(alone)], flat[:: self._size])
+        return bool((apart - alone).abs().max() < (one_by_one - alone).abs().max())
 
     def _fused(
         self,
+        looks: Looks,
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
@@ -123,10 +179,11 @@ class _InTheOpen(OperationMode):
             logits = logits.masked_fill(~attn_mask, float("-inf"))
         elif attn_mask is not None:
             logits = logits + attn_mask
-        return self._kept(logits.softmax(-1)) @ value
+        return self._kept(logits.softmax(-1), looks) @ value
 
     def _whole(
         self,
+        looks: Looks,
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
@@ -164,7 +221,7 @@ class _InTheOpen(OperationMode):
         if (padding := others.get("key_padding_mask")) is not None:
             logits = _masked(logits, padding[:, None, None])
         table = logits.softmax(-1)
-        read = self._kept(table) @ values
+        read = self._kept(table, looks) @ values
         out = functional.linear(read.permute(2, 0, 1, 3).flatten(2), out_proj_weight, out_proj_bias)
         if not others.get("need_weights", True):
             return out, None
@@ -181,9 +238,12 @@ def forward_with_attention(
 ) -> tuple[Any, list[torch.Tensor]]:
     """The picked output for ``(N, C, H, W)`` inputs, and the tables ``(N, heads, tokens, tokens)`` of the steps, in order.
 
-    graph : the output, and each table, depend on the first table through autograd.
+    graph : the output depends on each table through autograd, and each table on those before it.
     """
-    opened = _InTheOpen(frozenset(step.address for step in steps), graph)
+    alone = None
+    if len(inputs) > 1 and any(isinstance(step.looks, Looks) and not step.looks.batch_first for step in steps):
+        (_, alone) = forward_with_attention(plan, inputs[:1], pick, steps, graph=False)
+    opened = _InTheOpen(steps, len(inputs), graph, alone)
     with plan.ready(), opened:
         output = pick(plan.network(plan.prepare(inputs.detach())))
     return output, opened.tables

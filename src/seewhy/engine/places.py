@@ -6,11 +6,15 @@ column·i, both as shares of the photo, below -5 for what has no place (a class 
 permutations, slices, joins) is done to the companion as well; what mixes them along an axis (dense layers, attention) gives the
 mean place; whatever else keeps a tensor's shape keeps its places. The layout is then read off the companion, not off names.
 
+The product of two matrices has a second companion, of the places of its columns: whether the table of an attention has tokens
+in its rows and in its columns is read off both.
+
 The slices of a volume lie on one such photo, one far below the other; where rows are so far apart another slice begins.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -38,6 +42,7 @@ _RESHAPES = frozenset(["view", "reshape"])
 _REDUCTIONS = frozenset(["mean", "sum", "amax", "amin", "max", "min", "logsumexp", "prod", "norm", "std", "var", "median"])
 _PRODUCTS = frozenset(["matmul", "bmm", "mm", "__matmul__", "baddbmm"])
 _ATTENTION = frozenset(["scaled_dot_product_attention", "multi_head_attention_forward"])
+_LEADING = "0123456789"  # stand for the axes of an einsum's "..."
 
 
 class Places:
@@ -45,27 +50,43 @@ class Places:
 
     def __init__(self, inputs: torch.Tensor) -> None:
         self._companions: dict[int, torch.Tensor] = {id(inputs): _lattice(inputs.shape, inputs.ndim == 5)}
+        self._columns: dict[int, torch.Tensor] = {}  # of products, and of what keeps their shape or moves their values
         self._is_volume = inputs.ndim == 5
         self._grids: dict[int, Grid | None] = {}
         self._kept: dict[int, torch.Tensor] = {}  # alive until the end, so that an id stays one companion's
 
     def follow(self, name: str, func: Any, args: Any, kwargs: dict[str, Any], outputs: list[torch.Tensor]) -> None:
         """Carry the places through an operation that has just been done. The tensors must stay alive meanwhile."""
+        columns = self._tried(self._carried_columns, name, func, args, kwargs, outputs)
+        self._companions_of(outputs, self._tried(self._carried, name, func, args, kwargs, outputs), self._companions)
+        self._companions_of(outputs, columns, self._columns)
+
+    def _tried(
+        self, carried: Callable[..., Any], name: str, func: Any, args: Any, kwargs: dict[str, Any], outputs: list[torch.Tensor]
+    ) -> list[torch.Tensor]:
         if not any(id(tensor) in self._companions for tensor in tensors_in((args, kwargs))):
-            for output in outputs:
-                self._companions.pop(id(output), None)
-            return
+            return []
         try:
-            companions = list(tensors_in(self._carried(name, func, args, kwargs, outputs)))
+            return list(tensors_in(carried(name, func, args, kwargs, outputs)))
         except Exception:  # an operation used in a way that is not known here: its places are lost, nothing else
-            companions = []
+            return []
+
+    def _companions_of(self, outputs: list[torch.Tensor], companions: list[torch.Tensor], into: dict[int, torch.Tensor]) -> None:
         for number, output in enumerate(outputs):
             companion = companions[number] if number < len(companions) else None
             if companion is not None and companion.shape == output.shape and output.is_floating_point():
                 companion = companion if id(companion) in self._kept else _thin(companion)
-                self._companions[id(output)] = self._kept.setdefault(id(companion), companion)
+                into[id(output)] = self._kept.setdefault(id(companion), companion)
             else:
-                self._companions.pop(id(output), None)
+                into.pop(id(output), None)
+
+    def of_rows(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """The tensor's companion; of a product, the places of its rows."""
+        return self._companions.get(id(tensor))
+
+    def of_columns(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """Of a product of two matrices, and of what follows from it, the places of its columns."""
+        return self._columns.get(id(tensor))
 
     def grid(self, tensor: torch.Tensor) -> Grid | None:
         """How the tensor lies over the photo; None where it does not, or where that is not known."""
@@ -75,6 +96,29 @@ class Places:
         if id(companion) not in self._grids:
             self._grids[id(companion)] = _grid_of(companion)
         return self._grids[id(companion)]
+
+    def _carried_columns(self, name: str, func: Any, args: Any, kwargs: dict[str, Any], outputs: list[torch.Tensor]) -> Any:
+        """The places of the columns of what the operation gave; None where that is no table."""
+        of_table = any(id(tensor) in self._columns for tensor in tensors_in((args, kwargs)))
+        if name in _PRODUCTS or name == "einsum":
+            if of_table:
+                return None  # a table times values
+            return self._columns_of_product(name, args, outputs[0].shape)
+        if not of_table:
+            return None
+        places = self._companions
+        self._companions = self._columns
+        try:
+            return self._carried(name, func, args, kwargs, outputs)
+        finally:
+            self._companions = places
+
+    def _columns_of_product(self, name: str, args: Any, shape: torch.Size) -> torch.Tensor | None:
+        if name == "einsum":
+            places = self._factors(args, shape)
+            return places[1] if len(places) > 1 else None
+        right = [tensor for tensor in args if isinstance(tensor, torch.Tensor)][-1]
+        return _mean(self._companions[id(right)], -2).expand(shape) if id(right) in self._companions else None
 
     def _carried(self, name: str, func: Any, args: Any, kwargs: dict[str, Any], outputs: list[torch.Tensor]) -> Any:
         """The companions of what the operation gave; None where the places are lost."""
@@ -140,21 +184,31 @@ class Places:
         return _mean(self._companions[id(right)], -2).expand(shape)
 
     def _einsum(self, args: Any, shape: torch.Size) -> torch.Tensor | None:
-        """The places of the first factor that has some: mean over the axes that vanish, the same along those that are new."""
+        """The places of the first factor that has some."""
+        return next(iter(self._factors(args, shape)), None)
+
+    def _factors(self, args: Any, shape: torch.Size) -> list[torch.Tensor]:
+        """The places that each factor of an einsum gives its result: mean over the axes that vanish, the same along those that
+        are new."""
         (inputs, _, output) = args[0].replace(" ", "").partition("->")
         factors = args[1] if len(args) == 2 and isinstance(args[1], (list, tuple)) else args[1:]
+        new = len(shape) - len(output.replace("...", ""))
+        output = output.replace("...", _LEADING[len(_LEADING) - new :])
+        places = []
         for axes, factor in zip(inputs.split(","), factors, strict=True):
             companion = self._companions.get(id(factor))
-            if companion is None or "." in axes or not output:
+            if companion is None or not output:
                 continue
+            new = factor.ndim - len(axes.replace("...", ""))
+            axes = axes.replace("...", _LEADING[len(_LEADING) - new :])
             for axis in reversed(range(len(axes))):
                 companion = companion if axes[axis] in output else _mean(companion, axis).squeeze(axis)
             kept = [axis for axis in axes if axis in output]
             companion = companion.permute([kept.index(axis) for axis in output if axis in kept])
             for number, axis in enumerate(output):
                 companion = companion if axis in kept else companion.unsqueeze(number)
-            return companion.expand(shape)
-        return None
+            places.append(companion.expand(shape))
+        return places
 
     def _reduced(self, first: torch.Tensor, shape: torch.Size, args: Any, kwargs: dict[str, Any], count: int) -> Any:
         """The mean place over the axes that vanish."""
@@ -297,7 +351,7 @@ def _grid_of(companion: torch.Tensor) -> Grid | None:
         places = single.select(axis, 0)
         if not _constant(single, axis) or (single.ndim == 2 and batch_axis == 1 and axis == 0):
             continue
-        order = _row_by_row(places.flatten().numpy().tobytes(), of_volume)
+        order = row_by_row(places.flatten().numpy().tobytes(), of_volume)
         if order is None:
             continue
         (sides, indices, covers) = order
@@ -314,7 +368,7 @@ def _grid_of(companion: torch.Tensor) -> Grid | None:
 
 
 @lru_cache(maxsize=256)
-def _row_by_row(places: bytes, of_volume: bool) -> tuple[tuple[int, ...], tuple[int, ...], bool] | None:
+def row_by_row(places: bytes, of_volume: bool) -> tuple[tuple[int, ...], tuple[int, ...], bool] | None:
     """(rows, columns), of a volume (slices, rows, columns), which of the places come one after the other, and whether they cover
     the photo; None where they are no grid.
 

@@ -155,12 +155,29 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """An attention in which all of the photo's tokens, and those beside them, look at each other.
+
+    tokens : how many. sides, indices : which of them are the photo's, row by row, of how many (slices,) rows and columns.
+    batch_first : the table's first axis is that of the photos; False where heads are folded into it, or stand before it.
+    transposed : those that look stand in the table's columns: its softmax is over rows.
+    """
+
+    tokens: int
+    sides: tuple[int, ...]
+    indices: tuple[int, ...]
+    batch_first: bool = True
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
 class Step:
     """One operation of the pass.
 
     op, count : its name, and how many of that name came before: together its address in any later pass.
     module : the module whose ``forward`` made the call. inputs : the steps it read. parameters : the weights it read.
     shape : of what came out. grid : how that lies over the photo, None if it does not.
+    looks : of an attention, which tokens look at which; in words, why it is none of tokens to tokens.
     """
 
     number: int
@@ -171,6 +188,7 @@ class Step:
     parameters: tuple[str, ...]
     shape: tuple[int, ...]
     grid: Grid | None
+    looks: Looks | str | None = None
 
     @property
     def address(self) -> Address:

@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from seewhy.engine.dense_head import find_dense_head
+from seewhy.engine.looks import looks_of
 from seewhy.engine.operations import Address, OperationMode, tensors_in
 from seewhy.engine.places import Places
-from seewhy.engine.steps import INPUT, Step, Trace
+from seewhy.engine.steps import INPUT, Looks, Step, Trace
 
 
 class _Recorder(OperationMode):
@@ -40,7 +41,8 @@ class _Recorder(OperationMode):
         # Dropout in eval mode, contiguous() and the like hand their input on: nothing happened.
         if outputs and not all(_is_same(states.get(id(tensor)), tensor) for tensor in outputs):
             self.places.follow(address.name, func, args, kwargs, outputs)
-            self._write(address, inputs, outputs, is_tensor=isinstance(out, torch.Tensor))
+            looks = looks_of(self.places, address.name, args, kwargs, outputs[0])
+            self._write(address, inputs, outputs, isinstance(out, torch.Tensor), looks)
         return out
 
     def value(self, number: int) -> torch.Tensor | None:
@@ -48,13 +50,20 @@ class _Recorder(OperationMode):
         tensor = self.results[number]
         return tensor if self.numbers[id(tensor)] == number else None
 
-    def _write(self, address: Address, inputs: list[torch.Tensor], outputs: list[torch.Tensor], is_tensor: bool) -> None:
+    def _write(
+        self,
+        address: Address,
+        inputs: list[torch.Tensor],
+        outputs: list[torch.Tensor],
+        is_tensor: bool,
+        looks: Looks | str | None,
+    ) -> None:
         number = len(self.steps)
         sources = tuple(self.numbers[id(t)] for t in inputs if id(t) in self.numbers)
         weights = tuple(self.parameters[id(t)] for t in inputs if id(t) in self.parameters)
         module = self.stack[-1] if self.stack else ""
         grid = self.places.grid(outputs[0]) if is_tensor else None
-        self.steps.append(Step(number, *address, module, sources, weights, tuple(outputs[0].shape), grid))
+        self.steps.append(Step(number, *address, module, sources, weights, tuple(outputs[0].shape), grid, looks))
         self.results.append(outputs[0])
         self.kept.extend(outputs)
         self.numbers.update((id(tensor), number) for tensor in outputs)

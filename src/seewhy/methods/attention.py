@@ -53,14 +53,13 @@ class AttentionMethod(Method):
         score = self.weighting_score
         inputs = request.clf.executor.network_inputs(request.pixels)
         (output, tables) = planned.forward_with_attention(inputs, graph=score is not None)
-        _check_square(self.name, planned, attention, tables)
         with torch.inference_mode(False):
             (head, scores) = request.read(output.detach())  # a trace that can be followed ends in a tensor
             resolved = request.resolve(scores)
             (seeds, values) = output_gradients(head, output.detach(), resolved, score or "logit")
             counts = [len(row) for row in resolved]
             if score is None:
-                maps = self._rollout(attention, planned, tables, [None] * len(tables))[:, None].expand(-1, len(seeds), -1, -1)
+                maps = self._rollout(attention, planned, tables, None)[:, None].expand(-1, len(seeds), -1, -1)
             else:
                 seeds = seeds.to(output.dtype)
                 gradients = [self._gradients(planned, attention, inputs, output, seed, tables) for seed in seeds]
@@ -69,7 +68,7 @@ class AttentionMethod(Method):
         layer = planned.trace.name(attention.steps[-1])
         targets = with_values(resolved, values)
         kept = [np.ascontiguousarray(rows[:count]) for rows, count in zip(arrays, counts, strict=True)]
-        blocks = {"blocks": len(tables), "heads": tables[0].shape[1]}
+        blocks = {"blocks": len(attention.blocks), "heads": sum(table.shape[1] for table in tables[: len(attention.blocks[0])])}
         return Attribution(
             maps=kept,
             targets=targets,
@@ -95,33 +94,41 @@ class AttentionMethod(Method):
         output: torch.Tensor,
         seed: torch.Tensor,
         tables: list[torch.Tensor],
-    ) -> list[torch.Tensor | None]:
-        """Of one target's score with respect to every table. Raises GradientError where none reaches them."""
-        gradients: tuple[torch.Tensor | None, ...] = (None,) * len(tables)
-        if output.requires_grad:
-            gradients = torch.autograd.grad(output, tables, seed, allow_unused=True, retain_graph=True)
-        if all(gradient is None for gradient in gradients):
+    ) -> list[torch.Tensor]:
+        """Of one target's score with respect to every table. Raises GradientError where none reaches one of them."""
+        gradients: list[torch.Tensor | None] = [None] * len(tables)
+        if output.requires_grad and all(table.requires_grad for table in tables):
+            gradients = list(torch.autograd.grad(output, tables, seed, allow_unused=True, retain_graph=True))
+        reached = [gradient for gradient in gradients if gradient is not None]
+        if len(reached) < len(tables):
             others = alternatives(setting("method", name) for name in ("attention_rollout", "occlusion"))
-            raise GradientError(
-                f"{self.title}: the scores are cut off from the attention."
-                f"{planned.where_cut(inputs[:1], attention.steps[-1], others)}"
+            step = next(
+                step for step, gradient in zip(reversed(attention.steps), reversed(gradients), strict=True) if gradient is None
             )
-        return list(gradients)
+            raise GradientError(
+                f"{self.title}: the scores are cut off from the attention.{planned.where_cut(inputs[:1], step, others)}"
+            )
+        return reached
 
     def _rollout(
         self,
         attention: Attention,
         planned: PlannedNetwork,
         tables: list[torch.Tensor],
-        gradients: list[torch.Tensor | None],
+        gradients: list[torch.Tensor] | None,
     ) -> torch.Tensor:
         """``(N, rows, columns)``."""
         rolled = planned.read_tokens.to(tables[0].device).expand(len(tables[0]), 1, -1)  # (N, 1, tokens)
         kept = rolled
         eye = torch.eye(attention.length, device=tables[0].device)
         # From the last block to the first: a row is carried through, not a table.
-        for table, gradient in zip(reversed(tables), reversed(gradients), strict=True):
-            mixed = (self.fuse(table.detach().float(), None if gradient is None else gradient.float()) + eye) / 2
+        end = len(tables)
+        for block in reversed(attention.blocks):
+            of_block = slice(end - len(block), end)
+            end -= len(block)
+            table = _side_by_side(tables[of_block])
+            gradient = None if gradients is None else _side_by_side(gradients[of_block])
+            mixed = (self.fuse(table, gradient) + eye) / 2
             total = mixed.sum(-1, keepdim=True)
             rolled = rolled @ (mixed / total)
             kept = kept * 0.5 / total.mT
@@ -129,17 +136,15 @@ class AttentionMethod(Method):
         return attention.grid.read(rolled.mT)[:, 0]
 
 
+def _side_by_side(tables: list[torch.Tensor]) -> torch.Tensor:
+    """One table ``(N, heads, tokens, tokens)`` for a block: attentions that run side by side stand there as heads do."""
+    parts = [table.detach().float() for table in tables]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
 def _unfit(method: str, planned: PlannedNetwork, reason: str) -> MethodError:
     others = alternatives([setting("method", "grad_cam"), setting("method", "occlusion")])
     return MethodError(f"{method} does not fit {planned.name}: {reason}. Use {others}.")
-
-
-def _check_square(method: str, planned: PlannedNetwork, attention: Attention, tables: list[torch.Tensor]) -> None:
-    """Raises MethodError for tables that cannot be multiplied: tokens that look at more, or fewer, than there are of them."""
-    for step, table in zip(attention.steps, tables, strict=True):
-        (rows, columns) = table.shape[-2:]
-        if (rows, columns) != (attention.length, attention.length):
-            raise _unfit(method, planned, f"the attention in '{step.module}' has {rows} tokens that look at {columns}")
 
 
 def without_smallest(table: torch.Tensor, share: float) -> torch.Tensor:

@@ -45,6 +45,6 @@ class GradAttentionRollout(AttentionMethod):
         return self.score
 
     def fuse(self, table: torch.Tensor, gradient: torch.Tensor | None) -> torch.Tensor:
-        """The mean over the heads of what raises the score; nothing where no gradient arrives (behind the last mixing)."""
-        weighted = torch.zeros_like(table) if gradient is None else (gradient * table).clamp_min(0)
-        return without_smallest(weighted.mean(1), self.discard)
+        """The mean over the heads of what raises the score."""
+        assert gradient is not None
+        return without_smallest((gradient * table).clamp_min(0).mean(1), self.discard)
