@@ -29,7 +29,7 @@ PLACE = ROOT / "out" / "architectures"
 PAGE = ROOT / "docs" / "architectures.md"
 CLASSES = 10
 CLOSE = 1e-5  # to captum, over the largest value, in double precision
-AWAKE = 1e-4  # how far two photos' logits are apart, over the largest
+AWAKE = 1e-5  # how far two photos' logits are apart, over the largest
 COLUMNS = ("auto", "grad_cam", "hires_cam", "gradient", "guided_backprop", "occlusion", "lime", "attention_rollout")
 LIME = {"segments": "grid", "features": 16, "samples": 48, "model": "linear"}
 EQUAL, BY_DIFFERENCES, WORKS, REFUSED, FAILED = "=", "d", "+", "-", "FAILED"
