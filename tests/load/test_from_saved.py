@@ -395,10 +395,16 @@ def test_files_that_hold_no_network(tmp_path: Path) -> None:
     )
     (tmp_path / "junk.pt").write_bytes(b"junk")
     (tmp_path / "half.pt").write_bytes(b"PK\x03\x04 no more")
-    for file in ("junk.pt", "half.pt"):
-        assert message(lambda file=file: seewhy.load(tmp_path / file)).startswith(
-            f"'{tmp_path / file}' holds no network that can be"
-        )
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    (tmp_path / "config.json").write_text('{"model_type": "vit"}')
+    (tmp_path / "empty.pt").touch()
+    assert message(lambda: seewhy.load(tmp_path / "half.pt")).startswith(f"'{tmp_path / 'half.pt'}' holds no network that can be")
+    for file in ("junk.pt", "names.txt", "config.json", "empty.pt"):
+        for trust in (False, True):
+            assert message(lambda file=file, trust=trust: seewhy.load(tmp_path / file, trust=trust)) == (
+                f"'{tmp_path / file}' is no file that torch.save wrote, and holds no network"
+                f"{f': give its folder {str(tmp_path)!r}' * (file == 'config.json')}."
+            )
     assert message(lambda: seewhy.load(tmp_path / "none.pt")) == f"There is no file '{tmp_path / 'none.pt'}'."
 
 

@@ -65,7 +65,8 @@ def _looks_between(queries: torch.Tensor, keys: torch.Tensor, batch_first: bool,
     if sum(side > 1 for side in queries.shape[:-1]) > 1:
         return _VERSIONS  # more than the axis of heads
     if queries.shape[-1] != keys.shape[-1]:
-        return f"has {queries.shape[-1]} tokens that look at {keys.shape[-1]}"
+        (count, others) = (queries.shape[-1], keys.shape[-1])
+        return f"has {count} token{'s' * (count != 1)} that look{'s' * (count == 1)} at {others}"
     (of_queries, of_keys) = cells
     if of_queries is None or of_keys is None or len(of_queries[1]) == 1:
         return _NO_TOKENS

@@ -22,7 +22,7 @@ from seewhy.engine.plan import unwrap
 from seewhy.errors import ModelError, setting
 from seewhy.load.from_file import own_folders
 from seewhy.load.parts import Parts
-from seewhy.load.weights import Weights, checkpoint_without_objects, fit, read_weights
+from seewhy.load.weights import STARTS, Weights, checkpoint_without_objects, fit, read_weights
 from seewhy.sized import sized
 
 BUILD_IT = "path/model.py:build"
@@ -298,6 +298,10 @@ def _content(path: Path, trust: bool) -> Any:
     """Tensors are read safely; a module only with trust."""
     if path.suffix.lower() == ".safetensors":
         return {}
+    with path.open("rb") as file:
+        if not file.read(2).startswith(STARTS):
+            folder = f": give its folder '{path.parent}'" if path.name == "config.json" else ""
+            raise ModelError(f"'{path}' is no file that torch.save wrote, and holds no network{folder}.")
     with _without_warnings():
         try:
             return torch.load(path, map_location="cpu", weights_only=True)

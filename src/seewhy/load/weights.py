@@ -23,7 +23,7 @@ State = dict[str, torch.Tensor]
 Weights = str | os.PathLike[str] | Mapping[str, Any]  # a file, or a state dict
 WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 READ_SAVED = "seewhy.Explanation.load('{}')"
-_STARTS = (b"PK", b"\x80")  # how torch.save's archives and its older pickles begin
+STARTS = (b"PK", b"\x80")  # how torch.save's archives and its older pickles begin
 _INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "ema", "params")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 
@@ -67,7 +67,7 @@ def _content(path: Path, trust: bool) -> Any:
             start = file.read(16)
     except OSError as error:
         raise WeightsError(f"'{path.name}' cannot be opened: {error.strerror}.") from error
-    if not start.startswith(_STARTS):
+    if not start.startswith(STARTS):
         is_page = start.lstrip().startswith(b"<")
         reason = "is empty" if not start else "looks like a web page" if is_page else "is broken or something else"
         raise WeightsError(f"'{path.name}' holds no PyTorch weights: it {reason}. Save model.state_dict(), or download it again.")

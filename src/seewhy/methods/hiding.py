@@ -129,8 +129,10 @@ class Hiding:
     def reasons(self, method: str) -> list[Note]:
         """Why occlusion is shown, and not this method; the target is the one whose map was furthest off."""
         furthest = int(np.argmax(np.where(self._off, self.most - self.at_peak, -np.inf)))
+        is_beside = self.at_peak[furthest] < COUNTS
+        reason = f"{method} pointed beside what counts" if is_beside else f"{method}'s strongest place counts less than another"
         return [
-            Choice(Occlusion.name, f"{method} pointed beside what counts").note,
+            Choice(Occlusion.name, reason).note,
             Note(
                 f"hiding the strongest place of {method} lowers the log-odds by {max(self.at_peak[furthest], 0):.1f}, hiding "
                 f"that of this map by {self.most[furthest]:.1f}",
