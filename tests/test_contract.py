@@ -269,6 +269,7 @@ def test_the_model_comes_back_after_an_exception(method: str, small_photos: torc
     with pytest.raises(expected, match="stopped on the way"):  # and when it breaks while it is traced
         seewhy.explain(seewhy.Classifier(network), small_photos[:2], method=method)
     assert_same_state(before, state_of(network))
+    assert not torch.overrides._get_current_function_mode_stack(), "an operation is still watched"
     network.error = None
     assert all(module.training for module in network.modules())
 

@@ -87,6 +87,7 @@ def suspicious(network: nn.Module) -> Iterator[Suspicion]:
     try:
         yield suspicion
     finally:
+        watch.close()  # torch calls no hook after Ctrl-C
         for handle in handles:
             handle.remove()
 
