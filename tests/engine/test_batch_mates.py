@@ -193,8 +193,8 @@ def test_photos_are_compared_in_their_own_range() -> None:
         shown = torch.relu(x - 100)
         return shown.mean((2, 3)) - shown.mean()
 
-    assert mixes_photos(forward, torch.rand(1, 3, 8, 8) * 255)
-    assert not mixes_photos(lambda x: torch.relu(x - 100).mean((2, 3)), torch.rand(1, 3, 8, 8) * 255)
+    assert mixes_photos(forward, lambda output: output, torch.rand(1, 3, 8, 8) * 255)
+    assert not mixes_photos(lambda x: torch.relu(x - 100).mean((2, 3)), lambda output: output, torch.rand(1, 3, 8, 8) * 255)
 
 
 def test_a_small_network_is_no_suspect(small: SmallNet) -> None:

@@ -118,7 +118,7 @@ def test_the_page_takes_what_suits_the_network_and_says_why(build: str, method: 
     embedding = embed(clf, photos, layer=None if build == "flat" else "scores", progress=False)
     explained = [photo["explained"] for photo in data_of(embedding.page(clf))["photos"]]
     for number, pictures in enumerate(explained):
-        settings = {"budget": PASSES} if method == "occlusion" else {}
+        settings = {"budget": PASSES, "score": "log_odds"} if method == "occlusion" else {}
         alone = seewhy.explain(clf, photos[number], method, progress=False, **settings)
         (expected,) = scatter_page._pictures(alone, embedding.predictions[number].index, False)
         assert pictures[0]["picture"] == expected["picture"]

@@ -122,7 +122,7 @@ def _whole_numbers(value: Any) -> Iterator[int]:
 
 
 @torch.no_grad()
-def mixes_photos(forward: Callable[[torch.Tensor], Any], like: torch.Tensor) -> bool:
+def mixes_photos(forward: Callable[[torch.Tensor], Any], pick: Callable[[Any], Any], like: torch.Tensor) -> bool:
     """True where two photos of noise like ``like`` ``(1, C, H, W)`` give something else together than each alone, or take another
     way; also where that cannot be told."""
     counts: dict[int, dict[str, int]] = {}
@@ -131,7 +131,7 @@ def mixes_photos(forward: Callable[[torch.Tensor], Any], like: torch.Tensor) -> 
         with Suspicion() as watch:
             output = forward(photos)
         counts[len(photos)] = watch.counts
-        return output
+        return pick(output)
 
     return not gives_the_same(counted, two_photos(like)) or counts[1] != counts[2]
 

@@ -43,13 +43,20 @@ def first_layer(network: nn.Module, shape: tuple[int, ...]) -> FirstLayer | None
 
     None where the pass does not reach one, or where what reaches it is not the channels of the input any more.
     """
-    tensors = {id(tensor): name for name, tensor in (*network.named_parameters(), *network.named_buffers())}
     like = next(iter(network.parameters()), torch.zeros(()))
-    watch = _FirstWeights(tensors, shape)
+    own = _tensors(network)
     # In eval mode: a BatchNorm that trains counts its batches before it uses its weights. And a forward may raise anything.
-    with torch.no_grad(), eval_mode(network), watched(network), contextlib.suppress(_ReachedError, Exception), watch:
-        network(torch.zeros((1, *shape), dtype=like.dtype, device=like.device))
-    return watch.layer
+    with torch.no_grad(), eval_mode(network), watched(network):
+        watch = _FirstWeights({id(tensor): name for name, tensor in _tensors(network).items()}, shape)  # buffers are copies here
+        with contextlib.suppress(_ReachedError, Exception), watch:
+            network(torch.zeros((1, *shape), dtype=like.dtype, device=like.device))
+    if watch.weight is None or watch.channels is None:
+        return None
+    return FirstLayer(watch.weight.rpartition(".")[0], watch.channels, own[watch.weight])
+
+
+def _tensors(network: nn.Module) -> dict[str, torch.Tensor]:
+    return dict((*network.named_parameters(), *network.named_buffers()))
 
 
 def first_convolution(network: nn.Module, shape: tuple[int, ...]) -> tuple[str, int] | None:
@@ -105,11 +112,14 @@ class _ReachedError(BaseException):
 
 
 class _FirstWeights(TorchFunctionMode):
+    """weight : the name of the first weight. channels : of the photo, as its layer expects them."""
+
     def __init__(self, names: dict[int, str], shape: tuple[int, ...]) -> None:
         super().__init__()
         self._names = names
         self._shape = shape
-        self.layer: FirstLayer | None = None
+        self.weight: str | None = None
+        self.channels: int | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -118,9 +128,8 @@ class _FirstWeights(TorchFunctionMode):
             tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
             own = [tensor for tensor in tensors[1:] if id(tensor) in self._names]
             if own:
-                channels = self._channels(name, tensors[0], own[0], args, kwargs)
-                if channels is not None:
-                    self.layer = FirstLayer(self._names[id(own[0])].rpartition(".")[0], channels, own[0])
+                self.weight = self._names[id(own[0])]
+                self.channels = self._channels(name, tensors[0], own[0], args, kwargs)
                 raise _ReachedError
         return func(*args, **kwargs)
 

@@ -43,6 +43,8 @@ def _looks_of_softmax(places: Places, args: Any, kwargs: dict[str, Any], output:
     (rows, columns) = (places.of_rows(output), places.of_columns(output))
     if output.ndim < 3:
         return None
+    if rows is not None and columns is None and output.shape[-1] == output.shape[-2] and _same_rows(rows.flatten(0, -2)):
+        (rows, columns) = (rows.mT, rows)  # no product: what is looked at is the same for all, and so are they
     if rows is None or columns is None:  # no product, so no table; or one whose places were lost before
         return _UNKNOWN if rows is None and output.shape[-1] == output.shape[-2] > 1 else None
     axis = kwargs.get("dim", next((argument for argument in args if isinstance(argument, int)), None))

@@ -174,9 +174,9 @@ def _mixes(plan: Plan, inputs: torch.Tensor, pick: Callable[[Any], Any]) -> bool
 
     def forward(photos: torch.Tensor) -> Any:
         with plan.ready():
-            return pick(plan.network(plan.prepare(photos)))
+            return plan.network(plan.prepare(photos))
 
-    return mixes_photos(forward, inputs)
+    return mixes_photos(forward, pick, inputs)
 
 
 def closed(network: nn.Module) -> nn.Module:

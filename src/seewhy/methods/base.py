@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -326,10 +325,16 @@ def _linear_head(planned: PlannedNetwork, step: Step) -> DenseHead | None:
 
 def dense_weights(planned: PlannedNetwork, head: DenseHead) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Weight ``(K, c)`` and bias ``(K,)`` of the dense layer; None where there is none (SqueezeNet's form)."""
-    network = planned.plan.network
-    weight = None if head.weight is None else attrgetter(head.weight)(network).detach().float().flatten(1)  # a buffer, maybe
-    bias = None if head.bias is None else attrgetter(head.bias)(network).detach().float()
+    weight = None if head.weight is None else _tensor(planned, head.weight).flatten(1)
+    bias = None if head.bias is None else _tensor(planned, head.bias)
     return weight, bias
+
+
+def _tensor(planned: PlannedNetwork, name: str) -> torch.Tensor:
+    """A parameter or a buffer of the network that runs, by its name."""
+    (module, _, attribute) = name.rpartition(".")
+    tensor: torch.Tensor = getattr(planned.plan.network.get_submodule(module), attribute)
+    return tensor.detach().float()
 
 
 def _through_linear(planned: PlannedNetwork, head: DenseHead, seeds: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
