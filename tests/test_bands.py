@@ -125,8 +125,8 @@ def test_a_wrong_number_of_bands_is_one_line(clf: seewhy.Classifier) -> None:
     with pytest.raises(PhotoError) as error:
         clf.read(np.zeros((*SIZE, 5), np.float32))
     assert str(error.value) == (
-        "The photo has 5 channels, the preprocessing takes 13: give a photo of 13 (an array, or a TIFF of 13 bands or pages), or, "
-        "in Python, write Preprocess(channels=5) if the network was trained on 5."
+        "The photo has 5 channels, the preprocessing takes 13: give a photo of 13 (an array, or a TIFF of 13 bands or pages), "
+        "or, in Python, write Preprocess(channels=5) if the network was trained on 5."
     )
 
 

@@ -79,7 +79,7 @@ def test_the_form_of_results() -> None:
 def test_results_that_cannot_be_written() -> None:
     photos = {Path("a.jpg"): Path()}
     for files, output, message in (
-        (photos | {Path("b.jpg"): Path()}, "x.png", "-o x.png: for 2 photos ('b.jpg' is no file) write a folder."),
+        (photos | {Path("b.jpg"): Path()}, "x.png", "-o x.png: for 2 photos ('a.jpg' is no file) write a folder."),
         (photos, "x.gif", "-o x.gif: '.gif' is not one of .png, .html."),
         (photos, "in/a.jpg/maps", "-o in/a.jpg/maps: 'in/a.jpg' is a file, not a folder."),
     ):
