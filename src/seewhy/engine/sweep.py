@@ -249,6 +249,15 @@ class Sweep:
             return self._checked(self._forward(inputs), len(indices))
 
     def _whole(self, copies: Copies, indices: Indices) -> torch.Tensor:
+        rectangles = copies.bounding_boxes(indices) if self._photo.ndim == 4 else None
+        if rectangles is not None:  # to copy the photo, and fill what is hidden, takes a part of choosing every pixel
+            (rows, columns, (height, width)) = rectangles
+            whole = torch.cat([self._photo] * len(indices))
+            visible = copies.visible(indices, *rectangles).to(whole.device)
+            for number, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+                window = (..., slice(row, row + height), slice(column, column + width))
+                whole[number][window] = self._mixed(visible[number], self._photo[0][window], self._fill[0][window])
+            return whole
         zeros = np.zeros(len(indices), np.int64)
         size: Any = tuple(self._photo.shape[2:])  # of a volume three sides
         visible = copies.visible(indices, zeros, zeros, size)

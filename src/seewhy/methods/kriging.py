@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from seewhy.geometry import Array
 
@@ -104,7 +105,8 @@ def _inverse(places: Indices) -> Doubles:
     bordered = np.ones((len(places) + 1, len(places) + 1))
     bordered[:-1, :-1] = _variogram(((places[:, None] - places[None]) ** 2).sum(axis=-1)) - NOISE * np.eye(len(places))
     bordered[-1, -1] = 0
-    return np.asarray(np.linalg.inv(bordered), np.float64)
+    inverse: Doubles = torch.linalg.inv(torch.from_numpy(bordered)).numpy()  # on this thread's number of threads
+    return inverse
 
 
 def _variogram(squares: npt.NDArray[np.int64]) -> Doubles:
