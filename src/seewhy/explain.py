@@ -124,7 +124,8 @@ def explain(
     if choice is not None and budget is None:
         budget = choice.passes
     if choice is not None and choice.method == Occlusion.name and not clf.executor.form.probabilities:
-        settings = {"score": "log_odds"} | settings  # which no sureness makes flat; what counts votes may say 0, without odds
+        # A probability of nearly 1 hardly falls, and maps come out flat; votes of 0, as predict_proba may give, have no log-odds.
+        settings = {"score": "log_odds"} | settings
     configured = make_method(method, settings)
     limit = runner.Budget.of(budget)
     if limit.passes is not None and limit.passes < 1:
