@@ -23,7 +23,7 @@ from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, is_whole, put_shar
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.reading import preprocess_record
 from seewhy.store.rows import table_bytes
-from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, run_shard
+from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, run_shards
 
 
 def run(
@@ -242,6 +242,5 @@ def _fill(
             unread += not_read
             bar.advance(done, None, f"{unread} not read" if unread else "")
 
-        for number in missing:
-            shard = run_shard(clf, spec, number, told)
+        for number, shard in run_shards(clf, spec, missing, told):
             put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

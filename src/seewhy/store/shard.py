@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +125,14 @@ def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, 
                     rows.append(outcome.result)
                 told(1, int(outcome.error is not None))
     return Shard(table(rows), unread)
+
+
+def run_shards(
+    clf: Classifier, spec: RunSpec, numbers: Iterable[int], told: Callable[[int, int], None] = lambda done, unread: None
+) -> Iterator[tuple[int, Shard]]:
+    """Shards one after the other in this process, each with its number. told : see :func:`run_shard`."""
+    for number in numbers:
+        yield number, run_shard(clf, spec, number, told)
 
 
 def embedding_layer(clf: Classifier) -> str | None:
