@@ -17,7 +17,7 @@ from stores import timeless
 
 import seewhy
 from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, StoreError, TargetError
-from seewhy.store import manifest as manifests
+from seewhy.store import places
 
 CLASSES = ["red", "green", "blue"]
 
@@ -108,7 +108,7 @@ def _environment() -> dict[str, str]:
 
 def _before_the_name(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     """Ends the process's work before the file gets its name, at the call of that number."""
-    replace, calls = manifests.write_whole, []
+    replace, calls = places.write_whole, []
 
     def ends(path: Path, content: bytes, durable: bool = False) -> Path:
         calls.append(path)
@@ -118,7 +118,7 @@ def _before_the_name(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
             raise KeyboardInterrupt
         return replace(path, content, durable=durable)
 
-    monkeypatch.setattr(manifests, "write_whole", ends)
+    monkeypatch.setattr(places, "write_whole", ends)
 
 
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
@@ -237,8 +237,8 @@ def test_places_that_are_no_store(clf: seewhy.Classifier, folder: Path, tmp_path
     assert len(list(folder.iterdir())) == 20
     with pytest.raises(StoreError, match=r"cannot be written: Not a directory\."):
         seewhy.run(clf, folder, tmp_path / "file" / "store")
-    with pytest.raises(OptionError, match="store='s3://bucket/store': write a folder of this machine"):
-        seewhy.run(clf, folder, "s3://bucket/store")
+    with pytest.raises(OptionError, match=r"'s4://bucket/store' cannot be reached: nothing is known of 's4://'\."):
+        seewhy.run(clf, folder, "s4://bucket/store")
     with pytest.raises(ModelError, match="The first argument is a Planted"):
         seewhy.run(clf.network, folder, tmp_path / "store")  # type: ignore[arg-type]
 

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from seewhy.classifier import Classifier, check_photos
@@ -21,6 +20,7 @@ from seewhy.store import Store
 from seewhy.store.lock import LOCK, locked
 from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, is_whole, put_shard
 from seewhy.store.photos import ListedPhotos, list_photos
+from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
 from seewhy.store.reading import preprocess_record
 from seewhy.store.rows import table_bytes
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, run_shards
@@ -45,9 +45,10 @@ def run(
 ) -> Store:
     """Explain every photo, and store what was found. Killed at any moment, the same call goes on where it was.
 
-    photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, or a table (.csv, .tsv,
-        .parquet) with a column path and maybe one label.
-    store : a folder, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size`` photos.
+    photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, tar files ("shards/*.tar"), or a
+        table (.csv, .tsv, .parquet) with a column path and maybe one label. Each may be a URL that fsspec knows ("s3://...").
+    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size``
+        photos.
     method, target, against, seed, budget : as for :func:`seewhy.explain`. Of several methods each takes those of ``settings``
         that it has; all of them see a photo that is read once.
     labels : the true classes: "folders", a file, a dictionary or a list (see ``seewhy.labels.read_labels``), or a table's column.
@@ -73,7 +74,7 @@ def run(
     batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
     listed_photos = list_photos(photos, labels, clf.class_names())
     spec = RunSpec(
-        root=str(listed_photos.root),
+        root=listed_photos.root.address,
         paths=listed_photos.paths,
         labels=listed_photos.labels,
         methods=methods,
@@ -85,6 +86,7 @@ def run(
         copies=batch_size,
         shard_size=shard_size,
         embedding=embedding_layer(clf),
+        members=listed_photos.members,
     )
     wanted = _manifest(clf, spec, listed_photos, folder)
     _refuse_other_folder(folder)
@@ -98,12 +100,10 @@ def run(
     return result
 
 
-def _folder(store: Any) -> Path:
+def _folder(store: Any) -> Folder:
     if not isinstance(store, (str, os.PathLike)) or not str(store):
         raise OptionError(f"{setting('store', store)}: write a folder.")
-    if "://" in str(store):
-        raise OptionError(f"{setting('store', str(store))}: write a folder of this machine; other places are not reached yet.")
-    return Path(store)
+    return folder_at(store)
 
 
 def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -147,7 +147,7 @@ def _batch_size(clf: Classifier) -> int:
     return min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, clf.executor.planned().bytes_each))))
 
 
-def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Path) -> Manifest:
+def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder) -> Manifest:
     """How this run would be recorded, before any shard."""
     manifest = Manifest(
         model={
@@ -171,7 +171,7 @@ def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folde
             "embedding": spec.embedding,
         },
         photos={
-            "root": Path(os.path.relpath(listed_photos.root, os.path.abspath(folder))).as_posix(),
+            "root": seen_from(listed_photos.root, folder),
             "count": len(spec.paths),
             "paths": listed_photos.paths_hash,
             "labels": listed_photos.labels_hash,
@@ -184,25 +184,26 @@ def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folde
     return manifest
 
 
-def _refuse_other_folder(folder: Path) -> None:
+def _refuse_other_folder(folder: Folder) -> None:
     """Before anything is written. Raises StoreError for a folder that holds something else."""
-    if folder.exists() and not folder.is_dir():
+    if isinstance(folder, LocalFolder) and folder.path.exists() and not folder.path.is_dir():
         raise StoreError(f"The store '{folder}' is a file: write a folder, new or of the same run.")
-    if not folder.is_dir() or (folder / MANIFEST).exists():
-        return
-    others = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, SHARDS) and not path.name.startswith("."))
+    try:
+        names = [] if folder.is_file(MANIFEST) else folder.names()
+    except OSError as error:
+        raise StoreError(f"The store '{folder}' cannot be reached: {error.strerror}.") from error
+    others = [name for name in names if name not in (LOCK, SHARDS) and not name.startswith(".")]
     if others:
         raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
 
 
-def _begun(folder: Path, wanted: Manifest, keeps_batches: bool) -> Manifest:
+def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
     """The store's manifest; a new one where there is none. keeps_batches : nobody has asked for another batch size.
 
     Raises StoreError where it is that of another run.
     """
-    for leftover in (*folder.glob(f".{MANIFEST}.*"), *(folder / SHARDS).glob(".*.parquet.*")):
-        leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
-    if not (folder / MANIFEST).exists():
+    folder.remove_halves(MANIFEST, f"{SHARDS}/*.parquet")  # of a run that was killed while it wrote
+    if not folder.is_file(MANIFEST):
         wanted.write(folder)
         return wanted
     manifest = Manifest.read(folder)
@@ -223,7 +224,7 @@ def _with_recorded_batches(spec: RunSpec, manifest: Manifest) -> RunSpec:
 def _fill(
     clf: Classifier,
     spec: RunSpec,
-    folder: Path,
+    folder: Folder,
     manifest: Manifest,
     retry: bool,
     progress: bool | runner.ProgressCallback | None,

@@ -12,6 +12,7 @@ import pytest
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, PhotoError, TargetError
 from seewhy.store.photos import list_photos
+from seewhy.store.places import LocalFolder
 
 CLASSES = ClassNames(["bear", "cow"])
 
@@ -33,7 +34,7 @@ def test_folder_pattern_and_list_are_the_same_photos_in_the_order_of_their_paths
     files = [root / name for name in ("cow/b.jpg", "bear/a.jpg", "cow/a.jpg")]
     for photos in (root, str(root / "*" / "*.jpg"), files, list(map(str, files))):
         listed = list_photos(photos, "folders", CLASSES)
-        assert (listed.root, listed.paths, listed.labels, listed.notes) == (root, ALL, [0, 1, 1], [])
+        assert (listed.root, listed.paths, listed.labels, listed.notes) == (LocalFolder(root), ALL, [0, 1, 1], [])
     assert listed.paths_hash == hashlib.sha256("\0".join(ALL).encode()).hexdigest()[:16]
     assert list_photos(root, None, CLASSES).labels_hash == ""
     assert list_photos(root, "folders", CLASSES).labels_hash == hashlib.sha256(b"[0, 1, 1]").hexdigest()[:16]
@@ -45,7 +46,11 @@ def test_labels_go_with_their_photos_when_these_are_sorted(root: Path) -> None:
     (root.parent / "labels.csv").write_text("photo,label\nphotos/cow/a.jpg,bear\nnone.jpg,cow\n")
     listed = list_photos(root, root.parent / "labels.csv", CLASSES)
     assert listed.labels == [None, 0, None]
-    assert len(listed.notes) == 2
+    assert listed.notes == [
+        "'labels.csv' has no label for 2 of 3 photos: bear/a.jpg, cow/b.jpg",
+        "1 entry of 'labels.csv' is not among the photos: none.jpg",
+        "no photo is labelled cow",
+    ]
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet"])
@@ -59,7 +64,7 @@ def test_a_table_names_photos_and_labels(root: Path, form: str, monkeypatch: pyt
         rows = [columns, *zip(*columns.values(), strict=True)]
         table.write_text("\n".join(sign.join(cell or "" for cell in row) for row in rows))
     listed = list_photos(table, None, CLASSES)
-    assert (listed.root, listed.paths, listed.labels) == (root, ["bear/a.jpg", "cow/b.jpg"], [None, 1])
+    assert (listed.root, listed.paths, listed.labels) == (LocalFolder(root), ["bear/a.jpg", "cow/b.jpg"], [None, 1])
     by_other = list_photos(table, "Other", CLASSES)
     assert by_other.labels == [1, 0]
     assert list_photos(table, "folders", CLASSES).labels == [0, 1]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 from seewhy.classifier import Classifier
 from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
-from seewhy.errors import GradientError, LayerError, MethodError, PhotoError
+from seewhy.errors import GradientError, LayerError, MethodError
 from seewhy.explain import explain
 from seewhy.features.folder import Watch
 from seewhy.geometry import Array
@@ -24,7 +22,10 @@ from seewhy.methods.auto import AUTO
 from seewhy.pipeline import in_stages
 from seewhy.records import Photo
 from seewhy.store.manifest import UnreadPhoto
+from seewhy.store.opening import open_photo, printable
+from seewhy.store.places import folder_at
 from seewhy.store.rows import row, table
+from seewhy.store.tars import Member
 
 if TYPE_CHECKING:
     import pyarrow
@@ -38,7 +39,7 @@ class RunSpec:
 
     root, paths, labels : see ``store.photos.ListedPhotos``. methods : names with their settings. batch_size : photos at once; of
     methods that take many passes the masked copies, None by the free memory. embedding : the layer whose mean is kept; None for
-    none.
+    none. members : where the photos lie that are in tars, None for each of the others; None where none is.
     """
 
     root: str
@@ -53,6 +54,7 @@ class RunSpec:
     copies: int | None = None
     shard_size: int = MOST_PHOTOS
     embedding: str | None = None
+    members: list[Member | None] | None = None
 
     def places(self, number: int) -> range:
         """Which photos are in a shard."""
@@ -83,7 +85,7 @@ def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, 
     """
 
     def read(place: int) -> _OpenedPhoto:
-        return _opened(clf, Path(spec.root), spec.paths[place], place)
+        return _opened(clf, spec, place)
 
     def work(batch: list[_OpenedPhoto]) -> list[dict[str, Any]]:
         photos = [opened.photo for opened in batch]
@@ -120,7 +122,7 @@ def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, 
         with contextlib.closing(outcomes):
             for outcome in outcomes:
                 if outcome.error is not None:
-                    unread.append(UnreadPhoto(_printable(spec.paths[outcome.item]), outcome.error.line))
+                    unread.append(UnreadPhoto(printable(spec.paths[outcome.item]), outcome.error.line))
                 elif outcome.result is not None:
                     rows.append(outcome.result)
                 told(1, int(outcome.error is not None))
@@ -145,43 +147,10 @@ def embedding_layer(clf: Classifier) -> str | None:
         return None
 
 
-def _printable(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _opened(clf: Classifier, root: Path, path: str, place: int) -> _OpenedPhoto:
-    """The photo, and the hash of the very bytes that it was read from."""
-    if _printable(path) != path:
-        raise PhotoError(f"'{_printable(path)}' has a name that is not in UTF-8, which no table can hold: rename it.")
-    file = root / path
-    name = path.replace("\n", "\\n")  # in a line
-    try:
-        before = file.stat()
-        sha256 = file_hash(file)
-        photo = clf.read(file)
-        after = file.stat()
-    except OSError as error:
-        reason = (
-            f"There is no file '{name}'."
-            if isinstance(error, FileNotFoundError)
-            else f"'{name}' cannot be opened: {error.strerror}."
-        )
-        raise PhotoError(reason) from None
-    except PhotoError as error:
-        text = str(error).replace(str(file), name)  # the store may be passed on: no path of this machine
-        raise PhotoError(text) from error
-    if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-        raise PhotoError(f"'{name}' changed while it was read: try it again.")
+def _opened(clf: Classifier, spec: RunSpec, place: int) -> _OpenedPhoto:
+    member = None if spec.members is None else spec.members[place]
+    (photo, sha256) = open_photo(clf.read, folder_at(spec.root), spec.paths[place], member)
     return _OpenedPhoto(place, sha256, photo)
-
-
-def file_hash(file: Path) -> str:
-    """The SHA-256 of a file's bytes. Raises OSError."""
-    with file.open("rb") as opened:
-        digest = hashlib.sha256()
-        while part := opened.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _embeddings(watch: Watch | None, photos: Sequence[Photo]) -> list[Array | None]:
