@@ -5,12 +5,15 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import buckets
 import numpy as np
 import pytest
 from embeddings import colours
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from small_nets import Planted
 from stores import timeless
@@ -283,3 +286,116 @@ def test_a_full_disk_is_one_line_and_spoils_nothing(
     kept = len(seewhy.Store.open(tmp_path / "store"))
     assert 0 < kept < 20
     assert rows_of(seewhy.run(clf, folder, tmp_path / "store", shard_size=5)) == unbroken
+
+
+@pytest.fixture
+def bucket(folder: Path) -> Iterator[str]:
+    """The photos, and the same in a tar, in ``memory://``."""
+    MemoryFileSystem.store.clear()
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    buckets.put({f"/bucket/photos/{name}": content for name, content in files.items()})
+    labels = {f"{Path(name).stem}.cls": CLASSES[i % 3].encode() for i, name in enumerate(files)}
+    buckets.put({"/bucket/photos.tar": buckets.tar_bytes(files | labels)})
+    yield "memory://bucket"
+    MemoryFileSystem.store.clear()
+
+
+def test_wherever_photos_and_store_lie_the_rows_are_the_same(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, bucket: str
+) -> None:
+    tar = tmp_path / "photos.tar"
+    tar.write_bytes(MemoryFileSystem().cat_file("/bucket/photos.tar"))
+    labels = [CLASSES[i % 3] for i in range(20)]
+    unbroken = rows_of(seewhy.run(clf, folder, tmp_path / "store", "grad_cam", labels=labels, shard_size=7))
+    for number, (photos, given) in enumerate(
+        (
+            (folder, labels),
+            (f"{bucket}/photos", labels),
+            (tar, None),
+            (f"{bucket}/photos.tar", None),
+            (f"file://{folder}", labels),
+        )
+    ):
+        before = "" if given else "photos.tar/"
+        for store in (tmp_path / f"{number}", f"{bucket}/{number}", f"file://{tmp_path}/url{number}"):
+            stored = seewhy.run(clf, photos, store, "grad_cam", labels=given, shard_size=7)
+            assert rows_of(stored) == [{**row, "path": before + row["path"]} for row in unbroken]
+            assert rows_of(seewhy.Store.open(store)) == rows_of(stored)
+            assert stored[3].photo.name == "03.png"
+            assert stored[3].notes == []
+            assert len(stored.where("right")) == 20
+            assert len(stored.to_pandas()) == 20
+            reopened = seewhy.Store.open(store, photos=str(photos).removesuffix("/photos.tar"))
+            assert reopened[3].notes == []
+            kept = seewhy.Store.open(store)._folder.read("manifest.json").decode()
+            assert str(tmp_path) not in kept
+
+
+def test_in_a_bucket_a_run_goes_on_where_it_was(clf: seewhy.Classifier, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photos, store) = (f"{bucket}/photos", f"{bucket}/store")
+    unbroken = rows_of(seewhy.run(clf, photos, f"{bucket}/unbroken", shard_size=7))
+    write = places.RemoteFolder.write
+    written = []
+
+    def stops(folder: places.RemoteFolder, name: str, content: bytes) -> None:
+        written.append(name)
+        if len(written) == 5:
+            raise KeyboardInterrupt
+        write(folder, name, content)
+
+    monkeypatch.setattr(places.RemoteFolder, "write", stops)
+    with pytest.raises(KeyboardInterrupt):
+        seewhy.run(clf, photos, store, shard_size=7)
+    monkeypatch.undo()
+    assert written == ["run.lock", "manifest.json", "shards/000000.parquet", "manifest.json", "shards/000001.parquet"]
+    assert len(seewhy.Store.open(store)) == 7
+    calls: list[int] = []
+    resumed = seewhy.run(clf, photos, store, shard_size=7, progress=lambda done, total, partial: calls.append(total))
+    assert calls == [13] * 13
+    assert rows_of(resumed) == unbroken
+    buckets.put({"/bucket/store/shards/000001.parquet": b"broken"})
+    with pytest.raises(
+        StoreError, match=r"^'memory://bucket/store/shards/000001\.parquet' is broken: it is not what was written"
+    ):
+        seewhy.Store.open(store)[8]
+    assert rows_of(seewhy.run(clf, photos, store, shard_size=7)) == unbroken
+    with pytest.raises(StoreError, match=r"^The store 'memory://bucket/store' is of another run: seed 0 there, 1 here"):
+        seewhy.run(clf, photos, store, seed=1)
+    with pytest.raises(StoreError, match=r"^The folder 'memory://bucket/photos' holds other files \(00\.png, 01\.png"):
+        seewhy.run(clf, photos, photos)
+
+
+def test_from_a_bucket_a_photo_that_has_changed_or_gone_is_its_thumbnail(clf: seewhy.Classifier, bucket: str) -> None:
+    store = seewhy.run(clf, f"{bucket}/photos.tar", f"{bucket}/store", "grad_cam")
+    files = {"00.png": b"other", "01.png": b"other"}
+    buckets.put({"/bucket/photos.tar": buckets.tar_bytes(files)})
+    assert store[0].notes == ["the photo has changed since: its thumbnail from the store is shown"]
+    assert store[2].notes == ["the photo is not there any more: its thumbnail from the store is shown"]
+    MemoryFileSystem().rm_file("/bucket/photos.tar")
+    assert store[0].notes == ["the photo is not there any more: its thumbnail from the store is shown"]
+
+
+def test_no_password_lands_in_the_store(clf: seewhy.Classifier, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    strip = MemoryFileSystem._strip_protocol
+    plain = classmethod(lambda cls, path: strip(path.replace("key:secret@", "")))
+    monkeypatch.setattr(MemoryFileSystem, "_strip_protocol", plain)
+    MemoryFileSystem().pipe_file("/bucket/photos/20.png", b"half")
+    store = seewhy.run(clf, "memory://key:secret@bucket/photos", "memory://key:secret@bucket/store", "grad_cam")
+    assert (len(store), store.unread[0].path, store[0].notes) == (20, "20.png", [])
+    assert "secret" not in f"{store} {store.path} {store.unread}"
+    for path in MemoryFileSystem().find("/bucket/store"):
+        assert b"secret" not in MemoryFileSystem().cat_file(path)
+
+
+def test_a_bucket_that_takes_nothing_or_is_not_there(clf: seewhy.Classifier, folder: Path) -> None:
+    buckets.register()
+    with pytest.raises(StoreError, match=r"^The store 'readonly://bucket' cannot be written: Access Denied\.$"):
+        seewhy.run(clf, folder, "readonly://bucket")
+    with pytest.raises(StoreError, match=r"^The store 'unreachable://bucket' cannot be reached: Could not connect"):
+        seewhy.run(clf, folder, "unreachable://bucket")
+    with pytest.raises(StoreError, match=r"^'unreachable://bucket/manifest\.json' cannot be opened: Could not connect"):
+        seewhy.Store.open("unreachable://bucket")
+    with pytest.raises(
+        StoreError, match=r"^There is no store in 'memory://nowhere': 'seewhy run PHOTOS -o memory://nowhere' makes one"
+    ):
+        seewhy.Store.open("memory://nowhere")

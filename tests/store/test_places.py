@@ -132,6 +132,8 @@ def test_urls_that_nothing_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OptionError) as unknown:
         folder_at("s4://key:secret@bucket/photos")
     assert str(unknown.value).startswith("'s4://bucket/photos' cannot be reached: nothing is known of 's4://'.")
+    with pytest.raises(OptionError, match=r"^'s3:/bucket' was a URL, of which a Path drops a slash: give it as text\.$"):
+        folder_at(Path("s3://bucket"))
     fsspec.register_implementation("nowhere", "no_such_package.System", clobber=True, errtxt="Install it")
     with pytest.raises(MissingExtraError) as missing:
         folder_at("nowhere://bucket")

@@ -243,9 +243,8 @@ def _through_tars(root: Folder, files: Sequence[str], labels: Any, classes: Clas
         raise PhotoError(f"'{root.shown(tars[0])}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).")
     given = None
     if beside and any(value is not None for value in values):
-        texts = all(value is None or isinstance(value, str) for value in values)
         missing = [place for place, value in enumerate(values) if value is None]
-        given = PhotoLabels(values, paths, "what lies beside the photos", written=texts, missing=missing)
+        given = PhotoLabels(values, paths, "what lies beside the photos", written=True, missing=missing)
     elif not beside and labels is not None:
         given = read_labels(labels, *_as_paths(root, paths))
     return _Found(root, paths, members if tars else None, given, notes)

@@ -26,6 +26,8 @@ from seewhy.photo import PHOTO_SUFFIXES, photo_names_below
 _ON_THIS_MACHINE = ("file", "local")
 _PASSWORD = re.compile(r"://[^/@:]*(:(?!\d+/)[^@]*)?@")  # name:password@, but not the port of host:22/
 _SIGNATURE = re.compile(r"\?[^/?]*=.*$")
+_SHORTENED = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
+_HIDDEN = re.compile(r"(^|/)\.")
 _PLAIN_HTTP = ("http", "https")  # where a ? begins what is asked for, and is no pattern
 
 
@@ -163,10 +165,10 @@ class RemoteFolder:
 
     def photos(self) -> list[str]:
         """The photos in it and in the folders below, folder by folder; hidden ones are left out."""
-        return sorted((name for name in self.files() if is_photo(name) and not re.search(r"(^|/)\.", name)), key=_by_folder)
+        return sorted(filter(is_photo, self.files()), key=_by_folder)
 
     def files(self, pattern: str | None = None) -> list[str]:
-        """All files below it; or those that a pattern fits, which is seen from it."""
+        """All files below it, but hidden ones; or those that a pattern fits, which is seen from it."""
         with self._reached() as (system, base):
             system.invalidate_cache()
             if pattern is None:
@@ -174,7 +176,8 @@ class RemoteFolder:
             else:
                 found = system.glob(posixpath.join(base, pattern), detail=True)
                 paths = [path for path, of_file in found.items() if of_file.get("type") == "file"]
-            return sorted(path[len(base) :].lstrip("/") for path in paths)
+        names = (path[len(base) :].lstrip("/") for path in paths)
+        return sorted(name for name in names if not _HIDDEN.search(name) or _HIDDEN.search(pattern or ""))
 
     def write(self, name: str, content: bytes) -> None:
         """Put a whole object. Raises RecordError where that fails."""
@@ -229,6 +232,8 @@ def folder_at(place: Place) -> Folder:
     if isinstance(place, (LocalFolder, RemoteFolder)):
         return place
     address = os.fspath(place)
+    if isinstance(place, Path) and _SHORTENED.match(address):
+        raise OptionError(f"'{address}' was a URL, of which a Path drops a slash: give it as text.")
     if not is_url(address):
         return LocalFolder(Path(address))
     if address.partition("://")[0].lower() in _ON_THIS_MACHINE:
