@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from seewhy import rasters
+from seewhy.edits import edit_of
 from seewhy.errors import PhotoError
+from seewhy.photo import Picture
 from seewhy.records import Photo
 from seewhy.store.places import Folder, LocalFolder
-from seewhy.store.tars import Member, read_member
+from seewhy.store.tars import Member, find_member, read_member
 
 
 def open_photo(read: Callable[[Any], Photo], root: Folder, path: str, member: Member | None) -> tuple[Photo, str]:
@@ -27,7 +29,7 @@ def open_photo(read: Callable[[Any], Photo], root: Folder, path: str, member: Me
     name = path.replace("\n", "\\n")  # in a line
     try:
         if member is None and isinstance(root, LocalFolder):
-            return _from_file(read, root.path / path, name)
+            return _from_file(read, root.path / path, name, root.path)
         content = root.read(path) if member is None else read_member(root, member, path)
         return read_bytes(read, content, path), hashlib.sha256(content).hexdigest()
     except FileNotFoundError:
@@ -41,21 +43,50 @@ def read_bytes(read: Callable[[Any], Photo], content: bytes, path: str) -> Photo
     file = Path(posixpath.basename(path))
     name = path.replace("\n", "\\n")
     try:
-        is_array = file.suffix.lower() in rasters.ARRAY_SUFFIXES
-        photo = read(rasters.read_array(file, content) if is_array else content)
+        photo = read(_decodable(content, file))
     except PhotoError as error:
         text = str(error).replace("these bytes", f"'{name}'").replace(f"'{file}'", f"'{name}'")
         raise PhotoError(text) from error
     return dataclasses.replace(photo, name=file.name)
 
 
-def _from_file(read: Callable[[Any], Photo], file: Path, name: str) -> tuple[Photo, str]:
+def edited(picture_of: Callable[[Any], Picture], root: Folder, source: Any, edit: dict[str, Any]) -> Picture:
+    """A photo of a run with an edit's change in it. picture_of : opens a path or content. Raises PhotoError."""
+    change = edit_of(edit)
+    picture = picture_of(source)
+    values = change.apply(picture.values, lambda other: picture_of(_source(root, other)).values)
+    return dataclasses.replace(picture, values=values, notes=(*picture.notes, f"an edited photo, {change.words}"))
+
+
+def _source(root: Folder, path: str) -> Any:
+    """Another photo below the root: its path, or its content where it is no file of this machine. Raises PhotoError."""
+    try:
+        member = find_member(root, path)
+        if member is None and isinstance(root, LocalFolder):
+            return root.path / path
+        content = root.read(path) if member is None else read_member(root, member, path)
+    except FileNotFoundError:
+        raise PhotoError(f"There is no file '{path}'.") from None
+    except OSError as error:
+        raise PhotoError(f"'{path}' cannot be opened: {error.strerror}.") from None
+    return _decodable(content, Path(posixpath.basename(path)))
+
+
+def _decodable(content: bytes, file: Path) -> Any:
+    """What a reader takes: the bytes, of a file of numpy's the array."""
+    return rasters.read_array(file, content) if file.suffix.lower() in rasters.ARRAY_SUFFIXES else content
+
+
+def _from_file(read: Callable[[Any], Photo], file: Path, name: str, root: Path) -> tuple[Photo, str]:
     before = file.stat()
     sha256 = file_hash(file)
     try:
         photo = read(file)
     except PhotoError as error:
-        raise PhotoError(str(error).replace(str(file), name)) from error
+        text = (
+            str(error).replace(str(file), name).replace(f"{root}{os.sep}", "")
+        )  # also of the photo that an edit takes a part of
+        raise PhotoError(text) from error
     after = file.stat()
     if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
         raise PhotoError(f"'{name}' changed while it was read: try it again.")

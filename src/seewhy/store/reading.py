@@ -26,7 +26,7 @@ from seewhy.records import Photo
 from seewhy.show import displayable
 from seewhy.store.manifest import Manifest
 from seewhy.store.maps import unpacked
-from seewhy.store.opening import file_hash, read_bytes
+from seewhy.store.opening import edited, file_hash, read_bytes
 from seewhy.store.places import Folder, LocalFolder
 from seewhy.store.tars import find_member, read_member
 
@@ -79,7 +79,7 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> t
 
 def _same(row: Mapping[str, Any], manifest: Manifest, root: Folder, geometry: Geometry) -> Photo | None:
     """The photo, if its bytes are those of the run. Raises OSError, PhotoError."""
-    read = partial(_read, geometry=geometry, manifest=manifest)
+    read = partial(_read, row=row, root=root, geometry=geometry, manifest=manifest)
     path = row["path"]
     member = find_member(root, path)
     if member is None and isinstance(root, LocalFolder):
@@ -88,19 +88,21 @@ def _same(row: Mapping[str, Any], manifest: Manifest, root: Folder, geometry: Ge
     return read_bytes(read, content, path) if hashlib.sha256(content).hexdigest() == row["sha256"] else None
 
 
-def _read(source: Any, geometry: Geometry, manifest: Manifest) -> Photo:
-    """As the network saw it, where the preparation is known; else laid out by the stored geometry.
+def _read(source: Any, row: Mapping[str, Any], root: Folder, geometry: Geometry, manifest: Manifest) -> Photo:
+    """As the network saw it, where the preparation is known; else laid out by the stored geometry. Edited as it was then.
 
     source : a path, or content.
     """
+    edit = None if row["edit"] is None else json.loads(row["edit"])
     display = None if manifest.model["display"] is None else tuple(manifest.model["display"])
     if manifest.preprocess is None:
-        picture = open_picture(source)
+        picture = open_picture(source) if edit is None else edited(open_picture, root, source, edit)
         return _rebuilt(displayable(shown(picture, None, display).original), geometry, picture.name, manifest)
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in manifest.preprocess.items()
     }
-    return Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None).read(source)
+    reader = Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None)
+    return reader.read(source if edit is None else edited(reader.picture, root, source, edit))
 
 
 def _rebuilt(original: Any, geometry: Geometry, name: str, manifest: Manifest) -> Photo:
