@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -426,3 +427,18 @@ def test_what_is_no_edit(clf: seewhy.Classifier, folder: Path, tmp_path: Path, e
     with pytest.raises(OptionError, match=r"write a list of edits, such as seewhy\.edits\.Fill"):
         seewhy.run(clf, folder, tmp_path / "store", edits=edits)
     assert not (tmp_path / "store").exists()
+
+
+def test_edits_are_made_wherever_the_photos_lie(clf: seewhy.Classifier, folder: Path, tmp_path: Path, bucket: str) -> None:
+    def rows(photos: Any, store: str, before: str) -> list[dict[str, Any]]:
+        edits = [seewhy.edits.Paste(source=f"{before}05.png", box=(0, 0, 0.5, 0.5)), None]
+        labels = [CLASSES[i % 3] for i in range(20)]  # as those in the tar are
+        run = seewhy.run(clf, photos, store, "grad_cam", labels=labels, edits=edits, shard_size=7)
+        assert np.array_equal(run[0].photo.original[:4, :4], run[11].photo.original[:4, :4])  # read again, and edited again
+        assert not np.array_equal(run[1].photo.original[:4, :4], run[11].photo.original[:4, :4])
+        plain: list[dict[str, Any]] = json.loads(json.dumps(rows_of(run), default=bytes.hex).replace("photos.tar/", ""))
+        return plain
+
+    local = rows(folder, str(tmp_path / "store"), "")
+    assert rows(f"{bucket}/photos", f"{bucket}/store", "") == local
+    assert rows(f"{bucket}/photos.tar", str(tmp_path / "of-tar"), "photos.tar/") == local
