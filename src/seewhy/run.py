@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,6 +21,7 @@ from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
 from seewhy.store.lock import LOCK, locked
 from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, is_whole, put_shard
+from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.reading import preprocess_record
 from seewhy.store.rows import table_bytes
@@ -40,6 +42,7 @@ def run(
     batch_size: int | None = None,
     shard_size: int = MOST_PHOTOS,
     retry: bool = False,
+    ray: str | None = None,
     progress: bool | runner.ProgressCallback | None = None,
     **settings: Any,
 ) -> Store:
@@ -53,6 +56,8 @@ def run(
     labels : the true classes: "folders", a file, a dictionary or a list (see ``seewhy.labels.read_labels``), or a table's column.
     batch_size : photos at once, of methods that take many passes masked copies. It is fixed, so that the same call gives the same
         numbers whatever memory is free.
+    ray : the machines that do it. None: this process; "auto": a Ray cluster that is running here, else a Ray of this machine
+        alone; or a cluster's address ("ray://head:10001", "192.168.0.5:6379"). The rows are the same.
     retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos.
 
     What is stored is not computed again, but for a shard that is broken. Photos that cannot be read are listed in ``.unread``.
@@ -67,6 +72,8 @@ def run(
         raise OptionError(f"{setting('shard_size', shard_size)}: a shard has at most {MOST_PHOTOS} photos.")
     methods = _methods(method, settings)
     _check_target(target)
+    if ray is not None:
+        check_address(ray)
     for name, own in methods:  # a mistake is named before the work
         checked = {} if name == AUTO else own  # "auto" needs a photo to choose by
         explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **checked)
@@ -91,7 +98,7 @@ def run(
     with locked(folder):
         manifest = _begun(folder, wanted, batch_size is None)
         spec = _with_recorded_batches(spec, manifest)
-        _fill(clf, spec, folder, manifest, retry, progress)
+        _fill(clf, spec, folder, manifest, retry, progress, ray)
     result = Store(folder, manifest, listed_photos.root)
     if not len(result) and result.unread:
         raise PhotoError(f"None of the {len(spec.paths)} photos can be read. The first: {result.unread[0].reason}")
@@ -227,6 +234,7 @@ def _fill(
     manifest: Manifest,
     retry: bool,
     progress: bool | runner.ProgressCallback | None,
+    ray: str | None,
 ) -> None:
     """Compute the shards that are missing, broken, or to be tried again."""
     missing = []
@@ -242,5 +250,7 @@ def _fill(
             unread += not_read
             bar.advance(done, None, f"{unread} not read" if unread else "")
 
-        for number, shard in run_shards(clf, spec, missing, told):
-            put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())
+        shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
+        with contextlib.closing(shards):
+            for number, shard in shards:
+                put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

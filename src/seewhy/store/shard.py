@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,8 +42,8 @@ class RunSpec:
     """
 
     root: str
-    paths: list[str]
-    labels: list[int | None]
+    paths: Sequence[str]
+    labels: Sequence[int | None]
     methods: list[tuple[str, dict[str, Any]]]
     target: Any = "top1"
     against: str | int | None = None
@@ -129,7 +129,7 @@ def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, 
 
 def run_shards(
     clf: Classifier, spec: RunSpec, numbers: Iterable[int], told: Callable[[int, int], None] = lambda done, unread: None
-) -> Iterator[tuple[int, Shard]]:
+) -> Generator[tuple[int, Shard], None, None]:
     """Shards one after the other in this process, each with its number. told : see :func:`run_shard`."""
     for number in numbers:
         yield number, run_shard(clf, spec, number, told)
