@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import re
 import socket
 import traceback
 from collections import Counter, deque
@@ -29,8 +30,11 @@ from seewhy.store.travel import classifier_bytes, classifier_from
 
 AUTO = "auto"
 _MOST_DEATHS = 5  # of workers over one shard, before it is held to be what kills them
+_PATIENCE = 10  # seconds for a cluster to answer
 _STORE = 2**28  # bytes of a local Ray's object store, beside the classifier: finished shards on their way take about 2 MB each
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+_ADDRESS = re.compile(r"(ray://)?[^\s/]+:\d{1,5}")
 
 Value = TypeVar("Value")
 
@@ -49,7 +53,7 @@ def ray_module() -> ModuleType:
 
 def check_address(address: Any) -> None:
     """Raises OptionError for what is no address of a cluster, MissingExtraError without Ray; before any work."""
-    if not isinstance(address, str) or not (address == AUTO or ":" in address):
+    if not isinstance(address, str) or not (address == AUTO or _ADDRESS.fullmatch(address)):
         raise OptionError(
             f"{setting('ray', address)}: write 'auto', or a cluster's address ('ray://head:10001', '192.168.0.5:6379')."
         )
@@ -95,8 +99,15 @@ def _connected(ray: ModuleType, address: str, size: int) -> Iterator[None]:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with _quiet():
         try:
+            if address != AUTO:
+                _knock(address)
             ray.init(address=address, **quiet)
-        except ConnectionError as error:
+        except ImportError as error:
+            raise MissingExtraError(
+                f"{setting('ray', address)} needs Ray's client, which is not installed: pip install 'ray[client]'; or start the "
+                "run on a machine of the cluster, with 'auto'."
+            ) from error
+        except OSError as error:
             if address != AUTO:
                 raise OptionError(
                     f"{setting('ray', address)}: no cluster answers there. Start one with 'ray start --head', or write 'auto'."
@@ -106,6 +117,13 @@ def _connected(ray: ModuleType, address: str, size: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()  # ends a Ray that was begun here, and leaves another one alone
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody is in, for which Ray itself would wait for minutes."""
+    (host, _, port) = address.rpartition("://")[2].rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE):
+        pass
 
 
 @contextlib.contextmanager

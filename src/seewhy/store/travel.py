@@ -9,6 +9,7 @@ import contextlib
 import io
 import sys
 import sysconfig
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -88,12 +89,16 @@ def _pickled(content: Any) -> bytes:
 
 def _script_bytes(module: torch.jit.ScriptModule) -> bytes:
     buffer = io.BytesIO()
-    torch.jit.save(module, buffer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript itself is what torch advises against
+        torch.jit.save(module, buffer)
     return buffer.getvalue()
 
 
 def _script_from(content: bytes, training: bool) -> Any:
-    return torch.jit.load(io.BytesIO(content), map_location="cpu").train(training)  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.load(io.BytesIO(content), map_location="cpu").train(training)  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
