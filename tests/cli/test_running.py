@@ -109,3 +109,10 @@ def test_ctrl_c_says_how_many_are_kept(run: Run, folders: Path, monkeypatch: pyt
     (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam")
     assert code == 130
     assert err.splitlines()[-1] == "Interrupted: 6 photos are stored in store, and the same command goes on from there."
+
+
+def test_what_is_no_cluster_is_said_in_the_command_line_s_own_words(run: Run, folders: Path) -> None:
+    pytest.importorskip("ray")
+    (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "--ray", "yes")
+    assert code == 2
+    assert err.startswith("Error: --ray yes: write 'auto', or a cluster's address ('ray://head:10001', '192.168.0.5:6379').")

@@ -26,12 +26,12 @@ from seewhy.classifier import Classifier
 from seewhy.errors import MissingExtraError, ModelError, OptionError, PhotoError, SeewhyError, StoreError, setting
 from seewhy.explanation import versions
 from seewhy.store.shard import RunSpec, Shard, run_shard
-from seewhy.store.travel import classifier_bytes, classifier_from
+from seewhy.store.travel import SentClassifier, classifier_from, sent_classifier
 
 AUTO = "auto"
 _MOST_DEATHS = 5  # of workers over one shard, before it is held to be what kills them
 _PATIENCE = 10  # seconds for a cluster to answer
-_STORE = 2**28  # bytes of a local Ray's object store, beside the classifier: finished shards on their way take about 2 MB each
+_STORE = 2**28  # bytes of a local Ray's object store, beside the classifier: for finished shards on their way
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 _ADDRESS = re.compile(r"(ray://)?[^\s/]+:\d{1,5}")
@@ -72,9 +72,9 @@ def shards_on_ray(
     if not numbers:
         return
     ray = ray_module()
-    content = classifier_bytes(clf)
-    with _connected(ray, address, len(content)):
-        crew = _Crew(ray, _Workers.of(ray, clf, len(numbers)), ray.put(content), spec, numbers)
+    sent = sent_classifier(clf)
+    with _connected(ray, address, len(sent.content)):
+        crew = _Crew(ray, _Workers.of(ray, clf, len(numbers)), ray.put(sent), spec, numbers)
         outcomes = crew.outcomes()
         try:
             for number, outcome in outcomes:
@@ -305,7 +305,7 @@ class RemoteError(Exception):
 class ShardWorker:
     """Holds a classifier, and explains one shard after the other. Made on the machine where it works."""
 
-    def __init__(self, classifier: bytes, device: str | None, threads: int, versions: dict[str, str]) -> None:
+    def __init__(self, classifier: SentClassifier, device: str | None, threads: int, versions: dict[str, str]) -> None:
         (self._classifier, self._device, self._threads, self._versions) = (classifier, device, threads, versions)
         self._clf: Classifier | None = None
 
@@ -330,7 +330,6 @@ class ShardWorker:
         if self._clf is None:
             check_versions(self._versions)
             self._clf = classifier_from(self._classifier, self._device)
-            self._classifier = b""
         return self._clf
 
 

@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -19,12 +20,21 @@ import torch
 
 from seewhy.classifier import Classifier
 from seewhy.engine.fingerprint import weights_hash
-from seewhy.errors import ModelError, setting
+from seewhy.errors import MissingExtraError, ModelError, setting
+from seewhy.load import from_torchvision
 
 _INSTALLED = {"site-packages", "dist-packages"}  # folders whose modules every machine has to have
 
 
-def classifier_bytes(clf: Classifier) -> bytes:
+@dataclass(frozen=True)
+class SentClassifier:
+    """A classifier on its way. content : as torch writes it. torchvision : it may hold parts of that, whose import needs care."""
+
+    content: bytes
+    torchvision: bool
+
+
+def sent_classifier(clf: Classifier) -> SentClassifier:
     """What :func:`classifier_from` needs. Code of the person's own (a script, a file beside it) travels, too.
 
     Raises ModelError for a network that cannot be taken apart.
@@ -44,10 +54,10 @@ def classifier_bytes(clf: Classifier) -> bytes:
     content = (parts, clf.name, weights_hash(clf.network) if clf.is_module else "")
     try:
         with _own_code_by_value():
-            return _pickled(content)
+            return SentClassifier(_pickled(content), "torchvision" in sys.modules)
     except Exception:  # code that cannot be sent may still be found where it is going
         try:
-            return _pickled(content)
+            return SentClassifier(_pickled(content), "torchvision" in sys.modules)
         except Exception as error:
             raise ModelError(
                 f"{clf.name} cannot be sent to other processes ({_first_line(error)}): leave {setting('ray')} out, or load the "
@@ -55,9 +65,12 @@ def classifier_bytes(clf: Classifier) -> bytes:
             ) from error
 
 
-def classifier_from(content: bytes, device: str | torch.device | None = None) -> Classifier:
+def classifier_from(sent: SentClassifier, device: str | torch.device | None = None) -> Classifier:
     """The classifier, on the CPU where no device is named. Raises ModelError where its weights are not those that were sent."""
-    (parts, name, weights) = torch.load(io.BytesIO(content), map_location="cpu", weights_only=False)
+    if sent.torchvision:
+        with contextlib.suppress(MissingExtraError):  # then no part of it is needed, or unpickling says so
+            from_torchvision.models()
+    (parts, name, weights) = torch.load(io.BytesIO(sent.content), map_location="cpu", weights_only=False)
     clf = Classifier(**parts, device=device)
     clf.name = name
     if clf.is_module and weights_hash(clf.network) != weights:
