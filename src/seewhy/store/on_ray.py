@@ -283,9 +283,10 @@ class Part(Sequence[Value], Generic[Value]):
 
 
 def _part(spec: RunSpec, number: int) -> RunSpec:
-    """The spec with the paths and labels of one shard alone."""
+    """The spec with the paths, labels and edits of one shard alone."""
     places = spec.places(number)
-    return dataclasses.replace(spec, paths=Part(spec.paths, places), labels=Part(spec.labels, places))
+    (paths, labels) = (Part(spec.paths, places), Part(spec.labels, places))
+    return dataclasses.replace(spec, paths=paths, labels=labels, edits=Part(spec.edits, places))
 
 
 @dataclass(frozen=True)
