@@ -143,6 +143,16 @@ def test_a_worker_gives_what_the_same_function_gives_here(clf: seewhy.Classifier
     assert shard.unread == here.unread == [UnreadPhoto("07.png", here.unread[0].reason)]
 
 
+def test_edits_travel_with_their_photos(clf: seewhy.Classifier, photos: Path) -> None:
+    edit = seewhy.edits.Fill(box=(0, 0, 0.5, 0.5)).record()
+    spec = spec_of(photos, edits=[None, edit] * 10)
+    shard = worker_of(clf).explain(pickle.loads(pickle.dumps(on_ray._part(spec, 2))), 2)
+    assert isinstance(shard, Shard)
+    here = timeless(run_shard(clf, spec, 2).rows)
+    assert timeless(shard.rows) == here
+    assert [row["edit"] is None for row in here] == [True, False]
+
+
 def test_mistakes_arrive_as_the_same_line(clf: seewhy.Classifier, photos: Path) -> None:
     spec = spec_of(photos, target="purple")
     with pytest.raises(TargetError) as here:
