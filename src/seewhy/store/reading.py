@@ -30,9 +30,10 @@ _COLUMNS = ("method", "targets", "signed", "units", "layer", "by_class", "partia
 _TEXTS = ("settings", "details", "sample_grid")
 
 
-def explanations_of(row: Mapping[str, Any], manifest: Manifest, versions: dict[str, str], root: Path) -> list[Explanation]:
-    """One explanation for each method of a row. versions : that the row was made with. root : where the photos lie now."""
-    (photo, note) = _photo(row, manifest, root)
+def explanations_of(row: Mapping[str, Any], manifest: Manifest, versions: dict[str, str], root: Path | None) -> list[Explanation]:
+    """One explanation for each method of a row. versions : that the row was made with. root : where the photos lie now; None: the
+    thumbnail is enough."""
+    (photo, note) = (thumbnail_photo(row, manifest), []) if root is None else _photo(row, manifest, root)
     explanations = []
     for stored in row["explanations"]:
         record = {name: stored[name] for name in _COLUMNS}
@@ -52,7 +53,7 @@ def explanations_of(row: Mapping[str, Any], manifest: Manifest, versions: dict[s
 
 def _photo(row: Mapping[str, Any], manifest: Manifest, root: Path) -> tuple[Photo, list[str]]:
     """The photo read again where its file is still the same, else its thumbnail, and a note that says so."""
-    geometry = Geometry(**{name: tuple(values) for name, values in row["geometry"].items()})
+    geometry = _geometry(row)
     file = root / row["path"]
     try:
         if file_hash(file) == row["sha256"]:
@@ -62,10 +63,23 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Path) -> tuple[Phot
         reason = "the photo is not there any more"
     except (OSError, PhotoError):
         reason = "the photo cannot be read any more"
+    return thumbnail_photo(row, manifest), [f"{reason}: its thumbnail from the store is shown"]
+
+
+def thumbnail_photo(row: Mapping[str, Any], manifest: Manifest, input: tuple[int, int] | None = None) -> Photo:
+    """The stored thumbnail as a photo. input : (h, w) of its pixels; None: those of the network's input."""
     with Image.open(io.BytesIO(row["thumbnail"])) as thumbnail:
         original = np.array(thumbnail.convert("RGB"))
-    small = _rebuilt(original, geometry.at_size((original.shape[0], original.shape[1])), Path(row["path"]).name, manifest)
-    return small, [f"{reason}: its thumbnail from the store is shown"]
+    geometry = _geometry(row).at_size((original.shape[0], original.shape[1]))
+    if input is not None:
+        (down, across) = (geometry.input[0] / input[0], geometry.input[1] / input[1])
+        ((row_scale, top), (column_scale, left)) = (geometry.rows, geometry.columns)
+        geometry = Geometry(geometry.photo, input, (row_scale * down, top), (column_scale * across, left))
+    return _rebuilt(original, geometry, Path(row["path"]).name, manifest)
+
+
+def _geometry(row: Mapping[str, Any]) -> Geometry:
+    return Geometry(**{name: tuple(values) for name, values in row["geometry"].items()})
 
 
 def _read(file: Path, geometry: Geometry, manifest: Manifest) -> Photo:
