@@ -189,8 +189,11 @@ class Comparison:
         """The photo, then one map per column on a common scale where their units allow it, then where two of them differ."""
         if not 0 <= number < len(self):
             raise OptionError(f"{setting('number', number)}: there are {len(self)} photos, the first is 0.")
-        row = self.explanations.drawn(number) if isinstance(self.explanations, StoredRows) else self.explanations[number]
-        return comparison_panels(self.columns, self.of, row, self.correlations[number], self.chosen)
+        return comparison_panels(self.columns, self.of, self._drawn(number), self.correlations[number], self.chosen)
+
+    def _drawn(self, number: int) -> Row:
+        """The explanations of one photo on the photo itself, not on a thumbnail."""
+        return self.explanations.drawn(number) if isinstance(self.explanations, StoredRows) else self.explanations[number]
 
     def plot(self, number: int = 0) -> Figure:
         """The panels of one photo, with the notes of its maps, and how they were made, at the end."""
@@ -200,9 +203,7 @@ class Comparison:
         title = f"{Path(self.names[number]).name}: {self.targets[number]}"
         chosen = [f"{note}." for note in self.notes if isinstance(note, ChoiceNote)]
         remarks_as_lines = [as_sentences([remark]) for remark in remarks if remark]
-        footer = "\n".join(
-            [*self._note_lines(number), *chosen, *remarks_as_lines, comparison_provenance(self.explanations[number])]
-        )
+        footer = "\n".join([*self._note_lines(number), *chosen, *remarks_as_lines, comparison_provenance(self._drawn(number))])
         return layout.compose(comparison_rows(self.panels(number)), title=title, footer=footer)
 
     def _note_lines(self, number: int) -> list[str]:
@@ -277,7 +278,7 @@ class Comparison:
             f"{self._likeness_head.capitalize()}: {format_correlation(self.likeness(number))}.",
             *([] if self.change is None or not self.change.text(number) else [self._change_text(number, self.change)]),
             *self._note_lines(number),
-            comparison_provenance(self.explanations[number]),
+            comparison_provenance(self._drawn(number)),
         ]
         return Section(f"{self.names[number]}: {self.targets[number]}", "\n\n".join(texts), self.panels(number))
 

@@ -65,7 +65,7 @@ def compare_stores(
     changed = {path for path, _ in skipped}
     change = Change(
         columns,
-        [_label(listings, of_photo) for of_photo in kept],
+        [next(iter(_known_labels(listings, of_photo)), None) for of_photo in kept],
         [[_right(listing, place) for listing, place in zip(listings, of_photo, strict=True)] for of_photo in kept],
         [
             [path for place, path in enumerate(listing.paths) if (number, place) not in of_all and path not in changed]
@@ -78,6 +78,8 @@ def compare_stores(
         notes.append(
             Note(f"on {different} of {len(kept)} photos the stores explain different classes: these maps have no likeness")
         )
+    if relabelled := sum(_differ(_known_labels(listings, of_photo)) for of_photo in kept):
+        notes.append(Note(f"{relabelled} photos have another label in each store: each answer is held against its own"))
     notes += [
         Omission(f"{len(only)} photos are in {column} and not in all: {listed(only, 3)}")
         for column, only in zip(columns, change.only, strict=True)
@@ -116,7 +118,7 @@ class _Listing:
 
     @classmethod
     def of(cls, store: Store) -> _Listing:
-        columns = store.dataset().to_table(columns=["path", "sha256", "label", "wrong"]).to_pydict()
+        columns = store.to_arrow(["path", "sha256", "label", "wrong"]).to_pydict()
         (paths, hashes) = (columns["path"], columns["sha256"])
         by_path = {path: place for place, path in enumerate(paths)}
         by_hash = {digest: place for place, digest in reversed(list(enumerate(hashes)))}
@@ -151,9 +153,9 @@ def _matched(stores: Sequence[Store]) -> tuple[list[_Listing], list[tuple[int, .
     return listings, places, skipped
 
 
-def _label(listings: Sequence[_Listing], places: Sequence[int]) -> str | None:
+def _known_labels(listings: Sequence[_Listing], places: Sequence[int]) -> list[str]:
     labels = (listing.labels[place] for listing, place in zip(listings, places, strict=True))
-    return next((label for label in labels if label is not None), None)
+    return [label for label in labels if label is not None]
 
 
 def _right(listing: _Listing, place: int) -> bool | None:

@@ -45,7 +45,7 @@ def _of_store(store: Store, predictions: Any, classes: Any) -> Confusion:
     """Row by row, without maps or photos."""
     if predictions is not None or classes is not None:
         raise OptionError("A store brings its labels, predictions and classes: write seewhy.confusion(store).")
-    columns = store.dataset().to_table(columns=["label_index", "predicted_index"])
+    columns = store.to_arrow(["label_index", "predicted_index"])
     true: list[int | None] = columns["label_index"].to_pylist()
     if true and all(label is None for label in true):
         raise TargetError(f"The store '{store.path}' has no labels: they are given when it is made, as in labels='folders'.")

@@ -23,11 +23,15 @@ _COLUMNS = ("path", "label", "label_index", "predictions", "geometry", "thumbnai
 
 
 def known_features(
-    read: Callable[..., Any], manifest: Manifest, root: Path, most: int, unread: Sequence[UnreadPhoto]
+    read: Callable[..., Any],
+    manifest: Manifest,
+    photo_file: Callable[[str], Path],
+    most: int,
+    unread: Sequence[UnreadPhoto],
 ) -> KnownFeatures:
     """The features of at most ``most`` rows, label by label an even sample.
 
-    read : gives columns as a table, of all rows or of those with some numbers. root : where the photos lie now.
+    read : gives columns as a table, of all rows or of those with some numbers. photo_file : where a photo lies now.
     Raises StoreError where no features are stored.
     """
     listed_rows = read(["number", "label"])
@@ -62,7 +66,7 @@ def known_features(
         labels=[row["label"] for row in rows],
         label_indices=[row["label_index"] for row in rows],
         names=[row["path"] for row in rows],
-        paths=[root / row["path"] for row in rows],
+        paths=[photo_file(row["path"]) for row in rows],
         numbers=places,
         thumbnails=[np.ascontiguousarray(reduced(photo, THUMBNAIL).original) for photo in photos],
         pixels=np.array(tiny),

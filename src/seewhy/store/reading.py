@@ -17,6 +17,7 @@ from seewhy.errors import PhotoError
 from seewhy.explanation import Explanation
 from seewhy.explanation.saving import fields_of
 from seewhy.geometry import Array, Geometry
+from seewhy.methods.auto import AUTO, ChoiceNote
 from seewhy.photo import open_picture
 from seewhy.preprocess import Preprocess
 from seewhy.reading import Reader
@@ -27,6 +28,7 @@ from seewhy.store.maps import unpacked
 from seewhy.store.shard import file_hash
 
 _COLUMNS = ("method", "targets", "signed", "units", "layer", "by_class", "partial", "seed", "cost", "note_targets")
+_CHOICE = f"method={AUTO!r} took "  # as such a note begins, which who shows many photos says once
 _TEXTS = ("settings", "details", "sample_grid")
 
 
@@ -47,7 +49,9 @@ def explanations_of(row: Mapping[str, Any], manifest: Manifest, versions: dict[s
             "versions": versions,
         }
         maps = unpacked(stored["values"], stored["scales"], stored["grid"])
-        explanations.append(Explanation(**fields_of(record, {"maps": maps}, photo)))
+        fields = fields_of(record, {"maps": maps}, photo)
+        fields["notes"] = [ChoiceNote(note) if note.startswith(_CHOICE) else note for note in fields["notes"]]
+        explanations.append(Explanation(**fields))
     return explanations
 
 

@@ -54,8 +54,9 @@ class Store:
 
     @staticmethod
     def is_at(path: str | os.PathLike[str]) -> bool:
-        """True for a folder that :func:`seewhy.run` has written into; a folder of photos with a manifest.json is none."""
-        return (Path(path) / MANIFEST).is_file() and (Path(path) / SHARDS).is_dir()
+        """True for a folder that :func:`seewhy.run` has written into, not for one of photos with a manifest.json of another kind.
+        A URL is taken for one: photos are not read from there."""
+        return "://" in str(path) or ((Path(path) / MANIFEST).is_file() and (Path(path) / SHARDS).is_dir())
 
     @property
     def model(self) -> str:
@@ -139,7 +140,12 @@ class Store:
 
     def known_features(self, most: int) -> KnownFeatures:
         """What :func:`seewhy.embed` places in the plane, of at most so many photos."""
-        return known_features(self._read, self._manifest, self._root, most, self.unread if self._condition is None else [])
+        unread = self.unread if self._condition is None else []
+        return known_features(self._read, self._manifest, self.photo_file, most, unread)
+
+    def photo_file(self, path: str) -> Path:
+        """Where the photo with this path lies, if nobody has moved it."""
+        return self._root / path
 
     def where(self, condition: str) -> Store:
         """The rows for which a condition holds, as a store: ``store.where("wrong and score > 0.9")``.
@@ -161,21 +167,29 @@ class Store:
         rows = pyarrow.dataset.dataset(files, schema=schema()) if files else pyarrow.dataset.dataset(table([]))
         return rows if self._condition is None else rows.filter(self._condition)
 
-    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
-        """The rows as a frame. columns : None takes those of one number, text or truth value; maps are in ``explanations``.
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
+        """The rows as a table of pyarrow. columns : None takes those of one number, text or truth value; maps are in
+        ``explanations``, and what is not named is not read.
 
-        Raises OptionError for an unknown column, MissingExtraError without pandas.
+        Raises OptionError for an unknown column, StoreError where a shard is broken.
         """
         wanted = list(PLAIN) if columns is None else list(columns)
         known = schema().names
         unknown = next((name for name in wanted if name not in known), None)
         if unknown is not None:
             raise OptionError(f"A store has no column '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known, 20)}.")
+        return self._read(wanted)
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """The rows as a frame. columns : as for :meth:`to_arrow`.
+
+        Raises OptionError for an unknown column, MissingExtraError without pandas.
+        """
         try:
             import pandas as pandas
         except ImportError:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
-        return self._read(wanted).to_pandas()
+        return self.to_arrow(columns).to_pandas()
 
     def __repr__(self) -> str:
         unread = f", {len(self.unread)} not read" if self.unread else ""
