@@ -40,9 +40,7 @@ def main(count: int = 24) -> None:
         ]
         mean = np.mean([map[0] for map in maps], axis=0)
         (row, column) = np.unravel_index(int(mean.argmax()), mean.shape)
-        print(
-            f"{len(maps)} photos are bears to the network; their mean map is highest at row {row}, column {column} of {mean.shape}"
-        )
+        print(f"{len(maps)} photos are bears to it; their mean map is highest at row {row}, column {column} of {mean.shape}")
 
         frame = pandas.read_parquet(store.path / "shards", columns=["number", "label", "predicted", "score", "wrong"])
         print(frame.groupby("label")["wrong"].mean())
