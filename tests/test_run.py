@@ -283,3 +283,30 @@ def test_a_full_disk_is_one_line_and_spoils_nothing(
     kept = len(seewhy.Store.open(tmp_path / "store"))
     assert 0 < kept < 20
     assert rows_of(seewhy.run(clf, folder, tmp_path / "store", shard_size=5)) == unbroken
+
+
+def test_every_photo_with_every_edit(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1.0, 0.0, 0.0))
+    store = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", edits=[None, red], shard_size=6)
+    rows = rows_of(store)
+    assert [row["number"] for row in rows] == list(range(40))
+    assert [row["path"] for row in rows[::2]] == [row["path"] for row in rows[1::2]] == [f"{i:02}.png" for i in range(20)]
+    assert [row["edit"] is None for row in rows] == [True, False] * 20
+    assert {row["predicted"] for row in rows[1::2]} == {"red"}
+    as_they_are = store.where("edit is null")
+    assert len(as_they_are) == 20
+    plain = rows_of(seewhy.run(clf, folder, tmp_path / "plain", "grad_cam", shard_size=6))
+    for edited, alone in zip(rows[::2], plain, strict=True):
+        assert {**edited, "number": alone["number"]} == alone
+    shown = store[1].photo  # read again, and edited again
+    assert (shown.original == (255, 0, 0)).all()
+    assert (shown.pixels == np.float32([255, 0, 0])[:, None, None]).all()
+    with pytest.raises(StoreError, match="edits"):
+        seewhy.run(clf, folder, tmp_path / "store", "grad_cam", edits=[red, None], shard_size=6)
+
+
+@pytest.mark.parametrize("edits", ["fill", [{"name": "fill"}], 3])
+def test_what_is_no_edit(clf: seewhy.Classifier, folder: Path, tmp_path: Path, edits: Any) -> None:
+    with pytest.raises(OptionError, match=r"write a list of edits, such as seewhy\.edits\.Fill"):
+        seewhy.run(clf, folder, tmp_path / "store", edits=edits)
+    assert not (tmp_path / "store").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.classifier import Classifier, check_photos
+from seewhy.edits import Edit
 from seewhy.engine import runner
 from seewhy.engine.fingerprint import weights_hash
 from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, listed, setting, whole_number
@@ -25,6 +27,8 @@ from seewhy.store.reading import preprocess_record
 from seewhy.store.rows import table_bytes
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, run_shards
 
+LINE_EVERY = 30.0  # seconds, in a log
+
 
 def run(
     clf: Classifier,
@@ -39,6 +43,7 @@ def run(
     budget: int | float | str | None = None,
     batch_size: int | None = None,
     shard_size: int = MOST_PHOTOS,
+    edits: Sequence[Edit | None] = (),
     retry: bool = False,
     progress: bool | runner.ProgressCallback | None = None,
     **settings: Any,
@@ -53,7 +58,10 @@ def run(
     labels : the true classes: "folders", a file, a dictionary or a list (see ``seewhy.labels.read_labels``), or a table's column.
     batch_size : photos at once, of methods that take many passes masked copies. It is fixed, so that the same call gives the same
         numbers whatever memory is free.
-    retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos.
+    edits : what is changed in the photos (see ``seewhy.edits``): every photo stands in the store once for each of them, None for
+        the photo as it is. The column ``edit`` says which row is which.
+    retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos; where stderr is no
+        terminal, a line every half a minute.
 
     What is stored is not computed again, but for a shard that is broken. Photos that cannot be read are listed in ``.unread``.
     Raises StoreError: the store belongs to another run (and in what it differs), another run is writing it, the disk is full;
@@ -71,11 +79,13 @@ def run(
         checked = {} if name == AUTO else own  # "auto" needs a photo to choose by
         explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **checked)
     batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
+    changes = _edit_records(edits)
     listed_photos = list_photos(photos, labels, clf.class_names())
     spec = RunSpec(
         root=str(listed_photos.root),
-        paths=listed_photos.paths,
-        labels=listed_photos.labels,
+        paths=[path for path in listed_photos.paths for _ in changes],
+        labels=[label for label in listed_photos.labels for _ in changes],
+        edits=[] if changes == [None] else changes * len(listed_photos.paths),
         methods=methods,
         target=target,
         against=against,
@@ -130,6 +140,15 @@ def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[s
     return methods
 
 
+def _edit_records(edits: Any) -> list[dict[str, Any] | None]:
+    """The edits as plain data; None alone where there are none."""
+    listed_edits = list(edits) if isinstance(edits, (list, tuple)) else [edits]
+    wrong = next((edit for edit in listed_edits if edit is not None and not isinstance(edit, Edit)), None)
+    if wrong is not None:
+        raise OptionError(f"{setting('edits', wrong)}: write a list of edits, such as seewhy.edits.Fill(box=(0, 0, 0.2, 0.5)).")
+    return [None if edit is None else edit.record() for edit in listed_edits] or [None]
+
+
 def _check_target(target: Any) -> None:
     targets = target if isinstance(target, (list, tuple)) else [target]
     if any(isinstance(one, (list, tuple)) or callable(one) for one in targets):
@@ -173,6 +192,7 @@ def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folde
         photos={
             "root": Path(os.path.relpath(listed_photos.root, os.path.abspath(folder))).as_posix(),
             "count": len(spec.paths),
+            "edits": spec.edits[: len(spec.edits) // len(listed_photos.paths)],
             "paths": listed_photos.paths_hash,
             "labels": listed_photos.labels_hash,
         },
@@ -235,12 +255,14 @@ def _fill(
         if entry is None or (retry and entry.unread) or not is_whole(folder, entry):
             missing.append(number)
     unread = 0
-    with runner.Progress(progress, sum(len(spec.places(number)) for number in missing), "Run") as bar:
+    total = sum(len(spec.places(number)) for number in missing)
+    with runner.Progress(progress, total, "Run", first=2 * spec.batch_size, every=LINE_EVERY) as bar:
 
         def told(done: int, not_read: int) -> None:
             nonlocal unread
             unread += not_read
             bar.advance(done, None, f"{unread} not read" if unread else "")
 
-        for number, shard in run_shards(clf, spec, missing, told):
-            put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())
+        with contextlib.closing(run_shards(clf, spec, missing, told)) as shards:
+            for number, shard in shards:
+                put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

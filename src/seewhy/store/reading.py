@@ -25,7 +25,7 @@ from seewhy.records import Photo
 from seewhy.show import displayable
 from seewhy.store.manifest import Manifest
 from seewhy.store.maps import unpacked
-from seewhy.store.shard import file_hash
+from seewhy.store.shard import edited, file_hash
 
 _COLUMNS = ("method", "targets", "signed", "units", "layer", "by_class", "partial", "seed", "cost", "note_targets")
 _CHOICE = f"method={AUTO!r} took "  # as such a note begins, which who shows many photos says once
@@ -61,7 +61,7 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Path) -> tuple[Phot
     file = root / row["path"]
     try:
         if file_hash(file) == row["sha256"]:
-            return _read(file, geometry, manifest), []
+            return _read(row, root, geometry, manifest), []
         reason = "the photo has changed since"
     except FileNotFoundError:
         reason = "the photo is not there any more"
@@ -86,15 +86,19 @@ def _geometry(row: Mapping[str, Any]) -> Geometry:
     return Geometry(**{name: tuple(values) for name, values in row["geometry"].items()})
 
 
-def _read(file: Path, geometry: Geometry, manifest: Manifest) -> Photo:
-    """As the network saw it, where the preparation is known; else laid out by the stored geometry."""
+def _read(row: Mapping[str, Any], root: Path, geometry: Geometry, manifest: Manifest) -> Photo:
+    """As the network saw it, where the preparation is known; else laid out by the stored geometry. Edited as it was then."""
+    edit = None if row["edit"] is None else json.loads(row["edit"])
+    file = root / row["path"]
     display = None if manifest.model["display"] is None else tuple(manifest.model["display"])
     if manifest.preprocess is None:
-        return _rebuilt(displayable(shown(open_picture(file), None, display).original), geometry, file.name, manifest)
+        picture = open_picture(file) if edit is None else edited(open_picture, root, row["path"], edit)
+        return _rebuilt(displayable(shown(picture, None, display).original), geometry, file.name, manifest)
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in manifest.preprocess.items()
     }
-    return Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None).read(file)
+    reader = Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None)
+    return reader.read(file if edit is None else edited(reader.picture, root, row["path"], edit))
 
 
 def _rebuilt(original: Any, geometry: Geometry, name: str, manifest: Manifest) -> Photo:

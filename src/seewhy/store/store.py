@@ -150,8 +150,8 @@ class Store:
     def where(self, condition: str) -> Store:
         """The rows for which a condition holds, as a store: ``store.where("wrong and score > 0.9")``.
 
-        condition : comparisons of columns (``score``, ``label``, ``predicted``, ``path``, ``number``, ``height``, ``width``) with
-            numbers and texts, ``wrong`` and ``right``, joined by ``and``, ``or``, ``not`` and parentheses;
+        condition : comparisons of columns (``score``, ``label``, ``predicted``, ``path``, ``edit``, ``number``, ``height``,
+            ``width``) with numbers and texts, ``wrong`` and ``right``, joined by ``and``, ``or``, ``not`` and parentheses;
             ``label in (bear, cow)``, ``path contains night``, ``label is null``. It is parsed, never run as code.
 
         Raises OptionError for a condition that cannot be read, TargetError for a class that the network does not have.
