@@ -15,7 +15,7 @@ from seewhy.geometry import Geometry
 from seewhy.records import Photo, Prediction, Target
 from seewhy.store import Store
 from seewhy.store.manifest import Manifest, put_shard
-from seewhy.store.rows import row, table, table_bytes
+from seewhy.store.rows import StoredPhoto, row, table, table_bytes, thumbnail
 
 
 def timeless(rows: Any) -> list[dict[str, Any]]:
@@ -68,7 +68,8 @@ def stored_answers(
         )
         index = None if label is None else CLASSES.index(label)
         sha256 = hashlib.sha256((photos / name).read_bytes()).hexdigest()
-        rows.append(row(number, name, sha256, photo, index, CLASSES, [explanation], None))
+        kept = StoredPhoto(number, name, None, sha256, geometry, thumbnail(photo), index)
+        rows.append(row(kept, CLASSES, [explanation], None))
     manifest = Manifest(
         model={"name": f"{folder.name}-net", "weights": "", "classes": CLASSES, "preprocessing": "as they are", "display": None},
         settings={"methods": [{"name": method}], "shard_size": 4, "embedding": None},

@@ -65,6 +65,8 @@ def show(
         check_output(Path(output or ""), (".html", ".csv"))
     elif output is not None and records:
         files = {stored.photo_file(record["path"]): Path(record["path"]).parent for record in records}
+        if suffix and len(files) < len(records):  # a photo with several edits
+            raise OptionError(f"-o {output}: for {len(records)} rows write a folder.")
         names = Names(files, output, seewhy.Explanation.suffixes, form)
     with Report(stored, json_) as report:
         report.record |= {"store": store, "where": where, "rows": len(places), "photos": records}

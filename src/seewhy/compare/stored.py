@@ -107,22 +107,24 @@ def compare_stores(
 
 @dataclass(frozen=True, eq=False)
 class _Listing:
-    """A store's rows, without maps. by_path, by_hash : their places."""
+    """A store's rows, without maps. edits : what was changed in each photo, None for nothing. by_path, by_hash : their places by
+    path or hash, each with the edit."""
 
     paths: list[str]
     hashes: list[str]
+    edits: list[str | None]
     labels: list[str | None]
     wrong: list[bool | None]
-    by_path: dict[str, int]
-    by_hash: dict[str, int]
+    by_path: dict[tuple[str, str | None], int]
+    by_hash: dict[tuple[str, str | None], int]
 
     @classmethod
     def of(cls, store: Store) -> _Listing:
-        columns = store.to_arrow(["path", "sha256", "label", "wrong"]).to_pydict()
-        (paths, hashes) = (columns["path"], columns["sha256"])
-        by_path = {path: place for place, path in enumerate(paths)}
-        by_hash = {digest: place for place, digest in reversed(list(enumerate(hashes)))}
-        return cls(paths, hashes, columns["label"], columns["wrong"], by_path, by_hash)
+        columns = store.to_arrow(["path", "sha256", "edit", "label", "wrong"]).to_pydict()
+        (paths, hashes, edits) = (columns["path"], columns["sha256"], columns["edit"])
+        by_path = {key: place for place, key in enumerate(zip(paths, edits, strict=True))}
+        by_hash = {key: place for place, key in reversed(list(enumerate(zip(hashes, edits, strict=True))))}
+        return cls(paths, hashes, edits, columns["label"], columns["wrong"], by_path, by_hash)
 
 
 def _matched(stores: Sequence[Store]) -> tuple[list[_Listing], list[tuple[int, ...]], list[tuple[str, str]]]:
@@ -134,13 +136,13 @@ def _matched(stores: Sequence[Store]) -> tuple[list[_Listing], list[tuple[int, .
     (first, others) = (listings[0], listings[1:])
     (places, skipped) = ([], [])
     taken: list[set[int]] = [set() for _ in others]
-    for place, (path, digest) in enumerate(zip(first.paths, first.hashes, strict=True)):
+    for place, (path, digest, edit) in enumerate(zip(first.paths, first.hashes, first.edits, strict=True)):
         found: list[int] = []
         for listing, gone in zip(others, taken, strict=True):
-            there = listing.by_path.get(path)
+            there = listing.by_path.get((path, edit))
             if there is None:
-                there = listing.by_hash.get(digest)
-                if there is None or there in gone or listing.paths[there] in first.by_path:
+                there = listing.by_hash.get((digest, edit))
+                if there is None or there in gone or (listing.paths[there], edit) in first.by_path:
                     break
             elif listing.hashes[there] != digest:
                 skipped.append((path, "the photo's file is another one in each store"))
