@@ -68,7 +68,9 @@ def test_sorted_by_a_column(store: seewhy.Store) -> None:
 
 def test_which_folders_are_stores(store: seewhy.Store, folder: Path) -> None:
     assert seewhy.Store.is_at(store.path)
+    assert seewhy.Store.is_at(f"file://{store.path}")
     assert seewhy.Store.is_at("memory://store")
+    assert not seewhy.Store.is_at(f"file://{folder}")
     (folder / "manifest.json").write_text("{}")
     assert not seewhy.Store.is_at(folder)
 
@@ -85,7 +87,7 @@ def test_what_is_not_asked_for_is_not_read(store: seewhy.Store, monkeypatch: pyt
     monkeypatch.setattr(Path, "read_bytes", counted)
     few = seewhy.Store.open(store.path).where("score > 0.1 and right")
     assert len(few) == len(few.to_pandas()) == len(few.order()) == 10
-    assert opened == []  # whole files are read for maps alone
+    assert opened == ["manifest.json"]  # whole shards are read for maps alone
     assert len(list(few)) == 10
     assert [name for name in opened if name.endswith(".parquet")] == ["000000.parquet", "000001.parquet", "000002.parquet"]
 

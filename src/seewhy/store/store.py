@@ -58,12 +58,10 @@ class Store:
 
     @staticmethod
     def is_at(path: str | os.PathLike[str]) -> bool:
-        """True for a place that :func:`seewhy.run` has written into, not for photos with a manifest.json of another kind."""
+        """True for a folder that :func:`seewhy.run` has written into, not for one of photos with a manifest.json of another kind.
+        A folder elsewhere is taken for one: who asks does not read photos from there."""
         folder = folder_at(path)
-        try:
-            return folder.is_file(MANIFEST) and SHARDS in folder.names()
-        except OSError:
-            return False
+        return not isinstance(folder, LocalFolder) or (folder.is_file(MANIFEST) and SHARDS in folder.names())
 
     @property
     def model(self) -> str:
