@@ -23,12 +23,14 @@ from bench import (
     gradients,
     imports,
     integrated,
+    kills,
     lime_defaults,
     live,
     mask_and_stride,
     memory,
     perturbation,
     pointing,
+    run,
     sanity,
 )
 from bench.timing import ROOT, Figure, read, save, show_figures, sources
@@ -62,6 +64,8 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         **{f"dream/{network}": partial(_dream, network, quick) for network in dream.NETWORKS[: 1 if quick else None]},
         "embed": lambda: _shown(embed.measure(*((2, 20) if quick else ())), embed.show),
         **{f"folder/{network}": partial(_folder, network, quick) for network in folder.NETWORKS[: 1 if quick else None]},
+        "run": lambda: _shown(run.measure(*((run.PARTS, 1, 64, 256, 32) if quick else ())), run.show),
+        "kills": lambda: _shown(kills.measure(*((2, 2) if quick else ())), kills.show),
         "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
         "evaluation": lambda: _shown(evaluation.measure(*((evaluation.NETWORKS[:1], 1) if quick else ())), evaluation.show),
         "doctor": lambda: _shown(doctor.measure(quick), doctor.show),
