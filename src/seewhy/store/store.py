@@ -19,6 +19,7 @@ from seewhy.errors import MissingExtraError, OptionError, StoreError, did_you_me
 from seewhy.explanation import Explanation
 from seewhy.store.manifest import Manifest, ShardEntry, UnreadPhoto
 from seewhy.store.reading import explanations_of
+from seewhy.store.report.page import Source, write
 from seewhy.store.rows import PLAIN, schema, table
 from seewhy.store.where import parse
 
@@ -133,6 +134,16 @@ class Store:
         except ImportError:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
         return self._read(wanted).to_pandas()
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the store as one HTML page of at most 10 MB, and beside it the same numbers as JSON; returns the page's path.
+
+        Of a store of :meth:`where` only its rows count. Raises RecordError for another suffix than .html, or a place that cannot
+        be written; StoreError for a broken shard.
+        """
+        condition = None if self._condition is None else str(self._condition)
+        source = Source(self.dataset(), self._manifest, self.methods, self.unread, self.complete, condition)
+        return write(source, Path(path))
 
     def __repr__(self) -> str:
         unread = f", {len(self.unread)} not read" if self.unread else ""
