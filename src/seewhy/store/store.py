@@ -19,7 +19,7 @@ from seewhy.errors import MissingExtraError, OptionError, StoreError, did_you_me
 from seewhy.explanation import Explanation
 from seewhy.store.manifest import Manifest, ShardEntry, UnreadPhoto
 from seewhy.store.reading import explanations_of
-from seewhy.store.report.page import Source, write
+from seewhy.store.report.page import ReportedRows, write
 from seewhy.store.rows import PLAIN, schema, table
 from seewhy.store.where import parse
 
@@ -142,7 +142,7 @@ class Store:
         be written; StoreError for a broken shard.
         """
         condition = None if self._condition is None else str(self._condition)
-        source = Source(self.dataset(), self._manifest, self.methods, self.unread, self.complete, condition)
+        source = ReportedRows(self.dataset(), self._manifest, self.methods, self.unread, self.complete, condition)
         return write(source, Path(path))
 
     def __repr__(self) -> str:

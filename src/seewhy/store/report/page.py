@@ -41,7 +41,7 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ReportedRows:
     """What a report is made of. condition : in words, where the rows are a part of the store."""
 
     rows: pyarrow.dataset.Dataset
@@ -52,7 +52,7 @@ class Source:
     condition: str | None = None
 
 
-def write(source: Source, path: Path) -> Path:
+def write(source: ReportedRows, path: Path) -> Path:
     """The page at ``path`` (.html), and beside it the same numbers (.json); returns the page's path.
 
     Raises RecordError for another suffix, or a place that cannot be written; StoreError for a broken shard.
@@ -64,7 +64,7 @@ def write(source: Source, path: Path) -> Path:
     return write_whole(path, text.encode())
 
 
-def page(source: Source) -> tuple[str, dict[str, Any]]:
+def page(source: ReportedRows) -> tuple[str, dict[str, Any]]:
     """The page as text, at most ``MOST_BYTES`` long in UTF-8, and the numbers that it shows."""
     tally = count(source.rows, source.methods)
     order = by_concentration(tally)
@@ -210,7 +210,7 @@ def _rendered(context: dict[str, Any], data: dict[str, Any]) -> str:
 
 
 def _context(
-    source: Source,
+    source: ReportedRows,
     tally: Tally,
     numbers: dict[str, Any],
     order: Sequence[int],
@@ -254,6 +254,7 @@ def _context(
         "notes": numbers["notes"][:MOST_NOTES],
         "regions": IN_WORDS,
         "format_share": format_share,
+        "whole": _whole,
         "format_number": format_number,
         "shortened": shortened,
     }
@@ -339,6 +340,11 @@ def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
         **{name: ", ".join(found) for name, found in numbers["versions"].items()},
     }
     return [(name, shortened(_word(value), 300)) for name, value in facts.items() if value not in (None, "")]
+
+
+def _whole(share: float) -> str:
+    """A share in whole percent; below a half of one that it is small is enough."""
+    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
 def _word(value: Any) -> str:

@@ -93,13 +93,14 @@ def _overlays(
     asked = [(predicted, "predicted")] + [(true, "true")] * (true is not None and true != predicted)
     chosen = [(role, stored.map_of(index)) for index, role in asked if stored.by_class]
     found = [(role, values) for role, values in chosen if values is not None]
-    if not found and len(stored.maps):
-        found = [("other" if stored.by_class else "none", stored.maps[0])]
     if not found:
-        return []
+        first = stored.map_at(0)
+        if first is None:
+            return []
+        found = [("other" if stored.by_class else "none", first)]
     at_size = geometry.at_size((photo.shape[0], photo.shape[1]))
     maps = [drawable(map_on_photo(values, at_size, sample_grid=stored.sample_grid), stored.units) for _, values in found]
-    pixelwise = stored.maps.shape[-2:] == geometry.input
+    pixelwise = tuple(stored.grid[1:]) == geometry.input
     ranges = limits(maps, signed=stored.signed, spikes=pixelwise)
     return [
         {"role": role, "picture": jpeg_uri(overlay(photo, values, limits=span, signed=stored.signed), QUALITY - 5)}

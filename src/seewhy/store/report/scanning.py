@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,15 @@ _PARTS = ("method", "targets", "values", "scales", "grid", "signed", "units", "b
 
 @dataclass(frozen=True, eq=False)
 class StoredMaps:
-    """The maps of one photo by one method. maps : (K, h, w). classes : the index of each map's class. by_class : False where the
-    map is of no class."""
+    """The maps of one photo by one method, unpacked one by one. values, scales, grid : see ``store.maps.PackedMaps``.
+
+    classes : the index of each map's class. by_class : False where the map is of no class.
+    """
 
     method: str
-    maps: Array
+    values: bytes
+    scales: list[float]
+    grid: list[int]
     classes: list[int | None]
     signed: bool
     units: str
@@ -40,8 +45,17 @@ class StoredMaps:
 
     def map_of(self, index: int | None) -> Array | None:
         """``(h, w)``: the map for a class, one that belongs to no class for any; None where it was not asked for."""
-        place = 0 if not self.by_class else self.classes.index(index) if index is not None and index in self.classes else None
-        map_: Array | None = None if place is None or not len(self.maps) else self.maps[place]
+        if not self.by_class:
+            return self.map_at(0)
+        return self.map_at(self.classes.index(index)) if index is not None and index in self.classes else None
+
+    def map_at(self, place: int) -> Array | None:
+        """``(h, w)``: the map of one place; None where there is none."""
+        if place >= len(self.scales):
+            return None
+        length = 2 * math.prod(self.grid[1:])  # bytes of a map
+        part = self.values[place * length : (place + 1) * length]
+        map_: Array = unpacked(part, self.scales[place : place + 1], [1, *self.grid[1:]])[0]
         return map_
 
 
@@ -54,7 +68,12 @@ def scan(rows: pyarrow.dataset.Dataset, columns: Sequence[str], condition: Expre
 
     try:
         for batch in rows.to_batches(
-            columns=list(columns), filter=condition, batch_size=AT_ONCE, batch_readahead=1, fragment_readahead=1
+            columns=list(columns),
+            filter=condition,
+            batch_size=AT_ONCE,
+            batch_readahead=0,
+            fragment_readahead=0,
+            use_threads=False,
         ):
             read = {name: batch[name].to_pylist() for name in columns if name != MAPS}
             if MAPS in columns:
@@ -84,7 +103,9 @@ def _one(stored: dict[str, Any]) -> StoredMaps:
     grid = None if stored["sample_grid"] is None else json.loads(stored["sample_grid"])
     return StoredMaps(
         stored["method"],
-        unpacked(stored["values"], stored["scales"], stored["grid"]),
+        stored["values"],
+        stored["scales"],
+        stored["grid"],
         [target["index"] for target in stored["targets"]],
         stored["signed"],
         stored["units"],

@@ -204,7 +204,8 @@ def examples(rows: pyarrow.dataset.Dataset, tally: Tally, drawn: Iterable[int], 
     for index in means:
         half = tally.where[0][1][index].photos / 2  # a photo is not typical and odd at once
         chosen.typical[index] = typical[index].numbers()[: math.ceil(half)]
-        chosen.odd[index] = odd[index].numbers()[: math.floor(half)]
+        others = [number for number in odd[index].numbers() if number not in chosen.typical[index]]
+        chosen.odd[index] = others[: math.floor(half)]
     shown = {number for lists in (chosen.typical, chosen.odd) for numbers in lists.values() for number in numbers}
     chosen.overlaps = {number: share for number, share in overlaps.items() if number in shown}
     return chosen

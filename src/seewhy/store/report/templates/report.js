@@ -93,7 +93,7 @@ if (plot) {
   const marks = svg("g", {}, plot);
   const rings = svg("g", {}, plot);
   const here = svg("circle", { class: "here", r: 0 }, plot);
-  const radius = Math.min(11, Math.max(4, 170 / Math.sqrt(points.length)));
+  const radius = Math.min(10, Math.max(3.5, 140 / Math.sqrt(points.length)));
   const side = Math.min(90, Math.max(16, 640 / Math.sqrt(points.length)));
   const place = ([, x, y]) => [40 + 0.92 * x, 40 + 0.92 * y];
   const hidden = new Set();
@@ -102,7 +102,7 @@ if (plot) {
     const [x, y] = place(point);
     const group = data.plane.groups[point[3]];
     point.mark = svg("path", { d: group.shape, fill: group.colour, transform: `translate(${x} ${y}) scale(${radius})` }, marks);
-    if (point[4]) point.ring = svg("circle", { class: "ring", r: 1.8 * radius, cx: x, cy: y }, rings);
+    if (point[4]) point.ring = svg("circle", { class: "ring", r: 1.5 * radius, cx: x, cy: y }, rings);
   }
   function draw() {
     const photos = pressed("photos");
