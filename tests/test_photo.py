@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from seewhy.errors import PhotoError
-from seewhy.photo import Picture, open_picture
+from seewhy.photo import Picture, open_picture, photo_names_below, photos_below
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 GREY = RGB[..., 0].copy()
@@ -395,3 +395,16 @@ def test_a_decompression_bomb() -> None:
 def test_a_photo_between_pillows_limits_is_a_photo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)  # the photo has 35: Pillow warns, and refuses from 60 on
     np.testing.assert_array_equal(open_picture(encoded(RGB)).values, RGB)
+
+
+def test_photos_of_a_folder_and_those_below_it(tmp_path: Path) -> None:
+    for name in ("b/1.jpg", "b/c/2.JPG", "b-c/3.png", "notes.txt", ".hidden.jpg", ".cache/4.jpg", "d.jpg/5.jpg", "new\nline.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "b" / "1.jpg")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "round").symlink_to(tmp_path)
+    names = ["b/1.jpg", "b/c/2.JPG", "b-c/3.png", "d.jpg/5.jpg", "link.jpg", "new\nline.jpg"]
+    assert sorted(photo_names_below(tmp_path)) == sorted(names)
+    assert photos_below(tmp_path) == [tmp_path / name for name in names]
+    assert photos_below(tmp_path / "nowhere") == []

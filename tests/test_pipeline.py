@@ -15,7 +15,7 @@ from small_nets import SmallNet
 
 import seewhy
 from seewhy.errors import ModelError, OptionError, PhotoError, RecordError, SeewhyError
-from seewhy.pipeline import Outcome, ReadAhead, in_stages
+from seewhy.pipeline import Outcome, ReadAhead, in_parts, in_stages
 
 
 def through(items: Any, size: int = 3, **changes: Any) -> Iterator[Outcome[int, int]]:
@@ -26,7 +26,7 @@ def through(items: Any, size: int = 3, **changes: Any) -> Iterator[Outcome[int, 
         "place": lambda item, result: Path(f"{item}-{result}"),
         "save": lambda result, path: path,
     }
-    return in_stages(items, size, **(stages | changes))
+    return in_stages(in_parts(items, size), **(stages | changes))
 
 
 def readers() -> list[str]:
@@ -50,8 +50,7 @@ def test_a_folder_is_what_its_photos_are_one_by_one(small: SmallNet, folder: lis
     clf = seewhy.Classifier(small, seewhy.Preprocess(size=16, crop=crop))
     with closing(
         in_stages(
-            folder,
-            3,
+            in_parts(folder, 3),
             clf.read,
             lambda photos: seewhy.explain(clf, photos, target="top2", progress=False),
             lambda path, explanation: tmp_path / "maps" / f"{path.stem}.npz",
@@ -232,7 +231,7 @@ def test_read_ahead_gives_batches_and_errors_in_their_places() -> None:
             raise error
         return 10 * item
 
-    with ReadAhead(range(5), 2, read) as reading:
+    with ReadAhead(in_parts(range(5), 2), read) as reading:
         assert reading.take() == [(0, 0), (1, error)]
         reading.begin()
         reading.begin()  # it has begun already
@@ -240,3 +239,8 @@ def test_read_ahead_gives_batches_and_errors_in_their_places() -> None:
         assert reading.take() == [(4, 40)]
         assert reading.take() == []
     assert not readers()
+
+
+def test_parts_of_neighbours() -> None:
+    assert list(in_parts(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(in_parts([], 3)) == []

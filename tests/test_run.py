@@ -1,23 +1,27 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import buckets
 import numpy as np
 import pytest
 from embeddings import colours
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from small_nets import Planted
 from stores import timeless
 
 import seewhy
 from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, StoreError, TargetError
-from seewhy.store import manifest as manifests
+from seewhy.store import places
 
 CLASSES = ["red", "green", "blue"]
 
@@ -108,7 +112,7 @@ def _environment() -> dict[str, str]:
 
 def _before_the_name(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     """Ends the process's work before the file gets its name, at the call of that number."""
-    replace, calls = manifests.write_whole, []
+    replace, calls = places.write_whole, []
 
     def ends(path: Path, content: bytes, durable: bool = False) -> Path:
         calls.append(path)
@@ -118,7 +122,7 @@ def _before_the_name(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
             raise KeyboardInterrupt
         return replace(path, content, durable=durable)
 
-    monkeypatch.setattr(manifests, "write_whole", ends)
+    monkeypatch.setattr(places, "write_whole", ends)
 
 
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
@@ -237,8 +241,8 @@ def test_places_that_are_no_store(clf: seewhy.Classifier, folder: Path, tmp_path
     assert len(list(folder.iterdir())) == 20
     with pytest.raises(StoreError, match=r"cannot be written: Not a directory\."):
         seewhy.run(clf, folder, tmp_path / "file" / "store")
-    with pytest.raises(OptionError, match="store='s3://bucket/store': write a folder of this machine"):
-        seewhy.run(clf, folder, "s3://bucket/store")
+    with pytest.raises(OptionError, match=r"'s4://bucket/store' cannot be reached: nothing is known of 's4://'\."):
+        seewhy.run(clf, folder, "s4://bucket/store")
     with pytest.raises(ModelError, match="The first argument is a Planted"):
         seewhy.run(clf.network, folder, tmp_path / "store")  # type: ignore[arg-type]
 
@@ -283,3 +287,158 @@ def test_a_full_disk_is_one_line_and_spoils_nothing(
     kept = len(seewhy.Store.open(tmp_path / "store"))
     assert 0 < kept < 20
     assert rows_of(seewhy.run(clf, folder, tmp_path / "store", shard_size=5)) == unbroken
+
+
+@pytest.fixture
+def bucket(folder: Path) -> Iterator[str]:
+    """The photos, and the same in a tar, in ``memory://``."""
+    MemoryFileSystem.store.clear()
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    buckets.put({f"/bucket/photos/{name}": content for name, content in files.items()})
+    labels = {f"{Path(name).stem}.cls": CLASSES[i % 3].encode() for i, name in enumerate(files)}
+    buckets.put({"/bucket/photos.tar": buckets.tar_bytes(files | labels)})
+    yield "memory://bucket"
+    MemoryFileSystem.store.clear()
+
+
+def test_wherever_photos_and_store_lie_the_rows_are_the_same(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, bucket: str
+) -> None:
+    tar = tmp_path / "photos.tar"
+    tar.write_bytes(MemoryFileSystem().cat_file("/bucket/photos.tar"))
+    labels = [CLASSES[i % 3] for i in range(20)]
+    unbroken = rows_of(seewhy.run(clf, folder, tmp_path / "store", "grad_cam", labels=labels, shard_size=7))
+    for number, (photos, given) in enumerate(
+        (
+            (folder, labels),
+            (f"{bucket}/photos", labels),
+            (tar, None),
+            (f"{bucket}/photos.tar", None),
+            (f"file://{folder}", labels),
+        )
+    ):
+        before = "" if given else "photos.tar/"
+        for store in (tmp_path / f"{number}", f"{bucket}/{number}", f"file://{tmp_path}/url{number}"):
+            stored = seewhy.run(clf, photos, store, "grad_cam", labels=given, shard_size=7)
+            assert rows_of(stored) == [{**row, "path": before + row["path"]} for row in unbroken]
+            assert rows_of(seewhy.Store.open(store)) == rows_of(stored)
+            assert stored[3].photo.name == "03.png"
+            assert stored[3].notes == []
+            assert len(stored.where("right")) == 20
+            assert len(stored.to_pandas()) == 20
+            reopened = seewhy.Store.open(store, photos=str(photos).removesuffix("/photos.tar"))
+            assert reopened[3].notes == []
+            kept = seewhy.Store.open(store)._folder.read("manifest.json").decode()
+            assert str(tmp_path) not in kept
+
+
+def test_in_a_bucket_a_run_goes_on_where_it_was(clf: seewhy.Classifier, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photos, store) = (f"{bucket}/photos", f"{bucket}/store")
+    unbroken = rows_of(seewhy.run(clf, photos, f"{bucket}/unbroken", shard_size=7))
+    write = places.RemoteFolder.write
+    written = []
+
+    def stops(folder: places.RemoteFolder, name: str, content: bytes) -> None:
+        written.append(name)
+        if len(written) == 5:
+            raise KeyboardInterrupt
+        write(folder, name, content)
+
+    monkeypatch.setattr(places.RemoteFolder, "write", stops)
+    with pytest.raises(KeyboardInterrupt):
+        seewhy.run(clf, photos, store, shard_size=7)
+    monkeypatch.undo()
+    assert written == ["run.lock", "manifest.json", "shards/000000.parquet", "manifest.json", "shards/000001.parquet"]
+    assert len(seewhy.Store.open(store)) == 7
+    calls: list[int] = []
+    resumed = seewhy.run(clf, photos, store, shard_size=7, progress=lambda done, total, partial: calls.append(total))
+    assert calls == [13] * 13
+    assert rows_of(resumed) == unbroken
+    buckets.put({"/bucket/store/shards/000001.parquet": b"broken"})
+    with pytest.raises(
+        StoreError, match=r"^'memory://bucket/store/shards/000001\.parquet' is broken: it is not what was written"
+    ):
+        seewhy.Store.open(store)[8]
+    assert rows_of(seewhy.run(clf, photos, store, shard_size=7)) == unbroken
+    with pytest.raises(StoreError, match=r"^The store 'memory://bucket/store' is of another run: seed 0 there, 1 here"):
+        seewhy.run(clf, photos, store, seed=1)
+    with pytest.raises(StoreError, match=r"^The folder 'memory://bucket/photos' holds other files \(00\.png, 01\.png"):
+        seewhy.run(clf, photos, photos)
+
+
+def test_from_a_bucket_a_photo_that_has_changed_or_gone_is_its_thumbnail(clf: seewhy.Classifier, bucket: str) -> None:
+    store = seewhy.run(clf, f"{bucket}/photos.tar", f"{bucket}/store", "grad_cam")
+    files = {"00.png": b"other", "01.png": b"other"}
+    buckets.put({"/bucket/photos.tar": buckets.tar_bytes(files)})
+    assert store[0].notes == ["the photo has changed since: its thumbnail from the store is shown"]
+    assert store[2].notes == ["the photo is not there any more: its thumbnail from the store is shown"]
+    MemoryFileSystem().rm_file("/bucket/photos.tar")
+    assert store[0].notes == ["the photo is not there any more: its thumbnail from the store is shown"]
+
+
+def test_no_password_lands_in_the_store(clf: seewhy.Classifier, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    strip = MemoryFileSystem._strip_protocol
+    plain = classmethod(lambda cls, path: strip(path.replace("key:secret@", "")))
+    monkeypatch.setattr(MemoryFileSystem, "_strip_protocol", plain)
+    MemoryFileSystem().pipe_file("/bucket/photos/20.png", b"half")
+    store = seewhy.run(clf, "memory://key:secret@bucket/photos", "memory://key:secret@bucket/store", "grad_cam")
+    assert (len(store), store.unread[0].path, store[0].notes) == (20, "20.png", [])
+    assert "secret" not in f"{store} {store.path} {store.unread}"
+    for path in MemoryFileSystem().find("/bucket/store"):
+        assert b"secret" not in MemoryFileSystem().cat_file(path)
+
+
+def test_a_bucket_that_takes_nothing_or_is_not_there(clf: seewhy.Classifier, folder: Path) -> None:
+    buckets.register()
+    with pytest.raises(StoreError, match=r"^The store 'readonly://bucket' cannot be written: Access Denied\.$"):
+        seewhy.run(clf, folder, "readonly://bucket")
+    with pytest.raises(StoreError, match=r"^The store 'unreachable://bucket' cannot be reached: Could not connect"):
+        seewhy.run(clf, folder, "unreachable://bucket")
+    with pytest.raises(StoreError, match=r"^'unreachable://bucket/manifest\.json' cannot be opened: Could not connect"):
+        seewhy.Store.open("unreachable://bucket")
+    with pytest.raises(
+        StoreError, match=r"^There is no store in 'memory://nowhere': 'seewhy run PHOTOS -o memory://nowhere' makes one"
+    ):
+        seewhy.Store.open("memory://nowhere")
+
+
+def test_every_photo_with_every_edit(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1.0, 0.0, 0.0))
+    store = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", edits=[None, red], shard_size=6)
+    rows = rows_of(store)
+    assert [row["number"] for row in rows] == list(range(40))
+    assert [row["path"] for row in rows[::2]] == [row["path"] for row in rows[1::2]] == [f"{i:02}.png" for i in range(20)]
+    assert [row["edit"] is None for row in rows] == [True, False] * 20
+    assert {row["predicted"] for row in rows[1::2]} == {"red"}
+    as_they_are = store.where("edit is null")
+    assert len(as_they_are) == 20
+    plain = rows_of(seewhy.run(clf, folder, tmp_path / "plain", "grad_cam", shard_size=6))
+    for edited, alone in zip(rows[::2], plain, strict=True):
+        assert {**edited, "number": alone["number"]} == alone
+    shown = store[1].photo  # read again, and edited again
+    assert (shown.original == (255, 0, 0)).all()
+    assert (shown.pixels == np.float32([255, 0, 0])[:, None, None]).all()
+    with pytest.raises(StoreError, match="edits"):
+        seewhy.run(clf, folder, tmp_path / "store", "grad_cam", edits=[red, None], shard_size=6)
+
+
+@pytest.mark.parametrize("edits", ["fill", [{"name": "fill"}], 3])
+def test_what_is_no_edit(clf: seewhy.Classifier, folder: Path, tmp_path: Path, edits: Any) -> None:
+    with pytest.raises(OptionError, match=r"write a list of edits, such as seewhy\.edits\.Fill"):
+        seewhy.run(clf, folder, tmp_path / "store", edits=edits)
+    assert not (tmp_path / "store").exists()
+
+
+def test_edits_are_made_wherever_the_photos_lie(clf: seewhy.Classifier, folder: Path, tmp_path: Path, bucket: str) -> None:
+    def rows(photos: Any, store: str, before: str) -> list[dict[str, Any]]:
+        edits = [seewhy.edits.Paste(source=f"{before}05.png", box=(0, 0, 0.5, 0.5)), None]
+        labels = [CLASSES[i % 3] for i in range(20)]  # as those in the tar are
+        run = seewhy.run(clf, photos, store, "grad_cam", labels=labels, edits=edits, shard_size=7)
+        assert np.array_equal(run[0].photo.original[:4, :4], run[11].photo.original[:4, :4])  # read again, and edited again
+        assert not np.array_equal(run[1].photo.original[:4, :4], run[11].photo.original[:4, :4])
+        plain: list[dict[str, Any]] = json.loads(json.dumps(rows_of(run), default=bytes.hex).replace("photos.tar/", ""))
+        return plain
+
+    local = rows(folder, str(tmp_path / "store"), "")
+    assert rows(f"{bucket}/photos", f"{bucket}/store", "") == local
+    assert rows(f"{bucket}/photos.tar", str(tmp_path / "of-tar"), "photos.tar/") == local

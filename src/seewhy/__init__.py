@@ -13,7 +13,7 @@ from __future__ import annotations
 from seewhy.startup import CtrlCEndsTheCommand, NoCollection
 
 with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes the first seconds of every command
-    from seewhy import demo, show, targets
+    from seewhy import demo, edits, show, targets
     from seewhy.classifier import Classifier
     from seewhy.compare import compare
     from seewhy.confusion import confusion
@@ -50,6 +50,7 @@ __all__ = [
     "deep_dream",
     "demo",
     "doctor",
+    "edits",
     "embed",
     "evaluate",
     "explain",

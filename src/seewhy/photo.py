@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,25 @@ FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # the number that 
 
 def photos_below(folder: Path) -> list[Path]:
     """The photos in a folder and in those below it, sorted; hidden files and folders are somebody's cache."""
-    paths: list[Path] = []
-    for place, inner, names in os.walk(folder):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        paths += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in paths if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    return sorted(Path(folder, name) for name in photo_names_below(folder))
+
+
+def photo_names_below(folder: Path) -> Iterator[str]:
+    """The names of these photos, seen from the folder, with "/"; in any order, so that a million are listed soon.
+
+    The folder's own entries say what is a file: only links are looked at one by one.
+    """
+    inner = [""]
+    while inner:
+        start = inner.pop()
+        with contextlib.suppress(OSError), os.scandir(folder / start) as entries:  # one that may not be read holds none
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(f"{start}{entry.name}/")
+                elif entry.name.lower().endswith(PHOTO_SUFFIXES) and entry.is_file():
+                    yield start + entry.name
 
 
 @dataclass(frozen=True, eq=False)

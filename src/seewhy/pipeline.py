@@ -9,7 +9,7 @@ without threads). Read and not yet saved are two batches, however many photos th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -37,23 +37,33 @@ class Outcome(Generic[Item, Result]):
     error: SeewhyError | None = None
 
 
+def in_parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Neighbours together, ``size`` at a time."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
+
+
 class ReadAhead(Generic[Item, Value]):
-    """Items read in threads, ``size`` at a time. A context: on leaving it, what is being read is waited for.
+    """Batches of items, each read in threads. A context: on leaving it, what is being read is waited for.
 
     raises : errors that are raised; every other SeewhyError stands in the place of what could not be read.
     """
 
     def __init__(
-        self, items: Iterable[Item], size: int, read: Callable[[Item], Value], raises: tuple[type[SeewhyError], ...] = ()
+        self,
+        batches: Iterable[Sequence[Item]],
+        read: Callable[[Item], Value],
+        raises: tuple[type[SeewhyError], ...] = (),
     ) -> None:
-        (self._items, self._size, self._read, self._raises) = (iter(items), size, read, raises)
+        (self._batches, self._read, self._raises) = (iter(batches), read, raises)
         self._reading: list[tuple[Item, Future[Value]]] = []
         self.pool = ThreadPoolExecutor(min(_MOST_THREADS, _cores()), thread_name_prefix="seewhy-photos")
 
     def begin(self) -> None:
         """Start to read the next batch."""
         if not self._reading:
-            self._reading = [(item, self.pool.submit(self._read, item)) for item in islice(self._items, self._size)]
+            self._reading = [(item, self.pool.submit(self._read, item)) for item in next(self._batches, ())]
 
     def take(self) -> list[tuple[Item, Value | SeewhyError]]:
         """The next batch, read; empty at the end."""
@@ -77,8 +87,7 @@ class ReadAhead(Generic[Item, Value]):
 
 
 def in_stages(
-    items: Iterable[Item],
-    size: int,
+    batches: Iterable[Sequence[Item]],
     read: Callable[[Item], Value],
     work: Callable[[list[Value]], Sequence[Result]],
     place: Callable[[Item, Result], Path],
@@ -89,15 +98,15 @@ def in_stages(
 ) -> Generator[Outcome[Item, Result], None, None]:
     """Every item read, worked on with its neighbours, and saved; in their order, each when its file is there. To be closed.
 
-    read : in threads. work : here, on at most ``size`` items. place : says, here and in order, where a result goes. save : writes
-    it there, in threads.
+    batches : of neighbours, none empty. read : in threads. work : here, on those of a batch that could be read. place : says,
+    here and in order, where a result goes. save : writes it there, in threads.
     shares_cores : the work runs on this machine's cores, so that nothing is read meanwhile; False for a GPU.
     draws : the files are drawn, which is done here, because matplotlib draws in one thread only.
 
     An item whose reading or working raises a ``SeewhyError`` has it as its outcome, but for errors of ``FOR_ALL``; these are
     raised, as are those of saving. After Ctrl-C (KeyboardInterrupt) what is being written is finished, and nothing else begun.
     """
-    with ReadAhead(items, size, read, FOR_ALL) as reading:
+    with ReadAhead(batches, read, FOR_ALL) as reading:
         while batch := reading.take():
             if not shares_cores:
                 reading.begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -24,19 +25,22 @@ _DEEP_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # Pillow's way to th
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs that it cannot read many bands, which are then read here
 
 
-def read_array(path: Path) -> Values:
-    """The array of a .npy or .npz file. Raises PhotoError where there is none, or several."""
+def read_array(path: Path, content: bytes | None = None) -> Values:
+    """The array of a .npy or .npz file. Raises PhotoError where there is none, or several.
+
+    content : of the file, where it has been read already.
+    """
     try:
-        with path.open("rb") as opened:
-            content = np.load(opened, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                return content
-            names = list(content.files)
+        with path.open("rb") if content is None else io.BytesIO(content) as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            names = list(loaded.files)
             if "record" in names:
                 raise PhotoError(f"'{path}' is a saved explanation, not a photo: read it with seewhy.Explanation.load('{path}').")
             if len(names) != 1:
                 raise PhotoError(f"'{path}' holds {len(names)} arrays ({listed(names)}): a photo is one; pass it as an array.")
-            return np.asarray(content[names[0]])
+            return np.asarray(loaded[names[0]])
     except FileNotFoundError:
         raise PhotoError(f"There is no file '{path}'.") from None
     except PhotoError:

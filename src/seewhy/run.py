@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from seewhy.classifier import Classifier, check_photos
+from seewhy.edits import Edit
 from seewhy.engine import runner
 from seewhy.engine.fingerprint import weights_hash
 from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, listed, setting, whole_number
@@ -21,9 +22,12 @@ from seewhy.store import Store
 from seewhy.store.lock import LOCK, locked
 from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, is_whole, put_shard
 from seewhy.store.photos import ListedPhotos, list_photos
+from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
 from seewhy.store.reading import preprocess_record
 from seewhy.store.rows import table_bytes
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, run_shards
+
+LINE_EVERY = 30.0  # seconds, in a log
 
 
 def run(
@@ -39,21 +43,26 @@ def run(
     budget: int | float | str | None = None,
     batch_size: int | None = None,
     shard_size: int = MOST_PHOTOS,
+    edits: Sequence[Edit | None] = (),
     retry: bool = False,
     progress: bool | runner.ProgressCallback | None = None,
     **settings: Any,
 ) -> Store:
     """Explain every photo, and store what was found. Killed at any moment, the same call goes on where it was.
 
-    photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, or a table (.csv, .tsv,
-        .parquet) with a column path and maybe one label.
-    store : a folder, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size`` photos.
+    photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, tar files ("shards/*.tar"), or a
+        table (.csv, .tsv, .parquet) with a column path and maybe one label. Each may be a URL that fsspec knows ("s3://...").
+    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size``
+        photos.
     method, target, against, seed, budget : as for :func:`seewhy.explain`. Of several methods each takes those of ``settings``
         that it has; all of them see a photo that is read once.
     labels : the true classes: "folders", a file, a dictionary or a list (see ``seewhy.labels.read_labels``), or a table's column.
     batch_size : photos at once, of methods that take many passes masked copies. It is fixed, so that the same call gives the same
         numbers whatever memory is free.
-    retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos.
+    edits : what is changed in the photos (see ``seewhy.edits``): every photo stands in the store once for each of them, None for
+        the photo as it is. The column ``edit`` says which row is which.
+    retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos; where stderr is no
+        terminal, a line every half a minute.
 
     What is stored is not computed again, but for a shard that is broken. Photos that cannot be read are listed in ``.unread``.
     Raises StoreError: the store belongs to another run (and in what it differs), another run is writing it, the disk is full;
@@ -71,11 +80,13 @@ def run(
         checked = {} if name == AUTO else own  # "auto" needs a photo to choose by
         explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **checked)
     batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
+    changes = _edit_records(edits)
     listed_photos = list_photos(photos, labels, clf.class_names())
     spec = RunSpec(
-        root=str(listed_photos.root),
-        paths=listed_photos.paths,
-        labels=listed_photos.labels,
+        root=listed_photos.root.address,
+        paths=[path for path in listed_photos.paths for _ in changes],
+        labels=[label for label in listed_photos.labels for _ in changes],
+        edits=[] if changes == [None] else changes * len(listed_photos.paths),
         methods=methods,
         target=target,
         against=against,
@@ -85,6 +96,7 @@ def run(
         copies=batch_size,
         shard_size=shard_size,
         embedding=embedding_layer(clf),
+        members=None if listed_photos.members is None else [member for member in listed_photos.members for _ in changes],
     )
     wanted = _manifest(clf, spec, listed_photos, folder)
     _refuse_other_folder(folder)
@@ -98,12 +110,10 @@ def run(
     return result
 
 
-def _folder(store: Any) -> Path:
+def _folder(store: Any) -> Folder:
     if not isinstance(store, (str, os.PathLike)) or not str(store):
         raise OptionError(f"{setting('store', store)}: write a folder.")
-    if "://" in str(store):
-        raise OptionError(f"{setting('store', str(store))}: write a folder of this machine; other places are not reached yet.")
-    return Path(store)
+    return folder_at(store)
 
 
 def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -130,6 +140,15 @@ def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[s
     return methods
 
 
+def _edit_records(edits: Any) -> list[dict[str, Any] | None]:
+    """The edits as plain data; None alone where there are none."""
+    listed_edits = list(edits) if isinstance(edits, (list, tuple)) else [edits]
+    wrong = next((edit for edit in listed_edits if edit is not None and not isinstance(edit, Edit)), None)
+    if wrong is not None:
+        raise OptionError(f"{setting('edits', wrong)}: write a list of edits, such as seewhy.edits.Fill(box=(0, 0, 0.2, 0.5)).")
+    return [None if edit is None else edit.record() for edit in listed_edits] or [None]
+
+
 def _check_target(target: Any) -> None:
     targets = target if isinstance(target, (list, tuple)) else [target]
     if any(isinstance(one, (list, tuple)) or callable(one) for one in targets):
@@ -147,7 +166,7 @@ def _batch_size(clf: Classifier) -> int:
     return min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, clf.executor.planned().bytes_each))))
 
 
-def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Path) -> Manifest:
+def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder) -> Manifest:
     """How this run would be recorded, before any shard."""
     manifest = Manifest(
         model={
@@ -171,8 +190,9 @@ def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folde
             "embedding": spec.embedding,
         },
         photos={
-            "root": Path(os.path.relpath(listed_photos.root, os.path.abspath(folder))).as_posix(),
+            "root": seen_from(listed_photos.root, folder),
             "count": len(spec.paths),
+            "edits": spec.edits[: len(spec.edits) // len(listed_photos.paths)],
             "paths": listed_photos.paths_hash,
             "labels": listed_photos.labels_hash,
         },
@@ -184,25 +204,26 @@ def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folde
     return manifest
 
 
-def _refuse_other_folder(folder: Path) -> None:
+def _refuse_other_folder(folder: Folder) -> None:
     """Before anything is written. Raises StoreError for a folder that holds something else."""
-    if folder.exists() and not folder.is_dir():
+    if isinstance(folder, LocalFolder) and folder.path.exists() and not folder.path.is_dir():
         raise StoreError(f"The store '{folder}' is a file: write a folder, new or of the same run.")
-    if not folder.is_dir() or (folder / MANIFEST).exists():
-        return
-    others = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, SHARDS) and not path.name.startswith("."))
+    try:
+        names = [] if folder.is_file(MANIFEST) else folder.names()
+    except OSError as error:
+        raise StoreError(f"The store '{folder}' cannot be reached: {error.strerror}.") from error
+    others = [name for name in names if name not in (LOCK, SHARDS) and not name.startswith(".")]
     if others:
         raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
 
 
-def _begun(folder: Path, wanted: Manifest, keeps_batches: bool) -> Manifest:
+def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
     """The store's manifest; a new one where there is none. keeps_batches : nobody has asked for another batch size.
 
     Raises StoreError where it is that of another run.
     """
-    for leftover in (*folder.glob(f".{MANIFEST}.*"), *(folder / SHARDS).glob(".*.parquet.*")):
-        leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
-    if not (folder / MANIFEST).exists():
+    folder.remove_halves(MANIFEST, f"{SHARDS}/*.parquet")  # of a run that was killed while it wrote
+    if not folder.is_file(MANIFEST):
         wanted.write(folder)
         return wanted
     manifest = Manifest.read(folder)
@@ -223,7 +244,7 @@ def _with_recorded_batches(spec: RunSpec, manifest: Manifest) -> RunSpec:
 def _fill(
     clf: Classifier,
     spec: RunSpec,
-    folder: Path,
+    folder: Folder,
     manifest: Manifest,
     retry: bool,
     progress: bool | runner.ProgressCallback | None,
@@ -235,12 +256,14 @@ def _fill(
         if entry is None or (retry and entry.unread) or not is_whole(folder, entry):
             missing.append(number)
     unread = 0
-    with runner.Progress(progress, sum(len(spec.places(number)) for number in missing), "Run") as bar:
+    total = sum(len(spec.places(number)) for number in missing)
+    with runner.Progress(progress, total, "Run", first=2 * spec.batch_size, every=LINE_EVERY) as bar:
 
         def told(done: int, not_read: int) -> None:
             nonlocal unread
             unread += not_read
             bar.advance(done, None, f"{unread} not read" if unread else "")
 
-        for number, shard in run_shards(clf, spec, missing, told):
-            put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())
+        with contextlib.closing(run_shards(clf, spec, missing, told)) as shards:
+            for number, shard in shards:
+                put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import buckets
 import numpy as np
 import pytest
 from PIL import Image
@@ -109,3 +110,27 @@ def test_ctrl_c_says_how_many_are_kept(run: Run, folders: Path, monkeypatch: pyt
     (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam")
     assert code == 130
     assert err.splitlines()[-1] == "Interrupted: 6 photos are stored in store, and the same command goes on from there."
+
+
+def test_urls_and_tars_go_through(run: Run, folders: Path, tmp_path: Path) -> None:
+    files = {path.relative_to(folders).as_posix(): path.read_bytes() for path in sorted(folders.rglob("*.png"))}
+    buckets.put({f"/seewhy-cli/photos/{name}": content for name, content in files.items()})
+    buckets.put_tar(tmp_path / "photos.tar", files)
+    flags = ("--model", "demo:honest", "-m", "cam", "--labels", "folders")
+    (url, output) = ("memory://seewhy-cli/photos", "memory://seewhy-cli/store")
+    (code, out, _) = run("run", url, *flags, "-o", output)
+    assert code == 0
+    assert f"→ {output}" in out.splitlines()
+    assert seewhy.Store.open(output).to_pandas()["path"].tolist() == list(files)
+    (code, _, _) = run("run", "photos.tar", *flags)
+    assert code == 0
+    store = seewhy.Store.open("store")
+    assert store.to_pandas()["path"].tolist() == [f"photos.tar/{name}" for name in files]
+    classes = sorted({name.split("/")[0] for name in files})[:2]
+    (code, _, _) = run("run", *(f"{url}/{name}" for name in classes), *flags, "-o", "two")
+    assert code == 0
+    paths = seewhy.Store.open("two").to_pandas()["path"].tolist()
+    assert paths == [name for name in files if name.split("/")[0] in classes]
+    (code, _, err) = run("run", "s4://bucket/photos", *flags, "-o", "other")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("Error: 's4://bucket/photos' cannot be reached: nothing is known of 's4://'.")

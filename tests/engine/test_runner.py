@@ -150,3 +150,36 @@ def test_slow_first_passes_are_not_counted(capsys: pytest.CaptureFixture[str], m
         for _ in range(5):
             bar.advance(8)
     assert capsys.readouterr() == ("", "doctor: 32 of 64 are done, all of them take about 4 s\n")
+
+
+def test_a_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    monkeypatch.setattr(runner.time, "monotonic", lambda: now)
+    with runner.Progress(None, 20_000, "Run", first=32, every=30.0) as bar:
+        for second in range(1, 101):
+            now = float(second)
+            bar.advance(40, None, "3 not read" if second > 50 else "")
+    assert capsys.readouterr().err.splitlines() == [
+        "Run: 80 of 20,000 are done, all of them take about 500 s",
+        "Run: 1,200 of 20,000, 40 a second, about 8 min left",
+        "Run: 2,400 of 20,000, 40 a second, about 7 min left, 3 not read",
+        "Run: 3,600 of 20,000, 40 a second, about 7 min left, 3 not read",
+    ]
+
+
+def test_work_without_a_log_says_it_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    monkeypatch.setattr(runner.time, "monotonic", lambda: now)
+    with runner.Progress(None, 20_000, "Run", first=32) as bar:
+        for second in range(1, 101):
+            now = float(second)
+            bar.advance(40)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5340, "89 min"), (5400, "1 h 30 min"), (36_000 + 60 * 5, "10 h 05 min")],
+)
+def test_time_in_words(seconds: float, text: str) -> None:
+    assert runner.in_time(seconds) == text

@@ -113,12 +113,15 @@ def test_a_real_window_is_closed_by_a_key_and_by_its_button(display: str, tmp_pa
 
 
 def _window_of(screen, title: str):
-    """The window of that title, as soon as it is there."""
+    """The window of that title, as soon as it is on the screen: before that it cannot have the keyboard."""
+    from Xlib import X
+
     end = time.monotonic() + 120
     while time.monotonic() < end:
         for window in screen.screen().root.query_tree().children:
             name = window.get_full_property(screen.intern_atom("_NET_WM_NAME"), 0)
-            if name is not None and bytes(name.value).decode() == title:
+            is_named = name is not None and bytes(name.value).decode() == title
+            if is_named and window.get_attributes().map_state == X.IsViewable:
                 return window
         time.sleep(0.1)
     raise AssertionError("no window came")

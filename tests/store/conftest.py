@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from embeddings import colours
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from small_nets import Planted
 
 import seewhy
 
 CLASSES = ["red", "green", "blue"]
+
+
+@pytest.fixture
+def memory() -> Iterator[None]:
+    """``memory://``, empty before and after."""
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+    yield
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture

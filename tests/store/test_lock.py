@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import buckets
 import pytest
 
 from seewhy.errors import StoreError
 from seewhy.store.lock import LOCK, locked
+from seewhy.store.places import RemoteFolder, folder_at
 
 HOLD = """
 import sys
@@ -75,3 +77,72 @@ def test_a_place_that_takes_no_files_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refused, locked(tmp_path / "file" / "store"):
         pass
     assert str(refused.value) == f"The store '{tmp_path / 'file' / 'store'}' cannot be written: Not a directory."
+
+
+def test_in_a_bucket_an_object_is_the_lock(memory: None) -> None:
+    store = folder_at("memory://bucket/store")
+    with locked(store):
+        holder = json.loads(store.read(LOCK))
+        assert (holder["process"], holder["host"]) == (os.getpid(), socket.gethostname())
+        with pytest.raises(StoreError) as refused, locked("memory://bucket/store"):
+            pass
+        assert str(refused.value) == (
+            f"The store 'memory://bucket/store' is in use by another run (process {os.getpid()} on {socket.gethostname()}, since "
+            f"{holder['since']}), or that run was killed: if it is dead, delete 'memory://bucket/store/run.lock'."
+        )
+    assert store.names() == []
+    with pytest.raises(KeyboardInterrupt), locked(store):
+        raise KeyboardInterrupt
+    assert store.names() == []
+
+
+@pytest.mark.parametrize("dead", ["another process", "one that had our number"])
+def test_in_a_bucket_that_of_a_dead_process_of_this_host_is_taken_over(memory: None, dead: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    number = process.pid if dead == "another process" else os.getpid()
+    store = folder_at("memory://bucket/store")
+    store.write(LOCK, json.dumps({"process": number, "host": socket.gethostname()}).encode())
+    with locked(store):
+        assert json.loads(store.read(LOCK))["process"] == os.getpid()
+
+
+@pytest.mark.parametrize("content", [b'{"process": 12, "host": "elsewhere", "since": "yesterday"}', b'{"proc'])
+def test_in_a_bucket_that_of_another_host_is_not(memory: None, content: bytes) -> None:
+    store = folder_at("memory://bucket/store")
+    store.write(LOCK, content)
+    with (
+        pytest.raises(StoreError, match=r"process (12 on elsewhere, since yesterday|\? on \?, since \?)\), or that"),
+        locked(store),
+    ):
+        pass
+    assert store.read(LOCK) == content
+
+
+def test_in_a_bucket_the_one_that_wrote_last_has_it(memory: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = folder_at("memory://bucket/store")
+    assert isinstance(store, RemoteFolder)
+    write = RemoteFolder.write
+
+    def beaten(folder: RemoteFolder, name: str, content: bytes) -> None:
+        write(folder, name, content)
+        write(folder, name, b'{"process": 12, "host": "elsewhere", "token": "other"}')
+
+    monkeypatch.setattr(RemoteFolder, "write", beaten)
+    with pytest.raises(StoreError, match="process 12 on elsewhere"), locked(store):
+        pass
+    assert json.loads(store.read(LOCK))["token"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("readonly://bucket", "The store 'readonly://bucket' cannot be written: Access Denied."),
+        ("unreachable://bucket", "The store 'unreachable://bucket' cannot be reached: Could not connect to the endpoint."),
+    ],
+)
+def test_a_bucket_that_takes_nothing_is_one_line(memory: None, url: str, message: str) -> None:
+    buckets.register()
+    with pytest.raises(StoreError) as refused, locked(url):
+        pass
+    assert str(refused.value) == message

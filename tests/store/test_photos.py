@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import buckets
 import numpy as np
 import pyarrow
 import pyarrow.parquet
@@ -12,6 +13,8 @@ import pytest
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, PhotoError, TargetError
 from seewhy.store.photos import list_photos
+from seewhy.store.places import LocalFolder, RemoteFolder
+from seewhy.store.tars import read_member
 
 CLASSES = ClassNames(["bear", "cow"])
 
@@ -33,7 +36,7 @@ def test_folder_pattern_and_list_are_the_same_photos_in_the_order_of_their_paths
     files = [root / name for name in ("cow/b.jpg", "bear/a.jpg", "cow/a.jpg")]
     for photos in (root, str(root / "*" / "*.jpg"), files, list(map(str, files))):
         listed = list_photos(photos, "folders", CLASSES)
-        assert (listed.root, listed.paths, listed.labels, listed.notes) == (root, ALL, [0, 1, 1], [])
+        assert (listed.root, listed.paths, listed.labels, listed.notes) == (LocalFolder(root), ALL, [0, 1, 1], [])
     assert listed.paths_hash == hashlib.sha256("\0".join(ALL).encode()).hexdigest()[:16]
     assert list_photos(root, None, CLASSES).labels_hash == ""
     assert list_photos(root, "folders", CLASSES).labels_hash == hashlib.sha256(b"[0, 1, 1]").hexdigest()[:16]
@@ -45,7 +48,11 @@ def test_labels_go_with_their_photos_when_these_are_sorted(root: Path) -> None:
     (root.parent / "labels.csv").write_text("photo,label\nphotos/cow/a.jpg,bear\nnone.jpg,cow\n")
     listed = list_photos(root, root.parent / "labels.csv", CLASSES)
     assert listed.labels == [None, 0, None]
-    assert len(listed.notes) == 2
+    assert listed.notes == [
+        "'labels.csv' has no label for 2 of 3 photos: bear/a.jpg, cow/b.jpg",
+        "1 entry of 'labels.csv' is not among the photos: none.jpg",
+        "no photo is labelled cow",
+    ]
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet"])
@@ -59,7 +66,7 @@ def test_a_table_names_photos_and_labels(root: Path, form: str, monkeypatch: pyt
         rows = [columns, *zip(*columns.values(), strict=True)]
         table.write_text("\n".join(sign.join(cell or "" for cell in row) for row in rows))
     listed = list_photos(table, None, CLASSES)
-    assert (listed.root, listed.paths, listed.labels) == (root, ["bear/a.jpg", "cow/b.jpg"], [None, 1])
+    assert (listed.root, listed.paths, listed.labels) == (LocalFolder(root), ["bear/a.jpg", "cow/b.jpg"], [None, 1])
     by_other = list_photos(table, "Other", CLASSES)
     assert by_other.labels == [1, 0]
     assert list_photos(table, "folders", CLASSES).labels == [0, 1]
@@ -104,3 +111,141 @@ def test_what_is_no_list_of_files(root: Path, tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("path,label\nother.jpg,cow\n")
     with pytest.raises(TargetError, match=r"has a label for none of the 3 photos"):
         list_photos(root, tmp_path / "d.csv", CLASSES)
+
+
+def test_a_tar_is_a_folder_whose_photos_know_where_they_lie(root: Path) -> None:
+    first = {"./cow/1.jpg": b"one", "./cow/1.cls": b"cow", "bear/0.jpg": b"zero", "bear/0.cls": b"0"}
+    buckets.put_tar(root / "tars" / "0.tar", first)
+    buckets.put_tar(root / "tars" / "1.tar", {"2.png": b"two", "2.json": b'{"label": 1}'})
+    listed = list_photos(str(root / "tars" / "*.tar"), None, CLASSES)
+    assert listed.root == LocalFolder(root / "tars")
+    assert listed.paths == ["0.tar/bear/0.jpg", "0.tar/cow/1.jpg", "1.tar/2.png"]
+    assert listed.labels == [0, 1, 1]
+    assert listed.members is not None
+    contents = [read_member(listed.root, member, "") for member in listed.members if member is not None]
+    assert contents == [b"zero", b"one", b"two"]
+    assert list_photos(root / "tars" / "0.tar", "folders", CLASSES).labels == [0, 1]
+    assert list_photos(root / "tars" / "1.tar", "json", CLASSES).labels == [1]
+    both = list_photos(
+        [root / "tars" / "0.tar", root / "cow" / "a.jpg"], {"cow/a.jpg": "bear", "0.tar/cow/1.jpg": "cow"}, CLASSES
+    )
+    assert (both.paths, both.labels) == (["cow/a.jpg", "tars/0.tar/bear/0.jpg", "tars/0.tar/cow/1.jpg"], [0, None, 1])
+    assert both.members is not None
+    assert [member is None for member in both.members] == [True, False, False]
+
+
+def test_texts_beside_photos_in_a_tar_are_labels_where_they_are_classes(root: Path) -> None:
+    buckets.put_tar(root / "0.tar", {"0.jpg": b"", "0.txt": b"a cow on a meadow", "1.jpg": b"", "1.txt": b"cow"})
+    listed = list_photos(root / "0.tar", None, CLASSES)
+    assert listed.labels == [None, None]
+    assert listed.notes == ["the .txt files in '0.tar' are not all names of classes, and are not taken as labels"]
+    with pytest.raises(TargetError, match=r"1 of 2 labels is no class: 'a cow on a meadow' of 0\.tar/0\.jpg"):
+        list_photos(root / "0.tar", "txt", CLASSES)
+    buckets.put_tar(root / "1.tar", {"0.jpg": b"", "0.txt": b"bear", "1.jpg": b"", "1.txt": b"cow"})
+    assert list_photos(root / "1.tar", None, CLASSES).labels == [0, 1]
+
+
+def test_tars_that_hold_nothing(root: Path) -> None:
+    buckets.put_tar(root / "tars" / "0.tar", {"a.txt": b""})
+    with pytest.raises(PhotoError, match=r"0\.tar' holds no photo \(\.jpg"):
+        list_photos(root / "tars" / "0.tar", None, CLASSES)
+    with pytest.raises(PhotoError, match=r"tars' holds no photo .* It holds tar files: write '.*tars/\*\.tar'\.$"):
+        list_photos(root / "tars", None, CLASSES)
+
+
+@pytest.fixture
+def bucket(memory: None) -> str:
+    """The same photos in a bucket."""
+    buckets.put({f"/bucket/photos/{name}": b"" for name in (*ALL, "notes.txt", ".cache/x.jpg")})
+    return "memory://bucket/photos"
+
+
+def test_elsewhere_they_are_the_same(root: Path, bucket: str) -> None:
+    files = [f"{bucket}/{name}" for name in ("cow/b.jpg", "bear/a.jpg", "cow/a.jpg")]
+    buckets.put({"/bucket/photos/list.csv": b"path,label\ncow/b.jpg,cow\nmemory://bucket/photos/bear/a.jpg,bear\ncow/a.jpg,1\n"})
+    (root / "list.csv").write_text("path,label\n" + "\n".join(f"{file},{file.split('/')[-2]}" for file in files))
+    for photos in (bucket, f"{bucket}/", f"{bucket}/*/*.jpg", files, f"file://{root}", f"file://{root}/*/*.jpg"):
+        listed = list_photos(photos, "folders", CLASSES)
+        assert (listed.paths, listed.labels, listed.notes) == (ALL, [0, 1, 1], [])
+        is_local = isinstance(photos, str) and photos.startswith("file")
+        assert listed.root == (LocalFolder(root) if is_local else RemoteFolder(bucket))
+    for table in (f"{bucket}/list.csv", root / "list.csv", f"file://{root}/list.csv"):
+        listed = list_photos(table, None, CLASSES)
+        assert (listed.root, listed.paths, listed.labels) == (RemoteFolder(bucket), ALL, [0, 1, 1])
+    assert list_photos(bucket, {"cow/b.jpg": 0, "bear/a.jpg": 1}, CLASSES).labels == [1, None, 0]
+    one = list_photos(files[0], None, CLASSES)
+    assert (one.root, one.paths) == (RemoteFolder(f"{bucket}/cow"), ["b.jpg"])
+    buckets.put({"/bucket/photos/x.tar": buckets.tar_bytes({"1.jpg": b"", "1.cls": b"1"})})
+    listed = list_photos([f"{bucket}/x.tar", f"{bucket}/cow"], None, CLASSES)
+    assert (listed.paths, listed.labels) == (["cow/a.jpg", "cow/b.jpg", "x.tar/1.jpg"], [None, None, 1])
+
+
+@pytest.mark.parametrize(
+    ("photos", "error", "message"),
+    [
+        ("memory://key:secret@bucket/none", PhotoError, r"^There is no photo below 'memory://bucket/none' \(\.jpg"),
+        ("memory://bucket/*.png", PhotoError, r"^No file matches 'memory://bucket/\*\.png'\.$"),
+        ("memory://bucket/none.csv", PhotoError, r"^There is no file 'memory://bucket/none\.csv'\.$"),
+        ("memory://bucket/none.tar", PhotoError, r"^There is no file 'memory://bucket/none\.tar'\.$"),
+        ("s4://key:secret@bucket/photos", OptionError, r"^'s4://bucket/photos' cannot be reached: nothing is known of 's4://'"),
+        (
+            "unreachable://key:secret@bucket/photos",
+            PhotoError,
+            r"^'unreachable://bucket/photos' cannot be reached: Could not connect to the endpoint\.$",
+        ),
+        (
+            "unreachable://bucket/list.csv",
+            PhotoError,
+            r"^'unreachable://bucket/list\.csv' cannot be opened: Could not connect to the endpoint\.$",
+        ),
+        (
+            ["memory://key:secret@a/1.jpg", "2.jpg"],
+            OptionError,
+            r"the list names photos of this machine \('2\.jpg'\) and elsewhere \('memory://a/1\.jpg'\): make two runs of them\.$",
+        ),
+        (
+            ["memory://a/1.jpg", "memory://b/1.jpg"],
+            OptionError,
+            r"The photos of one run lie in one place, not in 'memory://a/1\.jpg' and 'memory://b/1\.jpg': make two runs of them",
+        ),
+    ],
+)
+def test_places_elsewhere_that_hold_nothing(memory: None, photos: object, error: type, message: str) -> None:
+    buckets.register()
+    with pytest.raises(error, match=message):
+        list_photos(photos, None, CLASSES)
+
+
+def test_rows_of_a_table(root: Path, memory: None) -> None:
+    table = root / "list.csv"
+    table.write_text('path,label\n"cow/a, ""b"".jpg", cow\n"cow/new\nline.jpg",\n')
+    listed = list_photos(table, None, CLASSES)
+    assert (listed.paths, listed.labels) == (['a, "b".jpg', "new\nline.jpg"], [1, None])
+    for text, row in (("path,label\na.jpg,cow\n ,cow\n", 2), ("label,path\ncow\n", 1)):
+        table.write_text(text)
+        with pytest.raises(OptionError, match=rf"list\.csv' names no photo in row {row}\."):
+            list_photos(table, None, CLASSES)
+    pyarrow.parquet.write_table(pyarrow.table({"path": ["a.jpg", None]}), root / "list.parquet")
+    with pytest.raises(OptionError, match=r"list\.parquet' names no photo in row 2\."):
+        list_photos(root / "list.parquet", None, CLASSES)
+    table.write_text("path\na.jpg\nmemory://bucket/b.jpg\n")
+    with pytest.raises(OptionError, match=r"list\.csv' names photos of this machine \('a\.jpg'\) and elsewhere"):
+        list_photos(table, None, CLASSES)
+
+
+def test_classes_without_a_photo_are_said_where_they_are_few(root: Path) -> None:
+    assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl"])).notes == ["no photo is labelled dog, owl"]
+    assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl", "cat"])).notes == []
+    assert list_photos(root, None, ClassNames(["bear", "cow", "dog"])).notes == []
+
+
+def test_no_folder_of_this_machine_is_in_a_note(root: Path) -> None:
+    (root.parent / "labels.csv").write_text(f"photo,label\n{root}/cow/a.jpg,1\n{root}/none.jpg,cow\n")
+    notes = list_photos(root, root.parent / "labels.csv", CLASSES).notes
+    assert notes == [
+        "'labels.csv' has no label for 2 of 3 photos: bear/a.jpg, cow/b.jpg",
+        "1 entry of 'labels.csv' is not among the photos: none.jpg",
+        "labels are indices from 0: 0 = bear, 1 = cow",
+        "no photo is labelled bear",
+    ]
+    assert str(root.parent) not in " ".join(notes)

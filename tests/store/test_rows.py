@@ -10,8 +10,9 @@ import pyarrow.parquet
 from PIL import Image
 
 import seewhy
+from seewhy.features.folder import reduced
 from seewhy.store.maps import unpacked
-from seewhy.store.rows import PLAIN, row, schema, table, table_bytes
+from seewhy.store.rows import PLAIN, THUMBNAIL, StoredPhoto, row, schema, table, table_bytes, thumbnail
 from seewhy.store.where import NUMBERS, TEXTS
 
 
@@ -19,12 +20,16 @@ def test_a_row_holds_what_the_explanations_say() -> None:
     clf = seewhy.load("demo:honest")
     photo = clf.read(seewhy.demo.scenes(1)[0].photo)
     explanations = [seewhy.explain(clf, photo, name, "top2", against=None) for name in ("cam", "occlusion")]
-    made = row(7, "a/b.jpg", "00ff", photo, 2, clf.classes, explanations, np.float32([1, 2.5]))
+    edit = seewhy.edits.Fill(box=(0, 0, 0.5, 0.5)).record()
+    small = reduced(photo, THUMBNAIL)
+    stored_photo = StoredPhoto(7, "a/b.jpg", edit, "00ff", photo.geometry, thumbnail(small), 2)
+    made = row(stored_photo, clf.classes, explanations, np.float32([1, 2.5]))
     (read,) = pyarrow.parquet.read_table(io.BytesIO(table_bytes(table([made])))).to_pylist()
     first = explanations[0].predictions[0]
     assert {name: read[name] for name in PLAIN} == {
         "number": 7,
         "path": "a/b.jpg",
+        "edit": '{"name": "fill", "box": [0.0, 0.0, 0.5, 0.5], "colour": null}',
         "sha256": "00ff",
         "height": 240,
         "width": 320,
@@ -39,10 +44,10 @@ def test_a_row_holds_what_the_explanations_say() -> None:
         (p.name, p.index, p.score) for p in explanations[0].predictions
     ]
     assert read["embedding"] == [1, 2.5]
-    with Image.open(io.BytesIO(read["thumbnail"])) as thumbnail:
-        assert (thumbnail.format, thumbnail.size) == ("JPEG", (96, 72))
-        small = np.asarray(Image.fromarray(photo.original).resize((96, 72)), np.float32)
-        assert np.abs(np.asarray(thumbnail, np.float32) - small).mean() < 6
+    with Image.open(io.BytesIO(read["thumbnail"])) as image:
+        assert (image.format, image.size) == ("JPEG", (96, 72))
+        resized = np.asarray(Image.fromarray(photo.original).resize((96, 72)), np.float32)
+        assert np.abs(np.asarray(image, np.float32) - resized).mean() < 6
     for stored, explanation in zip(read["explanations"], explanations, strict=True):
         assert (stored["method"], stored["layer"], stored["units"]) == (explanation.method, explanation.layer, explanation.units)
         assert [target["rank"] for target in stored["targets"]] == [1, 2]
@@ -58,8 +63,9 @@ def test_a_row_holds_what_the_explanations_say() -> None:
 def test_what_is_not_known_is_null() -> None:
     clf = seewhy.load("demo:honest")
     photo = clf.read(seewhy.demo.scenes(1)[0].photo)
-    (read,) = table([row(0, "a", "b", photo, None, clf.classes, [seewhy.explain(clf, photo)], None)]).to_pylist()
-    assert [read[name] for name in ("label", "label_index", "wrong", "embedding")] == [None] * 4
+    stored_photo = StoredPhoto(0, "a", None, "b", photo.geometry, thumbnail(photo))
+    (read,) = table([row(stored_photo, clf.classes, [seewhy.explain(clf, photo)], None)]).to_pylist()
+    assert [read[name] for name in ("edit", "label", "label_index", "wrong", "embedding")] == [None] * 5
 
 
 def test_filters_know_the_plain_columns() -> None:

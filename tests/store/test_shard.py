@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from stores import timeless
 
 import seewhy
 from seewhy.store.manifest import UnreadPhoto
-from seewhy.store.shard import RunSpec, embedding_layer, run_shard
+from seewhy.store.shard import RunSpec, embedding_layer, run_shard, run_shards
 
 
 def spec_of(folder: Path, **changes: Any) -> RunSpec:
@@ -102,3 +103,54 @@ def test_networks_without_a_layer_have_no_embedding(clf: seewhy.Classifier, fold
     (row, *_) = run_shard(blind, spec_of(folder, methods=[("auto", {})], embedding=None, shard_size=2), 0).rows.to_pylist()
     assert row["embedding"] is None
     assert row["explanations"][0]["method"] == "occlusion"
+
+
+def test_shards_one_after_the_other_are_those_by_themselves(clf: seewhy.Classifier, folder: Path) -> None:
+    spec = spec_of(folder, methods=[("grad_cam", {}), ("rise", {"masks": 20})], shard_size=4, batch_size=3)
+    for number, shard in run_shards(clf, spec, [2, 0]):
+        assert timeless(shard.rows) == timeless(run_shard(clf, spec, number).rows)
+
+
+def test_the_pass_of_a_method_shows_the_embedding_too(clf: seewhy.Classifier, folder: Path) -> None:
+    batches: list[int] = []
+    clf.network.register_forward_pre_hook(lambda module, inputs: batches.append(len(inputs[0])))
+    seewhy.explain(clf, next(folder.rglob("*.png")))  # the hook makes the network run as it is
+    batches.clear()
+    shard = run_shard(clf, spec_of(folder, methods=[("grad_cam", {"layer": "relu"})]), 0)
+    assert sum(batches) == len(shard.rows) == 7
+
+
+def test_an_edited_photo_is_what_somebody_had_edited_by_hand(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    from seewhy.edits import Fill, Paste
+
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))[:3]
+    edits = [
+        None,
+        Fill(box=(0, 0, 0.5, 1), colour=(1.0, 0.0, 0.0)).record(),
+        Paste(source=paths[0], box=(0.5, 0.5, 1, 1)).record(),
+    ]
+    shard = run_shard(clf, spec_of(folder, paths=paths, labels=[None] * 3, edits=edits), 0)
+    by_hand = [np.array(Image.open(folder / path)) for path in paths]
+    (height, width) = by_hand[0].shape[:2]
+    by_hand[1][: height // 2] = (255, 0, 0)
+    by_hand[2][height // 2 :, width // 2 :] = by_hand[0][height // 2 :, width // 2 :]
+    rows = shard.rows.to_pylist()
+    for row, pixels, edit in zip(rows, by_hand, edits, strict=True):
+        (explanation,) = seewhy.explain(clf, [pixels], "grad_cam", relu=False)
+        assert (row["predicted"], row["score"]) == (
+            explanation.predictions[0].name,
+            pytest.approx(explanation.predictions[0].score),
+        )
+        assert row["edit"] == (None if edit is None else json.dumps(edit, ensure_ascii=False))
+    assert rows[1]["explanations"][0]["notes"][0] == "an edited photo, filled: rows 0-50 %, columns 0-100 %"
+
+
+def test_an_edit_that_does_not_suit_its_photo_is_kept_apart(clf: seewhy.Classifier, folder: Path) -> None:
+    from seewhy.edits import Paste
+
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))[:2]
+    edits = [None, Paste(source="gone.png", box=(0, 0, 1, 1)).record()]
+    shard = run_shard(clf, spec_of(folder, paths=paths, labels=[None] * 2, edits=edits), 0)
+    assert len(shard.rows) == 1
+    assert "gone.png" in shard.unread[0].reason
+    assert str(folder) not in shard.unread[0].reason

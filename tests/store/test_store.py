@@ -54,7 +54,7 @@ def test_where_gives_a_store_of_these_rows(store: seewhy.Store) -> None:
 
 
 def test_frames_have_the_plain_columns_or_those_that_are_named(store: seewhy.Store) -> None:
-    assert store.to_pandas().columns.tolist()[:3] == ["number", "path", "sha256"]
+    assert store.to_pandas().columns.tolist()[:4] == ["number", "path", "edit", "sha256"]
     frame = store.to_pandas(["predicted", "embedding"])
     assert frame.columns.tolist() == ["predicted", "embedding"]
     brightest = [int(np.argmax(embedding)) for embedding in frame["embedding"]]

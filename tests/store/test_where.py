@@ -59,8 +59,8 @@ def test_which_rows_are_meant(condition: str, numbers: list[int]) -> None:
         ("", "where='': write a condition, such as 'wrong and score > 0.9'."),
         (
             "scor > 1",
-            "'scor' is no column. Did you mean 'score'? There are wrong, right, score, label, predicted, path, number, height "
-            "... (9 in all).",
+            "'scor' is no column. Did you mean 'score'? There are wrong, right, score, label, predicted, path, edit, number "
+            "... (10 in all).",
         ),
         ("wrong and", "it ends where a column is expected."),
         ("score", "after 'score' a comparison is expected (=, !=, <, >, in, contains), not 'the end'."),

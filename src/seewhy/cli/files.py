@@ -21,7 +21,7 @@ from seewhy.cli.report import Report
 from seewhy.errors import OptionError, PhotoError, SeewhyError, listed
 from seewhy.files import write_whole
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
-from seewhy.pipeline import FOR_ALL, in_stages
+from seewhy.pipeline import FOR_ALL, in_parts, in_stages
 from seewhy.records import Ending
 
 _TOGETHER = 16  # photos explained in one go
@@ -115,9 +115,8 @@ class Batch:
             return path
 
         on_cpu = self.clf.device.type == "cpu"
-        outcomes = in_stages(
-            self.files, _TOGETHER, self.clf.read, work, lambda path, _: path, saved, shares_cores=on_cpu, draws=True
-        )
+        batches = in_parts(self.files, _TOGETHER)
+        outcomes = in_stages(batches, self.clf.read, work, lambda path, _: path, saved, shares_cores=on_cpu, draws=True)
         with contextlib.closing(outcomes):
             for outcome in outcomes:
                 if outcome.error is not None:
@@ -162,7 +161,8 @@ class Batch:
 
         (size, read) = (1, lambda path: path) if sweeps else (_TOGETHER, self.clf.read)
         on_cpu = self.clf.device.type == "cpu"
-        outcomes = in_stages(*(self.files, size, read, work, place, save), shares_cores=on_cpu, draws=names.suffix not in NUMBERS)
+        batches = in_parts(self.files, size)
+        outcomes = in_stages(batches, read, work, place, save, shares_cores=on_cpu, draws=names.suffix not in NUMBERS)
         try:
             with contextlib.closing(outcomes):
                 for outcome in outcomes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from typer import Option
@@ -38,7 +39,9 @@ def run(
     budget: Annotated[str | None, Option(help="Per photo: forward passes (200), or seconds (20s).")] = None,
     batch_size: Annotated[int | None, Option(help="Photos at once. Default: what suits the network.")] = None,
     json_: AsJson = False,
-    output: Annotated[str, Option("-o", "--output", "--out", help="A folder: the store. It goes on where it was.")] = "store",
+    output: Annotated[
+        str, Option("-o", "--output", "--out", help="A folder or URL: the store. It goes on where it was.")
+    ] = "store",
 ) -> None:
     """Explain a folder of any size into a store. Killed at any moment, the same command goes on where it was."""
     methods = method or [AUTO]
@@ -49,7 +52,7 @@ def run(
     try:
         store = seewhy.run(
             clf,
-            photos[0] if len(photos) == 1 else list(expand(photos)),
+            photos[0] if len(photos) == 1 else _list(photos),
             output,
             methods,
             targets,
@@ -72,6 +75,12 @@ def run(
         for line in _lines(report.record):
             report.line(line)
         report.line(f"→ {store.path}")
+
+
+def _list(photos: Sequence[str]) -> list[Any]:
+    """Several places as one list; those elsewhere are asked what they hold later."""
+    elsewhere = [place for place in photos if "://" in place]
+    return [*elsewhere, *expand([place for place in photos if place not in elsewhere])]
 
 
 def _summary(store: seewhy.Store) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from seewhy.engine.output import NotingPicker, OutputPicker
 from seewhy.engine.plan import unwrap
 from seewhy.engine.probe import ForwardPass
 from seewhy.engine.several_inputs import CallForm, Inputs, OneInput, in_words, key_of, several_required, signature_of
+from seewhy.engine.shared_pass import current as current_shared_pass
 from seewhy.engine.state import without_autocast
 from seewhy.engine.steps import Step
 from seewhy.errors import LayerError, MethodError, ModelError, OptionError, OutputError, listed, setting
@@ -122,11 +123,17 @@ class Executor:
             raise ModelError(
                 f"These photos bring other inputs than {in_words(self.inputs) or 'none'}: take clf.with_inputs(...) for each."
             )
+        shared = current_shared_pass()
+        if shared is not None and shared.pixels is not None and shared.is_of(photos):
+            return shared.pixels
         arrays = [photo.pixels for photo in photos]
         # One photo is not copied: nothing writes into pixels.
         is_shared = len(arrays) == 1 and arrays[0].flags.writeable
         pixels = torch.from_numpy(arrays[0][None] if is_shared else np.stack(arrays))
-        return pixels.to(self.device, torch.float64 if self._dtype == torch.float64 else torch.float32)
+        pixels = pixels.to(self.device, torch.float64 if self._dtype == torch.float64 else torch.float32)
+        if shared is not None and shared.is_of(photos):
+            shared.pixels = pixels
+        return pixels
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels to what the network was trained on; differentiable."""
@@ -262,7 +269,10 @@ class Executor:
         """
         inputs = self.network_inputs(pixels)
         if self.is_module:
-            return (planned or self.planned(pixels)).forward(inputs, steps, graph)
+            planned = planned or self.planned(pixels)
+            shared = current_shared_pass()
+            run = None if shared is None else shared.forward(planned, pixels, inputs, steps, graph)
+            return run or planned.forward(inputs, steps, graph)
         return ForwardPass(self.call(inputs), ())
 
     def call(self, inputs: torch.Tensor) -> Any:

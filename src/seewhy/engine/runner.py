@@ -97,10 +97,17 @@ class Progress:
     terminal a bar after a second. ``progress=False`` is silent.
 
     first : so many are done before one says how long all take; half of them, and what went before, are not counted.
+    every : seconds between two lines where stderr is no terminal, for work that goes on for hours; None for the first line alone.
     """
 
     def __init__(
-        self, progress: bool | ProgressCallback | None, total: int, what: str, seconds: float | None = None, first: int = 0
+        self,
+        progress: bool | ProgressCallback | None,
+        total: int,
+        what: str,
+        seconds: float | None = None,
+        first: int = 0,
+        every: float | None = None,
     ) -> None:
         if progress not in (None, True, False) and not callable(progress):
             raise OptionError(f"progress={progress!r}: write None, False, or a function (done, total, partial).")
@@ -114,6 +121,8 @@ class Progress:
         self._passes_each: int | None = None  # None: photos are counted
         self._first = first
         self._from = (0, self._start)  # done and when, where the estimate begins
+        self._every = every
+        self._next_line = self._start + (every or 0)
 
     def __enter__(self) -> Progress:
         return self
@@ -161,6 +170,9 @@ class Progress:
         if self._callback is not None:
             self._callback(self._done, max(self._total, self._done), None if partial is None else partial())
         elapsed = time.monotonic() - self._start
+        if self._every is not None and self._may_tell and not self._may_draw and self._start + elapsed >= self._next_line:
+            self._next_line = self._start + elapsed + self._every
+            self._log(elapsed, progress)
         if (
             self._done < self._total and not self._may_draw and self._passes_each is None
         ):  # the first results show how long the rest takes
@@ -179,11 +191,27 @@ class Progress:
             self._bar = Bar(console=Console(stderr=True), transient=True)
             self._bar.add_task(self._what, total=self._total)
             self._bar.start()
+        if self._every is not None:
+            progress = ", ".join([f"{self._done / elapsed:.3g} a second", *[progress] * bool(progress)])
         words = f"{self._what}, {progress}" if progress else self._what
         completed = float(self._done)
         if self._allowed:  # the work ends with the budget, if not before
             completed = max(completed, self._total * min(1.0, (time.monotonic() - self._start) / self._allowed))
         self._bar.update(self._bar.task_ids[0], completed=completed, total=self._total, description=words)
+
+    def _log(self, elapsed: float, progress: str) -> None:
+        """A line for a log: how many, how fast, how long still."""
+        left = elapsed * (self._total - self._done) / self._done
+        parts = [f"{self._done:,} of {self._total:,}", f"{self._done / elapsed:.3g} a second", f"about {in_time(left)} left"]
+        print(f"{self._what}: {', '.join([*parts, *[progress] * bool(progress)])}", file=sys.stderr, flush=True)
+
+
+def in_time(seconds: float) -> str:
+    """ "12 s", "4 min", "3 h 05 min" """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def batch_size(requested: int | None, bytes_each: int, device: torch.device, most_on_cpu: int = MOST_ON_CPU) -> int:

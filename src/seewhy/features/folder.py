@@ -22,7 +22,7 @@ from seewhy.errors import LayerError, MethodError, ModelError, OutputError, Phot
 from seewhy.geometry import Array
 from seewhy.head import Head
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
-from seewhy.pipeline import ReadAhead
+from seewhy.pipeline import ReadAhead, in_parts
 from seewhy.reading import photo_list
 from seewhy.records import Photo
 from seewhy.show import displayable
@@ -198,7 +198,7 @@ def walk(
         return Seen([source for source, _ in batch], [photo for _, photo in batch], pixels, values, output, scores, head)
 
     any_read = False
-    with ReadAhead(sources, size, lambda source: reduced(clf.read(source.photo), longest)) as reading:
+    with ReadAhead(in_parts(sources, size), lambda source: reduced(clf.read(source.photo), longest)) as reading:
         while batch := reading.take():
             if clf.device.type != "cpu":
                 reading.begin()  # meanwhile; a network on the CPU needs all cores for itself

@@ -6,11 +6,11 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from seewhy.errors import RecordError, StoreError, setting
-from seewhy.files import json_bytes, write_whole
+from seewhy.files import json_bytes
+from seewhy.store.places import Place, folder_at
 
 MANIFEST = "manifest.json"
 SHARDS = "shards"
@@ -82,18 +82,18 @@ class Manifest:
                     found.append(f"{what} {_short(there.get(name))} there, {_short(here.get(name))} here")
         return found
 
-    def write(self, store: Path) -> None:
+    def write(self, store: Place) -> None:
         """Replace the store's manifest. Raises RecordError where it cannot be written."""
         record = dataclasses.asdict(self)
         record["shards"] = {str(number): entry for number, entry in sorted(record["shards"].items())}
-        write_whole(store / MANIFEST, json_bytes({"format": FORMAT} | record), durable=True)
+        folder_at(store).write(MANIFEST, json_bytes({"format": FORMAT} | record))
 
     @classmethod
-    def read(cls, store: Path) -> Manifest:
+    def read(cls, store: Place) -> Manifest:
         """The manifest of a store. Raises StoreError where there is none, or none that this version reads."""
-        path = store / MANIFEST
+        store = folder_at(store)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(store.read(MANIFEST).decode())
             form = record.pop("format")
             if form != FORMAT:
                 raise StoreError(
@@ -105,8 +105,10 @@ class Manifest:
             raise StoreError(f"There is no store in '{store}': 'seewhy run PHOTOS -o {store}' makes one.") from None
         except StoreError:
             raise
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreError(f"'{path}' cannot be read as the manifest of a store ({error}).") from error
+        except OSError as error:
+            raise StoreError(f"'{store.shown(MANIFEST)}' cannot be opened: {error.strerror}.") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(f"'{store.shown(MANIFEST)}' cannot be read as the manifest of a store ({error}).") from error
 
 
 _WORDS = {
@@ -135,22 +137,22 @@ def shard_file(number: int) -> str:
     return f"{SHARDS}/{number:06d}.parquet"
 
 
-def is_whole(store: Path, entry: ShardEntry) -> bool:
+def is_whole(store: Place, entry: ShardEntry) -> bool:
     """False where a shard's file is missing or has changed since it was written."""
     try:
-        return hashlib.sha256((store / entry.file).read_bytes()).hexdigest() == entry.sha256
+        return hashlib.sha256(folder_at(store).read(entry.file)).hexdigest() == entry.sha256
     except OSError:
         return False
 
 
 def put_shard(
-    store: Path, manifest: Manifest, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str]
+    store: Place, manifest: Manifest, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str]
 ) -> None:
     """Write a shard, and enter it in the manifest once it is on the disk. Raises StoreError where that fails."""
     file = shard_file(number)
     entry = ShardEntry(file, rows, hashlib.sha256(content).hexdigest(), unread, versions)
     try:
-        write_whole(store / file, content, durable=True)
+        folder_at(store).write(file, content)
         finished = dataclasses.replace(manifest, shards={**manifest.shards, number: entry})
         finished.write(store)
     except RecordError as error:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import hashlib
 import json
 import os
+import posixpath
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, PhotoError, TargetError, listed, setting
 from seewhy.features.folder import listing
-from seewhy.labels import LABEL_COLUMNS, PHOTO_COLUMNS, PhotoLabels, read_labels
-
-_LISTS = (".csv", ".tsv", ".parquet")
+from seewhy.labels import FOLDERS, LABEL_COLUMNS, PHOTO_COLUMNS, PhotoLabels, read_labels
+from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.store.places import Folder, LocalFolder, folder_at, is_pattern, is_photo, is_url, local_path, without_secrets
+from seewhy.store.tables import TABLES, columns_of
+from seewhy.store.tars import LABEL_MEMBERS, TAR, Member, is_tar, photo_members, read_labels_beside
 
 
 @dataclass(frozen=True)
 class ListedPhotos:
     """The photos of a run in the order of their paths.
 
-    root : the folder that all of them lie below. paths : from there, with "/". labels : a class for each, None where it is not
-    known. notes : what a person should know of how the labels were read.
+    root : the folder that all of them lie below. paths : from there, with "/"; of a photo in a tar through the tar's name.
+    labels : a class for each, None where it is not known. members : where those lie that are in tars, None for the others; None
+    where none is. notes : what a person should know of how the labels were read.
     """
 
-    root: Path
+    root: Folder
     paths: list[str]
     labels: list[int | None]
+    members: list[Member | None] | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -44,105 +48,258 @@ class ListedPhotos:
         return _digits(json.dumps(self.labels).encode()) if any(label is not None for label in self.labels) else ""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Photos in the order in which they were named. given : labels that came with them."""
+
+    root: Folder
+    paths: list[str]
+    members: list[Member | None] | None = None
+    given: PhotoLabels | None = None
+    notes: list[str] = field(default_factory=list)
+
+
 def _digits(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
 def list_photos(photos: Any, labels: Any, classes: ClassNames) -> ListedPhotos:
-    """The photos of a folder, a pattern, a list of files, or of a table (.csv, .tsv, .parquet) with their paths.
+    """The photos of a folder, a pattern, a list of files, of tar files, or of a table (.csv, .tsv, .parquet) with their paths.
+    Each may be a URL.
 
-    labels : see ``seewhy.labels.read_labels``; of a table also the name of a column, None its column "label", if it has one.
+    labels : see ``seewhy.labels.read_labels``; of a table also the name of a column, None its column "label", if it has one; of
+    tars "cls", "json" or "txt", what lies beside each photo, None the first of these that is there.
     Raises PhotoError: no photos, photos that are no files. OptionError, TargetError: see ``read_labels``.
     """
-    if isinstance(photos, (str, os.PathLike)) and Path(photos).suffix.lower() in _LISTS:
-        (root, paths, given) = _from_table(Path(photos), labels)
-    else:
-        sources = listing(photos)
-        files = [source.path for source in sources if source.path is not None]
-        if len(files) < len(sources):
-            name = next(source.name for source in sources if source.path is None)
-            raise PhotoError(f"A run reads photos from files, and '{name}' is none: give paths, a folder, a pattern or a table.")
-        paths = [os.path.abspath(path) for path in files]
-        root = _root(photos, paths)
-        given = None if labels is None else read_labels(labels, files)
-    indices: list[int | None] = [None] * len(paths) if given is None else given.indices(classes)
-    notes = [] if given is None else [*given.missing_note, *given.unmatched_note, *given.index_note(classes)]
-    known: dict[str, int | None] = {}
-    for path, label in zip(paths, indices, strict=True):
-        name = Path(path).relative_to(root).as_posix()
-        if known.setdefault(name, label) != label:
-            raise TargetError(f"'{name}' stands twice among the photos, with two labels: leave one of them out.")
-    if len(known) < len(paths):
-        notes.append(f"{len(paths) - len(known)} photos stood twice in the list, and are taken once")
-    ordered = sorted(known)
-    return ListedPhotos(root, ordered, [known[name] for name in ordered], notes)
+    try:
+        if isinstance(photos, (str, os.PathLike)) and os.fspath(photos).lower().endswith(TABLES):
+            found = _from_table(local_path(os.fspath(photos)), labels)
+        else:
+            found = _through_tars(*_files(photos), labels, classes)
+    except OSError as error:  # of a place elsewhere
+        named = without_secrets(os.fspath(photos)) if isinstance(photos, (str, os.PathLike)) else "the photos' place"
+        raise PhotoError(f"'{named}' cannot be reached: {error.strerror}.") from error
+    given = found.given
+    indices: list[int | None] = [None] * len(found.paths) if given is None else given.indices(classes)
+    notes = [*found.notes]
+    if given is not None:
+        given = _to_be_passed_on(given)
+        notes += [*given.missing_note, *given.unmatched_note, *given.index_note(classes), *_absent_note(indices, classes)]
+    places: dict[str, int] = {}
+    for place, (path, label) in enumerate(zip(found.paths, indices, strict=True)):
+        if indices[places.setdefault(path, place)] != label:
+            raise TargetError(f"'{path}' stands twice among the photos, with two labels: leave one of them out.")
+    if len(places) < len(found.paths):
+        notes.append(f"{len(found.paths) - len(places)} photos stood twice in the list, and are taken once")
+    ordered = sorted(places)
+    members = None if found.members is None else [found.members[places[path]] for path in ordered]
+    return ListedPhotos(found.root, ordered, [indices[places[path]] for path in ordered], members, notes)
 
 
-def _root(photos: Any, paths: Sequence[str]) -> Path:
-    """The folder that was named; of a pattern the part before its first * or ?; of a list the deepest folder of all photos."""
+def _to_be_passed_on(given: PhotoLabels) -> PhotoLabels:
+    """The same labels, but their notes, which are stored, name no folder of this machine."""
+    unmatched = [os.path.basename(name) if os.path.isabs(name) else name for name in given.unmatched]
+    source = f"'{posixpath.basename(Path(given.source[1:-1]).as_posix())}'" if given.source.startswith("'") else given.source
+    return replace(given, source=source, unmatched=unmatched)
+
+
+def _absent_note(indices: Iterable[int | None], classes: ClassNames) -> list[str]:
+    """Classes without a photo, where these are the fewer ones: of a thousand classes a few folders say nothing."""
+    present = {index for index in indices if index is not None}
+    absent = [name for index, name in enumerate(classes.names) if index not in present]
+    return [f"no photo is labelled {listed(absent, 5)}"] if 0 < len(absent) <= len(present) else []
+
+
+# -- where they lie ----------------------------------------------------------------------------------------------------
+
+
+def _files(photos: Any) -> tuple[Folder, list[str]]:
+    """The files that were named, photos and tars, seen from the folder that all of them lie below."""
     if isinstance(photos, (str, os.PathLike)):
-        path = Path(os.path.abspath(photos))
-        if path.is_dir():
-            return path
-        if not path.exists():
-            parts = path.parts
-            return Path(*parts[: next(place for place, part in enumerate(parts) if glob.has_magic(part))])
-    return Path(os.path.commonpath([os.path.dirname(path) for path in paths]))
+        place = local_path(os.fspath(photos))
+        return _from_urls([place]) if is_url(place) else _from_path(place)
+    if isinstance(photos, (list, tuple)):
+        photos = [local_path(one) if isinstance(one, str) else one for one in photos]
+        urls = [one for one in photos if is_url(one)]
+        if urls:
+            _refuse_both(photos, urls, "the list")
+            return _from_urls(urls)
+    sources = listing(photos)
+    paths = [os.path.abspath(source.path) for source in sources if source.path is not None]
+    if len(paths) < len(sources):
+        name = next(source.name for source in sources if source.path is None)
+        raise PhotoError(f"A run reads photos from files, and '{name}' is none: give paths, a folder, a pattern or a table.")
+    return _below(os.path.commonpath([os.path.dirname(path) for path in paths]), paths)
 
 
-def _from_table(table: Path, labels: Any) -> tuple[Path, list[str], PhotoLabels | None]:
-    """Paths in a table are from its own folder, else from the current one."""
-    columns = _columns(table)
-    lower = {name.strip().lower(): name for name in columns}
-    column = next((lower[name] for name in PHOTO_COLUMNS if name in lower), None)
-    if column is None:
+def _refuse_both(photos: Sequence[Any], urls: Sequence[str], source: str) -> None:
+    if len(urls) < len(photos):
+        other = next(one for one in photos if not is_url(one))
         raise OptionError(
-            f"'{table}' has the columns {listed(columns)}: name the one with the photos' paths 'path' (or 'photo', 'file')."
+            f"{source} names photos of this machine ('{other}') and elsewhere ('{without_secrets(urls[0])}'): make two runs of "
+            "them."
         )
-    written = [str(path) for path in columns[column]]
-    if not written:
-        raise PhotoError(f"'{table}' lists no photo.")
-    folder = Path(os.path.abspath(table.parent))
-    paths = [os.path.abspath(path if not (folder / path).exists() and Path(path).exists() else folder / path) for path in written]
-    if isinstance(labels, str) and labels in columns:
+
+
+def _from_path(place: str) -> tuple[Folder, list[str]]:
+    """The files of a folder of this machine, of a pattern, or one file. The root is the folder that was named; of a pattern the
+    part before its first * or ?."""
+    root = os.path.abspath(place)
+    if os.path.isdir(root):
+        names = LocalFolder(Path(root)).photos()
+        if not names:
+            tars = any(map(is_tar, os.listdir(root)))
+            cure = f" It holds tar files: write '{os.path.join(place, '*' + TAR)}'." if tars else ""
+            raise PhotoError(f"The folder '{place}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).{cure}")
+        return LocalFolder(Path(root)), names
+    paths = [os.path.abspath(source.path) for source in listing(place) if source.path is not None]
+    if os.path.exists(root):
+        return _below(os.path.dirname(root), paths)
+    parts = Path(root).parts
+    return _below(str(Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])), paths)
+
+
+def _below(root: str, paths: Sequence[str]) -> tuple[Folder, list[str]]:
+    start = len(os.path.join(root, ""))
+    return LocalFolder(Path(root)), [path[start:].replace(os.sep, "/") for path in paths]
+
+
+def _from_urls(urls: Sequence[str]) -> tuple[Folder, list[str]]:
+    """The files of folders, patterns and files elsewhere. What ends as photos and tars do is not asked for now."""
+    files: list[str] = []
+    for url in urls:
+        (parent, name) = _cut(url)
+        if is_pattern(url):
+            (system, _, path) = url.partition("://")
+            parts = path.split("/")
+            first = next(i for i, part in enumerate(parts) if is_pattern(part))
+            (parent, pattern) = (f"{system}://{'/'.join(parts[:first])}", "/".join(parts[first:]))
+            names = folder_at(parent).files(pattern)  # type: ignore[union-attr]
+            missing = f"No file matches '{without_secrets(url)}'."
+        elif is_photo(name) or is_tar(name):
+            names = [name]
+        else:
+            folder = folder_at(url)
+            (parent, names) = (folder.address, folder.photos())
+            missing = f"There is no photo below '{folder}' ({listed(PHOTO_SUFFIXES, 20)})."
+        if not names:
+            raise PhotoError(missing)
+        if len(urls) == 1:
+            return folder_at(parent), names
+        files += [f"{parent.rstrip('/')}/{name}" for name in names]
+    return _below_url(files)
+
+
+def _below_url(urls: Sequence[str]) -> tuple[Folder, list[str]]:
+    """Files elsewhere, seen from the deepest folder of all. Raises OptionError where they have none."""
+    systems = {url.partition("://")[0] for url in urls}
+    common = posixpath.commonpath(["/" + _cut(url)[0].partition("://")[2] for url in urls])
+    if len(systems) > 1 or common == "/":
+        (first, other) = (without_secrets(min(urls)), without_secrets(max(urls)))
+        raise OptionError(f"The photos of one run lie in one place, not in '{first}' and '{other}': make two runs of them.")
+    root = f"{systems.pop()}:/{common}"
+    return folder_at(root), [url[len(root) + 1 :] for url in urls]
+
+
+def _cut(url: str) -> tuple[str, str]:
+    """The folder of a URL, and the name in it."""
+    (system, _, path) = url.partition("://")
+    (folder, name) = posixpath.split(path.rstrip("/"))
+    return f"{system}://{folder}", name
+
+
+def _as_paths(root: Folder, paths: Sequence[str]) -> tuple[list[Path | None], Sequence[str]]:
+    """Photos as the reader of labels takes them: paths, and their names for messages."""
+    base = root.path if isinstance(root, LocalFolder) else Path("/", root.address.partition("://")[2])
+    return [base / path for path in paths], paths
+
+
+# -- tars --------------------------------------------------------------------------------------------------------------
+
+
+def _through_tars(root: Folder, files: Sequence[str], labels: Any, classes: ClassNames) -> _Found:
+    """The files, and in the place of each tar the photos in it, with the labels beside them unless others are asked for."""
+    tars = [file for file in files if is_tar(file)]
+    beside = bool(tars) and (labels is None or (isinstance(labels, str) and labels in LABEL_MEMBERS))
+    paths: list[str] = []
+    members: list[Member | None] = []
+    values: list[Any] = []
+    notes: list[str] = []
+    for file in files:
+        if not is_tar(file):
+            paths.append(file)
+            members.append(None)
+            values.append(None)
+            continue
+        photos = photo_members(root, file)
+        paths += [f"{file}/{name}" for name in photos]
+        members += photos.values()
+        (kind, found) = read_labels_beside(root, photos, file, labels) if beside else (None, [None] * len(photos))
+        if labels is None and kind == "txt" and any(label is not None and label not in classes for label in found):
+            notes.append(f"the .txt files in '{file}' are not all names of classes, and are not taken as labels")
+            found = [None] * len(photos)
+        values += found
+    if not paths:
+        raise PhotoError(f"'{root.shown(tars[0])}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).")
+    given = None
+    if beside and any(value is not None for value in values):
+        missing = [place for place, value in enumerate(values) if value is None]
+        given = PhotoLabels(values, paths, "what lies beside the photos", written=True, missing=missing)
+    elif not beside and labels is not None:
+        given = read_labels(labels, *_as_paths(root, paths))
+    return _Found(root, paths, members if tars else None, given, notes)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def _from_table(table: str, labels: Any) -> _Found:
+    """Paths in a table are from its own folder, else from the current one."""
+    (folder, name) = _cut(table) if is_url(table) else os.path.split(table)
+    shown = without_secrets(table)
+    (names, column) = columns_of(folder_at(folder), name)
+    lower = {name.strip().lower(): name for name in names}
+    of_path = next((lower[name] for name in PHOTO_COLUMNS if name in lower), None)
+    if of_path is None:
+        raise OptionError(
+            f"'{shown}' has the columns {listed(names)}: name the one with the photos' paths 'path' (or 'photo', 'file')."
+        )
+    if isinstance(labels, str) and labels in names:
         of_label: str | None = labels
-    elif labels is None:
-        of_label = next((lower[name] for name in LABEL_COLUMNS if name in lower), None)
     else:
-        if isinstance(labels, str) and labels not in ("folders", "folder") and not Path(labels).suffix:
-            raise OptionError(f"{setting('labels', labels)}: '{table}' has no such column; it has {listed(columns)}.")
-        return _root(paths, paths), paths, read_labels(labels, [Path(path) for path in paths])
-    root = _root(paths, paths)
-    if of_label is None:
-        return root, paths, None
-    values = [_label(value) for value in columns[of_label]]
-    texts = all(value is None or isinstance(value, str) for value in values)
-    return root, paths, PhotoLabels(values, written, f"'{table}'", written=texts)
+        of_label = next((lower[name] for name in LABEL_COLUMNS if name in lower), None) if labels is None else None
+        if isinstance(labels, str) and labels not in FOLDERS and not Path(labels).suffix:
+            raise OptionError(f"{setting('labels', labels)}: '{shown}' has no such column; it has {listed(names)}.")
+    (root, paths) = _rows_below(column(of_path), folder, shown)
+    if of_label is not None:
+        values = [_label(value) for value in column(of_label)]
+        texts = all(value is None or isinstance(value, str) for value in values)
+        return _Found(root, paths, given=PhotoLabels(values, paths, f"'{shown}'", written=texts))
+    return _Found(root, paths, given=None if labels is None else read_labels(labels, *_as_paths(root, paths)))
+
+
+def _rows_below(written: Sequence[Any], folder: str, shown: str) -> tuple[Folder, list[str]]:
+    """The photos that a table names, seen from the deepest folder of all."""
+    if not written:
+        raise PhotoError(f"'{shown}' lists no photo.")
+    texts = [local_path(os.fsdecode(path)) if isinstance(path, (str, bytes)) else "" for path in written]
+    if not all(map(str.strip, texts)):
+        number = next(number for number, text in enumerate(texts, start=1) if not text.strip())
+        raise OptionError(f"'{shown}' names no photo in row {number}.")
+    urls = [text for text in texts if is_url(text)]
+    if is_url(folder):
+        return _below_url([text if is_url(text) else f"{folder}/{posixpath.normpath(text.lstrip('/'))}" for text in texts])
+    if urls:
+        _refuse_both(texts, urls, f"'{shown}'")
+        return _below_url(urls)
+    paths = []
+    for text in texts:
+        path = os.path.join(folder, text)
+        paths.append(os.path.abspath(text if not os.path.exists(path) and os.path.exists(text) else path))
+    return _below(os.path.commonpath([os.path.dirname(path) for path in paths]), paths)
 
 
 def _label(value: Any) -> Any:
-    return None if value is None or (isinstance(value, str) and not value.strip()) or value != value else value
-
-
-def _columns(table: Path) -> dict[str, list[Any]]:
-    """What a table holds, column by column."""
-    try:
-        if table.suffix.lower() == ".parquet":
-            import pyarrow
-            import pyarrow.parquet
-
-            try:
-                columns: dict[str, list[Any]] = pyarrow.parquet.read_table(table).to_pydict()
-            except pyarrow.ArrowException as error:
-                raise OptionError(f"'{table}' cannot be read as a table ({error}).") from None
-            return columns
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            rows: Iterable[dict[str, Any]] = list(csv.DictReader(file, delimiter=max("\t;,", key=first.count)))
-    except FileNotFoundError:
-        raise PhotoError(f"There is no file '{table}'.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OptionError(f"'{table}' cannot be read as a table ({error}).") from None
-    names = [name for name in next(iter(rows), {}) if name is not None] or next(csv.reader([first]), [])
-    return {name: [row[name] for row in rows] for name in names}
+    """Of a cell; None for an empty one."""
+    value = value.strip() if isinstance(value, str) else value
+    return None if value is None or value == "" or value != value else value

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,19 @@ from seewhy.records import Photo
 from seewhy.show import displayable
 from seewhy.store.manifest import Manifest
 from seewhy.store.maps import unpacked
-from seewhy.store.shard import file_hash
+from seewhy.store.opening import edited, file_hash, read_bytes
+from seewhy.store.places import Folder, LocalFolder
+from seewhy.store.tars import find_member, read_member
 
 _COLUMNS = ("method", "targets", "signed", "units", "layer", "by_class", "partial", "seed", "cost", "note_targets")
 _TEXTS = ("settings", "details", "sample_grid")
 
 
-def explanations_of(row: Mapping[str, Any], manifest: Manifest, versions: dict[str, str], root: Path) -> list[Explanation]:
-    """One explanation for each method of a row. versions : that the row was made with. root : where the photos lie now."""
+def explanations_of(
+    row: Mapping[str, Any], manifest: Manifest, versions: dict[str, str], root: Folder | None
+) -> list[Explanation]:
+    """One explanation for each method of a row. versions : that the row was made with. root : where the photos lie
+    now; None where that is not known."""
     (photo, note) = _photo(row, manifest, root)
     explanations = []
     for stored in row["explanations"]:
@@ -50,14 +57,16 @@ def explanations_of(row: Mapping[str, Any], manifest: Manifest, versions: dict[s
     return explanations
 
 
-def _photo(row: Mapping[str, Any], manifest: Manifest, root: Path) -> tuple[Photo, list[str]]:
+def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> tuple[Photo, list[str]]:
     """The photo read again where its file is still the same, else its thumbnail, and a note that says so."""
     geometry = Geometry(**{name: tuple(values) for name, values in row["geometry"].items()})
-    file = root / row["path"]
     try:
-        if file_hash(file) == row["sha256"]:
-            return _read(file, geometry, manifest), []
-        reason = "the photo has changed since"
+        if root is None:
+            reason = "where the photos lie is not kept with the store"
+        elif (photo := _same(row, manifest, root, geometry)) is not None:
+            return photo, []
+        else:
+            reason = "the photo has changed since"
     except FileNotFoundError:
         reason = "the photo is not there any more"
     except (OSError, PhotoError):
@@ -68,15 +77,32 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Path) -> tuple[Phot
     return small, [f"{reason}: its thumbnail from the store is shown"]
 
 
-def _read(file: Path, geometry: Geometry, manifest: Manifest) -> Photo:
-    """As the network saw it, where the preparation is known; else laid out by the stored geometry."""
+def _same(row: Mapping[str, Any], manifest: Manifest, root: Folder, geometry: Geometry) -> Photo | None:
+    """The photo, if its bytes are those of the run. Raises OSError, PhotoError."""
+    read = partial(_read, row=row, root=root, geometry=geometry, manifest=manifest)
+    path = row["path"]
+    member = find_member(root, path)
+    if member is None and isinstance(root, LocalFolder):
+        return read(root.path / path) if file_hash(root.path / path) == row["sha256"] else None
+    content = root.read(path) if member is None else read_member(root, member, path)
+    return read_bytes(read, content, path) if hashlib.sha256(content).hexdigest() == row["sha256"] else None
+
+
+def _read(source: Any, row: Mapping[str, Any], root: Folder, geometry: Geometry, manifest: Manifest) -> Photo:
+    """As the network saw it, where the preparation is known; else laid out by the stored geometry. Edited as it was then.
+
+    source : a path, or content.
+    """
+    edit = None if row["edit"] is None else json.loads(row["edit"])
     display = None if manifest.model["display"] is None else tuple(manifest.model["display"])
     if manifest.preprocess is None:
-        return _rebuilt(displayable(shown(open_picture(file), None, display).original), geometry, file.name, manifest)
+        picture = open_picture(source) if edit is None else edited(open_picture, root, source, edit)
+        return _rebuilt(displayable(shown(picture, None, display).original), geometry, picture.name, manifest)
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in manifest.preprocess.items()
     }
-    return Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None).read(file)
+    reader = Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None)
+    return reader.read(source if edit is None else edited(reader.picture, root, source, edit))
 
 
 def _rebuilt(original: Any, geometry: Geometry, name: str, manifest: Manifest) -> Photo:

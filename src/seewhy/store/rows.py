@@ -6,13 +6,13 @@ import functools
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seewhy.explanation import Explanation
-from seewhy.features.folder import reduced
-from seewhy.geometry import Array
+from seewhy.geometry import Array, Geometry
 from seewhy.records import Photo
 from seewhy.store.maps import PackedMaps
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 THUMBNAIL = 96  # pixels, the longer side
 # Columns of one number, text or truth value, which filters can name.
 PLAIN = (
-    *("number", "path", "sha256", "height", "width", "label", "label_index"),
+    *("number", "path", "edit", "sha256", "height", "width", "label", "label_index"),
     *("predicted", "predicted_index", "score", "wrong"),
 )
 
@@ -31,7 +31,8 @@ PLAIN = (
 def schema() -> pyarrow.Schema:
     """Of every shard.
 
-    number : the photo's place in the sorted list. path : from the photos' root. sha256 : of the photo's file. height, width : of
+    number : the photo's place in the sorted list. path : from the photos' root. edit : what was changed in it, as JSON (see
+    ``seewhy.edits``); null for the photo as it is. sha256 : of the photo's file. height, width : of
     the photo, upright. label, predicted : classes; wrong : null where the label is not known. score : of the predicted class.
     predictions : the first five. geometry : what the network saw of the photo. thumbnail : a JPEG. embedding : the mean over
     space of the feature layer. explanations : one for each method; their maps are ``values`` (float16) times ``scales``.
@@ -72,6 +73,7 @@ def schema() -> pyarrow.Schema:
         [
             ("number", pa.int64()),
             ("path", pa.string()),
+            ("edit", pa.string()),
             ("sha256", pa.string()),
             ("height", pa.int32()),
             ("width", pa.int32()),
@@ -90,24 +92,36 @@ def schema() -> pyarrow.Schema:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class StoredPhoto:
+    """What a row keeps of a photo beside its explanations.
+
+    number : its place in the list. sha256 : of its file. edit : what was changed in it, None for nothing. geometry : of the whole
+    photo. thumbnail : a JPEG. label : an index, None where it is not known.
+    """
+
+    number: int
+    path: str
+    edit: dict[str, Any] | None
+    sha256: str
+    geometry: Geometry
+    thumbnail: bytes
+    label: int | None = None
+
+
 def row(
-    number: int,
-    path: str,
-    sha256: str,
-    photo: Photo,
-    label: int | None,
-    classes: Sequence[str],
-    explanations: Sequence[Explanation],
-    embedding: Array | None,
+    photo: StoredPhoto, classes: Sequence[str], explanations: Sequence[Explanation], embedding: Array | None
 ) -> dict[str, Any]:
     """A photo as a row of :func:`schema`."""
     records = [explanation.record() for explanation in explanations]
     predictions = records[0]["predictions"]
     first = predictions[0] if predictions else {"name": None, "index": None, "score": None}
+    label = photo.label
     return {
-        "number": number,
-        "path": path,
-        "sha256": sha256,
+        "number": photo.number,
+        "path": photo.path,
+        "edit": None if photo.edit is None else json.dumps(photo.edit, ensure_ascii=False),
+        "sha256": photo.sha256,
         "height": photo.geometry.photo[0],
         "width": photo.geometry.photo[1],
         "label": None if label is None else classes[label],
@@ -117,9 +131,9 @@ def row(
         "score": first["score"],
         "wrong": None if label is None or first["index"] is None else label != first["index"],
         "predictions": predictions,
-        "geometry": records[0]["photo"]["geometry"],
-        "thumbnail": _jpeg(photo),
-        "embedding": None if embedding is None else embedding.tolist(),
+        "geometry": asdict(photo.geometry),
+        "thumbnail": photo.thumbnail,
+        "embedding": embedding,
         "explanations": [_columns(e, record) for e, record in zip(explanations, records, strict=True)],
     }
 
@@ -136,11 +150,12 @@ def _columns(explanation: Explanation, record: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def _jpeg(photo: Photo) -> bytes:
+def thumbnail(photo: Photo) -> bytes:
+    """A JPEG of what a photo shows, which was reduced before."""
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(reduced(photo, THUMBNAIL).original)).save(buffer, "JPEG", quality=85)
+    Image.fromarray(np.ascontiguousarray(photo.original)).save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 

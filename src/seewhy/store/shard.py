@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +14,22 @@ import numpy as np
 
 from seewhy.classifier import Classifier
 from seewhy.engine import memory, runner
+from seewhy.engine.shared_pass import SharedPass, sharing
 from seewhy.engine.state import random_state
-from seewhy.errors import GradientError, LayerError, MethodError, PhotoError
+from seewhy.errors import GradientError, LayerError, MethodError
 from seewhy.explain import explain
-from seewhy.features.folder import Watch
+from seewhy.explanation import Explanation
+from seewhy.features.folder import Watch, reduced
 from seewhy.geometry import Array
 from seewhy.methods import METHODS
 from seewhy.methods.auto import AUTO
-from seewhy.pipeline import in_stages
+from seewhy.pipeline import in_parts, in_stages
 from seewhy.records import Photo
 from seewhy.store.manifest import UnreadPhoto
-from seewhy.store.rows import row, table
+from seewhy.store.opening import edited, open_photo, printable
+from seewhy.store.places import folder_at
+from seewhy.store.rows import THUMBNAIL, StoredPhoto, row, table, thumbnail
+from seewhy.store.tars import Member
 
 if TYPE_CHECKING:
     import pyarrow
@@ -36,9 +41,10 @@ MOST_PHOTOS = 256  # of a shard
 class RunSpec:
     """What is run over which photos: plain data, so that it can travel to where a classifier is.
 
-    root, paths, labels : see ``store.photos.ListedPhotos``. methods : names with their settings. batch_size : photos at once; of
-    methods that take many passes the masked copies, None by the free memory. embedding : the layer whose mean is kept; None for
-    none.
+    root, paths, labels : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in the photo, as plain
+    data (see ``seewhy.edits``); empty where nothing is changed in any. methods : names with their settings. batch_size : photos
+    at once; of methods that take many passes the masked copies, None by the free memory. embedding : the layer whose mean is
+    kept; None for none. members : where the photos lie that are in tars, None for each of the others; None where none is.
     """
 
     root: str
@@ -53,6 +59,8 @@ class RunSpec:
     copies: int | None = None
     shard_size: int = MOST_PHOTOS
     embedding: str | None = None
+    edits: list[dict[str, Any] | None] = field(default_factory=list)
+    members: list[Member | None] | None = None
 
     def places(self, number: int) -> range:
         """Which photos are in a shard."""
@@ -69,70 +77,64 @@ class Shard:
 
 @dataclass(frozen=True, eq=False)
 class _OpenedPhoto:
-    place: int
-    sha256: str
+    """A photo as the network sees it, with its original reduced to a thumbnail, and what is stored of it."""
+
     photo: Photo
-
-
-def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, int], None] = lambda done, unread: None) -> Shard:
-    """The photos of one shard, explained. The same spec and number give the same table, but for what it cost.
-
-    Batches are fixed parts of the list, so that a photo that cannot be read changes nothing for the others. told : is given how
-    many photos more are done, and how many of these could not be read.
-    Raises what every photo would raise: see ``pipeline.FOR_ALL``.
-    """
-
-    def read(place: int) -> _OpenedPhoto:
-        return _opened(clf, Path(spec.root), spec.paths[place], place)
-
-    def work(batch: list[_OpenedPhoto]) -> list[dict[str, Any]]:
-        photos = [opened.photo for opened in batch]
-        embeddings = _embeddings(watch, photos)
-        by_method = [_explained(clf, spec, photos, name, settings) for name, settings in spec.methods]
-        classes = clf.class_names().names
-        return [
-            row(
-                opened.place,
-                spec.paths[opened.place],
-                opened.sha256,
-                opened.photo,
-                spec.labels[opened.place],
-                classes,
-                [explanations[n] for explanations in by_method],
-                embeddings[n],
-            )
-            for n, opened in enumerate(batch)
-        ]
-
-    (rows, unread) = ([], [])
-    with memory.kept(), random_state(spec.seed):
-        watch = None if spec.embedding is None else Watch(clf, spec.embedding, [])
-        outcomes = in_stages(
-            spec.places(number),
-            spec.batch_size,
-            read,
-            work,
-            lambda place, _: Path(),  # nothing is saved photo by photo
-            lambda _, path: path,
-            shares_cores=clf.device.type == "cpu",
-            draws=True,
-        )
-        with contextlib.closing(outcomes):
-            for outcome in outcomes:
-                if outcome.error is not None:
-                    unread.append(UnreadPhoto(_printable(spec.paths[outcome.item]), outcome.error.line))
-                elif outcome.result is not None:
-                    rows.append(outcome.result)
-                told(1, int(outcome.error is not None))
-    return Shard(table(rows), unread)
+    stored: StoredPhoto
 
 
 def run_shards(
     clf: Classifier, spec: RunSpec, numbers: Iterable[int], told: Callable[[int, int], None] = lambda done, unread: None
-) -> Iterator[tuple[int, Shard]]:
-    """Shards one after the other in this process, each with its number. told : see :func:`run_shard`."""
-    for number in numbers:
-        yield number, run_shard(clf, spec, number, told)
+) -> Generator[tuple[int, Shard], None, None]:
+    """Shards, each with its number, one after the other: the photos of the next one are read while one is put together. To be
+    closed.
+
+    A spec and a number give the same table, whatever went before, but for what it cost: batches are fixed parts of a shard, so
+    that neither another shard nor a photo that cannot be read changes anything for the others. told : is given how many photos
+    more are done, and how many of these could not be read.
+    Raises what every photo would raise: see ``pipeline.FOR_ALL``.
+    """
+    numbers = list(numbers)
+    watch = None if spec.embedding is None else Watch(clf, spec.embedding, [])
+    classes = clf.class_names().names
+
+    def read(place: int) -> _OpenedPhoto:
+        return _opened(clf, spec, place)
+
+    def work(batch: list[_OpenedPhoto]) -> list[dict[str, Any]]:
+        with memory.kept(), random_state(spec.seed):
+            (by_method, embeddings) = _looked_at(clf, spec, watch, [opened.photo for opened in batch])
+        return [
+            row(opened.stored, classes, [explanations[n] for explanations in by_method], embeddings[n])
+            for n, opened in enumerate(batch)
+        ]
+
+    outcomes = in_stages(
+        (batch for number in numbers for batch in in_parts(spec.places(number), spec.batch_size)),
+        read,
+        work,
+        lambda place, _: Path(),  # nothing is saved photo by photo
+        lambda _, path: path,
+        shares_cores=clf.device.type == "cpu",
+        draws=True,
+    )
+    with memory.kept(), contextlib.closing(outcomes):
+        for number in numbers:
+            (rows, unread) = ([], [])
+            for outcome in islice(outcomes, len(spec.places(number))):
+                if outcome.error is not None:
+                    unread.append(UnreadPhoto(printable(spec.paths[outcome.item]), outcome.error.line))
+                elif outcome.result is not None:
+                    rows.append(outcome.result)
+                told(1, int(outcome.error is not None))
+            yield number, Shard(table(rows), unread)
+
+
+def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, int], None] = lambda done, unread: None) -> Shard:
+    """One shard by itself; see :func:`run_shards`."""
+    with contextlib.closing(run_shards(clf, spec, [number], told)) as shards:
+        (_, shard) = next(shards)
+    return shard
 
 
 def embedding_layer(clf: Classifier) -> str | None:
@@ -145,49 +147,43 @@ def embedding_layer(clf: Classifier) -> str | None:
         return None
 
 
-def _printable(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
+def _opened(clf: Classifier, spec: RunSpec, place: int) -> _OpenedPhoto:
+    """The photo, edited where it is to be, and the hash of the very bytes that it was read from."""
+    (root, path) = (folder_at(spec.root), spec.paths[place])
+    edit = spec.edits[place] if spec.edits else None
+
+    def read(source: Any) -> Photo:
+        return clf.read(source if edit is None else edited(clf.picture, root, source, edit))
+
+    (photo, sha256) = open_photo(read, root, path, None if spec.members is None else spec.members[place])
+    small = reduced(photo, THUMBNAIL)
+    return _OpenedPhoto(small, StoredPhoto(place, path, edit, sha256, photo.geometry, thumbnail(small), spec.labels[place]))
 
 
-def _opened(clf: Classifier, root: Path, path: str, place: int) -> _OpenedPhoto:
-    """The photo, and the hash of the very bytes that it was read from."""
-    if _printable(path) != path:
-        raise PhotoError(f"'{_printable(path)}' has a name that is not in UTF-8, which no table can hold: rename it.")
-    file = root / path
-    name = path.replace("\n", "\\n")  # in a line
-    try:
-        before = file.stat()
-        sha256 = file_hash(file)
-        photo = clf.read(file)
-        after = file.stat()
-    except OSError as error:
-        reason = (
-            f"There is no file '{name}'."
-            if isinstance(error, FileNotFoundError)
-            else f"'{name}' cannot be opened: {error.strerror}."
-        )
-        raise PhotoError(reason) from None
-    except PhotoError as error:
-        text = str(error).replace(str(file), name)  # the store may be passed on: no path of this machine
-        raise PhotoError(text) from error
-    if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-        raise PhotoError(f"'{name}' changed while it was read: try it again.")
-    return _OpenedPhoto(place, sha256, photo)
+def _looked_at(
+    clf: Classifier, spec: RunSpec, watch: Watch | None, photos: list[Photo]
+) -> tuple[list[list[Explanation]], list[Array | None]]:
+    """By each method the explanations of a batch; and of each photo the mean over space of the watched layer's channels.
 
-
-def file_hash(file: Path) -> str:
-    """The SHA-256 of a file's bytes. Raises OSError."""
-    with file.open("rb") as opened:
-        digest = hashlib.sha256()
-        while part := opened.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def _embeddings(watch: Watch | None, photos: Sequence[Photo]) -> list[Array | None]:
-    """The mean over space of the layer's channels, for each photo."""
+    The first pass that a method runs over the photos shows the layer, too, where that is possible.
+    """
+    explain_all = [functools.partial(_explained, clf, spec, photos, name, settings) for name, settings in spec.methods]
     if watch is None:
-        return [None] * len(photos)
+        return [explain_one() for explain_one in explain_all], [None] * len(photos)
+    planned = None if watch.step is None else clf.executor.planned(clf.executor.pixels(photos[:1]))
+    one_size = clf.explain is None and len({clf.alike(photo) for photo in photos}) == 1
+    if watch.step is None or planned is None or planned is not watch.planned or not one_size:
+        return [explain_one() for explain_one in explain_all], _embeddings(watch, photos)
+    shared = SharedPass(photos, planned, watch.step)
+    with sharing(shared):
+        by_method = [explain_one() for explain_one in explain_all]
+    if shared.means is None:
+        return by_method, _embeddings(watch, photos)
+    return by_method, list(shared.means.numpy())
+
+
+def _embeddings(watch: Watch, photos: Sequence[Photo]) -> list[Array | None]:
+    """The mean over space of the layer's channels, for each photo, by a pass of their own."""
     rows: list[Array | None] = []
 
     def look(batch: Sequence[Photo]) -> Array:
@@ -201,7 +197,7 @@ def _embeddings(watch: Watch | None, photos: Sequence[Photo]) -> list[Array | No
     return rows
 
 
-def _explained(clf: Classifier, spec: RunSpec, photos: list[Photo], name: str, settings: dict[str, Any]) -> list[Any]:
+def _explained(clf: Classifier, spec: RunSpec, photos: list[Photo], name: str, settings: dict[str, Any]) -> list[Explanation]:
     sweeps = name in METHODS and METHODS[name].sweeps
     backward = name in METHODS and METHODS[name].backward
     size = spec.copies if sweeps else min(spec.batch_size, runner.MOST_BACKWARD) if backward else spec.batch_size

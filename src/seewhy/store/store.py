@@ -18,6 +18,7 @@ from seewhy.classes import ClassNames
 from seewhy.errors import MissingExtraError, OptionError, StoreError, did_you_mean, listed
 from seewhy.explanation import Explanation
 from seewhy.store.manifest import Manifest, ShardEntry, UnreadPhoto
+from seewhy.store.places import LocalFolder, Place, folder_at, photos_root
 from seewhy.store.reading import explanations_of
 from seewhy.store.report.page import ReportedRows, write
 from seewhy.store.rows import PLAIN, schema, table
@@ -33,23 +34,26 @@ class Store:
     """What :func:`seewhy.run` stored of a folder of photos. ``len``, iteration and ``store[i]`` give explanations, without the
     network, in the order of the photos' paths.
 
-    path : the folder. classes : of the network. methods : in the order in which they were asked for.
+    path : the folder, or its URL. classes : of the network. methods : in the order in which they were asked for.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, root: Path, condition: Expression | None = None) -> None:
-        (self.path, self._manifest, self._root, self._condition) = (path, manifest, root, condition)
+    def __init__(self, path: Place, manifest: Manifest, root: Place | None, condition: Expression | None = None) -> None:
+        self._folder = folder_at(path)
+        self.path: Path | str = self._folder.path if isinstance(self._folder, LocalFolder) else str(self._folder)
+        self._root = None if root is None else folder_at(root)
+        (self._manifest, self._condition) = (manifest, condition)
         self._loaded: tuple[int, Any] | None = None  # a shard's number and its table
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], photos: str | os.PathLike[str] | None = None) -> Store:
         """A store that was written, also one whose run has not ended.
 
-        photos : the folder where the photos lie now; None: where they lay, seen from the store.
+        path : a folder or a URL. photos : the folder where the photos lie now; None: where they lay, seen from the store.
         Raises StoreError where there is none.
         """
-        manifest = Manifest.read(Path(path))
-        root = Path(path) / manifest.photos["root"] if photos is None else Path(photos)
-        return cls(Path(path), manifest, Path(os.path.abspath(root)))
+        folder = folder_at(path)
+        manifest = Manifest.read(folder)
+        return cls(folder, manifest, photos_root(manifest.photos["root"], folder) if photos is None else folder_at(photos))
 
     @property
     def classes(self) -> list[str]:
@@ -102,21 +106,24 @@ class Store:
     def where(self, condition: str) -> Store:
         """The rows for which a condition holds, as a store: ``store.where("wrong and score > 0.9")``.
 
-        condition : comparisons of columns (``score``, ``label``, ``predicted``, ``path``, ``number``, ``height``, ``width``) with
-            numbers and texts, ``wrong`` and ``right``, joined by ``and``, ``or``, ``not`` and parentheses;
+        condition : comparisons of columns (``score``, ``label``, ``predicted``, ``path``, ``edit``, ``number``, ``height``,
+            ``width``) with numbers and texts, ``wrong`` and ``right``, joined by ``and``, ``or``, ``not`` and parentheses;
             ``label in (bear, cow)``, ``path contains night``, ``label is null``. It is parsed, never run as code.
 
         Raises OptionError for a condition that cannot be read, TargetError for a class that the network does not have.
         """
         found = parse(condition, ClassNames(self.classes))
-        return Store(self.path, self._manifest, self._root, found if self._condition is None else self._condition & found)
+        return Store(self._folder, self._manifest, self._root, found if self._condition is None else self._condition & found)
 
     def dataset(self) -> pyarrow.dataset.Dataset:
         """The rows as a dataset of pyarrow, read in parts. ``store.rows.schema`` says what its columns are."""
         import pyarrow.dataset
 
-        files = [str(self.path / entry.file) for _, entry in self._entries]
-        rows = pyarrow.dataset.dataset(files, schema=schema()) if files else pyarrow.dataset.dataset(table([]))
+        places = [self._folder.for_arrow(entry.file) for _, entry in self._entries]
+        if not places:
+            rows = pyarrow.dataset.dataset(table([]))
+        else:
+            rows = pyarrow.dataset.dataset([path for path, _ in places], schema=schema(), filesystem=places[0][1])
         return rows if self._condition is None else rows.filter(self._condition)
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
@@ -186,14 +193,13 @@ class Store:
         import pyarrow.parquet
 
         if self._loaded is None or self._loaded[0] != number:
-            entry = self._manifest.shards[number]
+            file = self._manifest.shards[number].file
+            shown = self._folder.shown(file)
             try:
-                content = (self.path / entry.file).read_bytes()
+                content = self._folder.read(file)
             except OSError as error:
-                raise StoreError(f"'{self.path / entry.file}' cannot be opened: {error.strerror}.") from None
-            if hashlib.sha256(content).hexdigest() != entry.sha256:
-                raise StoreError(
-                    f"'{self.path / entry.file}' is broken: it is not what was written. The run, started again, makes it anew."
-                )
+                raise StoreError(f"'{shown}' cannot be opened: {error.strerror}.") from None
+            if hashlib.sha256(content).hexdigest() != self._manifest.shards[number].sha256:
+                raise StoreError(f"'{shown}' is broken: it is not what was written. The run, started again, makes it anew.")
             self._loaded = (number, pyarrow.parquet.read_table(io.BytesIO(content)))
         return self._loaded[1]

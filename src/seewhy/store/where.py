@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pyarrow.compute import Expression
 
 NUMBERS = ("number", "height", "width", "label_index", "predicted_index", "score")
-TEXTS = ("path", "sha256", "label", "predicted")
+TEXTS = ("path", "edit", "sha256", "label", "predicted")
 TRUTHS = ("wrong", "right")
 OF_CLASSES = ("label", "predicted")
 
@@ -103,7 +103,7 @@ class _Parser:
         (kind, word) = self._next()
         column = word.lower()
         if kind != "word" or column not in (*NUMBERS, *TEXTS, *TRUTHS):
-            known = (*TRUTHS, "score", "label", "predicted", "path", "number", "height", "width")
+            known = (*TRUTHS, "score", "label", "predicted", "path", "edit", "number", "height", "width")
             near = did_you_mean(word, known) if kind == "word" else ""
             self._fail(
                 f"{word!r} is no column.{near} There are {listed(known)}" if word else "it ends where a column is expected"

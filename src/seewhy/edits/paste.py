@@ -1,0 +1,61 @@
+"""Paste: a box of another photo laid on this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, place_of
+from seewhy.errors import PhotoError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paste(Edit):
+    """source : the path of the other photo. box : where it is laid. source_box : what is taken of it; None takes the same place.
+
+    Where the boxes are of different sizes in pixels, what is taken is resized (bilinear).
+    """
+
+    name: ClassVar[str] = "paste"
+
+    source: str
+    box: Box
+    source_box: Box | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "box", check_box("box", self.box))
+        if self.source_box is not None:
+            object.__setattr__(self, "source_box", check_box("source_box", self.source_box))
+
+    def apply(self, values: Values, other: Callable[[str], Values]) -> Values:
+        donor = other(self.source)
+        if donor.dtype != values.dtype or donor.shape[2:] != values.shape[2:]:
+            raise PhotoError(
+                f"'{self.source}' is {donor.dtype} with the channels {donor.shape[2:]}, and the photo {values.dtype} with "
+                f"{values.shape[2:]}: nothing of the one can be laid on the other."
+            )
+        edited: Values = values.copy()
+        place = place_of(self.box, values)
+        patch = donor[place_of(self.source_box or self.box, donor)]
+        edited[place] = _resized(patch, edited[place].shape[:2])
+        return edited
+
+    @property
+    def words(self) -> str:
+        return f"laid on it from '{self.source}': {box_in_words(self.box)}"
+
+
+def _resized(patch: Values, size: tuple[int, ...]) -> Values:
+    if patch.shape[:2] == size:
+        return patch
+    planes = patch.reshape(*patch.shape[:2], -1).astype(np.float32)
+    resized = [
+        np.asarray(Image.fromarray(planes[..., n]).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+        for n in range(planes.shape[2])
+    ]
+    stacked = np.stack(resized, axis=-1).reshape(*size, *patch.shape[2:])
+    return (np.rint(stacked) if patch.dtype.kind == "u" else stacked).astype(patch.dtype)

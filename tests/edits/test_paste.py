@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seewhy.edits import Paste
+from seewhy.errors import PhotoError
+
+
+def opening(values: Any, path: str = "donor.png") -> Any:
+    def other(asked: str) -> Any:
+        assert asked == path
+        return values
+
+    return other
+
+
+def test_the_same_place_of_another_photo() -> None:
+    donor = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    values = np.full((4, 6, 3), 255, np.uint8)
+    edited = Paste(source="donor.png", box=(0.5, 0.5, 1, 1)).apply(values, opening(donor))
+    np.testing.assert_array_equal(edited[2:, 3:], donor[2:, 3:])
+    assert (edited[:2] == 255).all()
+    assert (edited[:, :3] == 255).all()
+    assert (values == 255).all()
+
+
+def test_another_place_of_it() -> None:
+    donor = np.arange(16, dtype=np.uint8).reshape(4, 4, 1).repeat(3, axis=2)
+    edited = Paste(source="donor.png", box=(0, 0, 0.5, 0.5), source_box=(0.5, 0.5, 1, 1)).apply(
+        np.zeros((4, 4, 3), np.uint8), opening(donor)
+    )
+    np.testing.assert_array_equal(edited[:2, :2, 0], [[10, 11], [14, 15]])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_what_is_taken_is_resized(dtype: Any) -> None:
+    donor = np.array([[0, 100]], dtype)[..., None].repeat(3, axis=2)  # (1, 2, 3)
+    edited = Paste(source="donor.png", box=(0, 0, 1, 1)).apply(np.zeros((2, 4, 3), dtype), opening(donor))
+    assert edited.dtype == dtype
+    # Bilinear between centres: at a quarter and three quarters of the way between the two pixels, and flat beyond them.
+    np.testing.assert_array_equal(edited[:, :, 1], np.broadcast_to([0, 25, 75, 100], (2, 4)))
+
+
+def test_photos_that_do_not_fit() -> None:
+    with pytest.raises(PhotoError, match="nothing of the one can be laid on the other"):
+        Paste(source="donor.png", box=(0, 0, 1, 1)).apply(np.zeros((2, 2, 3), np.uint8), opening(np.zeros((2, 2), np.uint8)))

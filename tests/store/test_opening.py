@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import buckets
+import numpy as np
+import pytest
+
+import seewhy
+from seewhy.errors import PhotoError
+from seewhy.store.opening import file_hash, open_photo, printable
+from seewhy.store.places import Folder, folder_at
+from seewhy.store.tars import photo_members
+
+PHOTO = buckets.png(np.arange(20 * 16 * 3, dtype=np.uint8).reshape(20, 16, 3))
+
+
+def npy(values: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(values))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def roots(tmp_path: Path, memory: None) -> list[Folder]:
+    return [folder_at(tmp_path), folder_at("memory://bucket")]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.png", PHOTO), ("b.npy", npy(np.full((20, 16, 3), 7, np.uint8)))])
+def test_wherever_it_lies_it_is_the_same_photo(clf: seewhy.Classifier, roots: list[Folder], name: str, content: bytes) -> None:
+    found = []
+    for root in roots:
+        root.write(f"sub/{name}", content)
+        root.write("x.tar", buckets.tar_bytes({f"sub/{name}": content}))
+        found.append(open_photo(clf.read, root, f"sub/{name}", None))
+        found.append(open_photo(clf.read, root, f"x.tar/sub/{name}", photo_members(root, "x.tar")[f"sub/{name}"]))
+    for photo, sha256 in found:
+        assert (photo.name, sha256) == (name, hashlib.sha256(content).hexdigest())
+        assert np.array_equal(photo.pixels, found[0][0].pixels)
+        assert photo.geometry == found[0][0].geometry
+
+
+def test_reasons_name_the_path_from_the_root_alone(clf: seewhy.Classifier, roots: list[Folder]) -> None:
+    broken = {"a.png": PHOTO[:60], "b.png": b"text", "c.npy": b"text", "d\n.png": b"text"}
+    reasons = []
+    for root in roots:
+        for name, content in broken.items():
+            root.write(f"sub/{name}", content)
+        of_root = []
+        for name in (*broken, "none.png"):
+            with pytest.raises(PhotoError) as refused:
+                open_photo(clf.read, root, f"sub/{name}", None)
+            of_root.append(refused.value.line)
+        reasons.append(of_root)
+    assert reasons[0] == reasons[1]
+    assert reasons[0][0].startswith("'sub/a.png' cannot be read to its end: ")
+    assert reasons[0][1] == "'sub/b.png' is not a picture that can be read (JPEG, PNG, TIFF, WebP, ... can)."
+    assert reasons[0][2].startswith("'sub/c.npy' cannot be read as an array of numbers: ")
+    assert reasons[0][3].startswith("'sub/d\\n.png' is not a picture")
+    assert reasons[0][4] == "There is no file 'sub/none.png'."
+
+
+def test_a_tar_that_was_cut_short(clf: seewhy.Classifier, roots: list[Folder]) -> None:
+    remote = roots[1]
+    whole = buckets.tar_bytes({"a.png": PHOTO})
+    remote.write("x.tar", whole)
+    member = photo_members(remote, "x.tar")["a.png"]
+    remote.write("x.tar", whole[:600])
+    with pytest.raises(PhotoError, match=r"^'x\.tar/a\.png' cannot be opened: 'x\.tar' ends before it\.$"):
+        open_photo(clf.read, remote, "x.tar/a.png", member)
+
+
+def test_a_place_that_is_not_reached(clf: seewhy.Classifier) -> None:
+    buckets.register()
+    with pytest.raises(PhotoError, match=r"^'a\.png' cannot be opened: Could not connect to the endpoint\.$"):
+        open_photo(clf.read, folder_at("unreachable://key:secret@bucket"), "a.png", None)
+
+
+def test_hash_and_names(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(PHOTO * 30)
+    assert file_hash(tmp_path / "a") == hashlib.sha256(PHOTO * 30).hexdigest()
+    assert printable(b"\xff\xc3\xa9".decode("utf-8", "surrogateescape")) == "\ufffd\xe9"
