@@ -20,9 +20,9 @@ from seewhy.show.html import environment, gradient, joined_script, source_hash
 from seewhy.show.overlay import seen_colours
 from seewhy.store.manifest import Manifest, UnreadPhoto
 from seewhy.store.report import pictures
-from seewhy.store.report.places import IN_WORDS
 from seewhy.store.report.plane import Plane, plane
 from seewhy.store.report.record import by_concentration, record
+from seewhy.store.report.regions import IN_WORDS
 from seewhy.store.report.tally import Cell, Examples, Tally, count, examples
 
 if TYPE_CHECKING:

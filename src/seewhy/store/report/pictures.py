@@ -16,7 +16,7 @@ from seewhy.geometry import Array, Geometry, map_on_photo
 from seewhy.show import overlay
 from seewhy.show.colour import Pixels, limits, to_bytes
 from seewhy.show.html import jpeg_uri
-from seewhy.store.report.places import SIDE
+from seewhy.store.report.regions import SIDE
 from seewhy.store.report.scanning import StoredMaps, scan
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seewhy.explanation import versions
 from seewhy.store.manifest import Manifest, UnreadPhoto
-from seewhy.store.report.places import IN_WORDS, SIDE
+from seewhy.store.report.regions import IN_WORDS, SIDE
 from seewhy.store.report.tally import ENOUGH, Examples, Tally, Where, interval
 
 COARSE = 16  # rows and columns of a mean map in the record

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.geometry import Array
-from seewhy.store.report.places import CORNERS, REGIONS, SIDE, evidence_on_photo, overlap, shares
+from seewhy.store.report.regions import CORNERS, REGIONS, SIDE, evidence_on_photo, overlap, shares
 from seewhy.store.report.scanning import scan
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Cell = tuple[int, int]
 class Where:
     """Where the evidence of one class lies, by one method, over the photos that are taken for it.
 
-    evidence : the sum of the photos' maps, each of sum 1. share, area : sums over the photos, for each of ``places.REGIONS``.
+    evidence : the sum of the photos' maps, each of sum 1. share, area : sums over the photos, for each of ``regions.REGIONS``.
     empty : photos on which nothing speaks for the class.
     """
 

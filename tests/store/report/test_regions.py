@@ -5,7 +5,7 @@ import pytest
 from hand_made_store import spot
 
 from seewhy.geometry import Geometry, resize_map
-from seewhy.store.report.places import CORNERS, REGIONS, SIDE, evidence_on_photo, overlap, region_masks, shares
+from seewhy.store.report.regions import CORNERS, REGIONS, SIDE, evidence_on_photo, overlap, region_masks, shares
 
 WHOLE = Geometry.whole((64, 64))
 
