@@ -79,6 +79,7 @@ OPEN_TO_DOORS = {
     "seewhy.pipeline": {"FOR_ALL", "in_parts", "in_stages"},
     "seewhy.records": {"Ending"},
     "seewhy.formatting": {"format_number", "format_share"},
+    "seewhy.explanation": {"page"},
     "seewhy.evaluate": {"METRICS", "CropTest", "Evaluation", "checked_mask", "examine", "metric_names"},
     "seewhy.compare": {"Comparison", "Omission"},
     "seewhy.doctor": {"Diagnosis"},

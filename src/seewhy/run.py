@@ -21,6 +21,7 @@ from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
 from seewhy.store.lock import LOCK, locked
 from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, is_whole, put_shard
+from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
 from seewhy.store.reading import preprocess_record
@@ -45,6 +46,7 @@ def run(
     shard_size: int = MOST_PHOTOS,
     edits: Sequence[Edit | None] = (),
     retry: bool = False,
+    ray: str | None = None,
     progress: bool | runner.ProgressCallback | None = None,
     **settings: Any,
 ) -> Store:
@@ -61,6 +63,8 @@ def run(
         numbers whatever memory is free.
     edits : what is changed in the photos (see ``seewhy.edits``): every photo stands in the store once for each of them, None for
         the photo as it is. The column ``edit`` says which row is which.
+    ray : the machines that do it. None: this process; "auto": a Ray cluster that is running here, else a Ray of this machine
+        alone; or a cluster's address ("ray://head:10001", "192.168.0.5:6379"). The rows are the same.
     retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos; where stderr is no
         terminal, a line every half a minute.
 
@@ -76,6 +80,8 @@ def run(
         raise OptionError(f"{setting('shard_size', shard_size)}: a shard has at most {MOST_PHOTOS} photos.")
     methods = _methods(method, settings)
     _check_target(target)
+    if ray is not None:
+        check_address(ray)
     for name, own in methods:  # a mistake is named before the work
         checked = {} if name == AUTO else own  # "auto" needs a photo to choose by
         explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **checked)
@@ -103,7 +109,7 @@ def run(
     with locked(folder):
         manifest = _begun(folder, wanted, batch_size is None)
         spec = _with_recorded_batches(spec, manifest)
-        _fill(clf, spec, folder, manifest, retry, progress)
+        _fill(clf, spec, folder, manifest, retry, progress, ray)
     result = Store(folder, manifest, listed_photos.root)
     if not len(result) and result.unread:
         raise PhotoError(f"None of the {len(spec.paths)} photos can be read. The first: {result.unread[0].reason}")
@@ -248,6 +254,7 @@ def _fill(
     manifest: Manifest,
     retry: bool,
     progress: bool | runner.ProgressCallback | None,
+    ray: str | None,
 ) -> None:
     """Compute the shards that are missing, broken, or to be tried again."""
     missing = []
@@ -264,6 +271,7 @@ def _fill(
             unread += not_read
             bar.advance(done, None, f"{unread} not read" if unread else "")
 
-        with contextlib.closing(run_shards(clf, spec, missing, told)) as shards:
+        shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
+        with contextlib.closing(shards):
             for number, shard in shards:
                 put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

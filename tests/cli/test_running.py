@@ -134,3 +134,10 @@ def test_urls_and_tars_go_through(run: Run, folders: Path, tmp_path: Path) -> No
     (code, _, err) = run("run", "s4://bucket/photos", *flags, "-o", "other")
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith("Error: 's4://bucket/photos' cannot be reached: nothing is known of 's4://'.")
+
+
+def test_what_is_no_cluster_is_said_in_the_command_line_s_own_words(run: Run, folders: Path) -> None:
+    pytest.importorskip("ray")
+    (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "--ray", "yes")
+    assert code == 2
+    assert err.startswith("Error: --ray yes: write 'auto', or a cluster's address ('ray://head:10001', '192.168.0.5:6379').")

@@ -39,6 +39,59 @@ def test_photos_and_store_may_move(store: seewhy.Store, folder: Path, tmp_path: 
     assert not any("thumbnail" in note for note in seewhy.Store.open(together / "store")[0].notes)
 
 
+def test_the_thumbnail_alone_does_not_look_at_the_photo(store: seewhy.Store, folder: Path) -> None:
+    (whole, small) = (store.explanations(2), store.explanations(2, thumbnail=True))
+    folder.rename(folder.with_name("away"))
+    again = store.explanations(2, thumbnail=True)
+    assert [e.notes for e in again] == [e.notes for e in small] == [e.notes for e in whole]
+    for kept, read in zip(small, whole, strict=True):
+        assert np.array_equal(kept.maps, read.maps)
+        assert kept.photo.geometry.input == read.photo.geometry.input
+        assert "cut out again from the store's record" in kept.photo.preprocessing
+
+
+def test_sorted_by_a_column(store: seewhy.Store) -> None:
+    frame = store.to_pandas()
+    scores = frame["score"].to_numpy()
+    assert scores[store.order()].tolist() == sorted(scores, reverse=True)
+    assert store.order(ascending=True)[0] == int(np.argmin(scores))
+    assert store.order("path") == list(range(10))
+    assert store.order("path", ascending=False) == list(range(9, -1, -1))
+    assert store.order("label") == list(range(10))  # equal ones in the order of their paths
+    reds = store.where("label = red")
+    assert [reds.to_pandas()["number"][place] for place in reds.order("number", ascending=True)] == sorted(
+        frame["number"][frame["label"] == "red"]
+    )
+    with pytest.raises(OptionError, match=r"by='skore': rows are sorted by number, path, .*Did you mean 'score'"):
+        store.order("skore")
+
+
+def test_which_folders_are_stores(store: seewhy.Store, folder: Path) -> None:
+    assert seewhy.Store.is_at(store.path)
+    assert seewhy.Store.is_at(f"file://{store.path}")
+    assert seewhy.Store.is_at("memory://store")
+    assert not seewhy.Store.is_at(f"file://{folder}")
+    (folder / "manifest.json").write_text("{}")
+    assert not seewhy.Store.is_at(folder)
+
+
+def test_what_is_not_asked_for_is_not_read(store: seewhy.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters and frames take columns without maps; going through the rows opens each shard once."""
+    opened: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        opened.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    few = seewhy.Store.open(store.path).where("score > 0.1 and right")
+    assert len(few) == len(few.to_pandas()) == len(few.order()) == 10
+    assert opened == ["manifest.json"]  # whole shards are read for maps alone
+    assert len(list(few)) == 10
+    assert [name for name in opened if name.endswith(".parquet")] == ["000000.parquet", "000001.parquet", "000002.parquet"]
+
+
 def test_where_gives_a_store_of_these_rows(store: seewhy.Store) -> None:
     reds = store.where("label = red")
     frame = reds.to_pandas()

@@ -9,10 +9,46 @@ from seewhy.store.where import parse
 
 CLASSES = ClassNames(["n00000001 brown bear, bruin", "cow", "and", "7"])
 ROWS = [
-    {"number": 0, "path": "night/a.jpg", "label": "cow", "predicted": "brown bear", "score": 0.95, "wrong": True, "width": 500},
-    {"number": 1, "path": "day/b c.jpg", "label": "cow", "predicted": "cow", "score": 0.75, "wrong": False, "width": 500},
-    {"number": 2, "path": "night/d.jpg", "label": None, "predicted": "cow", "score": 0.25, "wrong": None, "width": 80},
-    {"number": 3, "path": 'day/"e".jpg', "label": "and", "predicted": "7", "score": 0.5, "wrong": True, "width": 500},
+    {
+        "number": 0,
+        "path": "night/a.jpg",
+        "label": "cow",
+        "predicted": "brown bear",
+        "score": 0.95,
+        "wrong": True,
+        "width": 500,
+        "height": 90,
+    },
+    {
+        "number": 1,
+        "path": "day/b c.jpg",
+        "label": "cow",
+        "predicted": "cow",
+        "score": 0.75,
+        "wrong": False,
+        "width": 500,
+        "height": 90,
+    },
+    {
+        "number": 2,
+        "path": "night/d.jpg",
+        "label": None,
+        "predicted": "cow",
+        "score": 0.25,
+        "wrong": None,
+        "width": 80,
+        "height": 90,
+    },
+    {
+        "number": 3,
+        "path": 'day/"e".jpg',
+        "label": "and",
+        "predicted": "7",
+        "score": 0.5,
+        "wrong": True,
+        "width": 500,
+        "height": 90,
+    },
 ]
 
 
@@ -47,6 +83,12 @@ ROWS = [
         ("path = 'day/b c.jpg'", [1]),
         ("path contains '\"e\"'", [3]),
         ("width < 100", [2]),
+        ("label = predicted", [1]),
+        ("label != Predicted", [0, 3]),
+        ("predicted = label and score > 0.5", [1]),
+        ("width > height", [0, 1, 3]),
+        ("height >= width", [2]),
+        ("label_index = predicted_index", []),
     ],
 )
 def test_which_rows_are_meant(condition: str, numbers: list[int]) -> None:
@@ -76,6 +118,9 @@ def test_which_rows_are_meant(condition: str, numbers: list[int]) -> None:
         ("label is cow", "after 'label is' 'null' is expected, not 'cow'."),
         ("label = ", "after 'label =' a text is expected, not 'the end'."),
         ("path = 'open", '"\'" cannot be read.'),
+        ("path = label or", "it ends where a column is expected."),  # a path is a text: 'label'
+        ("width > label", "after 'width >' a number is expected, not 'label'."),
+        ("score > wrong", "after 'score >' a number is expected, not 'wrong'."),
         ("wrong & right", "after 'wrong' 'and', 'or' or the end is expected, not '&'."),
         ("__import__('os').system('true')", "'__import__' is no column."),
     ],
@@ -92,6 +137,14 @@ def test_too_deep_is_an_error_of_ours() -> None:
         parse("(" * 100_000 + "wrong" + ")" * 100_000, CLASSES)
 
 
+def test_a_class_that_is_called_like_a_column_is_the_class() -> None:
+    classes = ClassNames(["predicted", "cow"])
+    rows = table([{"number": i, "label": name, "predicted": "cow"} for i, name in enumerate(classes.names)])
+    assert rows.filter(parse("label = predicted", classes))["number"].to_pylist() == [0]
+
+
 def test_a_class_that_there_is_not() -> None:
+    with pytest.raises(TargetError, match=r"This network has no class 'path'"):
+        parse("label = path", CLASSES)
     with pytest.raises(TargetError, match=r"This network has no class 'caw'. Did you mean 'cow'"):
         parse("label = caw", CLASSES)

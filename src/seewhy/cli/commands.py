@@ -31,6 +31,7 @@ from seewhy.cli.options import (
 )
 from seewhy.cli.report import Report, print_explanation
 from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, with_default
+from seewhy.cli.showing import refuse_for_stores, refuse_several, stores_of
 from seewhy.compare import Comparison
 from seewhy.errors import Message, OptionError
 from seewhy.features import Activations, Dream, Embedding, Extremes
@@ -280,21 +281,34 @@ def embed(
     json_: AsJson = False,
     output: Output = None,
 ) -> None:
-    """How are photos arranged in the network's feature space? A map of a folder; -o page.html is a page to click through."""
-    files = expand(photos)
+    """How are photos arranged in the network's feature space? A map of a folder, or of a store without the network; -o page.html
+    is a page to click through."""
     place = check_output(Path(output or "embedding.png"), Embedding.suffixes)
+    if stores := stores_of(photos):
+        refuse_for_stores(options, {"layer": layer, "labels": labels})
+        (store,) = refuse_several(stores)
+        with Report(store, json_) as report:
+            embedding = seewhy.embed(store, method=method, perplexity=perplexity, seed=seed)
+            _save_embedding(report, embedding, place, store, explain_with)
+        return
+    files = expand(photos)
     clf = options.load()
     with Report(clf, json_, len(files)) as report:
         embedding = seewhy.embed(clf, list(files), layer, labels=labels, method=method, perplexity=perplexity, seed=seed)
-        if place.suffix.lower() == ".html":
-            embedding.save(place, clf=clf, method=explain_with)
-        else:
-            embedding.save(place)
-        report.record |= {"output": str(place)} | embedding.record()
+        _save_embedding(report, embedding, place, clf, explain_with)
         for name, reason in embedding.skipped:
             report.skip(name, reason)
-        report.line(f"{embedding} → {place}")
-        report.notes(embedding.notes)
+
+
+def _save_embedding(report: Report, embedding: Embedding, place: Path, source: Any, method: str) -> None:
+    """source : of the explanations on a page, the network or a store."""
+    if place.suffix.lower() == ".html":
+        embedding.save(place, clf=source, method=method)
+    else:
+        embedding.save(place)
+    report.record |= {"output": str(place)} | embedding.record()
+    report.line(f"{embedding} → {place}")
+    report.notes(embedding.notes)
 
 
 @app.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,7 @@ from seewhy.cli.app import app
 from seewhy.cli.files import Batch, Names, check_output, expand, safe_name, write_table
 from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread, targets_of
 from seewhy.cli.report import Report, print_explanation
+from seewhy.cli.showing import refuse_for_stores, refuse_several, stores_of
 from seewhy.confusion import Confusion, check_normalise
 from seewhy.errors import Message, OptionError, PhotoError, SeewhyError, TargetError, setting
 from seewhy.labels import read_labels
@@ -50,14 +53,32 @@ def confusion(
         str, Option("-o", "--output", "--out", help="One file: a picture (.png, .pdf ...), or the numbers (.csv, .json).")
     ] = _PICTURE,
 ) -> None:
-    """Which classes are taken for which? A table, and a picture; with --cell, maps of the photos of one confusion."""
+    """Which classes are taken for which? A table, and a picture; with --cell, maps of the photos of one confusion. A store is
+    counted without the network."""
     place = check_output(Path(output), Confusion.suffixes)
-    files = _without_picture(expand(photos), output)
-    paths = list(files)
     if normalise is not None:
         check_normalise(normalise)
     if cell_output is not None and cell is None:
         raise OptionError(f"{setting('cell_output', cell_output)} needs {setting('cell')}: of which photos? Write cow,bear.")
+    if stores := stores_of(photos):
+        refuse_for_stores(options, {"labels": None if labels == "folders" else labels, "cell": cell})
+        (store,) = refuse_several(stores)
+        with Report(store, json_) as report:
+            result = seewhy.confusion(store)
+            report.record |= {"output": str(place)} | result.record(normalise)
+            if place.suffix.lower() == ".json":
+                write_table(place, report.record)
+            else:
+                result.save(place, normalise, footer=f"{store.model}  ·  {store.preprocessing}")
+            for line in str(result).splitlines():
+                report.line(line)
+            if worst := result.worst(1):
+                condition = shlex.quote(f"label = {_quoted(worst[0].true)} and predicted = {_quoted(worst[0].predicted)}")
+                report.line(f"Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
+            report.line(f"→ {place}")
+        return
+    files = _without_picture(expand(photos), output)
+    paths = list(files)
     given = read_labels(labels, paths)
     clf = options.load()
     true = given.indices(clf.class_names())
@@ -102,6 +123,11 @@ def confusion(
             raise KeyboardInterrupt(f": {len(choices)} of {len(labelled)} photos are counted")
         if pair is not None and names is not None:
             _explain_cell(report, clf, result, [paths[i] for i in result.cell(*pair)], pair, names, method)
+
+
+def _quoted(name: str) -> str:
+    """A class in a condition of seewhy show."""
+    return name if re.fullmatch(r"\w+", name) else f"'{name}'" if "'" not in name else f'"{name}"'
 
 
 def _without_picture(files: dict[Path, Path], output: str) -> dict[Path, Path]:

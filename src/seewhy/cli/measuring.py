@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from seewhy.cli.files import TABLES, Batch, check_output, expand
 from seewhy.cli.options import AsJson, ModelOptions, Photos, SeveralModels, out, spread, targets_of
 from seewhy.cli.report import Report, first_line
 from seewhy.cli.settings import value_of
+from seewhy.cli.showing import refuse_for_stores, stores_of
 from seewhy.compare import Comparison, Omission
 from seewhy.engine.runner import Progress
 from seewhy.errors import Message, OptionError, PhotoError
@@ -35,6 +37,7 @@ Methods = Annotated[
 OneTarget = Annotated[str, Option("--target", "-t", help="A class, an index, or top1: the first choice for each photo.")]
 
 _ACROSS = 3  # metrics beside each other in a table
+_MOST_LINES = 20  # of photos in stores
 
 
 @app.command()
@@ -263,9 +266,22 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Do they look at the same thing? Several networks (--model A --model B), or several methods (-m A -m B)."""
-    files = expand(photos)
+    """Do they look at the same thing? Several networks (--model A --model B), several methods (-m A -m B), or stores: seewhy
+    compare before/ after/."""
     place = check_output(Path(output or "comparison.html"), Comparison.suffixes)
+    if stores := stores_of(photos):
+        refuse_for_stores(options, {"target": None if target == "top1" else target, "against": against})
+        if len(method or []) > 1:
+            raise OptionError(f"{len(method or [])} --method: of stores the maps of one method are compared.")
+        with Report(stores[0], json_, len(stores[0])) as report:
+            comparison = seewhy.compare(stores, method=(method or ["grad_cam"])[0], names=[place.rstrip("/") for place in photos])
+            texts = {store.preprocessing for store in stores}
+            report.record |= {"preprocessing": "; ".join(sorted(texts))}
+            models = list(dict.fromkeys(store.model for store in stores))
+            _tell(report, comparison, models, place, _MOST_LINES)
+            report.notes([note for note in comparison.notes if isinstance(note, Omission)])
+        return
+    files = expand(photos)
     (networks, columns) = options.load_all()
     methods = method or [AUTO]
     with Report(networks[0], json_, len(files)) as report:
@@ -279,20 +295,28 @@ def compare(
             against=None if against is None else targets_of(networks[0], [against])[0],
             seed=seed,
         )
-        report.record |= comparison.record() | {"model": columns, "output": str(comparison.save(place))}
         report.record["preprocessing"] = _preprocessing(networks, columns)
         for name, reason in comparison.skipped:
             report.skip(name, first_line(Message(reason)))
-        for number, line in _lines(comparison):
-            report.line(line)
-            report.notes(comparison.notes_of(number))
-        report.notes([note for note in comparison.notes if not isinstance(note, Omission)])  # the report's end tells these
-        report.line(comparison.sentence)
-        shown = comparison.shown_in(place)
-        report.line(f"→ {place}{f': {shown}' if shown else ''}")
-        if comparison.partial:
-            reached = len(files) - comparison.unreached
-            raise KeyboardInterrupt(f": {reached} of {len(files)} photos are compared")
+        _tell(report, comparison, columns, place)
+
+
+def _tell(report: Report, comparison: Comparison, models: Sequence[str], place: Path, most: int | None = None) -> None:
+    """Save it, and say what it says. most : lines of photos; None for all."""
+    record = comparison.record() if report.as_json else {}
+    report.record |= record | {"model": list(models), "output": str(comparison.save(place))}
+    for number, line in [] if report.as_json else itertools.islice(_lines(comparison), most):
+        report.line(line)
+        report.notes(comparison.notes_of(number))
+    if most is not None and len(comparison) > most:
+        report.line(f"... and {len(comparison) - most} more photos: a table (-o changes.csv) has them all")
+    report.notes([note for note in comparison.notes if not isinstance(note, Omission)])  # the report's end tells these
+    report.line(comparison.sentence)
+    shown = comparison.shown_in(place)
+    report.line(f"→ {place}{f': {shown}' if shown else ''}")
+    if comparison.partial:
+        total = len(comparison) + len(comparison.skipped) + comparison.unreached
+        raise KeyboardInterrupt(f": {total - comparison.unreached} of {total} photos are compared")
 
 
 def _preprocessing(networks: Sequence[seewhy.Classifier], columns: Sequence[str]) -> str:

@@ -22,9 +22,12 @@ class Report:
     ``record`` is the JSON object. Skipped files end the command with exit code 2; all others are done.
     """
 
-    def __init__(self, clf: seewhy.Classifier, as_json: bool, files: int = 1) -> None:
+    def __init__(self, clf: seewhy.Classifier | seewhy.Store, as_json: bool, files: int = 1) -> None:
         self.as_json = as_json
-        self.record: dict[str, Any] = {"model": clf.name, "preprocessing": clf.describe_input()}
+        if isinstance(clf, seewhy.Store):
+            self.record: dict[str, Any] = {"model": clf.model, "preprocessing": clf.preprocessing}
+        else:
+            self.record = {"model": clf.name, "preprocessing": clf.describe_input()}
         self._skipped: list[dict[str, str]] = []
         self._files = files
 

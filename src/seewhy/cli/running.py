@@ -33,6 +33,12 @@ def run(
     ] = None,
     labels: Annotated[str | None, Option(help=f"The true classes: {LABELS_HELP} Of a table of photos, a column.")] = None,
     retry: Annotated[bool, Option("--retry", help="Try the photos again that could not be read.")] = False,
+    ray: Annotated[
+        str | None,
+        Option(
+            metavar="auto|ADDRESS", help="On the machines of a Ray cluster: auto (one that runs here, else this machine alone)."
+        ),
+    ] = None,
     settings: MethodOptions,  # type: ignore[valid-type]
     options: ModelOptions,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
@@ -62,6 +68,7 @@ def run(
             budget=budget,
             batch_size=batch_size,
             retry=retry,
+            ray=ray,
             **own,
         )
     except KeyboardInterrupt:

@@ -14,6 +14,8 @@ from seewhy.classifier import Classifier, check_photos
 from seewhy.compare.comparison import Comparison, Omission, checked_columns
 from seewhy.compare.drawing import taken_by_auto
 from seewhy.compare.likeness import matched_correlations
+from seewhy.compare.stored import checked_stores, compare_stores
+from seewhy.compare.stored_rows import LONGEST
 from seewhy.engine import runner
 from seewhy.engine.state import random_state
 from seewhy.errors import ComparisonError, Message, OptionError, PhotoError, SeewhyError, TargetError, listed, setting
@@ -25,14 +27,13 @@ from seewhy.methods import METHODS, Method
 from seewhy.methods.auto import AUTO, PASSES, TAKEN, Choice, ChoiceNote, choice_notes
 from seewhy.methods.occlusion import Occlusion
 from seewhy.records import Photo, Prediction, Target
+from seewhy.store import Store
 from seewhy.targets import resolve
-
-LONGEST = 1024  # pixels a side of the photos that are kept
 
 
 def compare(
-    clf: Classifier | Sequence[Classifier],
-    photos: Any,
+    clf: Classifier | Sequence[Classifier] | Sequence[Store],
+    photos: Any = None,
     method: str | Method | Sequence[str | Method] = "grad_cam",
     target: Any = "top1",
     *,
@@ -46,7 +47,11 @@ def compare(
 ) -> Comparison:
     """Do they look at the same thing? Several networks with one method, or one network with several methods.
 
-    clf : a list of classifiers, or one. photos : one or several, as for ``explain``. method : one, or for one network a list.
+    clf : a list of classifiers, or one; or a list of stores of the same photos, as of a network before and after it was trained
+        again: what is stored is compared, without the networks. A photo is the same where its path and its hash are, or its hash
+        alone; ``.change`` says what was right and what is. Maps are those of ``method`` (where "grad_cam" is not stored, of the
+        first method that all have), of a class that all have explained. Photos, target and settings are then left out.
+    photos : one or several, as for ``explain``. method : one, or for one network a list.
     target : the class that is explained: a name or an index of the first network, or "top1", its first choice for each photo; the
     others explain the class of the same name. names : of the columns; else the networks' or methods' own.
     against : why the target and not this class? Named like the target; a network that does not have it has no map.
@@ -66,6 +71,13 @@ def compare(
     as for ``explain``; TargetError: no class in common, a target
     that is several classes ("top3").
     """
+    settings_given = {"photos": photos, "target": None if target == "top1" else target, "against": against, "budget": budget}
+    if stores := checked_stores(clf, settings_given | {"batch_size": batch_size} | settings):
+        if not isinstance(method, str):
+            raise OptionError(f"{setting('method')}: of stores the maps of one method are compared: write its name.")
+        return compare_stores(stores, method, names, progress)
+    if photos is None:
+        raise OptionError("Which photos? Write seewhy.compare([clf_a, clf_b], photos), or seewhy.compare([store_a, store_b]).")
     networks: list[Classifier] = list(clf) if isinstance(clf, (list, tuple)) else [clf]  # type: ignore[list-item]
     methods: list[Any] = list(method) if isinstance(method, (list, tuple)) else [method]
     for network in networks:

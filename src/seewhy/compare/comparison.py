@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from seewhy.compare.change import Change
 from seewhy.compare.drawing import comparison_panels, comparison_provenance, comparison_rows
-from seewhy.compare.likeness import is_empty, mismatched_correlations
+from seewhy.compare.likeness import Row, is_empty, mismatched_correlations
 from seewhy.compare.notes import notes_of_maps
+from seewhy.compare.stored_rows import StoredRows
 from seewhy.errors import OptionError, setting
-from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import as_sentences, format_correlation, format_share
 from seewhy.geometry import Array
@@ -48,11 +49,13 @@ class Comparison:
     same everywhere. targets : what is explained of each photo, "cow" or "cow, not bear". names : of the photos; of a file its
     path, as it was given. skipped : (photo, reason). notes : what a person should know. unreached : photos that Ctrl-C left out.
     chosen : the numbers of the columns that "auto" was asked for and nobody has named: each photo's panel says what it took.
+    change : of stores: what was right, and which photos changed; their ``explanations`` lie on thumbnails and are read when they
+    are asked for.
     """
 
     columns: list[str]
     of: str
-    explanations: list[list[Explanation | None]]
+    explanations: Sequence[Row]
     predictions: list[list[Prediction]]
     correlations: Array
     targets: list[str]
@@ -61,6 +64,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     unreached: int = 0
     chosen: list[int] = field(default_factory=list)
+    change: Change | None = None
 
     suffixes: ClassVar = (*PICTURE_SUFFIXES, ".html", ".csv", ".json")  # that :meth:`save` can write
 
@@ -102,9 +106,13 @@ class Comparison:
         return mismatched_correlations(self.explanations)
 
     def order(self) -> list[int]:
-        """The photos' numbers, those whose maps are least alike first; at the end those without two maps to compare."""
+        """The photos' numbers, those whose maps are least alike first; at the end those without two maps to compare. Of stores
+        those that were right and are wrong stand before all others, and behind them those that were wrong and are right."""
         likenesses = [self.likeness(number) for number in range(len(self))]
-        return sorted(range(len(self)), key=lambda number: (np.isnan(likenesses[number]), likenesses[number], number))
+        ranks = [0 if self.change is None else self.change.rank(number) for number in range(len(self))]
+        return sorted(
+            range(len(self)), key=lambda number: (ranks[number], np.isnan(likenesses[number]), likenesses[number], number)
+        )
 
     def likeness(self, number: int) -> float:
         """The mean correlation of a photo's maps with each other; NaN where no two of them have one."""
@@ -125,7 +133,8 @@ class Comparison:
         pairs = [self._pair_text(a, b) for a in range(len(self.columns)) for b in range(a + 1, len(self.columns))]
         known = np.isfinite(self.agreement[np.triu_indices(len(self.columns), 1)]).any()
         legend = " (1: the same order of places, 0: nothing in common, −1: the opposite order)" if known else ""
-        return f"{opening}{'; '.join(pairs)}{legend}. {self._empty_text()}".rstrip()
+        change = "" if self.change is None else self.change.sentence
+        return " ".join(filter(None, (f"{opening}{'; '.join(pairs)}{legend}.", self._empty_text(), change)))
 
     def _empty_text(self) -> str:
         """A sentence on the columns that have empty maps; "" where none has."""
@@ -167,8 +176,10 @@ class Comparison:
                 for prediction, e in zip(self.predictions[number], self.explanations[number], strict=True)
             ]
             likeness = format_correlation(self.likeness(number))
-            rows.append([name, target, *texts[: len(heads)], likeness, *[notes[number]] * any(notes)])
-        return [["photo", "explained", *heads, self._likeness_head, *["notes"] * any(notes)], *rows]
+            change = [] if self.change is None else [self.change.labels[number] or "", self.change.text(number)]
+            rows.append([name, target, *texts[: len(heads)], likeness, *change, *[notes[number]] * any(notes)])
+        changes = [] if self.change is None else ["label", "answer"]
+        return [["photo", "explained", *heads, self._likeness_head, *changes, *["notes"] * any(notes)], *rows]
 
     @property
     def _likeness_head(self) -> str:
@@ -178,7 +189,11 @@ class Comparison:
         """The photo, then one map per column on a common scale where their units allow it, then where two of them differ."""
         if not 0 <= number < len(self):
             raise OptionError(f"{setting('number', number)}: there are {len(self)} photos, the first is 0.")
-        return comparison_panels(self.columns, self.of, self.explanations[number], self.correlations[number], self.chosen)
+        return comparison_panels(self.columns, self.of, self._drawn(number), self.correlations[number], self.chosen)
+
+    def _drawn(self, number: int) -> Row:
+        """The explanations of one photo on the photo itself, not on a thumbnail."""
+        return self.explanations.drawn(number) if isinstance(self.explanations, StoredRows) else self.explanations[number]
 
     def plot(self, number: int = 0) -> Figure:
         """The panels of one photo, with the notes of its maps, and how they were made, at the end."""
@@ -188,9 +203,7 @@ class Comparison:
         title = f"{Path(self.names[number]).name}: {self.targets[number]}"
         chosen = [f"{note}." for note in self.notes if isinstance(note, ChoiceNote)]
         remarks_as_lines = [as_sentences([remark]) for remark in remarks if remark]
-        footer = "\n".join(
-            [*self._note_lines(number), *chosen, *remarks_as_lines, comparison_provenance(self.explanations[number])]
-        )
+        footer = "\n".join([*self._note_lines(number), *chosen, *remarks_as_lines, comparison_provenance(self._drawn(number))])
         return layout.compose(comparison_rows(self.panels(number)), title=title, footer=footer)
 
     def _note_lines(self, number: int) -> list[str]:
@@ -201,6 +214,8 @@ class Comparison:
         """Which of the photos a file shows, by its suffix; empty where it shows all."""
         if len(self) == 1 or Path(path).suffix.lower() not in PICTURE_SUFFIXES:
             return ""
+        if self.change is not None and self.change.rank(self.order()[0]) < 2:
+            return f"the first of {len(self)} photos, {self.change.text(self.order()[0])}; .html holds all"
         return f"the 1 of {len(self)} photos whose maps are least alike; .html holds all"
 
     def record(self) -> dict[str, Any]:
@@ -213,6 +228,7 @@ class Comparison:
             "mismatched": _plain(self.mismatched),
             "same_prediction": _plain(self.same_prediction),
             "partial": self.partial,
+            **({} if self.change is None else {"change": self.change.record()}),
             "photos": [
                 {
                     "photo": name,
@@ -244,7 +260,10 @@ class Comparison:
     def page(self) -> str:
         """One HTML page: the photos on which the maps differ most come first."""
         order = self.order()
-        lead = [self.sentence, "The photos whose maps are least alike come first.", *self.notes]
+        first = "The photos whose maps are least alike come first."
+        if self.change is not None and (self.change.lost or self.change.gained):
+            first = "The photos that were right and are wrong come first, then those that were wrong and are right."
+        lead = [self.sentence, first, *self.notes]
         if (left_out := len(self) - MOST_ON_A_PAGE) > 0:
             lead.append(f"{left_out} more photos, whose maps are more alike, are in the table.")
         (heads, *rows) = self.table()
@@ -257,10 +276,14 @@ class Comparison:
         """One photo on the page."""
         texts = [
             f"{self._likeness_head.capitalize()}: {format_correlation(self.likeness(number))}.",
+            *([] if self.change is None or not self.change.text(number) else [self._change_text(number, self.change)]),
             *self._note_lines(number),
-            comparison_provenance(self.explanations[number]),
+            comparison_provenance(self._drawn(number)),
         ]
         return Section(f"{self.names[number]}: {self.targets[number]}", "\n\n".join(texts), self.panels(number))
+
+    def _change_text(self, number: int, change: Change) -> str:
+        return f"It is a {change.labels[number]}; the answer was {change.text(number)}."
 
     def _csv(self) -> bytes:
         text = io.StringIO()

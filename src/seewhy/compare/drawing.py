@@ -60,7 +60,7 @@ def comparison_panels(
         pixels = overlay(photo, values, limits=(low, high), signed=e.signed)
         title = f"{column}: map of {e.targets[0]}" if e.by_class else f"{column}: {NO_CLASS}"
         panels.append(Panel(title, pixels, " ".join(captions), Bar(seen_colours(signed=e.signed), low, high, e.units, e.signed)))
-    if len(present) == 2:
+    if len(present) == 2 and len({e.targets[0].text for _, e in present if e.by_class}) < 2:
         names = [column for column, _ in present]
         panels.append(_difference(photo, names, maps, *((explanation.units, shared) if comparable else ("", None))))
     return panels

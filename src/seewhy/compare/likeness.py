@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,11 +40,11 @@ def mismatched_correlations(rows: Sequence[Row]) -> Array:
     fine as in :func:`matched_correlations`. Empty maps are left out. NaN where there is nothing to compare, as with a single
     photo.
     """
-    rows = [_ordered(row) for row in rows]
     count = len(rows[0]) if rows else 0
     (sums, counts) = (np.zeros((count, count)), np.zeros((count, count)))
-    following = [*rows[1:], rows[0]] if len(rows) > 1 else []
-    for row, next_row in zip(rows, following, strict=False):
+    ordered = map(_ordered, rows)  # read one after the other: there may be more than fit into memory
+    first = row = next(ordered, [])
+    for next_row in itertools.chain(ordered, [first]) if len(rows) > 1 else ():
         own = [None if e is None else _sampled(_on_photo(e)) for e in row]
         others = [
             None if e is None or next_one is None else _sampled(_laid_on(next_one, e.photo.geometry))
@@ -54,6 +55,7 @@ def mismatched_correlations(rows: Sequence[Row]) -> Array:
                 if map_of_photo is not None and map_of_next is not None:
                     sums[a, b] += rank_correlation(map_of_photo, map_of_next)
                     counts[a, b] += 1
+        row = next_row
     (sums, counts) = (sums + sums.T, counts + counts.T)  # which of the two columns has the first photo makes no difference
     mean: Array = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
     return mean

@@ -20,6 +20,7 @@ from seewhy.errors import OptionError, listed, setting, whole_number
 from seewhy.features import scatter, scatter_page
 from seewhy.features.embedding import EmbeddingRecord
 from seewhy.features.folder import Source, Watch, listing, walk
+from seewhy.features.known import KnownFeatures, KnowsFeatures
 from seewhy.features.labels import classes_or_groups, sample
 from seewhy.features.placing import COLUMNS, check_differ, check_number, check_options, place
 from seewhy.files import json_bytes, npz_content, png_bytes, save_as
@@ -58,24 +59,27 @@ class Embedding(EmbeddingRecord):
         """Photo i beside its k nearest in feature space (first row) and in pixel space (second row)."""
         return scatter.neighbour_picture(self, i, k)
 
-    def page(self, clf: Classifier | None = None, method: str = AUTO, photos: Any = None, **settings: Any) -> str:
+    def page(self, clf: Classifier | KnowsFeatures | None = None, method: str = AUTO, photos: Any = None, **settings: Any) -> str:
         """One self-contained interactive page: hover for the photo, click for its explanation. See ``features.scatter_page``."""
         return scatter_page.page(self, clf, method, photos, **settings)
 
     def save(self, path: str | os.PathLike[str], **settings: Any) -> Path:
         """Write a picture (.png, .jpg, .pdf, .svg), the numbers (.npz, .json) or one interactive page (.html). All or nothing.
 
-        settings : for .html, what :meth:`page` takes: ``clf=`` puts the explanations in.
+        settings : for .html, what :meth:`page` takes: ``clf=`` puts the explanations in, of the network or of the store.
         """
         if settings and Path(path).suffix.lower() != ".html":
             raise OptionError(f"{listed(settings)}: only the page (.html) takes settings.")
         numbers = {"points": self.points, "features": self.features, "scores": self.scores}
+        scores = [[None if np.isnan(score) else score for score in row] for row in self.scores.tolist()]  # JSON knows no NaN
         return save_as(
             path,
             {
                 **picture_writers(self.plot),
                 ".npz": lambda: npz_content(self.record(), {**numbers, "pixels": self.pixels, "wrong": self.wrong}),
-                ".json": lambda: json_bytes(self.record() | {name: values.tolist() for name, values in numbers.items()}),
+                ".json": lambda: json_bytes(
+                    self.record() | {name: values.tolist() for name, values in numbers.items()} | {"scores": scores}
+                ),
                 ".html": lambda: self.page(**settings).encode(),
             },
         )
@@ -85,8 +89,8 @@ class Embedding(EmbeddingRecord):
 
 
 def embed(
-    clf: Classifier,
-    photos: Any,
+    clf: Classifier | KnowsFeatures,
+    photos: Any = None,
     layer: str | nn.Module | None = None,
     labels: Any = None,
     method: str = "tsne",
@@ -100,6 +104,8 @@ def embed(
 ) -> Embedding:
     """Place photos in the plane so that those which a layer of the network finds alike lie near each other.
 
+    clf : a classifier; or a :class:`seewhy.Store`, whose photos are placed by the features, predictions and labels that are
+        stored, without the network: ``photos``, ``layer`` and ``labels`` are then left out.
     photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), or a list of paths, arrays, PIL images, tensors.
         They are read by several threads; what cannot be read is skipped and listed in ``.skipped``.
     layer : a name, a module, None (the automatic feature layer) or "scores" (the class logits). Early layers group by colour
@@ -117,10 +123,15 @@ def embed(
     large, no readable photo, features that are all the same or not finite.
     """
     check_options(method, perplexity)
-    check_photos(clf, "embed")
     if pool not in POOLS:
         raise OptionError(f"pool={pool!r}: write 'mean' or 'flatten'.")
     (seed, most) = (whole_number("seed", seed, 0), whole_number("most", most))
+    if isinstance(clf, KnowsFeatures):
+        _refuse_beside_a_store({"photos": photos, "layer": layer, "labels": labels, "pool": None if pool == "mean" else pool})
+        return _placed(clf.known_features(most), method, perplexity, seed, most)
+    check_photos(clf, "embed")
+    if photos is None:
+        raise OptionError("Which photos? Write seewhy.embed(clf, photos), or seewhy.embed(store).")
     listed_photos = listing(photos)
     total = len(listed_photos)
     with memory.kept(), random_state(seed), runner.Progress(progress, min(total, most), "Embedding") as bar:
@@ -148,11 +159,10 @@ def embed(
     notes = [] if known is None else list(known.notes)
     if len(sources) < total:
         every = "" if known is None else " from every class" if any(i is not None for i in known.indices) else " from every group"
-        notes.append(f"{len(sources):,} of {total:,} photos were taken, evenly{every}: most={most} allows no more")
+        notes.append(_sampled_note(len(sources), total, every, most))
     if skipped:
         notes.append(f"{len(skipped)} of {len(sources)} photos could not be read and are not shown: .skipped lists them")
-    if method == "tsne" and count < 15:
-        notes.append(f"{count} photos are few for t-SNE: their places say little")
+    notes += _few_note(method, count)
     return Embedding(
         points=points,
         features=features,
@@ -167,7 +177,7 @@ def embed(
         pixels=np.concatenate(kept.pixels),
         layer=watch.name,
         method=method,
-        settings={"pool": pool, "perplexity": perplexity, "most": most} | ({"pca": COLUMNS} if method == "tsne" else {}),
+        settings=_settings(pool, perplexity, most, method),
         seed=seed,
         notes=notes,
         skipped=skipped,
@@ -177,6 +187,51 @@ def embed(
         preprocessing=clf.describe_input(),
         sources=[source.photo if source.path is None else None for source in kept.sources],
     )
+
+
+def _refuse_beside_a_store(given: dict[str, Any]) -> None:
+    """Raises OptionError for what a store has itself. given : None where it is not."""
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(
+                f"{setting(name)}: a store brings its photos, their labels and the mean features of one layer: leave it out. "
+                "seewhy.embed(store.where(...)) takes some of the photos, seewhy.embed(clf, photos) other features."
+            )
+
+
+def _placed(known: KnownFeatures, method: str, perplexity: float | None, seed: int, most: int) -> Embedding:
+    """Photos that were run before, in the plane."""
+    count = len(known.features)
+    perplexity = check_number(count, method, perplexity)
+    check_differ(known.features, known.layer)
+    with random_state(seed):
+        (points, details) = place(known.features, method, perplexity, seed)
+    notes = list(known.notes)
+    if count < known.total:
+        every = " from every class" if any(index is not None for index in known.label_indices) else ""
+        notes.append(_sampled_note(count, known.total, every, most))
+    fields = {name: value for name, value in vars(known).items() if name not in ("total", "notes")}
+    return Embedding(
+        points=points,
+        **fields,
+        method=method,
+        settings=_settings("mean", perplexity, most, method),
+        seed=seed,
+        notes=[*notes, *_few_note(method, count)],
+        details=details,
+    )
+
+
+def _settings(pool: str, perplexity: float | None, most: int, method: str) -> dict[str, Any]:
+    return {"pool": pool, "perplexity": perplexity, "most": most} | ({"pca": COLUMNS} if method == "tsne" else {})
+
+
+def _sampled_note(count: int, total: int, every: str, most: int) -> str:
+    return f"{count:,} of {total:,} photos were taken, evenly{every}: most={most} allows no more"
+
+
+def _few_note(method: str, count: int) -> list[str]:
+    return [f"{count} photos are few for t-SNE: their places say little"] if method == "tsne" and count < 15 else []
 
 
 class _Kept:

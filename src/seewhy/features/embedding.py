@@ -24,7 +24,8 @@ class EmbeddingRecord:
 
     points : float32 ``(N, 2)``; only nearness means something, the axes have no units.
     features : float32 ``(N, D)``, what the layer gave (averaged over space unless ``pool="flatten"``).
-    scores : float32 ``(N, K)``, the network's probabilities. predictions : the first choice for each photo.
+    scores : float32 ``(N, K)``, the network's probabilities; NaN where a store has not kept them. predictions : the first choice
+        for each photo.
     labels : the true class of each photo, or the name of any other group; None where it is not known. label_indices : the same as
         class indices; all None where the labels are groups, and nothing is compared with the predictions then.
     names, paths : of the photos; a path is None for what was no file. numbers : their places in what was given.

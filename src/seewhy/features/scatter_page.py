@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.classifier import Classifier
-from seewhy.errors import OptionError, SeewhyError
+from seewhy.errors import MethodError, OptionError, SeewhyError, listed
 from seewhy.explain import explain, make_method
 from seewhy.explanation import Explanation
 from seewhy.explanation.drawing import drawable
 from seewhy.explanation.notes import notes_by_map
 from seewhy.features.embedding import EmbeddingRecord
 from seewhy.features.folder import listing, reduced
+from seewhy.features.known import KnowsFeatures
 from seewhy.features.scatter import caption, grouping, heading, marks
 from seewhy.formatting import as_sentences, format_score
 from seewhy.geometry import map_on_photo
@@ -37,7 +38,7 @@ _HERE = Path(__file__).parent
 
 def page(
     embedding: EmbeddingRecord,
-    clf: Classifier | None = None,
+    clf: Classifier | KnowsFeatures | None = None,
     method: str = AUTO,
     photos: Any = None,
     title: str | None = None,
@@ -47,10 +48,18 @@ def page(
 
     clf : the network, to put an explanation behind every point: for the predicted class, and where that is wrong for the true
         one, too. Photos are read again for it. Of more than 300 photos the misclassified ones come first, and the page says so.
+        Of an embedding of a store that store: what it explained is shown, by ``method`` where it has several.
     method, settings : of ``seewhy.explain``. photos : in the order of ``embed``, for files that have moved
         since; else each photo is read from its file, or taken as it was given.
     """
-    explained, unread = ({}, 0) if clf is None else _explained(embedding, clf, method, photos, settings)
+    explained: dict[int, list[dict[str, str]]] = {}
+    unread = 0
+    if isinstance(clf, KnowsFeatures):
+        if photos is not None or settings:
+            raise OptionError(f"{listed(['photos', *settings])}: a store is shown as it is; only method= chooses among its maps.")
+        explained = _stored(embedding, clf, method)
+    elif clf is not None:
+        (explained, unread) = _explained(embedding, clf, method, photos, settings)
     script = joined_script(_HERE / "templates" / "scatter.js")
     thumbs = [jpeg_uri(thumbnail, 80) for thumbnail in embedding.thumbnails]
     wrong = [int(i) for i in np.flatnonzero(embedding.wrong)]
@@ -117,7 +126,9 @@ def _data(
                 "y": round(float(places[i, 1]), 1),
                 "name": embedding.names[i],
                 "label": embedding.labels[i],
-                "own": "" if label is None else format_score(float(embedding.scores[i, label])),
+                "own": ""
+                if label is None or np.isnan(embedding.scores[i, label])
+                else format_score(float(embedding.scores[i, label])),
                 "prediction": prediction.name,
                 "score": format_score(prediction.score),
                 "wrong": bool(embedding.wrong[i]),
@@ -162,11 +173,7 @@ def _explained(
         )
     again = None if photos is None else listing(photos)
     wrong = embedding.wrong
-    rest = np.flatnonzero(~wrong)
-    more = max(0, MOST_EXPLAINED - int(wrong.sum()))
-    if len(rest) > more:
-        rest = rest[np.linspace(0, len(rest) - 1, more).astype(int)] if more else rest[:0]
-    order = [int(i) for i in [*np.flatnonzero(wrong)[:MOST_EXPLAINED], *rest]]
+    order = _chosen(wrong)
     pictures: dict[int, list[dict[str, str]]] = {}
     unread = 0
     for start in range(0, len(order), BATCH):
@@ -183,6 +190,27 @@ def _explained(
         for (i, _), explanation in zip(chunk, explanations, strict=True):
             pictures[i] = _pictures(explanation, embedding.predictions[i].index, bool(wrong[i]))
     return pictures, unread
+
+
+def _chosen(wrong: npt.NDArray[np.bool_]) -> list[int]:
+    """The photos that are explained: misclassified ones first, of the others an even sample."""
+    rest = np.flatnonzero(~wrong)
+    more = max(0, MOST_EXPLAINED - int(wrong.sum()))
+    if len(rest) > more:
+        rest = rest[np.linspace(0, len(rest) - 1, more).astype(int)] if more else rest[:0]
+    return [int(i) for i in [*np.flatnonzero(wrong)[:MOST_EXPLAINED], *rest]]
+
+
+def _stored(embedding: EmbeddingRecord, store: KnowsFeatures, method: str) -> dict[int, list[dict[str, str]]]:
+    """The pictures of explanations that were made before, by photo. Raises MethodError for a method that is not among them."""
+    pictures = {}
+    for i in sorted(_chosen(embedding.wrong)):  # in the store's order: each of its parts is read once
+        explanations = store.explanations(embedding.numbers[i])
+        explanation = next((e for e in explanations if method in (AUTO, e.method)), None)
+        if explanation is None:
+            raise MethodError(f"The store has no map by {method!r}, but by {listed(e.method for e in explanations)}.")
+        pictures[i] = _pictures(explanation, embedding.predictions[i].index, bool(embedding.wrong[i]))
+    return pictures
 
 
 def _source(embedding: EmbeddingRecord, i: int) -> Any:

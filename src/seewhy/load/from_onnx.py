@@ -45,11 +45,15 @@ class OnnxNetwork:
 
     A batch axis that the file fixes at B is filled up: photos go through B at a time. Where the file leaves the axis free and yet
     only knows one photo, they go through one at a time. Channels are put last where the file wants them there.
+
+    content : of the file, where it has come from another machine. A pickle holds it; weights that lie in files of their own are
+    looked for in the same folder.
     """
 
-    def __init__(self, path: Path, device: str | torch.device | None = None) -> None:
+    def __init__(self, path: Path, device: str | torch.device | None = None, content: bytes | None = None) -> None:
         self.__name__ = path.name
-        self._session = _session(path, device)
+        (self._path, self._device, self._content) = (path.absolute(), device, content)
+        self._session = _session(path, device, content)
         inputs = self._session.get_inputs()
         shape = list(inputs[0].shape) if len(inputs) == 1 else []
         if len(shape) != 4:
@@ -66,6 +70,9 @@ class OnnxNetwork:
         self._shape = shape[1:]
         self._any_batch = AnyBatch(self._scores)
         self.form = Form("an ONNX model", channels=self.channels, own_threads=True)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self._path, self._device, self._content or self._path.read_bytes())
 
     @property
     def is_bytes(self) -> bool:
@@ -138,7 +145,7 @@ def build(name: str, weights: Weights | None, device: str | torch.device | None)
     return Parts(network, path.name, preprocess, network.names(), network.classes)
 
 
-def _session(path: Path, device: str | torch.device | None) -> Any:
+def _session(path: Path, device: str | torch.device | None, content: bytes | None) -> Any:
     """On the GPU where onnxruntime has one and nobody has asked for another device, on as many threads as torch."""
     runtime = onnxruntime()
     known = runtime.get_available_providers()
@@ -153,8 +160,12 @@ def _session(path: Path, device: str | torch.device | None) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what it cannot do becomes an exception; it would print that, too
+    if content is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
     try:
-        return runtime.InferenceSession(str(path), options, providers=[*on_gpu, "CPUExecutionProvider"])
+        return runtime.InferenceSession(
+            str(path) if content is None else content, options, providers=[*on_gpu, "CPUExecutionProvider"]
+        )
     except Exception as error:  # not an ONNX file, a newer one, the file with its weights is not beside it ...
         raise ModelError(f"'{path}' cannot be read by onnxruntime: {_reason(error)}") from error
 

@@ -19,6 +19,7 @@ from seewhy.errors import PhotoError
 from seewhy.explanation import Explanation
 from seewhy.explanation.saving import fields_of
 from seewhy.geometry import Array, Geometry
+from seewhy.methods.auto import ChoiceNote
 from seewhy.photo import open_picture
 from seewhy.preprocess import Preprocess
 from seewhy.reading import Reader
@@ -35,11 +36,11 @@ _TEXTS = ("settings", "details", "sample_grid")
 
 
 def explanations_of(
-    row: Mapping[str, Any], manifest: Manifest, versions: dict[str, str], root: Folder | None
+    row: Mapping[str, Any], manifest: Manifest, versions: dict[str, str], root: Folder | None, thumbnail: bool = False
 ) -> list[Explanation]:
-    """One explanation for each method of a row. versions : that the row was made with. root : where the photos lie
-    now; None where that is not known."""
-    (photo, note) = _photo(row, manifest, root)
+    """One explanation for each method of a row. versions : that the row was made with. root : where the photos lie now, None
+    where that is not known. thumbnail : it is enough."""
+    (photo, note) = (thumbnail_photo(row, manifest), []) if thumbnail else _photo(row, manifest, root)
     explanations = []
     for stored in row["explanations"]:
         record = {name: stored[name] for name in _COLUMNS}
@@ -53,13 +54,16 @@ def explanations_of(
             "versions": versions,
         }
         maps = unpacked(stored["values"], stored["scales"], stored["grid"])
-        explanations.append(Explanation(**fields_of(record, {"maps": maps}, photo)))
+        fields = fields_of(record, {"maps": maps}, photo)
+        if stored["choice_note"] is not None:
+            fields["notes"][stored["choice_note"]] = ChoiceNote(fields["notes"][stored["choice_note"]])
+        explanations.append(Explanation(**fields))
     return explanations
 
 
 def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> tuple[Photo, list[str]]:
     """The photo read again where its file is still the same, else its thumbnail, and a note that says so."""
-    geometry = Geometry(**{name: tuple(values) for name, values in row["geometry"].items()})
+    geometry = _geometry(row)
     try:
         if root is None:
             reason = "where the photos lie is not kept with the store"
@@ -71,10 +75,23 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> t
         reason = "the photo is not there any more"
     except (OSError, PhotoError):
         reason = "the photo cannot be read any more"
+    return thumbnail_photo(row, manifest), [f"{reason}: its thumbnail from the store is shown"]
+
+
+def thumbnail_photo(row: Mapping[str, Any], manifest: Manifest, input: tuple[int, int] | None = None) -> Photo:
+    """The stored thumbnail as a photo. input : (h, w) of its pixels; None: those of the network's input."""
     with Image.open(io.BytesIO(row["thumbnail"])) as thumbnail:
         original = np.array(thumbnail.convert("RGB"))
-    small = _rebuilt(original, geometry.at_size((original.shape[0], original.shape[1])), Path(row["path"]).name, manifest)
-    return small, [f"{reason}: its thumbnail from the store is shown"]
+    geometry = _geometry(row).at_size((original.shape[0], original.shape[1]))
+    if input is not None:
+        (down, across) = (geometry.input[0] / input[0], geometry.input[1] / input[1])
+        ((row_scale, top), (column_scale, left)) = (geometry.rows, geometry.columns)
+        geometry = Geometry(geometry.photo, input, (row_scale * down, top), (column_scale * across, left))
+    return _rebuilt(original, geometry, Path(row["path"]).name, manifest)
+
+
+def _geometry(row: Mapping[str, Any]) -> Geometry:
+    return Geometry(**{name: tuple(values) for name, values in row["geometry"].items()})
 
 
 def _same(row: Mapping[str, Any], manifest: Manifest, root: Folder, geometry: Geometry) -> Photo | None:

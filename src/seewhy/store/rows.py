@@ -13,6 +13,7 @@ import numpy as np
 
 from seewhy.explanation import Explanation
 from seewhy.geometry import Array, Geometry
+from seewhy.methods.auto import ChoiceNote
 from seewhy.records import Photo
 from seewhy.store.maps import PackedMaps
 
@@ -35,7 +36,8 @@ def schema() -> pyarrow.Schema:
     ``seewhy.edits``); null for the photo as it is. sha256 : of the photo's file. height, width : of
     the photo, upright. label, predicted : classes; wrong : null where the label is not known. score : of the predicted class.
     predictions : the first five. geometry : what the network saw of the photo. thumbnail : a JPEG. embedding : the mean over
-    space of the feature layer. explanations : one for each method; their maps are ``values`` (float16) times ``scales``.
+    space of the feature layer. explanations : one for each method; their maps are ``values`` (float16) times ``scales``, and
+    ``choice_note`` is the place of the note on what "auto" took.
     """
     import pyarrow as pa
 
@@ -65,6 +67,7 @@ def schema() -> pyarrow.Schema:
             ("cost", cost),
             ("notes", pa.list_(pa.string())),
             ("note_targets", pa.list_(pa.int32())),
+            ("choice_note", pa.int32()),
             ("details", pa.string()),
             ("sample_grid", pa.string()),
         ]
@@ -146,6 +149,7 @@ def _columns(explanation: Explanation, record: dict[str, Any]) -> dict[str, Any]
     return {
         **{name: record[name] for name in same},
         **{name: None if record[name] is None else json.dumps(record[name], ensure_ascii=False) for name in texts},
+        "choice_note": next((place for place, note in enumerate(explanation.notes) if isinstance(note, ChoiceNote)), None),
         **vars(packed),
     }
 

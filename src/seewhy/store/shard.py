@@ -48,8 +48,8 @@ class RunSpec:
     """
 
     root: str
-    paths: list[str]
-    labels: list[int | None]
+    paths: Sequence[str]
+    labels: Sequence[int | None]
     methods: list[tuple[str, dict[str, Any]]]
     target: Any = "top1"
     against: str | int | None = None
@@ -59,8 +59,8 @@ class RunSpec:
     copies: int | None = None
     shard_size: int = MOST_PHOTOS
     embedding: str | None = None
-    edits: list[dict[str, Any] | None] = field(default_factory=list)
-    members: list[Member | None] | None = None
+    edits: Sequence[dict[str, Any] | None] = field(default_factory=list)
+    members: Sequence[Member | None] | None = None
 
     def places(self, number: int) -> range:
         """Which photos are in a shard."""

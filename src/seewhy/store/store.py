@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.classes import ClassNames
-from seewhy.errors import MissingExtraError, OptionError, StoreError, did_you_mean, listed
+from seewhy.errors import MissingExtraError, OptionError, StoreError, did_you_mean, listed, setting
 from seewhy.explanation import Explanation
-from seewhy.store.manifest import Manifest, ShardEntry, UnreadPhoto
+from seewhy.features.known import KnownFeatures
+from seewhy.store.known import known_features
+from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardEntry, UnreadPhoto
 from seewhy.store.places import LocalFolder, Place, folder_at, photos_root
 from seewhy.store.reading import explanations_of
 from seewhy.store.report.page import ReportedRows, write
@@ -55,6 +57,25 @@ class Store:
         manifest = Manifest.read(folder)
         return cls(folder, manifest, photos_root(manifest.photos["root"], folder) if photos is None else folder_at(photos))
 
+    @staticmethod
+    def is_at(path: str | os.PathLike[str]) -> bool:
+        """True for a folder that :func:`seewhy.run` has written into, not for one of photos with a manifest.json of another kind.
+        A folder elsewhere is taken for one: who asks does not read photos from there."""
+        folder = folder_at(path)
+        return not isinstance(folder, LocalFolder) or (folder.is_file(MANIFEST) and SHARDS in folder.names())
+
+    @property
+    def model(self) -> str:
+        """The network's name."""
+        name: str = self._manifest.model["name"]
+        return name
+
+    @property
+    def preprocessing(self) -> str:
+        """How photos were prepared for the network, in words."""
+        words: str = self._manifest.model["preprocessing"]
+        return words
+
     @property
     def classes(self) -> list[str]:
         """The network's class names in index order."""
@@ -81,7 +102,7 @@ class Store:
         return len(self._manifest.shards) == len(self._manifest.numbers)
 
     def __len__(self) -> int:
-        return sum(entry.rows for _, entry in self._entries) if self._condition is None else len(self._numbers)
+        return len(self._numbers) if self._condition is not None else int(self._ends[-1]) if len(self._ends) else 0
 
     def __getitem__(self, i: int) -> Explanation:
         """The explanation of the i-th photo, by the first method. Its photo is read again if its file is still the same (by its
@@ -91,9 +112,10 @@ class Store:
     def __iter__(self) -> Iterator[Explanation]:
         return (self[i] for i in range(len(self)))
 
-    def explanations(self, i: int) -> list[Explanation]:
+    def explanations(self, i: int, thumbnail: bool = False) -> list[Explanation]:
         """The explanations of the i-th photo, one for each method.
 
+        thumbnail : True lays them on the stored thumbnail, and the photo's file is not looked at.
         Raises IndexError; StoreError where its shard is broken.
         """
         (i, count) = (operator.index(i), len(self))
@@ -101,7 +123,35 @@ class Store:
             raise IndexError(f"The store has {count} rows.")
         (shard, place) = self._located(i % count)
         (row,) = self._shard(shard).slice(place, 1).to_pylist()
-        return explanations_of(row, self._manifest, self._manifest.shards[shard].versions, self._root)
+        return explanations_of(row, self._manifest, self._manifest.shards[shard].versions, self._root, thumbnail)
+
+    def order(self, by: str = "score", ascending: bool | None = None) -> list[int]:
+        """The rows' places, sorted: those with the highest score first.
+
+        by : a column of one number, text or truth value. ascending : None: numbers from the highest down, texts from a to z.
+            Rows without a value come last, equal ones in the order of their paths.
+        Raises OptionError for another column.
+        """
+        import pyarrow.compute
+
+        if by not in PLAIN:
+            raise OptionError(f"{setting('by', by)}: rows are sorted by {listed(PLAIN, 20)}.{did_you_mean(by, PLAIN)}")
+        values = self._read([by])
+        if ascending is None:
+            ascending = pyarrow.types.is_string(values.schema.field(by).type)
+        rows = values.append_column("row", pyarrow.array(range(len(values))))
+        keys = [(by, "ascending" if ascending else "descending"), ("row", "ascending")]
+        places: list[int] = pyarrow.compute.sort_indices(rows, sort_keys=keys).to_pylist()
+        return places
+
+    def known_features(self, most: int) -> KnownFeatures:
+        """What :func:`seewhy.embed` places in the plane, of at most so many photos."""
+        unread = self.unread if self._condition is None else []
+        return known_features(self._read, self._manifest, self.photo_file, most, unread)
+
+    def photo_file(self, path: str) -> Path:
+        """Where the photo with this path lies, if nobody has moved it; of one that is no file of this machine the path itself."""
+        return self._root.path / path if isinstance(self._root, LocalFolder) else Path(path)
 
     def where(self, condition: str) -> Store:
         """The rows for which a condition holds, as a store: ``store.where("wrong and score > 0.9")``.
@@ -126,21 +176,29 @@ class Store:
             rows = pyarrow.dataset.dataset([path for path, _ in places], schema=schema(), filesystem=places[0][1])
         return rows if self._condition is None else rows.filter(self._condition)
 
-    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
-        """The rows as a frame. columns : None takes those of one number, text or truth value; maps are in ``explanations``.
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
+        """The rows as a table of pyarrow. columns : None takes those of one number, text or truth value; maps are in
+        ``explanations``, and what is not named is not read.
 
-        Raises OptionError for an unknown column, MissingExtraError without pandas.
+        Raises OptionError for an unknown column, StoreError where a shard is broken.
         """
         wanted = list(PLAIN) if columns is None else list(columns)
         known = schema().names
         unknown = next((name for name in wanted if name not in known), None)
         if unknown is not None:
             raise OptionError(f"A store has no column '{unknown}'.{did_you_mean(unknown, known)} It has {listed(known, 20)}.")
+        return self._read(wanted)
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """The rows as a frame. columns : as for :meth:`to_arrow`.
+
+        Raises OptionError for an unknown column, MissingExtraError without pandas.
+        """
         try:
             import pandas as pandas
         except ImportError:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
-        return self._read(wanted).to_pandas()
+        return self.to_arrow(columns).to_pandas()
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the store as one HTML page of at most 10 MB, and beside it the same numbers as JSON; returns the page's path.
@@ -157,9 +215,14 @@ class Store:
         open_ = "" if self.complete else f" (of {self._manifest.count} photos: not finished)"
         return f"<Store {self.path}: {len(self)} rows{open_}, {listed(self.methods)}{unread}>"
 
-    @property
+    @cached_property
     def _entries(self) -> list[tuple[int, ShardEntry]]:
         return sorted(self._manifest.shards.items())
+
+    @cached_property
+    def _ends(self) -> npt.NDArray[np.int64]:
+        """How many rows there are up to the end of each finished shard."""
+        return np.cumsum([entry.rows for _, entry in self._entries], dtype=np.int64)
 
     @cached_property
     def _numbers(self) -> npt.NDArray[np.int64]:
@@ -173,16 +236,21 @@ class Store:
             number = int(self._numbers[i])
             shard = number // self._manifest.shard_size
             return shard, int(np.searchsorted(self._shard(shard)["number"].to_numpy(), number))
-        ends = np.cumsum([entry.rows for _, entry in self._entries])
-        (shard, entry) = self._entries[int(np.searchsorted(ends, i, side="right"))]
-        return shard, i - int(ends[ends > i][0]) + entry.rows
+        place = int(np.searchsorted(self._ends, i, side="right"))
+        (shard, entry) = self._entries[place]
+        return shard, i - int(self._ends[place]) + entry.rows
 
-    def _read(self, columns: list[str]) -> Any:
-        """Columns of all rows as a table. Raises StoreError where a shard is broken."""
+    def _read(self, columns: Sequence[str], numbers: Sequence[int] | None = None) -> Any:
+        """Columns of all rows as a table, or of the photos with these numbers. Maps are not read unless they are named.
+
+        Raises StoreError where a shard is broken.
+        """
         import pyarrow
+        import pyarrow.compute
 
+        chosen = None if numbers is None else pyarrow.compute.field("number").isin(list(numbers))
         try:
-            return self.dataset().to_table(columns=columns)
+            return self.dataset().to_table(columns=list(columns), filter=chosen)
         except (pyarrow.ArrowInvalid, OSError) as error:
             raise StoreError(
                 f"The store '{self.path}' is broken: {error} The run, started again, makes the shard anew."

@@ -5,11 +5,12 @@
     part        = "not" part | "(" expression ")" | comparison
     comparison  = COLUMN                                        a column that is true or false: wrong, right
                 | COLUMN ("=" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "contains") VALUE
+                | COLUMN ("=" | "==" | "!=" | "<" | "<=" | ">" | ">=") COLUMN    two numbers, or label and predicted
                 | COLUMN "in" "(" VALUE ("," VALUE)* ")"
                 | COLUMN "is" ["not"] "null"
 
-A value is a number, a text in quotes, or a word without them. What is not known (a photo without a label) is neither so nor
-not so.
+A value is a number, a text in quotes, or a word without them; a word that is a class's name is that class. What is not known
+(a photo without a label) is neither so nor not so.
 """
 
 from __future__ import annotations
@@ -133,7 +134,17 @@ class _Parser:
                 f"after {self._before()!r} a comparison is expected (=, !=, <, >, in, contains), not {sign or 'the end'!r}"
             )
         self._place += 1
-        return _COMPARISONS[sign](value, self._value(column))
+        other = self._other_column(column)
+        return _COMPARISONS[sign](value, self._value(column) if other is None else compute.field(other))
+
+    def _other_column(self, column: str) -> str | None:
+        """The next token where it is a column that this one can be compared with: height > width, label = predicted."""
+        (kind, word) = self._next()
+        alike = next((group for group in (NUMBERS, OF_CLASSES) if column in group), ())
+        if kind != "word" or word.lower() not in alike or (column in OF_CLASSES and word in self._classes):
+            return None
+        self._place += 1
+        return word.lower()
 
     def _value(self, column: str) -> Any:
         """The next token as a value of the column."""

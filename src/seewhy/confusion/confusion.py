@@ -15,13 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, TargetError, setting, whole_number
+from seewhy.errors import OptionError, setting, whole_number
 from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_share, shortened
 from seewhy.geometry import Array
-from seewhy.labels import class_indices, refuse_photos, value_list
-from seewhy.records import Note, Prediction
+from seewhy.records import Note
 from seewhy.show.colour import min_max
 from seewhy.show.figures import PICTURE_SUFFIXES, picture_writers, render
 from seewhy.show.html import notebook_table
@@ -364,53 +363,10 @@ class Confusion:
         return notebook_table(self.image(), self.rows(), f"The largest confusion: {worst[0]}." if worst else "No photo is wrong.")
 
 
-def confusion(labels: Any, predictions: Any, classes: Any) -> Confusion:
-    """Count how often each class was taken for each other one.
-
-    labels : the true class of each photo, a name or an index (a list, an array, a tensor); None or NaN where it is not known.
-    predictions : the predicted classes in the same order, None where nothing was predicted; or what ``clf.classify(photos)``
-        returns, whose first choices are taken.
-    classes : the names in index order, or a file with them: ``clf.classes``.
-
-    Raises TargetError: labels and predictions are swapped, or not equally many; what is no class (which, how many); nothing left.
-    """
-    names = ClassNames.read(classes)
-    if _holds_predictions(labels):
-        raise TargetError("Labels and predictions are swapped: write seewhy.confusion(labels, predictions, clf.classes).")
-    refuse_photos(labels, "labels", "give each photo's class, its name or its index")
-    refuse_photos(predictions, "predictions", "for photos write clf.classify(photos), for scores their argmax")
-    (given, choices) = (value_list(labels, "labels"), [_first_choice(value) for value in value_list(predictions, "predictions")])
-    if len(given) != len(choices):
-        raise TargetError(f"{len(given)} labels but {len(choices)} predictions: give one of each per photo, in the same order.")
-    (true, predicted) = (class_indices(names, given, "labels"), class_indices(names, choices, "predictions"))
-    pairs = [(i, j) for i, j in zip(true, predicted, strict=True) if i is not None and j is not None]
-    if not pairs:
-        raise TargetError(
-            "There are no photos: labels and predictions are empty."
-            if not true
-            else f"None of the {len(true)} photos has both a label and a prediction: there is nothing to compare."
-        )
-    matrix = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(matrix, tuple(np.array(pairs).T), 1)
-    return Confusion(matrix, names, true, predicted)
-
-
 def check_normalise(normalise: str) -> None:
     """Raises OptionError for what is not one of the three."""
     if normalise not in NORMALISATIONS:
         raise OptionError(f"{setting('normalise', normalise)}: write 'true', 'predicted' or 'all'.")
-
-
-def _holds_predictions(values: Any) -> bool:
-    """True for what ``clf.classify`` returns."""
-    values = values if isinstance(values, (list, tuple)) else []
-    return any(_first_choice(value) is not value for value in values)
-
-
-def _first_choice(prediction: Any) -> Any:
-    if isinstance(prediction, (list, tuple)) and prediction and isinstance(prediction[0], Prediction):
-        prediction = prediction[0]
-    return prediction.index if isinstance(prediction, Prediction) else prediction
 
 
 def _shares(counts: Counts, by: str) -> npt.NDArray[np.float64]:

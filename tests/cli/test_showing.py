@@ -1,0 +1,187 @@
+"""``seewhy show``, and stores in place of photos."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from stores import stored_answers
+
+import seewhy
+from seewhy.cli.showing import stores_of
+from seewhy.errors import OptionError
+
+Run = Callable[..., tuple[int, str, str]]
+
+ANSWERS = [("cow", "cow"), ("cow", "bear"), ("bear", "bear"), ("sheep", "bear"), (None, "cow"), ("cow", "bear")]
+NAMES = [f"{letter}/{number}.png" for number, letter in enumerate("aabbcc")]  # scores 0.500 to 0.505
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> seewhy.Store:
+    return stored_answers(tmp_path / "store", ANSWERS, NAMES)
+
+
+def test_a_table_says_how_to_get_the_maps(run: Run, store: seewhy.Store) -> None:
+    (code, out, _) = run("show", store.path, "--where", "wrong and score > 0.502")
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert code == 0
+    assert [line.split() for line in lines[:3]] == [
+        ["photo", "label", "predicted", "score"],
+        ["c/5.png", "cow", "bear", "0.505"],
+        ["b/3.png", "sheep", "bear", "0.503"],
+    ]
+    assert lines[3:] == [
+        "2 of 6 photos: wrong and score > 0.502",
+        "Their maps: -o store.html writes one page, -o maps/ a picture of each.",
+        "Model store-net; preprocessing: as they are",
+    ]
+    (_, out, _) = run("show", store.path, "--limit", 2, "--sort", "path")
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == NAMES[:2]
+    assert "6 of 6 photos; these are 2 of them, sorted by path" in out
+    assert run("show", store.path, "--where", "score > 1")[1].splitlines()[0] == "0 of 6 photos: score > 1"
+
+
+def test_pictures_lie_as_the_photos_do(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    (code, out, _) = run("show", store.path, "--where", "label = cow and predicted = bear", "-o", "maps/", "--json")
+    record = json.loads(out)
+    assert (code, record["rows"], record["where"], record["model"]) == (0, 2, "label = cow and predicted = bear", "store-net")
+    assert [photo["output"] for photo in record["photos"]] == ["maps/c/5.png", "maps/a/1.png"]
+    assert [photo["score"] for photo in record["photos"]] == pytest.approx([0.505, 0.501])
+    for photo in record["photos"]:
+        with Image.open(tmp_path / photo["output"]) as picture:
+            assert np.asarray(picture.convert("L")).std() > 10
+    (code, _, _) = run("show", store.path, "--limit", 1, "-o", "one.npz")
+    assert code == 0
+    saved = seewhy.Explanation.load(tmp_path / "one.npz")
+    assert np.array_equal(saved.maps, store[5].maps)
+    assert saved.notes[0] == "true class: cow, and the prediction is another one"
+
+
+def test_one_page_of_all(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    (code, out, _) = run("show", store.path, "--where", "wrong", "-o", "wrong.html")
+    page = (tmp_path / "wrong.html").read_text()
+    assert (code, out.splitlines()[0]) == (0, "3 of 6 photos: wrong → wrong.html")
+    headings = [page.index(f">{name}<") for name in ("5.png", "3.png", "1.png")]
+    assert headings == sorted(headings)
+    assert "rue class: sheep, and the prediction is another one" in page
+    assert "0.png" not in page
+
+
+def test_a_table_as_a_file(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    run("show", store.path, "--sort", "path", "-o", "rows.csv")
+    rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
+    assert [row["path"] for row in rows] == NAMES
+    assert [row["label"] for row in rows] == ["cow", "cow", "bear", "sheep", "", "cow"]
+
+
+def test_what_cannot_be_shown(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    for arguments, message in (
+        (["--where", "label = caw"], "This network has no class 'caw'. Did you mean 'cow' (1)?"),
+        (["--where", "scor > 1"], "--where 'scor > 1': 'scor' is no column. Did you mean 'score'?"),
+        (["--sort", "skore"], "--sort skore: rows are sorted by number, path"),
+        (["-m", "lime", "-o", "x.html"], "--method lime: the store has maps by grad_cam."),
+        (["-o", "x.png"], "-o x.png: for 6 photos"),
+        (["-o", "x.docx", "--limit", "1"], "-o x.docx: '.docx' is not one of"),
+    ):
+        (code, out, err) = run("show", store.path, *arguments)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"Error: {message}")
+        assert len(err.splitlines()) == 1
+    assert run("show", tmp_path)[2].startswith(f"Error: There is no store in '{tmp_path}'")
+
+
+def test_no_photo_is_written_over(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in (tmp_path / "photos").rglob("*.png")}
+    (code, _, _) = run("show", store.path, "-o", "photos/")
+    assert code == 0
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert (tmp_path / "photos" / "a" / "0-2.png").is_file()
+
+
+def test_photos_that_have_moved(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+    notes = []
+    for flags in ([], ["--photos", "elsewhere"]):
+        run("show", store.path, "--limit", 1, "-o", "one.json", *flags)
+        notes.append(json.loads((tmp_path / "one.json").read_text())["notes"])
+    assert [len(of_one) for of_one in notes] == [2, 1]
+    assert notes[0][1] == "the photo is not there any more: its thumbnail from the store is shown"
+
+
+def test_the_confusion_of_a_store(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    (code, out, _) = run("confusion", store.path, "-o", "confusion.json")
+    record = json.loads((tmp_path / "confusion.json").read_text())
+    assert (code, record["matrix"], record["unlabelled"]) == (0, [[1, 0, 0], [2, 1, 0], [1, 0, 0]], 1)
+    lines = out.splitlines()
+    assert lines[0] == "2 of 5 photos right (40 %). Left out: 1 without a label."
+    assert f"Their maps: seewhy show {store.path} --where 'label = cow and predicted = bear' -o maps.html" in lines
+    assert run("confusion", store.path)[0] == 0
+    assert (tmp_path / "confusion.png").stat().st_size > 5000
+
+
+def test_stores_before_and_after(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    stored_answers(tmp_path / "after", [(label, "cow") for label, _ in ANSWERS], NAMES, seed=1)
+    (code, out, _) = run("compare", "store/", "after/", "-o", "change.csv")
+    assert code == 0
+    assert "Right on 5 photos with a label: store 40 %, after 60 %; 1 was right and is wrong, 2 were wrong and are right." in out
+    assert "a/1.png (store bear | after cow): store bear (0.50); after cow (0.50); likeness of the maps –" in out
+    assert out.splitlines()[-1].startswith("Models store-net and after-net; preprocessing: as they are")
+    assert len((tmp_path / "change.csv").read_text().splitlines()) == 7
+    (code, out, _) = run("compare", "store/", "after/", "--json", "-o", "change.json")
+    record = json.loads(out)
+    assert (record["columns"], record["change"]["gained"]) == (["store", "after"], [1, 5])
+
+
+def test_of_many_photos_the_first_lines_are_printed(run: Run, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        stored_answers(tmp_path / name, [("cow", "cow")] * 23)
+    (_, out, _) = run("compare", "one", "two", "-o", "x.csv")
+    assert sum(": one cow" in line for line in out.splitlines()) == 20
+    assert "... and 3 more photos: a table (-o changes.csv) has them all" in out
+
+
+def test_an_embedding_of_a_store(run: Run, tmp_path: Path) -> None:
+    for i, scene in enumerate(seewhy.demo.scenes(6, seed=2)):
+        path = tmp_path / "photos" / scene.label / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.photo).save(path)
+    assert run("run", "photos", "--model", "demo:honest", "--labels", "folders", "-m", "cam")[0] == 0
+    (code, out, _) = run("embed", "store", "-o", "points.html")
+    assert code == 0
+    assert out.startswith("<Embedding tsne of 6 photos at block4: ")
+    assert "What speaks for" in (tmp_path / "points.html").read_text()
+    assert run("embed", "store", "-m", "pca", "-o", "points.json")[0] == 0
+    assert len(json.loads((tmp_path / "points.json").read_text())["points"]) == 6
+
+
+def test_what_is_said_beside_a_store(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    for arguments, message in (
+        (
+            ["embed", "store", "--model", "resnet50"],
+            "--model: a store is read without the network, as it was made: leave it",
+        ),
+        (["embed", "store", "--no-crop"], "--crop: a store is read without the network"),
+        (["embed", "store", "--layer", "relu"], "--layer: a store is read without"),
+        (["confusion", "store", "--cell", "cow,bear"], "--cell: a store is read without"),
+        (["compare", "store", "store", "-t", "cow"], "--target: a store is read without"),
+        (["compare", "store", "store", "-m", "cam", "-m", "lime"], "2 --method: of stores the maps of one method are compared."),
+        (["compare", "store"], "Stores are compared with stores"),
+        (["confusion", "store", "store"], "2 stores: name one. seewhy compare takes several."),
+        (["compare", "store", "photos"], "'store' is a store and 'photos' is none: name stores alone, or photos alone."),
+    ):
+        (code, _, err) = run(*arguments)
+        assert code == 2
+        assert err.startswith(f"Error: {message}"), err
+
+
+def test_what_is_a_store(store: seewhy.Store, tmp_path: Path) -> None:
+    assert [found.path for found in stores_of([str(store.path)])] == [store.path]
+    assert stores_of([str(tmp_path / "photos"), "photo.jpg"]) == []
+    with pytest.raises(OptionError, match=r"is a store and 'photo\.jpg' is none"):
+        stores_of([str(store.path), "photo.jpg"])
