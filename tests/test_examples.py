@@ -24,6 +24,7 @@ FEWER: dict[str, dict[str, Any]] = {  # than the example takes by itself
     "the_logo": {"count": 6},
     "confusion_and_why": {"count": 12},
     "store_in_duckdb": {"count": 8},
+    "report_of_two_networks": {"count": 12},
     "wrong_preparation": {"count": 6},
     "do_they_agree": {"count": 2},
     "thirteen_bands": {"fields": 48, "rounds": 2},

@@ -23,6 +23,12 @@ def test_of_any_size_every_value_keeps_eleven_bits(size: float) -> None:
     assert error.max() > 0
 
 
+def test_a_photo_without_any_target_has_no_map() -> None:
+    packed = PackedMaps.of(np.zeros((0, 7, 5), np.float32))
+    assert (packed.values, packed.scales, packed.grid) == (b"", [], [0, 7, 5])
+    assert packed.unpacked().shape == (0, 7, 5)
+
+
 def test_what_is_not_finite_stays_so() -> None:
     maps = PackedMaps.of(np.float32([[[np.nan, 2, 1]]])).unpacked()
     assert np.isnan(maps[0, 0, 0])

@@ -17,6 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from seewhy.cli import known as known
         from seewhy.cli import live as live
         from seewhy.cli import measuring as measuring
+        from seewhy.cli import reporting as reporting
         from seewhy.cli import running as running
         from seewhy.cli import showing as showing
         from seewhy.cli.app import run

@@ -26,8 +26,8 @@ class PackedMaps:
     def of(cls, maps: Array) -> PackedMaps:
         """The largest absolute value of each map is its scale: every other one keeps 11 bits, and those under 1/16,384 of it an
         absolute error of 2**-25 of the scale."""
-        finite = np.where(np.isfinite(maps), np.abs(maps), 0).reshape(len(maps), -1)
-        scales = finite.max(axis=1, initial=0).astype(np.float32)
+        finite = np.where(np.isfinite(maps), np.abs(maps), 0)
+        scales = finite.max(axis=tuple(range(1, maps.ndim)), initial=0).astype(np.float32)
         divisors = np.where(scales > 0, scales, 1).astype(np.float32)
         values = (maps / divisors[:, None, None]).astype("<f2")
         return cls(values.tobytes(), [float(scale) for scale in scales], [int(side) for side in maps.shape])

@@ -22,6 +22,7 @@ from seewhy.store.known import known_features
 from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardEntry, UnreadPhoto
 from seewhy.store.places import LocalFolder, Place, folder_at, photos_root
 from seewhy.store.reading import explanations_of
+from seewhy.store.report.page import ReportedRows, write
 from seewhy.store.rows import PLAIN, schema, table
 from seewhy.store.where import parse
 
@@ -198,6 +199,16 @@ class Store:
         except ImportError:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
         return self.to_arrow(columns).to_pandas()
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the store as one HTML page of at most 10 MB, and beside it the same numbers as JSON; returns the page's path.
+
+        Of a store of :meth:`where` only its rows count. Raises RecordError for another suffix than .html, or a place that cannot
+        be written; StoreError for a broken shard.
+        """
+        condition = None if self._condition is None else str(self._condition)
+        source = ReportedRows(self.dataset(), self._manifest, self.methods, self.unread, self.complete, condition)
+        return write(source, Path(path))
 
     def __repr__(self) -> str:
         unread = f", {len(self.unread)} not read" if self.unread else ""
