@@ -238,5 +238,5 @@ def reduced(photo: Photo, longest: int) -> Photo:
     scale = min(1.0, longest / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     if size != (height, width):
-        pixels = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2.0))
+        pixels = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=1.2))
     return replace(photo, original=pixels, geometry=photo.geometry.at_size(size), raw=None)
