@@ -442,3 +442,29 @@ def test_edits_are_made_wherever_the_photos_lie(clf: seewhy.Classifier, folder: 
     local = rows(folder, str(tmp_path / "store"), "")
     assert rows(f"{bucket}/photos", f"{bucket}/store", "") == local
     assert rows(f"{bucket}/photos.tar", str(tmp_path / "of-tar"), "photos.tar/") == local
+
+
+def test_with_labels_the_true_class_is_explained_too(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    first = {path.name: e.predictions[0].name for path in folder.iterdir() for e in [seewhy.explain(clf, path)]}
+    labels = dict(sorted(first.items()))
+    wrong = sorted(first)[:5]
+    labels |= {name: next(one for one in CLASSES if one != first[name]) for name in wrong}
+    del labels["19.png"]
+    store = seewhy.run(clf, folder, tmp_path / "store", ["grad_cam", "occlusion"], labels=labels, shard_size=6)
+    for i, path in enumerate(sorted(folder.iterdir())):
+        names = [first[path.name], *([labels[path.name]] if path.name in wrong else [])]
+        for stored, method in zip(store.explanations(i), ("grad_cam", "occlusion"), strict=True):
+            assert [target.name for target in stored.targets] == names
+            alone = seewhy.explain(clf, path, method, names)
+            np.testing.assert_allclose(stored.maps, alone.maps, rtol=2**-10, atol=2**-23 * np.abs(alone.maps).max())
+    alone = seewhy.run(clf, folder, tmp_path / "label", "grad_cam", "label", labels)
+    assert [e.targets[0].name for e in alone] == [
+        labels.get(path.name, "") or first[path.name] for path in sorted(folder.iterdir())
+    ]
+    against = seewhy.run(clf, folder, tmp_path / "against", "grad_cam", ["label"], labels, against="top2")
+    assert [len(e.targets) for e in against] == [1] * 20
+
+
+def test_the_true_class_needs_labels(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"^target='label': no photo has a label\. Give them: labels='folders'\.$"):
+        seewhy.run(clf, folder, tmp_path / "store", target=["top1", "label"])

@@ -26,7 +26,8 @@ from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
 from seewhy.store.reading import preprocess_record
 from seewhy.store.rows import table_bytes
-from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, run_shards
+from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards
+from seewhy.targets import LABEL
 
 LINE_EVERY = 30.0  # seconds, in a log
 
@@ -36,7 +37,7 @@ def run(
     photos: Any,
     store: str | os.PathLike[str],
     method: str | Method | Sequence[str | Method] = AUTO,
-    target: Any = "top1",
+    target: Any = None,
     labels: Any = None,
     *,
     against: str | int | None = None,
@@ -56,8 +57,9 @@ def run(
         table (.csv, .tsv, .parquet) with a column path and maybe one label. Each may be a URL that fsspec knows ("s3://...").
     store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size``
         photos.
-    method, target, against, seed, budget : as for :func:`seewhy.explain`. Of several methods each takes those of ``settings``
-        that it has; all of them see a photo that is read once.
+    method, target, against, seed, budget : as for :func:`seewhy.explain`. target may also be "label", each photo's true class
+        where no other target is that class; None: the predicted class, and with labels the true one. Of several methods each
+        takes those of ``settings`` that it has; all of them see a photo that is read once.
     labels : the true classes: "folders", a file, a dictionary or a list (see ``seewhy.labels.read_labels``), or a table's column.
     batch_size : photos at once, of methods that take many passes masked copies. It is fixed, so that the same call gives the same
         numbers whatever memory is free.
@@ -84,7 +86,17 @@ def run(
         check_address(ray)
     for name, own in methods:  # a mistake is named before the work
         checked = {} if name == AUTO else own  # "auto" needs a photo to choose by
-        explain(clf, [], name, target, against=against, seed=seed, budget=budget, batch_size=batch_size, **checked)
+        explain(
+            clf,
+            [],
+            name,
+            requested_of(target or "top1", 0),
+            against=against,
+            seed=seed,
+            budget=budget,
+            batch_size=batch_size,
+            **checked,
+        )
     batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
     changes = _edit_records(edits)
     listed_photos = list_photos(photos, labels, clf.class_names())
@@ -94,7 +106,7 @@ def run(
         labels=[label for label in listed_photos.labels for _ in changes],
         edits=[] if changes == [None] else changes * len(listed_photos.paths),
         methods=methods,
-        target=target,
+        target=_target(target, listed_photos, against),
         against=against,
         seed=seed,
         budget=budget,
@@ -159,8 +171,18 @@ def _check_target(target: Any) -> None:
     targets = target if isinstance(target, (list, tuple)) else [target]
     if any(isinstance(one, (list, tuple)) or callable(one) for one in targets):
         raise OptionError(
-            f"{setting('target')}: a run stores what was asked for: write class names, indices, 'top1' or 'present'."
+            f"{setting('target')}: a run stores what was asked for: write class names, indices, 'top1', 'present' or 'label'."
         )
+
+
+def _target(target: Any, photos: ListedPhotos, against: Any) -> Any:
+    """What is asked of every photo."""
+    labelled = any(label is not None for label in photos.labels)
+    if target is None:
+        return ["top1", LABEL] if labelled and against is None else "top1"
+    if not labelled and LABEL in (target if isinstance(target, (list, tuple)) else [target]):
+        raise OptionError(f"{setting('target', LABEL)}: no photo has a label. Give them: {setting('labels', 'folders')}.")
+    return target
 
 
 def _batch_size(clf: Classifier) -> int:

@@ -15,9 +15,20 @@ from seewhy.errors import ComparisonError, OptionError, TargetError, is_whole_nu
 from seewhy.head import PLAIN, Head, describe, entry_hint
 from seewhy.records import Prediction, Target
 
-RequestedTarget = str | int | Callable[[Any], Any]
+LABEL = "label"  # of a run: each photo's own class
+
 _TOP = re.compile(r"top[ _-]?(\d+)")
 PRESENT = 0.5  # "present": every label above this probability
+
+
+@dataclass(frozen=True)
+class Also:
+    """One more class, where no target before it is that class, and the targets are not compared with it."""
+
+    index: int
+
+
+RequestedTarget = str | int | Also | Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -191,6 +202,8 @@ def _class(request: Any) -> str | int | None:
 
 
 def _checked(target: Any) -> RequestedTarget:
+    if isinstance(target, Also):
+        return target
     class_ = _class(target)
     if class_ is not None:
         return class_
@@ -219,11 +232,16 @@ def resolve(
             raise OptionError("The output holds no class scores: give a function of the output as the target.")
         return [_of_function(target) for target in requested if callable(target)]
     order = rank_order(scores)
-    resolved = []
+    resolved: list[ResolvedTarget] = []
+    other = [] if against is None else [_against_index(against, order, classes)]
     for target in requested:
         if callable(target):
             resolved.append(_of_function(target))
             continue
+        if isinstance(target, Also):
+            if resolved and target.index in [*class_indices(resolved), *other]:
+                continue
+            target = target.index
         for index in _indices(target, scores, order, classes):
             rank = 1 + int(np.argmax(order == index))
             resolved.append(ResolvedTarget(Target(classes.names[index], index, float(scores[index]), rank)))

@@ -26,7 +26,12 @@ def run(
     *,
     method: Methods = None,
     target: Annotated[
-        list[str] | None, Option("--target", "-t", help="A class, an index, top1, top3, present. Repeatable.")
+        list[str] | None,
+        Option(
+            "--target",
+            "-t",
+            help="A class, an index, top1, top3, present, label (the true class). Repeatable. Default: top1, and label.",
+        ),
     ] = None,
     against: Annotated[
         str | None, Option(help="Why the target and not this class? A class, an index, or top2: each photo's second choice.")
@@ -53,7 +58,7 @@ def run(
     methods = method or [AUTO]
     own = settings_of_any([name for one in methods for name in (TAKEN if one == AUTO else (one,))], settings)
     clf = options.load()
-    targets = targets_of(clf, target) if target else "top1"
+    targets = targets_of(clf, target) if target else None
     other = None if against is None else targets_of(clf, [against])[0]
     try:
         store = seewhy.run(

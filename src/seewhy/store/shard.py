@@ -30,6 +30,7 @@ from seewhy.store.opening import edited, open_photo, printable
 from seewhy.store.places import folder_at
 from seewhy.store.rows import THUMBNAIL, StoredPhoto, row, table, thumbnail
 from seewhy.store.tars import Member
+from seewhy.targets import LABEL, Also
 
 if TYPE_CHECKING:
     import pyarrow
@@ -41,10 +42,10 @@ MOST_PHOTOS = 256  # of a shard
 class RunSpec:
     """What is run over which photos: plain data, so that it can travel to where a classifier is.
 
-    root, paths, labels : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in the photo, as plain
-    data (see ``seewhy.edits``); empty where nothing is changed in any. methods : names with their settings. batch_size : photos
-    at once; of methods that take many passes the masked copies, None by the free memory. embedding : the layer whose mean is
-    kept; None for none. members : where the photos lie that are in tars, None for each of the others; None where none is.
+    root, paths, labels, members : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in the photo,
+    as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or "label". methods :
+    names with their settings. batch_size : photos at once; of methods that take many passes the masked copies, None by the free
+    memory. embedding : the layer whose mean is kept; None for none.
     """
 
     root: str
@@ -103,7 +104,7 @@ def run_shards(
 
     def work(batch: list[_OpenedPhoto]) -> list[dict[str, Any]]:
         with memory.kept(), random_state(spec.seed):
-            (by_method, embeddings) = _looked_at(clf, spec, watch, [opened.photo for opened in batch])
+            (by_method, embeddings) = _looked_at(clf, spec, watch, batch)
         return [
             row(opened.stored, classes, [explanations[n] for explanations in by_method], embeddings[n])
             for n, opened in enumerate(batch)
@@ -161,13 +162,15 @@ def _opened(clf: Classifier, spec: RunSpec, place: int) -> _OpenedPhoto:
 
 
 def _looked_at(
-    clf: Classifier, spec: RunSpec, watch: Watch | None, photos: list[Photo]
+    clf: Classifier, spec: RunSpec, watch: Watch | None, batch: list[_OpenedPhoto]
 ) -> tuple[list[list[Explanation]], list[Array | None]]:
     """By each method the explanations of a batch; and of each photo the mean over space of the watched layer's channels.
 
     The first pass that a method runs over the photos shows the layer, too, where that is possible.
     """
-    explain_all = [functools.partial(_explained, clf, spec, photos, name, settings) for name, settings in spec.methods]
+    photos = [opened.photo for opened in batch]
+    targets = [requested_of(spec.target, opened.stored.label) for opened in batch]
+    explain_all = [functools.partial(_explained, clf, spec, photos, targets, name, own) for name, own in spec.methods]
     if watch is None:
         return [explain_one() for explain_one in explain_all], [None] * len(photos)
     planned = None if watch.step is None else clf.executor.planned(clf.executor.pixels(photos[:1]))
@@ -197,7 +200,16 @@ def _embeddings(watch: Watch, photos: Sequence[Photo]) -> list[Array | None]:
     return rows
 
 
-def _explained(clf: Classifier, spec: RunSpec, photos: list[Photo], name: str, settings: dict[str, Any]) -> list[Explanation]:
+def requested_of(target: Any, label: int | None) -> list[Any]:
+    """The targets of one photo, with its label in the place of the word; of a photo without one the rest, or the first class."""
+    targets = target if isinstance(target, (list, tuple)) else [target]
+    known = [Also(label) if one == LABEL and label is not None else one for one in targets]
+    return [one for one in known if one != LABEL] or ["top1"]
+
+
+def _explained(
+    clf: Classifier, spec: RunSpec, photos: list[Photo], targets: list[list[Any]], name: str, settings: dict[str, Any]
+) -> list[Explanation]:
     sweeps = name in METHODS and METHODS[name].sweeps
     backward = name in METHODS and METHODS[name].backward
     size = spec.copies if sweeps else min(spec.batch_size, runner.MOST_BACKWARD) if backward else spec.batch_size
@@ -207,7 +219,7 @@ def _explained(clf: Classifier, spec: RunSpec, photos: list[Photo], name: str, s
         clf,
         photos,
         name,
-        spec.target,
+        targets,
         against=spec.against,
         batch_size=size,
         seed=spec.seed,
