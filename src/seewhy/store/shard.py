@@ -43,9 +43,9 @@ class RunSpec:
     """What is run over which photos: plain data, so that it can travel to where a classifier is.
 
     root, paths, labels, members : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in the photo,
-    as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or "label". methods :
-    names with their settings. batch_size : photos at once; of methods that take many passes the masked copies, None by the free
-    memory. embedding : the layer whose mean is kept; None for none.
+    as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or "label".
+    methods : names with their settings. batch_size : photos at once; of methods that take many passes the masked copies, None
+    by the free memory. embedding : the layer whose mean is kept; None for none.
     """
 
     root: str
