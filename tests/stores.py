@@ -14,7 +14,7 @@ from seewhy.explanation import Explanation
 from seewhy.geometry import Geometry
 from seewhy.records import Photo, Prediction, Target
 from seewhy.store import Store
-from seewhy.store.manifest import Manifest, put_shard
+from seewhy.store.manifest import Manifest, ShardWriter
 from seewhy.store.rows import StoredPhoto, row, table, table_bytes, thumbnail
 
 
@@ -78,5 +78,6 @@ def stored_answers(
     manifest.write(folder)
     for number in manifest.numbers:
         part = rows[4 * number : 4 * number + 4]
-        put_shard(folder, manifest, number, table_bytes(table(part)), len(part), [], {})
+        with ShardWriter(folder, manifest) as writer:
+            writer.put(number, table_bytes(table(part)), len(part), [], {})
     return Store.open(folder)

@@ -20,7 +20,7 @@ from seewhy.methods import METHODS, Method
 from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
 from seewhy.store.lock import LOCK, locked
-from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, is_whole, put_shard
+from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole
 from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
@@ -294,6 +294,6 @@ def _fill(
             bar.advance(done, None, f"{unread} not read" if unread else "")
 
         shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
-        with contextlib.closing(shards):
+        with ShardWriter(folder, manifest) as writer, contextlib.closing(shards):
             for number, shard in shards:
-                put_shard(folder, manifest, number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())
+                writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

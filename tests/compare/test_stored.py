@@ -13,7 +13,7 @@ from stores import stored_answers
 
 import seewhy
 from seewhy.errors import MethodError, OptionError, PhotoError
-from seewhy.store.manifest import put_shard
+from seewhy.store.manifest import ShardWriter
 from seewhy.store.rows import table, table_bytes
 
 BEFORE = [("cow", "cow"), ("cow", "bear"), ("bear", "bear"), ("sheep", "sheep"), (None, "cow"), ("bear", "cow")]
@@ -111,7 +111,8 @@ def test_a_photo_that_has_changed_is_skipped(before: seewhy.Store, tmp_path: Pat
     again = stored_answers(tmp_path / "again", BEFORE[:2], names)
     rows = again.dataset().to_table().to_pylist()
     rows[0]["sha256"] = "0" * 64
-    put_shard(again.path, again._manifest, 0, table_bytes(table(rows)), 2, [], {})
+    with ShardWriter(again.path, again._manifest) as writer:
+        writer.put(0, table_bytes(table(rows)), 2, [], {})
     result = seewhy.compare([before.where("path contains 'a/'"), seewhy.Store.open(again.path)])
     assert (result.names, result.skipped) == (["a/1.png"], [("a/0.png", "the photo's file is another one in each store")])
     assert "1 photos were skipped: a/0.png" in result.notes

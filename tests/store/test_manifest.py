@@ -3,11 +3,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seewhy.errors import StoreError
-from seewhy.store.manifest import Manifest, UnreadPhoto, is_whole, put_shard
+from seewhy.store import manifest as manifests
+from seewhy.store.manifest import Manifest, ShardWriter, UnreadPhoto, is_whole
 
 
 @pytest.fixture
@@ -21,7 +23,8 @@ def manifest() -> Manifest:
 
 def test_what_is_written_is_read_back(manifest: Manifest, tmp_path: Path) -> None:
     manifest.write(tmp_path)
-    put_shard(tmp_path, manifest, 2, b"content", 3, [UnreadPhoto("a.jpg", "broken")], {"seewhy": "1"})
+    with ShardWriter(tmp_path, manifest) as writer:
+        writer.put(2, b"content", 3, [UnreadPhoto("a.jpg", "broken")], {"seewhy": "1"})
     read = Manifest.read(tmp_path)
     assert read == manifest
     assert read.shards[2].unread == [UnreadPhoto("a.jpg", "broken")]
@@ -34,7 +37,8 @@ def test_what_is_written_is_read_back(manifest: Manifest, tmp_path: Path) -> Non
 
 
 def test_a_shard_that_has_changed_is_not_whole(manifest: Manifest, tmp_path: Path) -> None:
-    put_shard(tmp_path, manifest, 0, b"content", 3, [], {})
+    with ShardWriter(tmp_path, manifest) as writer:
+        writer.put(0, b"content", 3, [], {})
     entry = manifest.shards[0]
     assert is_whole(tmp_path, entry)
     (tmp_path / entry.file).write_bytes(b"Content")
@@ -50,8 +54,8 @@ def test_a_shard_is_entered_only_once_it_is_there(manifest: Manifest, tmp_path: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(StoreError) as refused:
-        put_shard(tmp_path, manifest, 0, b"content", 3, [], {})
+    with pytest.raises(StoreError) as refused, ShardWriter(tmp_path, manifest) as writer:
+        writer.put(0, b"content", 3, [], {})
     assert str(refused.value) == (
         f"'{tmp_path / 'shards' / '000000.parquet'}' cannot be written: No space left on device. What is finished stays: the "
         "same command goes on from there."
@@ -89,3 +93,39 @@ def test_a_folder_without_manifest_or_with_another_one(manifest: Manifest, tmp_p
         path.write_text(content)
         with pytest.raises(StoreError, match=r"manifest.json' cannot be read as the manifest of a store \("):
             Manifest.read(tmp_path)
+
+
+def test_a_long_manifest_is_not_written_for_every_shard(
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a second to write, and a shard seven."""
+    now = 0.0
+    written: list[tuple[float, list[int]]] = []
+
+    def write(self: Manifest, store: Any) -> None:
+        nonlocal now
+        now += 1
+        written.append((now, sorted(self.shards)))
+
+    monkeypatch.setattr(Manifest, "write", write)
+    monkeypatch.setattr(manifests.time, "monotonic", lambda: now)
+    with ShardWriter(tmp_path, manifest) as writer:
+        for number in range(5):
+            now += 7
+            writer.put(number, b"content", 3, [], {})
+    assert written == [(8, [0]), (30, [0, 1, 2, 3]), (38, [0, 1, 2, 3, 4])]
+    assert len(list((tmp_path / "shards").iterdir())) == 5
+
+
+def test_what_is_written_is_entered_whatever_happens(manifest: Manifest, tmp_path: Path) -> None:
+    def cut_off() -> None:
+        with ShardWriter(tmp_path, manifest) as writer:
+            writer.put(0, b"content", 3, [], {})
+            writer._took = 1e9
+            writer.put(1, b"content", 3, [], {})
+            assert sorted(Manifest.read(tmp_path).shards) == [0]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_off()
+    assert sorted(Manifest.read(tmp_path).shards) == [0, 1]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import math
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
-from seewhy.errors import RecordError, StoreError, setting
+from seewhy.errors import RecordError, SeewhyError, StoreError, setting
 from seewhy.files import json_bytes
 from seewhy.store.places import Place, folder_at
 
@@ -16,6 +21,7 @@ MANIFEST = "manifest.json"
 SHARDS = "shards"
 FORMAT = 1  # raised when an older seewhy could not read the store
 _LONGEST = 60  # characters of a value in a message
+_SELDOM = 20  # the manifest is not written more than a twentieth of the time
 
 
 @dataclass(frozen=True)
@@ -145,16 +151,48 @@ def is_whole(store: Place, entry: ShardEntry) -> bool:
         return False
 
 
-def put_shard(
-    store: Place, manifest: Manifest, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str]
-) -> None:
-    """Write a shard, and enter it in the manifest once it is on the disk. Raises StoreError where that fails."""
-    file = shard_file(number)
-    entry = ShardEntry(file, rows, hashlib.sha256(content).hexdigest(), unread, versions)
+class ShardWriter:
+    """Writes shards, and enters them in the manifest once they are on the disk. A context: on leaving it, all are entered.
+
+    The manifest is written as a whole, which takes longer the more shards there are. Where that would be more than a twentieth of
+    the time, some are entered together; what a kill leaves out is computed again.
+    """
+
+    def __init__(self, store: Place, manifest: Manifest) -> None:
+        (self._folder, self._manifest) = (folder_at(store), manifest)
+        self._entered = True  # all that are written
+        (self._written, self._took) = (-math.inf, 0.0)  # when the manifest was written last, and how long that took
+
+    def put(self, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str]) -> None:
+        """Write a shard. Raises StoreError where that fails."""
+        entry = ShardEntry(shard_file(number), rows, hashlib.sha256(content).hexdigest(), unread, versions)
+        with _said():
+            self._folder.write(entry.file, content)
+            self._manifest.shards[number] = entry
+            self._entered = False
+            if time.monotonic() - self._written >= _SELDOM * self._took:
+                self._enter()
+
+    def _enter(self) -> None:
+        start = time.monotonic()
+        self._manifest.write(self._folder)
+        self._entered = True
+        self._written = time.monotonic()
+        self._took = self._written - start
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._entered:
+            return
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(SeewhyError), _said():
+            self._enter()
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
     try:
-        folder_at(store).write(file, content)
-        finished = dataclasses.replace(manifest, shards={**manifest.shards, number: entry})
-        finished.write(store)
+        yield
     except RecordError as error:
         raise StoreError(f"{error.line} What is finished stays: the same command goes on from there.") from error
-    manifest.shards[number] = entry
