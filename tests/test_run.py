@@ -418,6 +418,7 @@ def test_every_photo_with_every_edit(clf: seewhy.Classifier, folder: Path, tmp_p
     shown = store[1].photo  # read again, and edited again
     assert (shown.original == (255, 0, 0)).all()
     assert (shown.pixels == np.float32([255, 0, 0])[:, None, None]).all()
+    assert rows_of(seewhy.run(clf, folder, tmp_path / "store", "grad_cam", edits=[None, red], shard_size=6)) == rows
     with pytest.raises(StoreError, match="edits"):
         seewhy.run(clf, folder, tmp_path / "store", "grad_cam", edits=[red, None], shard_size=6)
 

@@ -227,7 +227,7 @@ def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folde
         preprocess=preprocess_record(clf.preprocess),
         notes=[str(note) for note in listed_photos.notes],
     )
-    for part in (manifest.model, manifest.settings):  # as they will be read back
+    for part in (manifest.model, manifest.settings, manifest.photos):  # as they will be read back
         part.update(json.loads(json.dumps(part, default=str)))
     return manifest
 
