@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,19 +11,18 @@ from typing import Any
 from seewhy.classifier import Classifier, check_photos
 from seewhy.edits import Edit
 from seewhy.engine import runner
-from seewhy.engine.fingerprint import weights_hash
 from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, listed, setting, whole_number
 from seewhy.explain import check_classifier, explain
 from seewhy.explanation import versions
 from seewhy.methods import METHODS, Method
 from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
+from seewhy.store.identity import differences_of, manifest_of
 from seewhy.store.lock import LOCK, locked
 from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole
 from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
-from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
-from seewhy.store.reading import preprocess_record
+from seewhy.store.places import Folder, LocalFolder, folder_at
 from seewhy.store.rows import table_bytes
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards
 from seewhy.targets import LABEL
@@ -116,10 +114,10 @@ def run(
         embedding=embedding_layer(clf),
         members=None if listed_photos.members is None else [member for member in listed_photos.members for _ in changes],
     )
-    wanted = _manifest(clf, spec, listed_photos, folder)
+    wanted = manifest_of(clf, spec, listed_photos, folder)
     _refuse_other_folder(folder)
     with locked(folder):
-        manifest = _begun(folder, wanted, batch_size is None)
+        manifest = _begun(folder, wanted, listed_photos.paths, batch_size is None)
         spec = _with_recorded_batches(spec, manifest)
         _fill(clf, spec, folder, manifest, retry, progress, ray)
     result = Store(folder, manifest, listed_photos.root)
@@ -194,44 +192,6 @@ def _batch_size(clf: Classifier) -> int:
     return min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, clf.executor.planned().bytes_each))))
 
 
-def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder) -> Manifest:
-    """How this run would be recorded, before any shard."""
-    manifest = Manifest(
-        model={
-            "name": clf.name,
-            "weights": weights_hash(clf.network) if clf.is_module else "",
-            "classes": clf.classes,
-            "head": clf.head.kind,
-            "preprocessing": clf.describe_input(),
-            "precision": clf.precision,
-            "display": clf.display,
-        },
-        settings={
-            "methods": [{"name": name, **own} for name, own in spec.methods],
-            "target": spec.target,
-            "against": spec.against,
-            "seed": spec.seed,
-            "budget": spec.budget,
-            "batch_size": spec.batch_size,
-            "copies": spec.copies,
-            "shard_size": spec.shard_size,
-            "embedding": spec.embedding,
-        },
-        photos={
-            "root": seen_from(listed_photos.root, folder),
-            "count": len(spec.paths),
-            "edits": spec.edits[: len(spec.edits) // len(listed_photos.paths)],
-            "paths": listed_photos.paths_hash,
-            "labels": listed_photos.labels_hash,
-        },
-        preprocess=preprocess_record(clf.preprocess),
-        notes=[str(note) for note in listed_photos.notes],
-    )
-    for part in (manifest.model, manifest.settings, manifest.photos):  # as they will be read back
-        part.update(json.loads(json.dumps(part, default=str)))
-    return manifest
-
-
 def _refuse_other_folder(folder: Folder) -> None:
     """Before anything is written. Raises StoreError for a folder that holds something else."""
     if isinstance(folder, LocalFolder) and folder.path.exists() and not folder.path.is_dir():
@@ -245,7 +205,7 @@ def _refuse_other_folder(folder: Folder) -> None:
         raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
 
 
-def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
+def _begun(folder: Folder, wanted: Manifest, paths: Sequence[str], keeps_batches: bool) -> Manifest:
     """The store's manifest; a new one where there is none. keeps_batches : nobody has asked for another batch size.
 
     Raises StoreError where it is that of another run.
@@ -257,7 +217,7 @@ def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
     manifest = Manifest.read(folder)
     if keeps_batches:
         wanted.settings["batch_size"] = manifest.settings.get("batch_size")
-    differences = manifest.differences(wanted)
+    differences = differences_of(manifest, wanted, folder, paths)
     if differences:
         raise StoreError(
             f"The store '{folder}' is of another run: {'; '.join(differences)}. Write another store, or repeat that run."

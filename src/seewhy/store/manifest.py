@@ -122,6 +122,8 @@ _WORDS = {
     ("settings", "batch_size"): setting("batch_size"),
     ("settings", "copies"): setting("batch_size"),
     ("model", "weights"): "the weights' hash",
+    ("model", "file"): "the hash of the model's file",
+    ("model", "answers"): "what the model answers to pictures made for that",
     ("photos", "root"): "the photos' folder",
     ("photos", "count"): "the number of photos",
     ("photos", "paths"): "the hash of the photos' paths",

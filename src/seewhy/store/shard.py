@@ -140,7 +140,7 @@ def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, 
 
 def embedding_layer(clf: Classifier) -> str | None:
     """The layer whose mean over space stands for a photo; None for a network that has none, or whose inside cannot be watched."""
-    if not clf.is_module or clf.input_size is None:
+    if not clf.is_module or clf.input_size is None or clf.explain is not None:  # the last one needs a photo to see it
         return None
     try:
         return Watch(clf, None, []).name
