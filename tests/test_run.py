@@ -257,6 +257,13 @@ def test_an_unknown_class_is_said_before_many_photos_have_gone_through(
     assert len(seewhy.Store.open(tmp_path / "store")) == 0
 
 
+def test_shards_of_a_store_that_stood_there_are_removed(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    seewhy.run(clf, folder, tmp_path / "store", shard_size=8)
+    (tmp_path / "store" / "manifest.json").unlink()
+    seewhy.run(clf, sorted(folder.iterdir())[:5], tmp_path / "store", shard_size=8)
+    assert [path.name for path in (tmp_path / "store" / "shards").iterdir()] == ["000000.parquet"]
+
+
 def test_two_runs_at_once(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
     refusals = []
 

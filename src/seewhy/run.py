@@ -19,7 +19,7 @@ from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
 from seewhy.store.identity import differences_of, manifest_of
 from seewhy.store.lock import LOCK, locked
-from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole
+from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole, remove_others
 from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at
@@ -212,6 +212,7 @@ def _begun(folder: Folder, wanted: Manifest, paths: Sequence[str], keeps_batches
     """
     folder.remove_halves(MANIFEST, f"{SHARDS}/*.parquet")  # of a run that was killed while it wrote
     if not folder.is_file(MANIFEST):
+        remove_others(folder, wanted)
         wanted.write(folder)
         return wanted
     manifest = Manifest.read(folder)
@@ -222,6 +223,7 @@ def _begun(folder: Folder, wanted: Manifest, paths: Sequence[str], keeps_batches
         raise StoreError(
             f"The store '{folder}' is of another run: {'; '.join(differences)}. Write another store, or repeat that run."
         )
+    remove_others(folder, manifest)
     return manifest
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow.compute
+import pyarrow.parquet
 import pytest
 
 import seewhy
@@ -146,3 +148,35 @@ def test_of_a_run_that_has_not_begun_to_finish(store: seewhy.Store) -> None:
     assert len(opened.to_pandas()) == 0
     assert len(opened.where("wrong")) == 0
     assert repr(opened).endswith("0 rows (of 10 photos: not finished), grad_cam, occlusion>")
+
+
+@pytest.mark.parametrize(("copied", "over"), [(0, 1), (1, 0), (0, 2)])
+def test_a_whole_shard_in_the_place_of_another_is_seen(store: seewhy.Store, copied: int, over: int) -> None:
+    """Also where no checksum is looked at."""
+    shards = store.path / "shards"
+    (shards / f"00000{over}.parquet").write_bytes((shards / f"00000{copied}.parquet").read_bytes())
+    message = f"is broken: '{shards / f'00000{over}.parquet'}' holds other rows than were written. The run, started again, makes"
+    opened = seewhy.Store.open(store.path)
+    for read in (
+        opened.to_pandas,
+        opened.order,
+        opened.dataset,
+        lambda: len(opened.where("right")),
+        lambda: opened.known_features(9),
+    ):
+        with pytest.raises(StoreError, match=re.escape(message)):
+            read()
+
+
+def test_a_shard_with_fewer_rows_is_seen(store: seewhy.Store) -> None:
+    shard = store.path / "shards" / "000001.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(shard).slice(0, 3), shard)
+    with pytest.raises(StoreError, match=r"000001\.parquet' holds other rows than were written\."):
+        seewhy.Store.open(store.path).to_arrow()
+
+
+def test_a_shard_without_rows_is_nothing_wrong(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    for path in sorted(folder.rglob("*.png"))[:4]:
+        path.write_bytes(b"half")
+    store = seewhy.run(clf, folder, tmp_path / "few", "grad_cam", shard_size=4)
+    assert store.to_arrow()["number"].to_pylist() == [4, 5, 6, 7, 8, 9]

@@ -166,14 +166,23 @@ class Store:
         return Store(self._folder, self._manifest, self._root, found if self._condition is None else self._condition & found)
 
     def dataset(self) -> pyarrow.dataset.Dataset:
-        """The rows as a dataset of pyarrow, read in parts. ``store.rows.schema`` says what its columns are."""
+        """The rows as a dataset of pyarrow, read in parts. ``store.rows.schema`` says what its columns are.
+
+        Raises StoreError where a shard's file is broken, or holds other rows than were written, by how many there are and their
+        numbers; its checksum is compared when a row is explained, and when the run is started again.
+        """
+        import pyarrow
         import pyarrow.dataset
 
-        places = [self._folder.for_arrow(entry.file) for _, entry in self._entries]
-        if not places:
-            rows = pyarrow.dataset.dataset(table([]))
-        else:
-            rows = pyarrow.dataset.dataset([path for path, _ in places], schema=schema(), filesystem=places[0][1])
+        try:
+            places = [self._folder.for_arrow(entry.file) for _, entry in self._entries]
+            if not places:
+                rows = pyarrow.dataset.dataset(table([]))
+            else:
+                rows = pyarrow.dataset.dataset([path for path, _ in places], schema=schema(), filesystem=places[0][1])
+                self._check_rows(rows)
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise self._broken(str(error)) from error
         return rows if self._condition is None else rows.filter(self._condition)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
@@ -252,9 +261,19 @@ class Store:
         try:
             return self.dataset().to_table(columns=list(columns), filter=chosen)
         except (pyarrow.ArrowInvalid, OSError) as error:
-            raise StoreError(
-                f"The store '{self.path}' is broken: {error} The run, started again, makes the shard anew."
-            ) from error
+            raise self._broken(str(error)) from error
+
+    def _check_rows(self, rows: pyarrow.dataset.Dataset) -> None:
+        """Raises StoreError for a whole file in the place of another. Only the ends of the files are read."""
+        size = self._manifest.shard_size
+        for (number, entry), fragment in zip(self._entries, rows.get_fragments(), strict=True):
+            ends = [end for group in fragment.row_groups for end in group.statistics.get("number", {}).values()]
+            in_place = all(end // size == number for end in ends)
+            if not in_place or sum(group.num_rows for group in fragment.row_groups) != entry.rows:
+                raise self._broken(f"'{self._folder.shown(entry.file)}' holds other rows than were written.")
+
+    def _broken(self, reason: str) -> StoreError:
+        return StoreError(f"The store '{self.path}' is broken: {reason} The run, started again, makes the shard anew.")
 
     def _shard(self, number: int) -> Any:
         """A shard's table. Raises StoreError where it is not what was written."""
