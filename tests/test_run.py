@@ -16,7 +16,7 @@ import pytest
 from embeddings import colours
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
-from small_nets import Planted
+from small_nets import Planted, SmallNet
 from stores import timeless
 
 import seewhy
@@ -481,3 +481,19 @@ def test_with_labels_the_true_class_is_explained_too(clf: seewhy.Classifier, fol
 def test_the_true_class_needs_labels(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"^target='label': no photo has a label\. Give them: labels='folders'\.$"):
         seewhy.run(clf, folder, tmp_path / "store", target=["top1", "label"])
+
+
+@pytest.mark.parametrize("budget", [12, 40])
+def test_a_budget_ends_at_the_same_place_wherever_a_run_was_begun_again(folder: Path, tmp_path: Path, budget: int) -> None:
+    """Two runs in one, each on a network that has not run before: its trials are no part of any photo's budget."""
+
+    def fresh() -> seewhy.Classifier:
+        return seewhy.Classifier(SmallNet(3), seewhy.Preprocess(size=48), classes=CLASSES)
+
+    spec: dict[str, Any] = {"shard_size": 8, "budget": budget, "batch_size": 4}
+    unbroken = seewhy.run(fresh(), folder, tmp_path / "unbroken", "occlusion", **spec)
+    seewhy.run(fresh(), folder, tmp_path / "store", "occlusion", **spec)
+    manifest = json.loads((tmp_path / "store" / "manifest.json").read_text())
+    del manifest["shards"]["1"]
+    (tmp_path / "store" / "manifest.json").write_text(json.dumps(manifest))
+    assert rows_of(seewhy.run(fresh(), folder, tmp_path / "store", "occlusion", **spec)) == rows_of(unbroken)
