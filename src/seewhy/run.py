@@ -23,6 +23,7 @@ from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_wh
 from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at
+from seewhy.store.replaced import has_replaced, photos_stamp
 from seewhy.store.rows import table_bytes
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards
 from seewhy.targets import LABEL
@@ -68,7 +69,8 @@ def run(
     retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos; where stderr is no
         terminal, a line every half a minute.
 
-    What is stored is not computed again, but for a shard that is broken. Photos that cannot be read are listed in ``.unread``.
+    What is stored is not computed again, but for a shard that is broken, or of photos that were replaced since. Photos that
+    cannot be read are listed in ``.unread``.
     Raises StoreError: the store belongs to another run (and in what it differs), another run is writing it, the disk is full;
     PhotoError: no photo, or none that can be read; what :func:`seewhy.explain` raises for a target, method or setting.
     """
@@ -240,12 +242,16 @@ def _fill(
     progress: bool | runner.ProgressCallback | None,
     ray: str | None,
 ) -> None:
-    """Compute the shards that are missing, broken, or to be tried again."""
+    """Compute the shards that are missing, broken, of photos that were replaced since, or to be tried again."""
     missing = []
+    stamps = {}  # before any photo is read: what is replaced while the run goes on is seen by the next one
     for number in manifest.numbers:
         entry = manifest.shards.get(number)
-        if entry is None or (retry and entry.unread) or not is_whole(folder, entry):
+        stamp = stamps[number] = photos_stamp(spec, number)
+        if entry is None or (retry and entry.unread) or not is_whole(folder, entry) or has_replaced(folder, entry, spec, stamp):
             missing.append(number)
+        elif stamp != entry.stamp:  # other times, but the same bytes
+            manifest.shards[number] = dataclasses.replace(entry, stamp=stamp)
     unread = 0
     total = sum(len(spec.places(number)) for number in missing)
     with runner.Progress(progress, total, "Run", first=2 * spec.batch_size, every=LINE_EVERY) as bar:
@@ -258,4 +264,4 @@ def _fill(
         shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
         with ShardWriter(folder, manifest) as writer, contextlib.closing(shards):
             for number, shard in shards:
-                writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())
+                writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions(), stamps[number])

@@ -34,13 +34,15 @@ class UnreadPhoto:
 
 @dataclass(frozen=True)
 class ShardEntry:
-    """A finished shard. file : from the store's folder. sha256 : of its bytes. unread : photos that are not in it."""
+    """A finished shard. file : from the store's folder. sha256 : of its bytes. unread : photos that are not in it. stamp : of the
+    photos' files, see ``store.replaced``; empty where that is not known."""
 
     file: str
     rows: int
     sha256: str
     unread: list[UnreadPhoto] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    stamp: str = ""
 
 
 @dataclass
@@ -212,9 +214,11 @@ class ShardWriter:
         self._entered = True  # all that are written
         (self._written, self._took) = (-math.inf, 0.0)  # when the manifest was written last, and how long that took
 
-    def put(self, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str]) -> None:
+    def put(
+        self, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str], stamp: str = ""
+    ) -> None:
         """Write a shard. Raises StoreError where that fails."""
-        entry = ShardEntry(shard_file(number), rows, hashlib.sha256(content).hexdigest(), unread, versions)
+        entry = ShardEntry(shard_file(number), rows, hashlib.sha256(content).hexdigest(), unread, versions, stamp)
         with _said():
             self._folder.write(entry.file, content)
             self._manifest.shards[number] = entry
