@@ -143,9 +143,24 @@ def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, 
     return shard
 
 
+def with_rows_of_before(shard: Shard, before: pyarrow.Table, places: range) -> Shard:
+    """A shard that was computed again, with the rows of before of photos that cannot be read this time."""
+    import pyarrow as pa
+
+    unread = sorted({*places} - {*shard.rows["number"].to_pylist()})
+    known = {*before["number"].to_pylist()} & {*unread}
+    if not known:
+        return shard
+    kept = before.filter(pa.compute.is_in(before["number"], pa.array(sorted(known))))
+    rows = pa.concat_tables([shard.rows, kept.select(shard.rows.column_names).cast(shard.rows.schema)]).sort_by("number")
+    still = [photo for number, photo in zip(unread, shard.unread, strict=True) if number not in known]
+    return Shard(rows.combine_chunks(), still)
+
+
 def embedding_layer(clf: Classifier) -> str | None:
-    """The layer whose mean over space stands for a photo; None for a network that has none, or whose inside cannot be watched."""
-    if not clf.is_module or clf.input_size is None or clf.explain is not None:  # the last one needs a photo to see it
+    """The layer whose mean over space stands for a photo; None for a network that has none, or whose inside cannot be watched
+    without a photo."""
+    if not clf.is_module or clf.input_size is None or clf.explain is not None:
         return None
     try:
         return Watch(clf, None, []).name
