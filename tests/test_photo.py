@@ -405,6 +405,10 @@ def test_photos_of_a_folder_and_those_below_it(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (tmp_path / "round").symlink_to(tmp_path)
     names = ["b/1.jpg", "b/c/2.JPG", "b-c/3.png", "d.jpg/5.jpg", "link.jpg", "new\nline.jpg"]
-    assert sorted(photo_names_below(tmp_path)) == sorted(names)
+    left_out: dict[str, str | None] = {}
+    (tmp_path / "circle.png").symlink_to(tmp_path / "circle.png")
+    found = photo_names_below(tmp_path, lambda name, error: left_out.update({name: error.strerror}))
+    assert sorted(found) == sorted(names)
+    assert left_out == {"gone.jpg": "No such file or directory", "circle.png": "Too many levels of symbolic links"}
     assert photos_below(tmp_path) == [tmp_path / name for name in names]
     assert photos_below(tmp_path / "nowhere") == []
