@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -148,11 +149,33 @@ def open_picture(photo: Any, expected: Expected = ANYTHING) -> Picture:
     )
 
 
+class QuietPillow:
+    """No warnings of Pillow's while any thread is in it; ``warnings.catch_warnings`` alone undoes what another thread began."""
+
+    def __init__(self) -> None:
+        (self._lock, self._inside, self._caught) = (threading.Lock(), 0, contextlib.ExitStack())
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.close()
+
+
+_quiet = QuietPillow()
+
+
 def _decode(source: Any, what: str, expected: Expected) -> Picture:
     try:
-        with warnings.catch_warnings():
-            # A 100-megapixel photo is a photo; twice Pillow's limit is an error there, and here.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # A 100-megapixel photo is a photo; twice Pillow's limit is an error there, and here. A broken file has one reason.
+        with _quiet:
             try:
                 if isinstance(source, Path):
                     check_regular(source)
