@@ -472,3 +472,26 @@ def test_with_labels_the_true_class_is_explained_too(clf: seewhy.Classifier, fol
 def test_the_true_class_needs_labels(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"^target='label': no photo has a label\. Give them: labels='folders'\.$"):
         seewhy.run(clf, folder, tmp_path / "store", target=["top1", "label"])
+
+
+def test_no_signature_is_stored(clf: seewhy.Classifier, tmp_path: Path, bucket: str) -> None:
+    signed = [f"memory://signed/{i}.png?X-Amz-Signature=SECRET{i}" for i in range(3)]
+    buckets.put(
+        {url.removeprefix("memory:/"): buckets.png(np.full((9, 8, 3), 40 * i, np.uint8)) for i, url in enumerate(signed[:2])}
+    )
+    store = seewhy.run(
+        clf, signed, tmp_path / "store", "grad_cam", edits=[None, seewhy.edits.Fill(box=(0, 0, 1, 1))], shard_size=3
+    )
+    assert [row["path"] for row in rows_of(store)] == ["0.png", "0.png", "1.png", "1.png"]
+    assert [unread.path for unread in store.unread] == ["2.png", "2.png"]
+    for path in (tmp_path / "store").rglob("*"):
+        assert path.is_dir() or b"SECRET" not in path.read_bytes()
+    renewed = [url.replace("SECRET", "OTHER") for url in signed]
+    assert (
+        len(
+            seewhy.run(
+                clf, renewed, tmp_path / "store", "grad_cam", edits=[None, seewhy.edits.Fill(box=(0, 0, 1, 1))], shard_size=3
+            )
+        )
+        == 4
+    )
