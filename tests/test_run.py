@@ -561,3 +561,17 @@ def test_a_network_of_two_inputs(folder: Path, tmp_path: Path) -> None:
     store = seewhy.run(clf, folder, tmp_path / "store", "grad_cam")
     assert len(store) == 20
     np.testing.assert_allclose(store[3].maps, seewhy.explain(clf, folder / "03.png", "grad_cam").maps, rtol=2**-10, atol=1e-6)
+
+
+def test_no_signature_is_stored(clf: seewhy.Classifier, tmp_path: Path, bucket: str) -> None:
+    signed = [f"memory://signed/{i}.png?X-Amz-Signature=SECRET{i}" for i in range(3)]
+    contents = [buckets.png(np.full((9, 8, 3), 40 * i, np.uint8)) for i in range(2)]
+    buckets.put({url.removeprefix("memory:/"): content for url, content in zip(signed, contents, strict=False)})
+    spec: dict[str, Any] = {"edits": [None, seewhy.edits.Fill(box=(0, 0, 1, 1))], "shard_size": 3}
+    store = seewhy.run(clf, signed, tmp_path / "store", "grad_cam", **spec)
+    assert [row["path"] for row in rows_of(store)] == ["0.png", "0.png", "1.png", "1.png"]
+    assert [unread.path for unread in store.unread] == ["2.png", "2.png"]
+    for path in (tmp_path / "store").rglob("*"):
+        assert path.is_dir() or b"SECRET" not in path.read_bytes()
+    renewed = [url.replace("SECRET", "OTHER") for url in signed]
+    assert rows_of(seewhy.run(clf, renewed, tmp_path / "store", "grad_cam", **spec)) == rows_of(store)

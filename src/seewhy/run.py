@@ -26,6 +26,7 @@ from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at
 from seewhy.store.replaced import has_replaced, photos_stamp
 from seewhy.store.rows import table_bytes
+from seewhy.store.sequences import Cycled, repeated
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards, with_rows_of_before
 from seewhy.targets import LABEL
 
@@ -106,9 +107,9 @@ def run(
     listed_photos = list_photos(photos, labels, clf.class_names())
     spec = RunSpec(
         root=listed_photos.root.address,
-        paths=[path for path in listed_photos.paths for _ in changes],
-        labels=[label for label in listed_photos.labels for _ in changes],
-        edits=[] if changes == [None] else changes * len(listed_photos.paths),
+        paths=repeated(listed_photos.paths, len(changes)),
+        labels=repeated(listed_photos.labels, len(changes)),
+        edits=[] if changes == [None] else Cycled(changes, len(listed_photos.paths)),
         methods=methods,
         target=_target(target, listed_photos, against),
         against=against,
@@ -118,7 +119,8 @@ def run(
         copies=batch_size,
         shard_size=shard_size or _shard_size(clf, [name for name, _ in methods]),
         embedding=embedding_layer(clf),
-        members=None if listed_photos.members is None else [member for member in listed_photos.members for _ in changes],
+        members=None if listed_photos.members is None else repeated(listed_photos.members, len(changes)),
+        queries=None if listed_photos.queries is None else repeated(listed_photos.queries, len(changes)),
     )
     wanted = manifest_of(clf, spec, listed_photos, folder)
     _refuse_other_folder(folder)

@@ -49,7 +49,7 @@ def test_the_thumbnail_alone_does_not_look_at_the_photo(store: seewhy.Store, fol
     for kept, read in zip(small, whole, strict=True):
         assert np.array_equal(kept.maps, read.maps)
         assert kept.photo.geometry.input == read.photo.geometry.input
-        assert "cut out again from the store's record" in kept.photo.preprocessing
+        assert (kept.photo.rebuilt, read.photo.rebuilt) == (True, False)
 
 
 def test_sorted_by_a_column(store: seewhy.Store) -> None:

@@ -42,10 +42,10 @@ MOST_PHOTOS = 256  # of a shard
 class RunSpec:
     """What is run over which photos: plain data, so that it can travel to where a classifier is.
 
-    root, paths, labels, members : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in the photo,
-    as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or "label".
-    methods : names with their settings. batch_size : photos at once; of methods that take many passes the masked copies, None
-    by the free memory. embedding : the layer whose mean is kept; None for none.
+    root, paths, labels, members, queries : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in
+    the photo, as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or
+    "label". methods : names with their settings. batch_size : photos at once; of methods that take many passes the masked copies,
+    None by the free memory. embedding : the layer whose mean is kept; None for none.
     """
 
     root: str
@@ -62,6 +62,7 @@ class RunSpec:
     embedding: str | None = None
     edits: Sequence[dict[str, Any] | None] = field(default_factory=list)
     members: Sequence[Member | None] | None = None
+    queries: Sequence[str] | None = None
 
     def places(self, number: int) -> range:
         """Which photos are in a shard."""
@@ -176,7 +177,8 @@ def _opened(clf: Classifier, spec: RunSpec, place: int) -> _OpenedPhoto:
     def read(source: Any) -> Photo:
         return clf.read(source if edit is None else edited(clf.picture, root, source, edit))
 
-    (photo, sha256) = open_photo(read, root, path, None if spec.members is None else spec.members[place])
+    member = None if spec.members is None else spec.members[place]
+    (photo, sha256) = open_photo(read, root, path, member, "" if spec.queries is None else spec.queries[place])
     small = reduced(photo, THUMBNAIL)
     return _OpenedPhoto(small, StoredPhoto(place, path, edit, sha256, photo.geometry, thumbnail(small), spec.labels[place]))
 
