@@ -73,8 +73,11 @@ def confusion(
             for line in str(result).splitlines():
                 report.line(line)
             if worst := result.worst(1):
-                condition = shlex.quote(f"label = {_quoted(worst[0].true)} and predicted = {_quoted(worst[0].predicted)}")
-                report.line(f"Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
+                (cell, names) = (worst[0], store.classes)
+                (true, predicted) = (_quoted(names, index) for index in (cell.true_index, cell.predicted_index))
+                edited = 0 < len(store.where("edit is null")) < len(store)
+                condition = f"label = {true} and predicted = {predicted}{' and edit is null' * edited}"
+                report.line(f"Their maps: seewhy show {shlex.quote(photos[0])} --where {shlex.quote(condition)} -o maps.html")
             report.line(f"→ {place}")
         return
     files = _without_picture(expand(photos), output)
@@ -125,8 +128,9 @@ def confusion(
             _explain_cell(report, clf, result, [paths[i] for i in result.cell(*pair)], pair, names, method)
 
 
-def _quoted(name: str) -> str:
-    """A class in a condition of seewhy show."""
+def _quoted(names: Sequence[str], index: int) -> str:
+    """A class in a condition of seewhy show, by its index where another one has its name."""
+    name = names[index] if names.count(names[index]) == 1 else f"#{index}"
     return name if re.fullmatch(r"\w+", name) else f"'{name}'" if "'" not in name else f'"{name}"'
 
 

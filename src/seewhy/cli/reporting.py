@@ -26,7 +26,7 @@ def report(
 ) -> None:
     """One page of a whole store: how right, where it errs, where it looks. It can be passed on as it is."""
     opened = seewhy.Store.open(store)
-    rows = opened if where is None else opened.where(where)
+    rows = opened.each_photo_once() if where is None else opened.where(where)
     page = rows.report(output)
     numbers = page.with_suffix(".json")
     if json_:

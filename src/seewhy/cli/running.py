@@ -97,10 +97,11 @@ def _list(photos: Sequence[str]) -> list[Any]:
 
 def _summary(store: seewhy.Store) -> dict[str, Any]:
     """Counts alone, however many photos there are."""
-    (right, wrong) = (len(store.where("right")), len(store.where("wrong")))
+    once = store.each_photo_once()
+    (right, wrong) = (len(once.where("right")), len(once.where("wrong")))
     return {
         "output": str(store.path),
-        "photos": len(store),
+        "photos": len(once),
         "methods": store.methods,
         "right": right,
         "wrong": wrong,

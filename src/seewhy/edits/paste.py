@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, place_of
-from seewhy.errors import PhotoError
+from seewhy.errors import OptionError, PhotoError, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,10 @@ class Paste(Edit):
     source_box: Box | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.source, str) or not self.source:
+            raise OptionError(
+                f"{setting('source', self.source)}: write the other photo's path as text, as in the run: 'cow/3.jpg'."
+            )
         object.__setattr__(self, "box", check_box("box", self.box))
         if self.source_box is not None:
             object.__setattr__(self, "source_box", check_box("source_box", self.source_box))
