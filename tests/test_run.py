@@ -221,8 +221,7 @@ def test_another_network_or_list_of_photos_is_refused_by_name(clf: seewhy.Classi
         ({"target": np.array([1, 2])}, OptionError, "a run stores what was asked for"),
         ({"target": []}, OptionError, "a run stores what was asked for"),
         ({"target": ["red", None]}, OptionError, "a run stores what was asked for"),
-        ({"target": ""}, TargetError, "This network has no class ''"),
-        ({"method": [["grad_cam"]]}, MethodError, "There is no method ['grad_cam']. Known: "),
+        ({"method": [["grad_cam"]]}, MethodError, "There is no method ['grad_cam']. Did you mean 'grad_cam'? Known: "),
         ({"edits": [None, None]}, OptionError, "edits=: None, the photo as it is, stands in the list twice"),
         ({"edits": [RED, None, RED]}, OptionError, "edits=: 'filled: rows 0-100 %, columns 0-100 %' stands in the list twice"),
         ({"shard_size": 257}, OptionError, "shard_size=257: a shard has at most 256 photos."),
@@ -410,20 +409,6 @@ def test_a_bucket_that_takes_nothing_or_is_not_there(clf: seewhy.Classifier, fol
         StoreError, match=r"^There is no store in 'memory://nowhere': 'seewhy run PHOTOS -o memory://nowhere' makes one"
     ):
         seewhy.Store.open("memory://nowhere")
-
-
-def test_the_first_class_is_a_target_and_is_not_taken_for_none(
-    clf: seewhy.Classifier, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[Any] = []
-
-    def watched(clf: Any, photos: Any, name: Any, target: Any, **settings: Any) -> list[Any]:
-        tried.append(target)
-        return []
-
-    monkeypatch.setattr("seewhy.run.explain", watched)
-    seewhy.run(clf, folder, tmp_path / "store", "grad_cam", 0)
-    assert tried == [[0]]
 
 
 def test_methods_are_taken_once_also_where_a_setting_is_an_array(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import heads
 import pytest
+from hand_made_store import HandMadeRow, hand_made
 from PIL import Image
 
 import seewhy

@@ -8,8 +8,10 @@ import buckets
 import numpy as np
 import pytest
 from PIL import Image
+from stores import stored_answers
 
 import seewhy
+from seewhy.cli.running import summary_of
 
 Run = Callable[..., tuple[int, str, str]]
 

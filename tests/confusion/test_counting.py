@@ -43,7 +43,9 @@ def test_what_has_no_labels_or_too_many_words(tmp_path: Path) -> None:
 
 
 def test_an_edited_photo_is_counted_once(tmp_path: Path) -> None:
-    store = stored_answers(tmp_path / "store", [pair for answer in ANSWERS for pair in (answer, ("cow", "sheep"))], edits=(None, RED))
+    store = stored_answers(
+        tmp_path / "store", [pair for answer in ANSWERS for pair in (answer, ("cow", "sheep"))], edits=(None, RED)
+    )
     counted = seewhy.confusion(store)
     assert counted.matrix.tolist() == [[1, 0, 0], [2, 1, 0], [0, 0, 1]]
     assert (counted.photos, counted.unlabelled) == (5, 1)

@@ -64,5 +64,7 @@ def test_a_colour_becomes_plain_data(colour: Any) -> None:
 
 @pytest.mark.parametrize("colour", ["red", "010", 0.5, [], [None], [float("nan")], [[1, 1, 1]]])
 def test_what_is_no_colour(colour: Any) -> None:
-    with pytest.raises(OptionError, match=r"^colour=.*: write shares of white from 0 to 1, one for each channel: \(1, 0\.5, 0\)\."):
+    with pytest.raises(
+        OptionError, match=r"^colour=.*: write shares of white from 0 to 1, one for each channel: \(1, 0\.5, 0\)\."
+    ):
         Fill(box=(0, 0, 1, 1), colour=colour)

@@ -80,7 +80,7 @@ def run(
         kept = len(seewhy.Store.open(output))
         raise KeyboardInterrupt(f": {kept} photos are stored in {output}, and the same command goes on from there") from None
     with Report(clf, json_, len(store) + len(store.unread)) as report:
-        report.record |= _summary(store)
+        report.record |= summary_of(store)
         for photo in store.unread:
             report.skip(photo.path, photo.reason)
         report.notes(store.notes)
@@ -95,7 +95,7 @@ def _list(photos: Sequence[str]) -> list[Any]:
     return [*elsewhere, *expand([place for place in photos if place not in elsewhere])]
 
 
-def _summary(store: seewhy.Store) -> dict[str, Any]:
+def summary_of(store: seewhy.Store) -> dict[str, Any]:
     """Counts alone, however many photos there are."""
     once = store.each_photo_once()
     (right, wrong) = (len(once.where("right")), len(once.where("wrong")))
