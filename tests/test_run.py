@@ -17,7 +17,7 @@ import torch
 from embeddings import colours
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
-from small_nets import Planted
+from small_nets import Planted, SmallNet
 from stores import timeless
 
 import seewhy
@@ -488,3 +488,82 @@ def test_with_labels_the_true_class_is_explained_too(clf: seewhy.Classifier, fol
 def test_the_true_class_needs_labels(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"^target='label': no photo has a label\. Give them: labels='folders'\.$"):
         seewhy.run(clf, folder, tmp_path / "store", target=["top1", "label"])
+
+
+@pytest.mark.parametrize("budget", [12, 40])
+def test_a_budget_ends_at_the_same_place_wherever_a_run_was_begun_again(folder: Path, tmp_path: Path, budget: int) -> None:
+    """Two runs in one, each on a network that has not run before: its trials are no part of any photo's budget."""
+
+    def fresh() -> seewhy.Classifier:
+        return seewhy.Classifier(SmallNet(3), seewhy.Preprocess(size=48), classes=CLASSES)
+
+    spec: dict[str, Any] = {"shard_size": 8, "budget": budget, "batch_size": 4}
+    unbroken = seewhy.run(fresh(), folder, tmp_path / "unbroken", "occlusion", **spec)
+    seewhy.run(fresh(), folder, tmp_path / "store", "occlusion", **spec)
+    manifest = json.loads((tmp_path / "store" / "manifest.json").read_text())
+    del manifest["shards"]["1"]
+    (tmp_path / "store" / "manifest.json").write_text(json.dumps(manifest))
+    assert rows_of(seewhy.run(fresh(), folder, tmp_path / "store", "occlusion", **spec)) == rows_of(unbroken)
+
+
+def test_a_retry_keeps_what_was_known_of_photos_that_cannot_be_read_now(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "03.png").write_bytes(b"half")
+    before = rows_of(seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=8))
+    assert len(before) == 19
+    names = sorted(path.name for path in folder.iterdir())
+    folder.rename(tmp_path / "away")
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()  # a disk that has not come yet
+    after = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=8, retry=True)
+    assert rows_of(after) == before
+    assert [photo.path for photo in after.unread] == ["03.png"]
+    for name in names:
+        (folder / name).write_bytes((tmp_path / "away" / name).read_bytes())
+    (folder / "05.png").write_bytes(b"half, too")
+    (folder / "03.png").write_bytes((folder / "04.png").read_bytes())
+    mended = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=8, retry=True)
+    assert [row["number"] for row in rows_of(mended)] == list(range(20))
+    assert rows_of(mended)[5] == before[4]
+    assert mended.unread == []
+
+
+def test_ctrl_c_says_what_is_kept(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    def at_ten(done: int, total: int, partial: Any) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=4, progress=at_ten)
+    assert interrupt.value.args == (f"8 photos are stored in {tmp_path / 'store'}; begun again, the run goes on from there",)
+    assert len(seewhy.Store.open(tmp_path / "store")) == 8
+
+
+def test_slow_methods_have_smaller_shards(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    for name, size in (("grad_cam", 256), ("occlusion", 32)):
+        store = seewhy.run(clf, folder, tmp_path / name, name, budget=8)
+        assert json.loads((tmp_path / name / "manifest.json").read_text())["settings"]["shard_size"] == size
+        assert len(store) == 20
+    seewhy.run(clf, folder, tmp_path / "own", "grad_cam", shard_size=5)
+    seewhy.run(clf, folder, tmp_path / "own", "grad_cam")  # nobody asks for another one
+    with pytest.raises(StoreError, match="shard size 5 there, 6 here"):
+        seewhy.run(clf, folder, tmp_path / "own", "grad_cam", shard_size=6)
+
+
+def test_a_network_of_two_inputs(folder: Path, tmp_path: Path) -> None:
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = SmallNet(3)
+
+        def forward(self, image: torch.Tensor, bias: torch.Tensor) -> Any:
+            return self.net(image) + bias
+
+    clf = seewhy.Classifier(
+        Two().eval(), seewhy.Preprocess(size=16), classes=CLASSES, explain="image", inputs={"bias": torch.zeros(3)}
+    )
+    store = seewhy.run(clf, folder, tmp_path / "store", "grad_cam")
+    assert len(store) == 20
+    np.testing.assert_allclose(store[3].maps, seewhy.explain(clf, folder / "03.png", "grad_cam").maps, rtol=2**-10, atol=1e-6)

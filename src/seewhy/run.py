@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seewhy.classifier import Classifier, check_photos
 from seewhy.edits import Edit
@@ -26,10 +27,14 @@ from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
 from seewhy.store.reading import preprocess_record
 from seewhy.store.rows import table_bytes
-from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards
+from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards, with_rows_of_before
 from seewhy.targets import LABEL
 
+if TYPE_CHECKING:
+    import pyarrow
+
 LINE_EVERY = 30.0  # seconds, in a log
+FEW_PHOTOS = 32  # of a shard, by methods that take many passes
 
 
 def run(
@@ -44,18 +49,18 @@ def run(
     seed: int = 0,
     budget: int | float | str | None = None,
     batch_size: int | None = None,
-    shard_size: int = MOST_PHOTOS,
+    shard_size: int | None = None,
     edits: Sequence[Edit | None] = (),
     retry: bool = False,
     ray: str | None = None,
     progress: bool | runner.ProgressCallback | None = None,
     **settings: Any,
 ) -> Store:
-    """Explain every photo, and store what was found. Killed at any moment, the same call goes on where it was.
+    """Explain every photo, and store what was found. Killed at any moment, the same call goes on with the shard that it was at.
 
     photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, tar files ("shards/*.tar"), or a
         table (.csv, .tsv, .parquet) with a column path and maybe one label. Each may be a URL that fsspec knows ("s3://...").
-    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size``
+    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of ``shard_size``
         photos.
     method, target, against, seed, budget : as for :func:`seewhy.explain`. target may also be "label", each photo's true class
         where no other target is that class; None: the predicted class, and with labels the true one. Of several methods each
@@ -77,8 +82,7 @@ def run(
     check_classifier(clf)
     check_photos(clf, "run")
     folder = _folder(store)
-    shard_size = whole_number("shard_size", shard_size)
-    if shard_size > MOST_PHOTOS:
+    if shard_size is not None and whole_number("shard_size", shard_size) > MOST_PHOTOS:
         raise OptionError(f"{setting('shard_size', shard_size)}: a shard has at most {MOST_PHOTOS} photos.")
     methods = _methods(method, settings)
     _check_target(target)
@@ -112,16 +116,21 @@ def run(
         budget=budget,
         batch_size=batch_size or _batch_size(clf),
         copies=batch_size,
-        shard_size=shard_size,
+        shard_size=shard_size or _shard_size(clf, [name for name, _ in methods]),
         embedding=embedding_layer(clf),
         members=None if listed_photos.members is None else [member for member in listed_photos.members for _ in changes],
     )
     wanted = _manifest(clf, spec, listed_photos, folder)
     _refuse_other_folder(folder)
     with locked(folder):
-        manifest = _begun(folder, wanted, batch_size is None)
-        spec = _with_recorded_batches(spec, manifest)
-        _fill(clf, spec, folder, manifest, retry, progress, ray)
+        own = {"batch_size": batch_size, "shard_size": shard_size}
+        manifest = _begun(folder, wanted, [name for name, asked in own.items() if asked is None])
+        spec = dataclasses.replace(spec, **{name: manifest.settings[name] for name in own})
+        try:
+            _fill(clf, spec, folder, manifest, retry, progress, ray)
+        except KeyboardInterrupt:
+            kept = sum(entry.rows for entry in manifest.shards.values())
+            raise KeyboardInterrupt(f"{kept} photos are stored in {folder}; begun again, the run goes on from there") from None
     result = Store(folder, manifest, listed_photos.root)
     if not len(result) and result.unread:
         raise PhotoError(f"None of the {len(spec.paths)} photos can be read. The first: {result.unread[0].reason}")
@@ -212,6 +221,12 @@ def _batch_size(clf: Classifier) -> int:
     return min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, clf.executor.planned().bytes_each))))
 
 
+def _shard_size(clf: Classifier, names: Sequence[str]) -> int:
+    """Photos in a shard. An interrupted one is computed again: fewer of what takes many passes for each."""
+    sweeps = any(METHODS[name].sweeps if name in METHODS else not clf.executor.form.is_open for name in names)
+    return FEW_PHOTOS if sweeps else MOST_PHOTOS
+
+
 def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder) -> Manifest:
     """How this run would be recorded, before any shard."""
     manifest = Manifest(
@@ -263,8 +278,8 @@ def _refuse_other_folder(folder: Folder) -> None:
         raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
 
 
-def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
-    """The store's manifest; a new one where there is none. keeps_batches : nobody has asked for another batch size.
+def _begun(folder: Folder, wanted: Manifest, keeps: Sequence[str]) -> Manifest:
+    """The store's manifest; a new one where there is none. keeps : settings that nobody has asked for stay as they were.
 
     Raises StoreError where it is that of another run.
     """
@@ -273,8 +288,7 @@ def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
         wanted.write(folder)
         return wanted
     manifest = Manifest.read(folder)
-    if keeps_batches:
-        wanted.settings["batch_size"] = manifest.settings.get("batch_size")
+    wanted.settings |= {name: manifest.settings.get(name) for name in keeps}
     differences = manifest.differences(wanted)
     if differences:
         raise StoreError(
@@ -283,8 +297,14 @@ def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
     return manifest
 
 
-def _with_recorded_batches(spec: RunSpec, manifest: Manifest) -> RunSpec:
-    return dataclasses.replace(spec, batch_size=manifest.settings["batch_size"])
+def _rows_of(folder: Folder, manifest: Manifest, number: int) -> pyarrow.Table | None:
+    """What a shard holds that is computed again; None where it is broken, or new."""
+    import pyarrow.parquet
+
+    entry = manifest.shards.get(number)
+    if entry is None or not is_whole(folder, entry):
+        return None
+    return pyarrow.parquet.read_table(io.BytesIO(folder.read(entry.file)))
 
 
 def _fill(
@@ -314,4 +334,6 @@ def _fill(
         shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
         with ShardWriter(folder, manifest) as writer, contextlib.closing(shards):
             for number, shard in shards:
+                if shard.unread and (before := _rows_of(folder, manifest, number)) is not None:
+                    shard = with_rows_of_before(shard, before, spec.places(number))
                 writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())

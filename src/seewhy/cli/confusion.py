@@ -73,11 +73,8 @@ def confusion(
             for line in str(result).splitlines():
                 report.line(line)
             if worst := result.worst(1):
-                (cell, names) = (worst[0], store.classes)
-                (true, predicted) = (_quoted(names, index) for index in (cell.true_index, cell.predicted_index))
-                edited = 0 < len(store.where("edit is null")) < len(store)
-                condition = f"label = {true} and predicted = {predicted}{' and edit is null' * edited}"
-                report.line(f"Their maps: seewhy show {shlex.quote(photos[0])} --where {shlex.quote(condition)} -o maps.html")
+                condition = shlex.quote(_condition(store, worst[0].true_index, worst[0].predicted_index))
+                report.line(f"Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
             report.line(f"→ {place}")
         return
     files = _without_picture(expand(photos), output)
@@ -126,6 +123,13 @@ def confusion(
             raise KeyboardInterrupt(f": {len(choices)} of {len(labelled)} photos are counted")
         if pair is not None and names is not None:
             _explain_cell(report, clf, result, [paths[i] for i in result.cell(*pair)], pair, names, method)
+
+
+def _condition(store: seewhy.Store, true: int, predicted: int) -> str:
+    """Of seewhy show, for the photos of one cell."""
+    some_edited = 0 < len(store.where("edit is null")) < len(store)
+    (label, choice) = (_quoted(store.classes, index) for index in (true, predicted))
+    return f"label = {label} and predicted = {choice}{' and edit is null' * some_edited}"
 
 
 def _quoted(names: Sequence[str], index: int) -> str:

@@ -116,7 +116,9 @@ def _read(source: Any, row: Mapping[str, Any], root: Folder, geometry: Geometry,
         picture = open_picture(source) if edit is None else edited(open_picture, root, source, edit)
         return _rebuilt(displayable(shown(picture, None, display).original), geometry, picture.name, manifest)
     fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in manifest.preprocess.items()
+        field.name: tuple(value) if isinstance(value := manifest.preprocess[field.name], list) else value
+        for field in dataclasses.fields(Preprocess)
+        if field.name in manifest.preprocess
     }
     reader = Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None)
     return reader.read(source if edit is None else edited(reader.picture, root, source, edit))
@@ -148,7 +150,8 @@ def preprocess_record(preprocess: Any) -> dict[str, Any] | None:
         return {}
     if not isinstance(preprocess, Preprocess):
         return None
-    record: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(preprocess), default=_plain))
+    known = {field.name: getattr(preprocess, field.name) for field in dataclasses.fields(Preprocess)}  # a child may have more
+    record: dict[str, Any] = json.loads(json.dumps(known, default=_plain))
     return record
 
 
