@@ -25,6 +25,7 @@ from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, Stor
 from seewhy.store import places
 
 CLASSES = ["red", "green", "blue"]
+RED = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1.0, 0.0, 0.0))
 
 RUN = """
 import sys, time
@@ -218,6 +219,13 @@ def test_another_network_or_list_of_photos_is_refused_by_name(clf: seewhy.Classi
         ),
         ({"target": lambda output: output[:, 0]}, OptionError, "a run stores what was asked for"),
         ({"target": [["red"], ["blue"]]}, OptionError, "a run stores what was asked for"),
+        ({"target": torch.tensor([1, 2])}, OptionError, "a run stores what was asked for"),
+        ({"target": np.array([1, 2])}, OptionError, "a run stores what was asked for"),
+        ({"target": []}, OptionError, "a run stores what was asked for"),
+        ({"target": ["red", None]}, OptionError, "a run stores what was asked for"),
+        ({"method": [["grad_cam"]]}, MethodError, "There is no method ['grad_cam']. Did you mean 'grad_cam'? Known: "),
+        ({"edits": [None, None]}, OptionError, "edits=: None, the photo as it is, stands in the list twice"),
+        ({"edits": [RED, None, RED]}, OptionError, "edits=: 'filled: rows 0-100 %, columns 0-100 %' stands in the list twice"),
         ({"shard_size": 257}, OptionError, "shard_size=257: a shard has at most 256 photos."),
         ({"shard_size": 0}, OptionError, "shard_size=0: write a whole number above 0."),
         ({"batch_size": 0}, OptionError, "batch_size=0: write a whole number above 0."),
@@ -410,6 +418,13 @@ def test_a_bucket_that_takes_nothing_or_is_not_there(clf: seewhy.Classifier, fol
         StoreError, match=r"^There is no store in 'memory://nowhere': 'seewhy run PHOTOS -o memory://nowhere' makes one"
     ):
         seewhy.Store.open("memory://nowhere")
+
+
+def test_methods_are_taken_once_also_where_a_setting_is_an_array(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    occlusion = seewhy.METHODS["occlusion"](fill=np.zeros(3), mask_size=8)  # type: ignore[call-arg]
+    methods = ["grad_cam", occlusion, "grad_cam", occlusion]
+    store = seewhy.run(clf, sorted(folder.iterdir())[:1], tmp_path / "store", methods)
+    assert store.methods == ["grad_cam", "occlusion"]
 
 
 def test_every_photo_with_every_edit(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from seewhy.classifier import Classifier, check_photos
 from seewhy.edits import Edit
 from seewhy.engine import runner
-from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, listed, setting, whole_number
-from seewhy.explain import check_classifier, explain
+from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, is_whole_number, listed, setting, whole_number
+from seewhy.explain import check_classifier, explain, make_method
 from seewhy.explanation import versions
 from seewhy.methods import METHODS, Method
 from seewhy.methods.auto import AUTO, TAKEN
@@ -95,7 +95,7 @@ def run(
             clf,
             [],
             name,
-            requested_of(target or "top1", 0),
+            requested_of("top1" if target is None else target, 0),
             against=against,
             seed=seed,
             budget=budget,
@@ -147,9 +147,13 @@ def _folder(store: Any) -> Folder:
 
 def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Names with their own settings. Raises OptionError for settings that none of them has."""
-    requested = list(dict.fromkeys(method)) if isinstance(method, (list, tuple)) else [method]
-    if not requested:
+    named = list(method) if isinstance(method, (list, tuple)) else [method]
+    if not named:
         raise OptionError("The list of methods is empty: name one, or leave it out.")
+    for one in named:
+        if not isinstance(one, (str, Method)):
+            make_method(one, {})  # says what there is
+    requested = list({_known_by(one): one for one in named}.values())
     methods: list[tuple[str, dict[str, Any]]] = []
     known: set[str] = set()
     for one in requested:
@@ -169,18 +173,32 @@ def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[s
     return methods
 
 
+def _known_by(method: str | Method) -> Any:
+    """What is the same for methods that are named twice; those with arrays among their settings are equal to themselves alone."""
+    try:
+        hash(method)
+    except TypeError:
+        return id(method)
+    return method
+
+
 def _edit_records(edits: Any) -> list[dict[str, Any] | None]:
     """The edits as plain data; None alone where there are none."""
     listed_edits = list(edits) if isinstance(edits, (list, tuple)) else [edits]
     wrong = next((edit for edit in listed_edits if edit is not None and not isinstance(edit, Edit)), None)
     if wrong is not None:
         raise OptionError(f"{setting('edits', wrong)}: write a list of edits, such as seewhy.edits.Fill(box=(0, 0, 0.2, 0.5)).")
+    twice = [edit for number, edit in enumerate(listed_edits) if edit in listed_edits[:number]]
+    if twice:
+        words = "None, the photo as it is," if twice[0] is None else f"'{twice[0].words}'"
+        raise OptionError(f"{setting('edits')}: {words} stands in the list twice, and so would every photo in the store.")
     return [None if edit is None else edit.record() for edit in listed_edits] or [None]
 
 
 def _check_target(target: Any) -> None:
-    targets = target if isinstance(target, (list, tuple)) else [target]
-    if any(isinstance(one, (list, tuple)) or callable(one) for one in targets):
+    """Raises OptionError for what is no class, nor names some: None alone stands for what a run takes by itself."""
+    targets = target if isinstance(target, (list, tuple)) else [] if target is None else [target]
+    if target is not None and not (targets and all(isinstance(one, str) or is_whole_number(one) for one in targets)):
         raise OptionError(
             f"{setting('target')}: a run stores what was asked for: write class names, indices, 'top1', 'present' or 'label'."
         )

@@ -8,8 +8,10 @@ import buckets
 import numpy as np
 import pytest
 from PIL import Image
+from stores import stored_answers
 
 import seewhy
+from seewhy.cli.running import summary_of
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -148,6 +150,13 @@ def test_what_is_no_cluster_is_said_in_the_command_line_s_own_words(run: Run, fo
     (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "--ray", "yes")
     assert code == 2
     assert err.startswith("Error: --ray yes: write 'auto', or a cluster's address ('ray://head:10001', '192.168.0.5:6379').")
+
+
+def test_a_summary_counts_each_photo_once(tmp_path: Path) -> None:
+    red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1, 0, 0))
+    store = stored_answers(tmp_path / "store", [("cow", "cow"), ("cow", "bear")] * 3, edits=(None, red))
+    summary = summary_of(store)
+    assert (summary["photos"], summary["right"], summary["wrong"]) == (3, 3, 0)
 
 
 def test_a_store_of_a_network_with_a_size_of_its_own_is_read_back(run: Run, folders: Path, tmp_path: Path) -> None:

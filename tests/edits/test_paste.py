@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,20 @@ def test_photos_that_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["/etc/x.jpg", "../x.jpg", "a/../../x.jpg", "C:\\x.jpg", "\\\\host\\x.jpg", "s3://bucket/x.jpg", "", None]
+    "source",
+    [
+        "/etc/x.jpg",
+        "../x.jpg",
+        "a/../../x.jpg",
+        "C:\\x.jpg",
+        "\\\\host\\x.jpg",
+        "s3://bucket/x.jpg",
+        "",
+        None,
+        Path("cow/3.jpg"),
+        3,
+        np.zeros(3),
+    ],
 )
 def test_a_source_outside_the_photos_folder(source: Any) -> None:
     with pytest.raises(OptionError, match=r"^source=.*: write a path from the photos' folder, and in it: 'cow/0\.jpg'\.$"):

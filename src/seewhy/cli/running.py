@@ -83,7 +83,7 @@ def run(
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(*(f": {text}" for text in interrupt.args)) from None
     with Report(clf, json_, len(store) + len(store.unread)) as report:
-        report.record |= _summary(store)
+        report.record |= summary_of(store)
         for photo in store.unread:
             report.skip(photo.path, photo.reason)
         report.notes(store.notes)
@@ -98,12 +98,13 @@ def _list(photos: Sequence[str]) -> list[Any]:
     return [*elsewhere, *expand([place for place in photos if place not in elsewhere])]
 
 
-def _summary(store: seewhy.Store) -> dict[str, Any]:
+def summary_of(store: seewhy.Store) -> dict[str, Any]:
     """Counts alone, however many photos there are."""
-    (right, wrong) = (len(store.where("right")), len(store.where("wrong")))
+    once = store.each_photo_once()
+    (right, wrong) = (len(once.where("right")), len(once.where("wrong")))
     return {
         "output": str(store.path),
-        "photos": len(store),
+        "photos": len(once),
         "methods": store.methods,
         "right": right,
         "wrong": wrong,
