@@ -47,6 +47,7 @@ class Store:
         self._root = None if root is None else folder_at(root)
         (self._manifest, self._condition) = (manifest, condition)
         self._loaded: tuple[int, Any] | None = None  # a shard's number and its table
+        self._checked = False  # that every file holds its own rows
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], photos: str | os.PathLike[str] | None = None) -> Store:
@@ -176,7 +177,7 @@ class Store:
         Raises OptionError for a condition that cannot be read, TargetError for a class that the network does not have.
         """
         found = parse(condition, ClassNames(self.classes))
-        return Store(self._folder, self._manifest, self._root, found if self._condition is None else self._condition & found)
+        return self._part(found)
 
     def each_photo_once(self) -> Store:
         """The photos as they are, without the rows in which something was changed; where a run has no photo as it is, those with
@@ -192,7 +193,15 @@ class Store:
 
         column = pyarrow.compute.field("edit")
         first = column.is_null() if None in edits else column == json.dumps(edits[0], ensure_ascii=False)
-        return Store(self._folder, self._manifest, self._root, first)
+        return self._part(first)
+
+    def _part(self, condition: Expression) -> Store:
+        """The rows for which a condition holds, too; what is known of the files holds for it."""
+        part = Store(
+            self._folder, self._manifest, self._root, condition if self._condition is None else self._condition & condition
+        )
+        part._checked = self._checked
+        return part
 
     def places_of(self, part: Store) -> list[int]:
         """Where the rows of a part of this store stand in it."""
@@ -216,7 +225,9 @@ class Store:
                 rows = pyarrow.dataset.dataset(table([]))
             else:
                 rows = pyarrow.dataset.dataset([path for path, _ in places], schema=schema(), filesystem=places[0][1])
-                self._check_rows(rows)
+                if not self._checked:
+                    self._check_rows(rows)
+                self._checked = True
         except (pyarrow.ArrowInvalid, OSError) as error:
             raise self._broken(str(error)) from error
         return rows if self._condition is None else rows.filter(self._condition)
@@ -319,7 +330,8 @@ class Store:
         """A shard's table. Raises StoreError where it is not what was written."""
         import pyarrow.parquet
 
-        if self._loaded is None or self._loaded[0] != number:
+        loaded = self._loaded  # another thread may load another one meanwhile
+        if loaded is None or loaded[0] != number:
             file = self._manifest.shards[number].file
             shown = self._folder.shown(file)
             try:
@@ -328,5 +340,6 @@ class Store:
                 raise StoreError(f"'{shown}' cannot be opened: {error.strerror}.") from None
             if hashlib.sha256(content).hexdigest() != self._manifest.shards[number].sha256:
                 raise StoreError(f"'{shown}' is broken: it is not what was written. The run, started again, makes it anew.")
-            self._loaded = (number, pyarrow.parquet.read_table(io.BytesIO(content)))
-        return self._loaded[1]
+            loaded = (number, pyarrow.parquet.read_table(io.BytesIO(content)))
+            self._loaded = loaded
+        return loaded[1]
