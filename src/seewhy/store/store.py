@@ -200,15 +200,16 @@ class Store:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
         return self.to_arrow(columns).to_pandas()
 
-    def report(self, path: str | os.PathLike[str]) -> Path:
+    def report(self, path: str | os.PathLike[str], title: str | None = None) -> Path:
         """Write the store as one HTML page of at most 10 MB, and beside it the same numbers as JSON; returns the page's path.
 
+        title : None: the number of photos and the network's name.
         Of a store of :meth:`where` only its rows count. Raises RecordError for another suffix than .html, or a place that cannot
         be written; StoreError for a broken shard.
         """
         condition = None if self._condition is None else str(self._condition)
         source = ReportedRows(self.dataset(), self._manifest, self.methods, self.unread, self.complete, condition)
-        return write(source, Path(path))
+        return write(source, Path(path), title)
 
     def __repr__(self) -> str:
         unread = f", {len(self.unread)} not read" if self.unread else ""
