@@ -73,7 +73,7 @@ def confusion(
             for line in str(result).splitlines():
                 report.line(line)
             if worst := result.worst(1):
-                condition = shlex.quote(f"label = {_quoted(worst[0].true)} and predicted = {_quoted(worst[0].predicted)}")
+                condition = shlex.quote(_condition(store, worst[0].true_index, worst[0].predicted_index))
                 report.line(f"Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
             report.line(f"→ {place}")
         return
@@ -125,8 +125,16 @@ def confusion(
             _explain_cell(report, clf, result, [paths[i] for i in result.cell(*pair)], pair, names, method)
 
 
-def _quoted(name: str) -> str:
-    """A class in a condition of seewhy show."""
+def _condition(store: seewhy.Store, true: int, predicted: int) -> str:
+    """Of seewhy show, for the photos of one cell."""
+    some_edited = 0 < len(store.where("edit is null")) < len(store)
+    (label, choice) = (_quoted(store.classes, index) for index in (true, predicted))
+    return f"label = {label} and predicted = {choice}{' and edit is null' * some_edited}"
+
+
+def _quoted(names: Sequence[str], index: int) -> str:
+    """A class in a condition of seewhy show, by its index where another one has its name."""
+    name = names[index] if names.count(names[index]) == 1 else f"#{index}"
     return name if re.fullmatch(r"\w+", name) else f"'{name}'" if "'" not in name else f'"{name}"'
 
 

@@ -29,11 +29,11 @@ def report(
     opened = seewhy.Store.open(store)
     rows = opened if where is None else opened.where(where)
     page = rows.report(output, title)
-    numbers = page.with_suffix(".json")
+    (numbers, photos) = (page.with_suffix(".json"), len(rows.each_photo_once()))
     if json_:
-        record = {"output": str(page), "numbers": str(numbers), "photos": len(rows), "complete": opened.complete}
+        record = {"output": str(page), "numbers": str(numbers), "photos": photos, "complete": opened.complete}
         print(json.dumps(record, indent=1, ensure_ascii=False))
         return
     if not opened.complete:
         out.print(Text("The run has not ended; the page says how far it is."))
-    out.print(Text(f"{len(rows)} {'photo' if len(rows) == 1 else 'photos'} → {page}, {numbers}"))
+    out.print(Text(f"{photos} {'photo' if photos == 1 else 'photos'} → {page}, {numbers}"))
