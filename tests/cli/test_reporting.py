@@ -21,6 +21,9 @@ def test_one_command_writes_the_page_and_its_numbers(run: Run, tmp_path: Path) -
         {"output": "report.html", "numbers": "report.json", "photos": 3, "complete": True},
     )
     assert json.loads((tmp_path / "report.json").read_text())["photos"] == 3
+    (code, out, _) = run("report", "store", "--where", "number = 0", "--title", "One bear")
+    assert (code, out) == (0, "1 photo → report.html, report.json\n")
+    assert "<h1>One bear</h1>" in (tmp_path / "report.html").read_text()
 
 
 def test_a_run_that_has_not_ended_is_said(run: Run, tmp_path: Path) -> None:

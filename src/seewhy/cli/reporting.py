@@ -19,6 +19,7 @@ def report(
     where: Annotated[
         str | None, Option(help="Only these rows: 'wrong and score > 0.9', 'label = cow', 'path contains night'.")
     ] = None,
+    title: Annotated[str | None, Option(help="The page's title. Default: the number of photos and the network's name.")] = None,
     json_: AsJson = False,
     output: Annotated[
         str, Option("-o", "--output", "--out", help="The page (.html); the same numbers lie beside it (.json).")
@@ -27,7 +28,7 @@ def report(
     """One page of a whole store: how right, where it errs, where it looks. It can be passed on as it is."""
     opened = seewhy.Store.open(store)
     rows = opened if where is None else opened.where(where)
-    page = rows.report(output)
+    page = rows.report(output, title)
     (numbers, photos) = (page.with_suffix(".json"), len(rows.each_photo_once()))
     if json_:
         record = {"output": str(page), "numbers": str(numbers), "photos": photos, "complete": opened.complete}
@@ -35,4 +36,4 @@ def report(
         return
     if not opened.complete:
         out.print(Text("The run has not ended; the page says how far it is."))
-    out.print(Text(f"{photos} photos → {page}, {numbers}"))
+    out.print(Text(f"{photos} {'photo' if photos == 1 else 'photos'} → {page}, {numbers}"))

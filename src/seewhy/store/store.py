@@ -256,9 +256,10 @@ class Store:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
         return self.to_arrow(columns).to_pandas()
 
-    def report(self, path: str | os.PathLike[str]) -> Path:
+    def report(self, path: str | os.PathLike[str], title: str | None = None) -> Path:
         """Write the store as one HTML page of at most 10 MB, and beside it the same numbers as JSON; returns the page's path.
 
+        title : None: the number of photos and the network's name.
         Of a store of :meth:`where` only its rows count, of any other :meth:`each_photo_once`. Raises RecordError for another
         suffix than .html, or a place that cannot be written; StoreError for a broken shard.
         """
@@ -268,7 +269,7 @@ class Store:
             condition = "each photo once, as it is or with the first edit"
         unread = list(dict.fromkeys(self.unread))
         source = ReportedRows(once.dataset(), self._manifest, self.methods, unread, self.complete, condition)
-        return write(source, Path(path))
+        return write(source, Path(path), title)
 
     def __repr__(self) -> str:
         unread = f", {len(self.unread)} not read" if self.unread else ""

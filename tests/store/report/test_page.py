@@ -148,12 +148,22 @@ def test_without_labels_it_says_what_labels_would_add(tmp_path: Path) -> None:
 
 def test_a_run_that_has_not_ended_an_empty_store_and_a_part_say_so(tmp_path: Path) -> None:
     store = hand_made(tmp_path / "open", mixed(10), listed=900)
-    assert "The run has not ended: 10 of 900 photos are explained so far." in written(store, tmp_path)[0]
+    (text, data, numbers) = written(store, tmp_path)
+    assert (
+        "The run has not ended: the first 10 of 900 photos, by their paths, are explained so far. No photo of sheep yet." in text
+    )
+    assert "9 of 10 photos, of the first 10 of 900 photos, by their paths" in text
+    assert "photos like these" not in text
+    assert not re.search("95 % (confidence|interval)", text)
+    assert numbers["interval"] is None
+    assert [one["recall_interval"] for one in numbers["classes"]] == [None, None]
+    assert numbers["unfinished"] == {"photos": 10, "first": True, "classes_without_photo": ["sheep"]}
     (text, data, numbers) = written(hand_made(tmp_path / "none", []), tmp_path)
     assert "There is no photo in it." in text
     assert (numbers["photos"], data["photos"]) == (0, {})
     (text, data, numbers) = written(store.where("wrong"), tmp_path)
     assert (numbers["photos"], list(data["photos"])) == (1, ["0"])
+    assert numbers["unfinished"] == {"photos": 10, "first": True, "classes_without_photo": None}
     assert "Only a part of the store: " in text
     nothing = store.where("score > 2")
     assert written(nothing, tmp_path)[2]["photos"] == 0
@@ -165,6 +175,69 @@ def test_it_says_where_the_true_class_has_no_map(tmp_path: Path) -> None:
     of_none = [HandMadeRow(0, 1, 0.9, {2: MIDDLE})]
     text = written(hand_made(tmp_path / "other", of_none), tmp_path)[0]
     assert "No map of a predicted class is stored" in text
+
+
+def test_gaps_between_the_finished_shards_are_not_called_the_first_photos(tmp_path: Path) -> None:
+    classes = [f"class {n}" for n in range(30)]
+    store = hand_made(tmp_path / "store", [HandMadeRow(0, 0, 0.9)] * 6, classes, listed=90, shard_size=2)
+    del store._manifest.shards[1]
+    (text, _, numbers) = written(store, tmp_path)
+    assert numbers["unfinished"]["first"] is False
+    assert "The run has not ended: 4 of 90 photos, by their paths, are explained so far." in text
+    assert "29 of the network&#39;s 30 classes have no photo yet." in text
+
+
+def test_the_first_screen_says_where_to_look_and_shows_the_place(tmp_path: Path) -> None:
+    rows = [HandMadeRow(n % 2, n % 2, 0.9, {n % 2: MIDDLE if n % 2 else CORNER}) for n in range(40)]
+    (text, _, numbers) = written(hand_made(tmp_path / "store", rows), tmp_path)
+    (hint,) = numbers["hints"]
+    assert (hint["class"], hint["method"], hint["region"], hint["photos"]) == ("bear", "grad_cam", "lower left corner", 20)
+    said = re.sub(r"<.*?>", "", text[text.index("Look at") :].partition("</p>")[0])
+    assert (
+        said
+        == f"Look at bear: {100 * hint['evidence']:.0f} % of its evidence lies in the lower left corner, 16 times an even spread."
+    )
+    assert hint["times"] == pytest.approx(hint["evidence"] * 16)
+    assert '<i class="frame lower left corner">' in text
+    assert 'href="#class-0"' in text
+    assert 'id="class-0"' in text
+    honest = [HandMadeRow(0, 0, 0.9, {0: MIDDLE})] * 20
+    (text, _, numbers) = written(hand_made(tmp_path / "honest", honest), tmp_path)
+    assert numbers["hints"] == []
+    assert "Look at" not in text
+
+
+def test_a_class_of_few_photos_sets_no_scale_and_says_so(tmp_path: Path) -> None:
+    even = np.ones((8, 8), np.float32)
+    rows = [*[HandMadeRow(0, 0, 0.9, {0: even})] * 12, *[HandMadeRow(1, 1, 0.9, {1: CORNER})] * 4]
+    (text, _, numbers) = written(hand_made(tmp_path / "store", rows), tmp_path)
+    assert text.count("<b>4 photos: too few to say</b>") == 2
+    assert "<b>3 ×</b>" in text  # an even class is not stretched, and the corner of four photos is left out
+    assert numbers["hints"] == []
+    (few, _, _) = written(hand_made(tmp_path / "few", rows[-4:]), tmp_path)
+    assert "<b>3 ×</b>" not in few  # where no class has more, they have the scale for themselves
+
+
+def test_without_a_mistake_there_is_no_section_of_mistakes(tmp_path: Path) -> None:
+    (text, _, _) = written(hand_made(tmp_path / "store", [HandMadeRow(0, 0, 0.9, {0: MIDDLE})]), tmp_path)
+    assert "The surest mistakes" not in text
+    assert "No photo is wrong." in text
+    assert "1 of 1 photo;" in text
+    (text, _, _) = written(hand_made(tmp_path / "unlabelled", [HandMadeRow(None, 0, 0.9, {0: MIDDLE})]), tmp_path)
+    for one in (text, "1 photos"):
+        assert ("1 photos" in one) == (one == "1 photos")
+    assert '<p class="big">1 photo</p>' in text
+
+
+def test_the_title_can_be_given_and_the_line_below_says_which_network(tmp_path: Path) -> None:
+    store = hand_made(tmp_path / "store", mixed(8))
+    (text, _, numbers) = written(store, tmp_path)
+    assert "<h1>8 photos as demo:shortcut sees them</h1>" in text
+    assert '<p class="source">folder photos  ·  weights abc  ·  Grad-CAM at layer block4' in text
+    assert numbers["title"] == "8 photos as demo:shortcut sees them"
+    path = store.report(tmp_path / "named.html", title="Bears & <cows>")
+    assert "<h1>Bears &amp; &lt;cows&gt;</h1>" in path.read_text()
+    assert json.loads(path.with_suffix(".json").read_text())["title"] == "Bears & <cows>"
 
 
 def test_several_methods_have_a_mean_each_and_a_switch(tmp_path: Path) -> None:
@@ -240,6 +313,32 @@ def test_the_mean_maps_are_on_the_first_screen_and_nothing_is_cut_when_narrow(op
         assert opened.value(bottom) < 800
     finally:
         opened.size(1280, 900)
+
+
+def test_each_class_by_its_own_scale_is_chosen_by_the_keyboard_without_a_script(opened: Browser) -> None:
+    shown = "[...document.querySelectorAll('.means img')].filter((i) => i.getClientRects().length).map((i) => i.className)"
+    assert opened.value(shown) == ["common", "common"]
+    opened.value("document.getElementById('scale-common').focus()")
+    opened.key("ArrowRight")
+    assert opened.value("document.activeElement.id") == "scale-own"
+    assert opened.value(shown) == ["own", "own"]
+    assert opened.value("getComputedStyle(document.querySelector('.bar span')).display") == "none"
+    opened.key("ArrowLeft")
+    assert opened.value(shown) == ["common", "common"]
+
+
+def test_photos_in_the_plane_are_framed_where_they_are_wrong(opened: Browser) -> None:
+    visible = "(kind) => [...document.querySelectorAll(`#plane ${kind}`)].filter((e) => e.getClientRects().length).length"
+    pressed = "[...document.querySelectorAll('#points, #photos')].map((b) => b.getAttribute('aria-pressed'))"
+    assert [opened.value(f"({visible})('{kind}')") for kind in (".ring", ".edge", "image")] == [6, 0, 0]
+    opened.value("document.getElementById('photos').click()")
+    assert [opened.value(f"({visible})('{kind}')") for kind in (".ring", ".edge", "image")] == [0, 6, 60]
+    assert opened.value(pressed) == ["false", "true"]
+    same = "(e) => ['x', 'y', 'width', 'height'].every((n) => e.getAttribute(n) === e.previousSibling.getAttribute(n))"
+    assert opened.value(f"[...document.querySelectorAll('#plane .edge')].every({same})")
+    opened.value("document.getElementById('points').click()")
+    assert [opened.value(f"({visible})('{kind}')") for kind in (".ring", ".edge", "image")] == [6, 0, 0]
+    assert opened.value(pressed) == ["true", "false"]
 
 
 def test_the_plane_is_walked_through_by_arrow_keys(opened: Browser) -> None:

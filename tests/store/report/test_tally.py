@@ -98,6 +98,15 @@ def test_the_largest_are_kept_and_of_equal_ones_the_first() -> None:
     assert largest.numbers() == [1, 2, 4]
 
 
+def test_the_interval_holds_the_share_itself() -> None:
+    for of in range(1, 501):
+        for right in (0, of):
+            (low, high) = interval(right, of)
+            assert low <= right / of <= high
+        assert interval(of, of)[1] == 1.0
+        assert interval(0, of)[0] == 0.0
+
+
 @pytest.mark.parametrize(
     ("right", "of", "low", "high"),
     [(0, 0, 0.0, 1.0), (10, 10, 0.7225, 1.0), (0, 10, 0.0, 0.2775), (50, 100, 0.4038, 0.5962), (81, 263, 0.2553, 0.3662)],

@@ -20,22 +20,27 @@ from seewhy.show.html import environment, gradient, joined_script, source_hash
 from seewhy.show.overlay import seen_colours
 from seewhy.store.manifest import Manifest, UnreadPhoto
 from seewhy.store.report import pictures
+from seewhy.store.report.heading import about, method_in_words, photos_in_words, title_of
+from seewhy.store.report.hints import Hint, hints
 from seewhy.store.report.plane import Plane, plane
 from seewhy.store.report.record import by_concentration, record
 from seewhy.store.report.regions import IN_WORDS
-from seewhy.store.report.tally import Cell, Examples, Tally, count, examples
+from seewhy.store.report.tally import ENOUGH, Cell, Examples, Tally, count, examples
 
 if TYPE_CHECKING:
     import pyarrow.dataset
 
 MOST_BYTES = 10_000_000
 MOST_SHOWN = 900  # photos with their maps, before their bytes are known
+MOST_HINTS = 3  # on the first screen
+MOST_MISSING = 6  # classes without a photo, by name
 MOST_FIRST = 6  # mean maps on the first screen
 MOST_CLASSES = 24  # with a section of their own
 MOST_DRAWN = 14  # classes of the matrix
 MOST_LISTED = 200  # rows of a table
 MOST_NOTES = 20
 LONGEST_NAME = 60  # letters of a class
+LONGEST_TITLE = 200
 _PLANE_BYTES = 3_000_000
 _HERE = Path(__file__).parent
 
@@ -52,30 +57,38 @@ class ReportedRows:
     condition: str | None = None
 
 
-def write(source: ReportedRows, path: Path) -> Path:
-    """The page at ``path`` (.html), and beside it the same numbers (.json); returns the page's path.
+def write(source: ReportedRows, path: Path, title: str | None = None) -> Path:
+    """The page at ``path`` (.html), and beside it the same numbers (.json); returns the page's path. title : None: made of the
+    number of photos and the network's name.
 
     Raises RecordError for another suffix, or a place that cannot be written; StoreError for a broken shard.
     """
     if path.suffix.lower() not in (".html", ".htm"):
         raise RecordError(f"'{path.name}' cannot be written: a report is one .html file, and beside it the same name with .json.")
-    (text, numbers) = page(source)
+    (text, numbers) = page(source, title)
     write_whole(path.with_suffix(".json"), json_bytes(numbers))
     return write_whole(path, text.encode())
 
 
-def page(source: ReportedRows) -> tuple[str, dict[str, Any]]:
+def page(source: ReportedRows, title: str | None = None) -> tuple[str, dict[str, Any]]:
     """The page as text, at most ``MOST_BYTES`` long in UTF-8, and the numbers that it shows."""
     tally = count(source.rows, source.methods)
-    order = by_concentration(tally)
+    found_hints = hints(tally)
+    hinted = [hint.index for hint in found_hints]
+    order = hinted + [index for index in by_concentration(tally) if index not in hinted]
     drawn = drawn_classes(tally)
     found = examples(source.rows, tally, drawn, order[:MOST_CLASSES])
-    numbers = record(tally, found, source.manifest, source.unread, source.complete, source.condition)
+    numbers = record(tally, found, source.manifest, source.unread, source.complete, source.condition, found_hints)
+    numbers = {"title": title or title_of(tally.photos, numbers["model"]["name"])} | numbers
     placed = plane(tally.sampled)
     sampled = pictures.sampled(source.rows, [number for number, _ in tally.sampled])
     wanted = priority(tally, found)[:MOST_SHOWN]
     cards = {card.number: card for card in pictures.cards(source.rows, wanted)}
     context = _context(source, tally, numbers, order, drawn, sampled)
+    context["hints"] = [
+        _hint(hint, tally, sampled, cards.get(next(iter(found.typical.get(hint.index, [])), -1)), context["names"])
+        for hint in found_hints[:MOST_HINTS]
+    ]
     shown = [number for number in wanted if number in cards]
     thumbs = True
     while True:
@@ -182,6 +195,7 @@ def _plane(placed: Plane, sampled: pictures.Sampled, classes: Sequence[str], thu
                 row["path"],
                 _verdict(row),
                 row["thumb"] if thumbs and place % every == 0 else "",
+                row["aspect"],
             ]
             for place, (number, (x, y), group, row) in enumerate(zip(placed.numbers, placed.points, groups, records, strict=True))
         ],
@@ -221,13 +235,13 @@ def _context(
     names = [shortened(name.replace("\n", " "), LONGEST_NAME) for name in source.manifest.model["classes"]]
     by_index = {one["index"]: one for one in numbers["classes"]}
     table = sorted(numbers["classes"], key=lambda one: (one["recall"] is None, one["recall"] or 0, -one["called"]))
-    model = shortened(numbers["model"]["name"] or "the network", LONGEST_NAME)
-    single = tally.photos == 1
     return {
-        "title": f"{tally.photos:,} {'photo' if single else 'photos'} as {model} sees {'it' if single else 'them'}",
+        "title": shortened(numbers["title"], LONGEST_TITLE),
+        "about": about(source.manifest, source.methods, numbers["taken"], numbers["layers"]),
         "numbers": numbers,
+        "missing": _missing(numbers["unfinished"], names),
         "names": names,
-        "methods": [_taken(asked, taken) for asked, taken in zip(source.methods, numbers["taken"], strict=False)],
+        "methods": [method_in_words(asked, taken) for asked, taken in zip(source.methods, numbers["taken"], strict=False)],
         "confusions": [
             {
                 "cell": f"{true},{predicted}",
@@ -254,22 +268,48 @@ def _context(
         "notes": numbers["notes"][:MOST_NOTES],
         "regions": IN_WORDS,
         "format_share": format_share,
+        "in_words": photos_in_words,
         "whole": _whole,
         "format_number": format_number,
         "shortened": shortened,
     }
 
 
-def _taken(asked: str, taken: Sequence[str]) -> str:
-    return asked if list(taken) in ([], [asked]) else f"{' and '.join(taken)} (asked for: {asked})"
+def _missing(unfinished: dict[str, Any] | None, names: Sequence[str]) -> str:
+    """Which classes have no photo yet, in words; empty where none is missing, or where it is not known."""
+    missing = (unfinished or {}).get("classes_without_photo") or []
+    if len(missing) > MOST_MISSING:
+        return f"{len(missing):,} of the network's {len(names):,} classes have no photo yet."
+    shown = [shortened(name, LONGEST_NAME) for name in missing]
+    joined = " or ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+    return f"No photo of {joined} yet." if missing else ""
+
+
+def _hint(
+    hint: Hint, tally: Tally, sampled: pictures.Sampled, typical: pictures.Card | None, names: Sequence[str]
+) -> dict[str, Any]:
+    """A class to look at first, beside one of its photos with a frame around the place."""
+    ground = sampled.means.get(hint.index)
+    mean = None if ground is None else pictures.ground_picture(ground, tally.aspects[hint.index] / tally.called[hint.index])
+    return {
+        "index": hint.index,
+        "name": names[hint.index],
+        "share": hint.share,
+        "region": hint.region,
+        "place": "on the border" if hint.region == "border" else f"in the {hint.region}",
+        "times": hint.times,
+        "photo": typical.record["photo"] if typical is not None else mean,
+    }
 
 
 def _high(tally: Tally, method: int) -> float:
-    return pictures.scale_of(one.mean for one in tally.where[method][1].values() if one.photos)
+    """The end of the common colour scale. A class of few photos has its evidence at one place by chance: it is left out."""
+    means = [one for one in tally.where[method][1].values() if one.photos]
+    return pictures.scale_of(one.mean for one in [one for one in means if one.photos >= ENOUGH] or means)
 
 
 def _looks(tally: Tally, index: int, sampled: pictures.Sampled) -> dict[str, Any]:
-    """A class's mean maps, one for each method that has one."""
+    """A class's mean maps, one for each method that has one; each on the scale that all classes share, and on its own."""
     aspect = tally.aspects[index] / tally.called[index]
     ground = sampled.means.get(index)
     return {
@@ -279,7 +319,10 @@ def _looks(tally: Tally, index: int, sampled: pictures.Sampled) -> dict[str, Any
             {
                 "method": number,
                 "picture": pictures.mean_picture(where[index].mean, _high(tally, number), aspect, ground),
+                "own": pictures.mean_picture(where[index].mean, pictures.scale_of([where[index].mean]), aspect, ground),
+                "own_high": format_number(pictures.scale_of([where[index].mean])),
                 "photos": where[index].photos,
+                "few": where[index].photos < ENOUGH,
                 "empty": where[index].empty,
                 "regions": where[index].regions(),
                 "densest": where[index].densest(),

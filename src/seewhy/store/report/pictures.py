@@ -142,6 +142,7 @@ def sampled(rows: pyarrow.dataset.Dataset, numbers: Iterable[int]) -> Sampled:
         records[row["number"]] = row | {
             "path": shortened(row["path"], LONGEST_NAME),
             "thumb": jpeg_uri(np.asarray(picture), 60),
+            "aspect": round(picture.width / picture.height, 2),
         }
     return Sampled(records, {index: to_bytes(total / counts[index]) for index, total in sums.items()})
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from seewhy.explanation import versions
 from seewhy.store.manifest import Manifest, UnreadPhoto
+from seewhy.store.report.hints import Hint
 from seewhy.store.report.regions import IN_WORDS, SIDE
 from seewhy.store.report.tally import ENOUGH, Examples, Tally, Where, interval
 
@@ -36,11 +37,19 @@ def _clean(value: Any) -> Any:
 
 
 def record(
-    tally: Tally, found: Examples, manifest: Manifest, unread: Sequence[UnreadPhoto], complete: bool, condition: str | None
+    tally: Tally,
+    found: Examples,
+    manifest: Manifest,
+    unread: Sequence[UnreadPhoto],
+    complete: bool,
+    condition: str | None,
+    hints: Sequence[Hint] = (),
 ) -> dict[str, Any]:
-    """Everything that was counted. Photos are named by their number in the store."""
+    """Everything that was counted. Photos are named by their number in the store.
+
+    Of a run that has not ended shares have no interval: its photos are the first by their paths, which are not drawn by chance.
+    """
     names = manifest.model["classes"]
-    low_high = interval(tally.right, tally.labelled)
     entries = sorted(manifest.shards.items())
     model = {name: value for name, value in manifest.model.items() if name != "classes"}
     return {
@@ -51,13 +60,26 @@ def record(
         "labelled": tally.labelled,
         "right": tally.right,
         "accuracy": tally.right / tally.labelled if tally.labelled else None,
-        "interval": list(low_high) if tally.labelled else None,
+        "interval": list(interval(tally.right, tally.labelled)) if tally.labelled and complete else None,
+        "unfinished": None if complete else _unfinished(tally, manifest, condition),
+        "hints": [
+            {
+                "class": names[hint.index],
+                "index": hint.index,
+                "method": tally.where[hint.method][0],
+                "region": hint.region,
+                "evidence": hint.share,
+                "times": hint.times,
+                "photos": tally.where[hint.method][1][hint.index].photos,
+            }
+            for hint in hints
+        ],
         "mistakes_with_true_map": tally.true_maps,
         "cells": [
             {"true": names[true], "predicted": names[predicted], "true_index": true, "predicted_index": predicted, "count": count}
             for (true, predicted), count in sorted(tally.cells.items())
         ],
-        "classes": _classes(tally, found, names),
+        "classes": _classes(tally, found, names, complete),
         "mistakes": tally.mistakes,
         "unsure": tally.unsure,
         "unread": [{"path": photo.path, "reason": without_folders(photo.reason)} for photo in unread],
@@ -72,7 +94,24 @@ def record(
     }
 
 
-def _classes(tally: Tally, found: Examples, names: Sequence[str]) -> list[dict[str, Any]]:
+def _unfinished(tally: Tally, manifest: Manifest, condition: str | None) -> dict[str, Any]:
+    """How far the run is. photos : explained so far. first : False where shards between them are not finished yet.
+
+    classes_without_photo : of the network's classes those that are no row's label; None where that is not known: without
+    labels, and where only a part of the rows was read.
+    """
+    names = manifest.model["classes"]
+    known = {true for true, _ in tally.cells}
+    edits = max(1, len(manifest.photos.get("edits", [])))
+    missing = [name for index, name in enumerate(names) if index not in known]
+    return {
+        "photos": sum(entry.rows for entry in manifest.shards.values()) // edits,
+        "first": sorted(manifest.shards) == list(range(len(manifest.shards))),
+        "classes_without_photo": missing if known and condition is None else None,
+    }
+
+
+def _classes(tally: Tally, found: Examples, names: Sequence[str], complete: bool) -> list[dict[str, Any]]:
     """In index order, those that a photo belongs to or was taken for."""
     supports = dict.fromkeys(tally.called, 0)
     rights = dict(supports)
@@ -91,7 +130,7 @@ def _classes(tally: Tally, found: Examples, names: Sequence[str]) -> list[dict[s
                 "labelled": support,
                 "right": right,
                 "recall": right / support if support else None,
-                "recall_interval": list(interval(right, support)) if support else None,
+                "recall_interval": list(interval(right, support)) if support and complete else None,
                 "called": tally.called.get(index, 0),
                 "precision": right / called if called else None,
                 "maps": [{"method": method} | _where(where[index]) for method, where in tally.where if index in where],

@@ -224,4 +224,5 @@ def interval(right: int, of: int) -> tuple[float, float]:
     (share, spread) = (right / of, z * z / of)
     middle = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / of + spread / of / 4)
-    return (max(0.0, middle - half), min(1.0, middle + half))
+    # At the ends the equation gives the share itself; rounding must not leave it out.
+    return (max(0.0, middle - half) if right else 0.0, min(1.0, middle + half) if right < of else 1.0)

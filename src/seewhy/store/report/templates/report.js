@@ -64,7 +64,7 @@ for (const button of document.querySelectorAll("[data-cell]")) {
     const count = Number(button.dataset.count);
     document.getElementById("cell-title").textContent = button.dataset.title;
     document.getElementById("cell-hint").textContent =
-      numbers.length < count ? `${numbers.length} of ${count.toLocaleString("en")} photos, the surest first.` : `The surest first.`;
+      numbers.length < count ? `${numbers.length} of ${count.toLocaleString("en")} photos, the surest first.` : count > 1 ? "The surest first." : "";
     fill(document.getElementById("cell-photos"), numbers);
     dialog.showModal();
     dialog.scrollTop = 0;
@@ -94,11 +94,12 @@ if (plot) {
   const rings = svg("g", {}, plot);
   const here = svg("circle", { class: "here", r: 0 }, plot);
   const radius = Math.min(10, Math.max(3.5, 140 / Math.sqrt(points.length)));
-  const side = Math.min(90, Math.max(16, 640 / Math.sqrt(points.length)));
+  const side = Math.min(110, Math.max(22, 900 / Math.sqrt(points.length)));
   const place = ([, x, y]) => [40 + 0.92 * x, 40 + 0.92 * y];
   const hidden = new Set();
   let focused = -1;
-  for (const point of [...points].sort((a, b) => a[4] - b[4])) {
+  const wrong_last = [...points].sort((a, b) => a[4] - b[4]); // on top
+  for (const point of wrong_last) {
     const [x, y] = place(point);
     const group = data.plane.groups[point[3]];
     point.mark = svg("path", { d: group.shape, fill: group.colour, transform: `translate(${x} ${y}) scale(${radius})` }, marks);
@@ -106,15 +107,19 @@ if (plot) {
   }
   function draw() {
     const photos = pressed("photos");
-    for (const point of points) {
+    for (const point of wrong_last) {
       const shown = !hidden.has(point[3]);
       const [x, y] = place(point);
       if (photos && point[7] && !point.image) {
-        point.image = svg("image", { href: point[7], x: x - side / 2, y: y - side / 2, width: side, height: side }, marks);
+        const [width, height] = [side * Math.min(1, point[8]), side * Math.min(1, 1 / point[8])];
+        const box = { x: x - width / 2, y: y - height / 2, width, height };
+        point.image = svg("g", {}, marks); // the frame of a mistake belongs to its photo: it covers no other
+        svg("image", { href: point[7], ...box }, point.image);
+        if (point[4]) svg("rect", { class: "edge", ...box }, point.image);
       }
       point.mark.style.display = shown && !(photos && point.image) ? "" : "none";
       if (point.image) point.image.style.display = shown && photos ? "" : "none";
-      if (point.ring) point.ring.style.display = shown ? "" : "none";
+      if (point.ring) point.ring.style.display = shown && !(photos && point.image) ? "" : "none";
     }
   }
   data.plane.groups.forEach((group, number) => {
@@ -128,7 +133,13 @@ if (plot) {
       draw();
     });
   });
-  toggles(document.getElementById("photos"), draw);
+  const ways = ["points", "photos"].map((id) => document.getElementById(id));
+  for (const way of ways) {
+    way.addEventListener("click", () => {
+      for (const other of ways) other.setAttribute("aria-pressed", other === way);
+      draw();
+    });
+  }
 
   function point_at(number) {
     focused = number;
