@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from seewhy.errors import PhotoError
-from seewhy.photo import Picture, open_picture, photo_names_below, photos_below
+from seewhy.photo import Picture, folders_of, open_picture, photo_names_below, photos_below
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 GREY = RGB[..., 0].copy()
@@ -408,3 +408,11 @@ def test_photos_of_a_folder_and_those_below_it(tmp_path: Path) -> None:
     assert sorted(photo_names_below(tmp_path)) == sorted(names)
     assert photos_below(tmp_path) == [tmp_path / name for name in names]
     assert photos_below(tmp_path / "nowhere") == []
+
+
+def test_the_folders_of_photos_end_below_the_root() -> None:
+    paths = [Path("set/bear/night/1.jpg"), Path("set/2.jpg")]
+    assert folders_of(paths) == [["night", "bear"], ["set"]]
+    assert folders_of(paths[:1]) == [["night"]]
+    assert folders_of(paths[:1], Path("set")) == [["night", "bear"]]
+    assert folders_of([]) == []

@@ -17,6 +17,7 @@ from seewhy.errors import OptionError, PhotoError, TargetError, listed, setting
 from seewhy.features.folder import listing
 from seewhy.labels import FOLDERS, LABEL_COLUMNS, PHOTO_COLUMNS, PhotoLabels, read_labels
 from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.records import Note
 from seewhy.store.places import Folder, LocalFolder, folder_at, is_pattern, is_photo, is_url, local_path, without_secrets
 from seewhy.store.tables import TABLES, columns_of
 from seewhy.store.tars import LABEL_MEMBERS, TAR, Member, is_tar, photo_members, read_labels_beside
@@ -73,7 +74,7 @@ def list_photos(photos: Any, labels: Any, classes: ClassNames) -> ListedPhotos:
     """
     try:
         if isinstance(photos, (str, os.PathLike)) and os.fspath(photos).lower().endswith(TABLES):
-            found = _from_table(local_path(os.fspath(photos)), labels)
+            found = _from_table(local_path(os.fspath(photos)), labels, classes)
         else:
             found = _through_tars(*_files(photos), labels, classes)
     except OSError as error:  # of a place elsewhere
@@ -210,8 +211,11 @@ def _cut(url: str) -> tuple[str, str]:
 
 def _as_paths(root: Folder, paths: Sequence[str]) -> tuple[list[Path | None], Sequence[str]]:
     """Photos as the reader of labels takes them: paths, and their names for messages."""
-    base = root.path if isinstance(root, LocalFolder) else Path("/", root.address.partition("://")[2])
-    return [base / path for path in paths], paths
+    return [_base(root) / path for path in paths], paths
+
+
+def _base(root: Folder) -> Path:
+    return root.path if isinstance(root, LocalFolder) else Path("/", root.address.partition("://")[2])
 
 
 # -- tars --------------------------------------------------------------------------------------------------------------
@@ -246,18 +250,18 @@ def _through_tars(root: Folder, files: Sequence[str], labels: Any, classes: Clas
         missing = [place for place, value in enumerate(values) if value is None]
         given = PhotoLabels(values, paths, "what lies beside the photos", written=True, missing=missing)
     elif not beside and labels is not None:
-        given = read_labels(labels, *_as_paths(root, paths))
+        given = read_labels(labels, *_as_paths(root, paths), _base(root))
     return _Found(root, paths, members if tars else None, given, notes)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _from_table(table: str, labels: Any) -> _Found:
+def _from_table(table: str, labels: Any, classes: ClassNames) -> _Found:
     """Paths in a table are from its own folder, else from the current one."""
     (folder, name) = _cut(table) if is_url(table) else os.path.split(table)
     shown = without_secrets(table)
-    (names, column) = columns_of(folder_at(folder), name)
+    (names, column, texts) = columns_of(folder_at(folder), name)
     lower = {name.strip().lower(): name for name in names}
     of_path = next((lower[name] for name in PHOTO_COLUMNS if name in lower), None)
     if of_path is None:
@@ -273,9 +277,19 @@ def _from_table(table: str, labels: Any) -> _Found:
     (root, paths) = _rows_below(column(of_path), folder, shown)
     if of_label is not None:
         values = [_label(value) for value in column(of_label)]
-        texts = all(value is None or isinstance(value, str) for value in values)
-        return _Found(root, paths, given=PhotoLabels(values, paths, f"'{shown}'", written=texts))
-    return _Found(root, paths, given=None if labels is None else read_labels(labels, *_as_paths(root, paths)))
+        written = all(value is None or isinstance(value, str) for value in values)
+        return _Found(root, paths, given=PhotoLabels(values, paths, f"'{shown}'", written=written))
+    if labels is not None:
+        return _Found(root, paths, given=read_labels(labels, *_as_paths(root, paths), _base(root)))
+    other = next((name for name in texts if name != of_path and _are_classes(column(name), classes)), None)
+    notes = [] if other is None else [Note(f"column '{other}' is not read: {setting('labels', other)} takes it as the labels")]
+    return _Found(root, paths, notes=list(notes))
+
+
+def _are_classes(values: Sequence[Any], classes: ClassNames) -> bool:
+    """True where every cell that is not empty is the name of a class."""
+    known = {label for value in values if (label := _label(value)) is not None}
+    return bool(known) and all(label in classes for label in known)
 
 
 def _rows_below(written: Sequence[Any], folder: str, shown: str) -> tuple[Folder, list[str]]:

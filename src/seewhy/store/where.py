@@ -161,7 +161,7 @@ class _Parser:
         if column in TRUTHS:
             self._fail(f"{column!r} is true or false: write {column} or not {column}")
         text = self._text_value()
-        return self._classes.names[self._classes.index(text)] if column in OF_CLASSES else text
+        return self._classes.names[self._classes.index(text, asked=False)] if column in OF_CLASSES else text
 
     def _text_value(self) -> str:
         (kind, word) = self._next()
