@@ -71,7 +71,7 @@ def test_one_page_of_all(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
     assert (code, out.splitlines()[0]) == (0, "3 of 6 photos: wrong → wrong.html")
     headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings == [
-        "c/5.png: cow, called bear (0.51)",
+        "c/5.png: cow, called bear (0.50)",
         "b/3.png: sheep, called bear (0.50)",
         "a/1.png: cow, called bear (0.50)",
     ]

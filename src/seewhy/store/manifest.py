@@ -83,7 +83,8 @@ class Manifest:
         found = []
         for part in ("model", "settings", "photos"):
             (there, here) = (getattr(self, part), getattr(other, part))
-            (readable, hashes) = ([], [])
+            readable: list[str] = []
+            hashes: list[str] = []
             for name in dict.fromkeys([*there, *here]):
                 if name == "batch_size" and there.get("copies") != here.get("copies"):
                     continue  # said with what was asked for
