@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from seewhy.edits import Edit
 from seewhy.explanation import Explanation
 from seewhy.geometry import Geometry
 from seewhy.records import Photo, Prediction, Target
@@ -38,13 +40,18 @@ def stored_answers(
     method: str = "grad_cam",
     targets: Sequence[str] | None = None,
     seed: int = 0,
+    edits: Sequence[Edit | None] = (),
 ) -> Store:
     """A store by hand, without a network: a true and a predicted class for each photo, whose pixels follow from its name.
 
-    maps : one of 3 x 4 for each photo, else noise. targets : the classes of the maps; None: the predicted ones.
+    maps : one of 3 x 4 for each photo, else noise. targets : the classes of the maps; None: the predicted ones. edits : as of a
+    run; each photo then has so many answers, one after the other, and its pixels are those of the photo as it is.
     """
     random = np.random.default_rng(seed)
-    names = names or [f"{number}.png" for number in range(len(answers))]
+    records = [None if edit is None else json.loads(json.dumps(edit.record())) for edit in edits]
+    each = max(1, len(edits))
+    names = names or [f"{number}.png" for number in range(len(answers) // each)]
+    names = [name for name in names for _ in range(each)]
     geometry = Geometry((30, 40), (30, 40), (1.0, 0.0), (1.0, 0.0))
     rows = []
     photos = folder.parent / "photos"
@@ -68,12 +75,12 @@ def stored_answers(
         )
         index = None if label is None else CLASSES.index(label)
         sha256 = hashlib.sha256((photos / name).read_bytes()).hexdigest()
-        kept = StoredPhoto(number, name, None, sha256, geometry, thumbnail(photo), index)
+        kept = StoredPhoto(number, name, records[number % each] if edits else None, sha256, geometry, thumbnail(photo), index)
         rows.append(row(kept, CLASSES, [explanation], None))
     manifest = Manifest(
         model={"name": f"{folder.name}-net", "weights": "", "classes": CLASSES, "preprocessing": "as they are", "display": None},
         settings={"methods": [{"name": method}], "shard_size": 4, "embedding": None},
-        photos={"root": "../photos", "count": len(rows)},
+        photos={"root": "../photos", "count": len(rows), "edits": records},
     )
     manifest.write(folder)
     for number in manifest.numbers:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import subprocess
+import sys
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,8 @@ import torch
 from PIL import Image
 
 from seewhy.errors import PhotoError
-from seewhy.photo import Picture, folders_of, open_picture, photo_names_below, photos_below
+from seewhy.photo import Picture, QuietPillow, folders_of, open_picture, photo_names_below, photos_below
+from seewhy.rasters import NamedFile
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 GREY = RGB[..., 0].copy()
@@ -405,7 +410,11 @@ def test_photos_of_a_folder_and_those_below_it(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (tmp_path / "round").symlink_to(tmp_path)
     names = ["b/1.jpg", "b/c/2.JPG", "b-c/3.png", "d.jpg/5.jpg", "link.jpg", "new\nline.jpg"]
-    assert sorted(photo_names_below(tmp_path)) == sorted(names)
+    left_out: dict[str, str | None] = {}
+    (tmp_path / "circle.png").symlink_to(tmp_path / "circle.png")
+    found = photo_names_below(tmp_path, lambda name, error: left_out.update({name: error.strerror}))
+    assert sorted(found) == sorted(names)
+    assert left_out == {"gone.jpg": "No such file or directory", "circle.png": "Too many levels of symbolic links"}
     assert photos_below(tmp_path) == [tmp_path / name for name in names]
     assert photos_below(tmp_path / "nowhere") == []
 
@@ -416,3 +425,66 @@ def test_the_folders_of_photos_end_below_the_root() -> None:
     assert folders_of(paths[:1]) == [["night"]]
     assert folders_of(paths[:1], Path("set")) == [["night", "bear"]]
     assert folders_of([]) == []
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.jpg")
+    with pytest.raises(PhotoError, match=r"x\.jpg' cannot be opened: it is no file but a pipe or a device\.$"):
+        open_picture(tmp_path / "x.jpg")
+
+
+def test_a_file_is_called_as_it_was_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"text")
+    for content in (None, b"text"):
+        with pytest.raises(PhotoError, match=r"^'sub/a\.png' is not a picture that can be read"):
+            open_picture(NamedFile(tmp_path / "a.png", "sub/a.png", content))
+    Image.new("RGB", (3, 2), "red").save(tmp_path / "b.png")
+    assert open_picture(NamedFile(tmp_path / "b.png", "sub/b.png")).name == "b.png"
+
+
+def test_pillow_is_quiet_as_long_as_any_thread_reads() -> None:
+    def told() -> int:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.warn_explicit("Corrupt EXIF data.", UserWarning, "f", 1, module="PIL.TiffImagePlugin")
+        return len(caught)
+
+    quiet = QuietPillow()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        quiet.__enter__()
+        quiet.__enter__()  # another thread
+        quiet.__exit__()  # the first one is done
+        assert told() == 0
+        quiet.__exit__()
+        assert told() == 1
+        assert list(warnings.filters) == before
+
+
+def test_what_a_broken_tiff_makes_libraries_say_is_not_printed(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 6), "red").save(tmp_path / "a.tif")
+    whole = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(whole[:-40])  # in the middle of its tags, which stand at the end
+    script = f"import seewhy.photo\nseewhy.photo.open_picture({str(tmp_path / 'a.tif')!r})"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    lines = ended.stderr.splitlines()
+    assert (lines[0], ended.returncode) == ("Traceback (most recent call last):", 1)
+    assert lines[-1].startswith("seewhy.errors.PhotoError")
+    assert "UserWarning" not in ended.stderr
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a/1.jpg", "b/2.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    scandir = os.scandir
+
+    def forbidden(path: Path) -> Any:
+        if Path(path).name == "b":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    left_out: list[tuple[str, str | None]] = []
+    assert list(photo_names_below(tmp_path, lambda name, error: left_out.append((name, error.strerror)))) == ["a/1.jpg"]
+    assert left_out == [("b", "Permission denied")]

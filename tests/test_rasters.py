@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import tifffile
 from PIL import Image
 from wide_photos import bands, png16
 
+from seewhy import rasters
 from seewhy.errors import PhotoError
 from seewhy.photo import Expected, open_picture, photos_below
 from seewhy.rasters import read_stack
@@ -263,3 +265,20 @@ def test_what_is_no_stack_is_one_line(tmp_path: Path) -> None:
         read_stack(path)
     with pytest.raises(PhotoError, match="There is no file"):
         read_stack(tmp_path / "none.tif")
+
+
+def test_a_pipe_or_a_device_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.npy")
+    for path in (tmp_path / "x.npy", Path("/dev/null")):
+        with pytest.raises(OSError, match="it is no file but a pipe or a device"):
+            rasters.check_regular(path)
+    with pytest.raises(PhotoError, match=r"x\.npy' cannot be read as an array of numbers: it is no file but a pipe or a device$"):
+        rasters.read_array(tmp_path / "x.npy")
+    rasters.check_regular(tmp_path)
+
+
+def test_an_array_is_called_as_it_was_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", one=np.zeros(2), two=np.zeros(2))
+    for content in (None, (tmp_path / "a.npz").read_bytes()):
+        with pytest.raises(PhotoError, match=r"^'sub/a\.npz' holds 2 arrays \(one, two\)"):
+            rasters.read_array(rasters.NamedFile(tmp_path / "a.npz", "sub/a.npz", content))

@@ -13,6 +13,7 @@ from typing import Any
 import buckets
 import numpy as np
 import pytest
+import torch
 from embeddings import colours
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
@@ -24,6 +25,7 @@ from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, Stor
 from seewhy.store import places
 
 CLASSES = ["red", "green", "blue"]
+RED = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1.0, 0.0, 0.0))
 
 RUN = """
 import sys, time
@@ -188,7 +190,7 @@ def test_other_settings_are_refused_by_name(
 def test_another_network_or_list_of_photos_is_refused_by_name(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
     (place, files) = (tmp_path / "store", sorted(folder.iterdir()))
     seewhy.run(clf, files[:3], place, labels=["red", "green", "blue"])
-    with pytest.raises(StoreError, match=r"run: the number of photos 3 there, 4 here\. Write"):
+    with pytest.raises(StoreError, match=r"the number of photos 3 there, 4 here; of the photos '03.png' is only here\. Write"):
         seewhy.run(clf, files[:4], place, labels=["red", "green", "blue", "red"])
     with pytest.raises(StoreError, match=r"run: the hash of the labels \"\w{16}\" there, \"\w{16}\" here\. Write"):
         seewhy.run(clf, files[:3], place, labels=["red", "green", "red"])
@@ -215,6 +217,13 @@ def test_another_network_or_list_of_photos_is_refused_by_name(clf: seewhy.Classi
         ),
         ({"target": lambda output: output[:, 0]}, OptionError, "a run stores what was asked for"),
         ({"target": [["red"], ["blue"]]}, OptionError, "a run stores what was asked for"),
+        ({"target": torch.tensor([1, 2])}, OptionError, "a run stores what was asked for"),
+        ({"target": np.array([1, 2])}, OptionError, "a run stores what was asked for"),
+        ({"target": []}, OptionError, "a run stores what was asked for"),
+        ({"target": ["red", None]}, OptionError, "a run stores what was asked for"),
+        ({"method": [["grad_cam"]]}, MethodError, "There is no method ['grad_cam']. Did you mean 'grad_cam'? Known: "),
+        ({"edits": [None, None]}, OptionError, "edits=: None, the photo as it is, stands in the list twice"),
+        ({"edits": [RED, None, RED]}, OptionError, "edits=: 'filled: rows 0-100 %, columns 0-100 %' stands in the list twice"),
         ({"shard_size": 257}, OptionError, "shard_size=257: a shard has at most 256 photos."),
         ({"shard_size": 0}, OptionError, "shard_size=0: write a whole number above 0."),
         ({"batch_size": 0}, OptionError, "batch_size=0: write a whole number above 0."),
@@ -253,6 +262,13 @@ def test_an_unknown_class_is_said_before_many_photos_have_gone_through(
     with pytest.raises(TargetError, match="This network has no class 'purple'"):
         seewhy.run(clf, folder, tmp_path / "store", target="purple")
     assert len(seewhy.Store.open(tmp_path / "store")) == 0
+
+
+def test_shards_of_a_store_that_stood_there_are_removed(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    seewhy.run(clf, folder, tmp_path / "store", shard_size=8)
+    (tmp_path / "store" / "manifest.json").unlink()
+    seewhy.run(clf, sorted(folder.iterdir())[:5], tmp_path / "store", shard_size=8)
+    assert [path.name for path in (tmp_path / "store" / "shards").iterdir()] == ["000000.parquet"]
 
 
 def test_two_runs_at_once(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
@@ -402,6 +418,13 @@ def test_a_bucket_that_takes_nothing_or_is_not_there(clf: seewhy.Classifier, fol
         seewhy.Store.open("memory://nowhere")
 
 
+def test_methods_are_taken_once_also_where_a_setting_is_an_array(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    occlusion = seewhy.METHODS["occlusion"](fill=np.zeros(3), mask_size=8)  # type: ignore[call-arg]
+    methods = ["grad_cam", occlusion, "grad_cam", occlusion]
+    store = seewhy.run(clf, sorted(folder.iterdir())[:1], tmp_path / "store", methods)
+    assert store.methods == ["grad_cam", "occlusion"]
+
+
 def test_every_photo_with_every_edit(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
     red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1.0, 0.0, 0.0))
     store = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", edits=[None, red], shard_size=6)
@@ -488,3 +511,80 @@ def test_a_budget_ends_at_the_same_place_wherever_a_run_was_begun_again(folder: 
     del manifest["shards"]["1"]
     (tmp_path / "store" / "manifest.json").write_text(json.dumps(manifest))
     assert rows_of(seewhy.run(fresh(), folder, tmp_path / "store", "occlusion", **spec)) == rows_of(unbroken)
+
+
+def test_a_retry_keeps_what_was_known_of_photos_that_cannot_be_read_now(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "03.png").write_bytes(b"half")
+    before = rows_of(seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=8))
+    assert len(before) == 19
+    names = sorted(path.name for path in folder.iterdir())
+    folder.rename(tmp_path / "away")
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()  # a disk that has not come yet
+    after = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=8, retry=True)
+    assert rows_of(after) == before
+    assert [photo.path for photo in after.unread] == ["03.png"]
+    for name in names:
+        (folder / name).write_bytes((tmp_path / "away" / name).read_bytes())
+    (folder / "05.png").write_bytes(b"half, too")
+    (folder / "03.png").write_bytes((folder / "04.png").read_bytes())
+    mended = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=8, retry=True)
+    assert [row["number"] for row in rows_of(mended)] == list(range(20))
+    assert rows_of(mended)[5] == before[4]
+    assert mended.unread == []
+
+
+def test_ctrl_c_says_what_is_kept(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    def at_ten(done: int, total: int, partial: Any) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=4, progress=at_ten)
+    assert interrupt.value.args == (f"8 photos are stored in {tmp_path / 'store'}; begun again, the run goes on from there",)
+    assert len(seewhy.Store.open(tmp_path / "store")) == 8
+
+
+def test_slow_methods_have_smaller_shards(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    for name, size in (("grad_cam", 256), ("occlusion", 32)):
+        store = seewhy.run(clf, folder, tmp_path / name, name, budget=8)
+        assert json.loads((tmp_path / name / "manifest.json").read_text())["settings"]["shard_size"] == size
+        assert len(store) == 20
+    seewhy.run(clf, folder, tmp_path / "own", "grad_cam", shard_size=5)
+    seewhy.run(clf, folder, tmp_path / "own", "grad_cam")  # nobody asks for another one
+    with pytest.raises(StoreError, match="shard size 5 there, 6 here"):
+        seewhy.run(clf, folder, tmp_path / "own", "grad_cam", shard_size=6)
+
+
+def test_a_network_of_two_inputs(folder: Path, tmp_path: Path) -> None:
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = SmallNet(3)
+
+        def forward(self, image: torch.Tensor, bias: torch.Tensor) -> Any:
+            return self.net(image) + bias
+
+    clf = seewhy.Classifier(
+        Two().eval(), seewhy.Preprocess(size=16), classes=CLASSES, explain="image", inputs={"bias": torch.zeros(3)}
+    )
+    store = seewhy.run(clf, folder, tmp_path / "store", "grad_cam")
+    assert len(store) == 20
+    np.testing.assert_allclose(store[3].maps, seewhy.explain(clf, folder / "03.png", "grad_cam").maps, rtol=2**-10, atol=1e-6)
+
+
+def test_no_signature_is_stored(clf: seewhy.Classifier, tmp_path: Path, bucket: str) -> None:
+    signed = [f"memory://signed/{i}.png?X-Amz-Signature=SECRET{i}" for i in range(3)]
+    contents = [buckets.png(np.full((9, 8, 3), 40 * i, np.uint8)) for i in range(2)]
+    buckets.put({url.removeprefix("memory:/"): content for url, content in zip(signed, contents, strict=False)})
+    spec: dict[str, Any] = {"edits": [None, seewhy.edits.Fill(box=(0, 0, 1, 1))], "shard_size": 3}
+    store = seewhy.run(clf, signed, tmp_path / "store", "grad_cam", **spec)
+    assert [row["path"] for row in rows_of(store)] == ["0.png", "0.png", "1.png", "1.png"]
+    assert [unread.path for unread in store.unread] == ["2.png", "2.png"]
+    for path in (tmp_path / "store").rglob("*"):
+        assert path.is_dir() or b"SECRET" not in path.read_bytes()
+    renewed = [url.replace("SECRET", "OTHER") for url in signed]
+    assert rows_of(seewhy.run(clf, renewed, tmp_path / "store", "grad_cam", **spec)) == rows_of(store)

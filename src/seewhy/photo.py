@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
+import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from seewhy import rasters
 from seewhy.errors import PhotoError, setting
+from seewhy.rasters import NamedFile, check_regular
 from seewhy.records import Photo
 
 # Not .npz: in a folder such a file is rather a saved explanation.
@@ -41,25 +44,35 @@ def folders_of(photos: Sequence[Path], root: Path | None = None) -> list[list[st
 
 def photos_below(folder: Path) -> list[Path]:
     """The photos in a folder and in those below it, sorted; hidden files and folders are somebody's cache."""
-    return sorted(Path(folder, name) for name in photo_names_below(folder))
+    return sorted(Path(folder, name) for name in photo_names_below(folder, lambda name, error: None))
 
 
-def photo_names_below(folder: Path) -> Iterator[str]:
+def photo_names_below(folder: Path, left_out: Callable[[str, OSError], None]) -> Iterator[str]:
     """The names of these photos, seen from the folder, with "/"; in any order, so that a million are listed soon.
 
-    The folder's own entries say what is a file: only links are looked at one by one.
+    The folder's own entries say what is a file: only links are looked at one by one. left_out : is told of each folder that
+    cannot be listed, or not to its end ("" is the first one), and of links that lead nowhere; the others are listed all the same.
     """
     inner = [""]
     while inner:
         start = inner.pop()
-        with contextlib.suppress(OSError), os.scandir(folder / start) as entries:  # one that may not be read holds none
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    inner.append(f"{start}{entry.name}/")
-                elif entry.name.lower().endswith(PHOTO_SUFFIXES) and entry.is_file():
-                    yield start + entry.name
+        try:
+            with os.scandir(folder / start) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        inner.append(f"{start}{entry.name}/")
+                    elif entry.name.lower().endswith(PHOTO_SUFFIXES):
+                        try:
+                            is_file = stat.S_ISREG(entry.stat().st_mode) if entry.is_symlink() else entry.is_file()
+                        except OSError as error:  # of a link that leads nowhere, or in a circle
+                            left_out(start + entry.name, error)
+                            continue
+                        if is_file:
+                            yield start + entry.name
+        except OSError as error:
+            left_out(start.rstrip("/"), error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +138,12 @@ def open_picture(photo: Any, expected: Expected = ANYTHING) -> Picture:
     if isinstance(photo, Picture):
         return photo
     if isinstance(photo, (str, os.PathLike)):
-        path = Path(photo)
-        if path.suffix.lower() in rasters.ARRAY_SUFFIXES:
-            return replace(_from_array(rasters.read_array(path), False, expected), name=path.name)
-        return replace(_decode(path, f"'{path}'", expected), name=path.name)
+        photo = NamedFile(Path(photo), str(Path(photo)))
+    if isinstance(photo, NamedFile):
+        if photo.path.suffix.lower() in rasters.ARRAY_SUFFIXES:
+            return replace(_from_array(rasters.read_array(photo), False, expected), name=photo.path.name)
+        source = photo.path if photo.content is None else io.BytesIO(photo.content)
+        return replace(_decode(source, f"'{photo.name}'", expected), name=photo.path.name)
     if isinstance(photo, (bytes, bytearray, memoryview)):
         return _decode(io.BytesIO(bytes(photo)), "these bytes", expected)
     if isinstance(photo, Image.Image):
@@ -146,12 +161,36 @@ def open_picture(photo: Any, expected: Expected = ANYTHING) -> Picture:
     )
 
 
+class QuietPillow:
+    """No warnings of Pillow's while any thread is in it; ``warnings.catch_warnings`` alone undoes what another thread began."""
+
+    def __init__(self) -> None:
+        (self._lock, self._inside, self._caught) = (threading.Lock(), 0, contextlib.ExitStack())
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.close()
+
+
+_quiet = QuietPillow()
+
+
 def _decode(source: Any, what: str, expected: Expected) -> Picture:
     try:
-        with warnings.catch_warnings():
-            # A 100-megapixel photo is a photo; twice Pillow's limit is an error there, and here.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # A 100-megapixel photo is a photo; twice Pillow's limit is an error there, and here. A broken file has one reason.
+        with _quiet:
             try:
+                if isinstance(source, Path):
+                    check_regular(source)
                 # Open: by its name Pillow would map an uncompressed TIFF into memory, and mix up one that lies on its side.
                 opening = source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source)
                 with opening as opened, Image.open(opened) as image:

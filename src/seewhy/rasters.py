@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +25,55 @@ _KIND, _BITS, _SAMPLES = 254, 258, 277
 _NO_PHOTO = 0b101  # bits of what a page is: a smaller copy of another, a mask of what is transparent
 _DEEP_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # Pillow's way to the high bytes -> to the low ones
 
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs that it cannot read many bands, which are then read here
+# What they log of a file that they cannot read would stand on stderr; it is read in another way here, or refused with a reason.
+for _library in ("PIL", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
-def read_array(path: Path, content: bytes | None = None) -> Values:
-    """The array of a .npy or .npz file. Raises PhotoError where there is none, or several.
+@dataclass(frozen=True)
+class NamedFile:
+    """A photo's file, and what it is called in messages, which may be passed on: they name no folder of this machine.
 
-    content : of the file, where it has been read already.
+    path : where it lies; its last part is the photo's name. name : for messages, in one line. content : of a file that lies
+    elsewhere; None where it is read from ``path``.
     """
+
+    path: Path
+    name: str
+    content: bytes | None = None
+
+
+def check_regular(path: Path) -> None:
+    """Raises OSError for a pipe or a device, at which reading may wait for ever; and where there is nothing."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # what opens a folder says so itself
+        raise OSError(errno.EINVAL, "it is no file but a pipe or a device", str(path))
+
+
+def read_array(file: Path | NamedFile) -> Values:
+    """The array of a .npy or .npz file. Raises PhotoError where there is none, or several."""
+    (path, name) = (file.path, file.name) if isinstance(file, NamedFile) else (file, str(file))
+    content = file.content if isinstance(file, NamedFile) else None
     try:
+        if content is None:
+            check_regular(path)
         with path.open("rb") if content is None else io.BytesIO(content) as opened:
             loaded = np.load(opened, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return loaded
             names = list(loaded.files)
             if "record" in names:
-                raise PhotoError(f"'{path}' is a saved explanation, not a photo: read it with seewhy.Explanation.load('{path}').")
+                raise PhotoError(f"'{name}' is a saved explanation, not a photo: read it with seewhy.Explanation.load('{name}').")
             if len(names) != 1:
-                raise PhotoError(f"'{path}' holds {len(names)} arrays ({listed(names)}): a photo is one; pass it as an array.")
+                raise PhotoError(f"'{name}' holds {len(names)} arrays ({listed(names)}): a photo is one; pass it as an array.")
             return np.asarray(loaded[names[0]])
     except FileNotFoundError:
-        raise PhotoError(f"There is no file '{path}'.") from None
+        raise PhotoError(f"There is no file '{name}'.") from None
     except PhotoError:
         raise
     except Exception as error:  # whatever a broken archive, or an array of objects, stumbles over
-        raise PhotoError(f"'{path}' cannot be read as an array of numbers: {str(error).splitlines()[0]}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        raise PhotoError(f"'{name}' cannot be read as an array of numbers: {reason}") from error
 
 
 def starts_as_tiff(source: Any) -> bool:

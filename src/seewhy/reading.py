@@ -47,7 +47,7 @@ class Reader:
     def read(self, photo: Any) -> Photo:
         """The photo as the network sees it, and where that lies on the original. Raises PhotoError."""
         comparable = self.preprocess is None or isinstance(self.preprocess, Preprocess)  # by description; transforms are not
-        if isinstance(photo, Photo) and comparable and photo.preprocessing == self.describe():
+        if isinstance(photo, Photo) and comparable and not photo.rebuilt and photo.preprocessing == self.describe():
             return photo  # read already, by this reader or one that prepares alike
         if self.preprocess is None:
             return read_tensor(photo, self.dimensions, self.display, self.describe(), self._check_channels)

@@ -40,6 +40,7 @@ class Photo:
     raw : the photo's own values ``(H, W)`` or ``(H, W, C)``, where ``original`` shows only a part of them (16 bits, many bands);
         else None. display : how ``original`` was made of them.
     inputs : the other inputs of a network that takes several, as for one photo: arrays without batch axis, or plain values.
+    rebuilt : ``pixels`` were cut out of ``original`` again, and are not quite the network's input: a classifier reads it anew.
     """
 
     original: npt.NDArray[Any]
@@ -51,6 +52,7 @@ class Photo:
     raw: npt.NDArray[Any] | None = None
     display: Display | None = None
     inputs: dict[str | int, Any] = field(default_factory=dict)
+    rebuilt: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "notes", tuple(map(Message, self.notes)))  # as strings they spell settings as Python does

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
+import io
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seewhy.classifier import Classifier, check_photos
 from seewhy.edits import Edit
 from seewhy.engine import runner
-from seewhy.engine.fingerprint import weights_hash
-from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, listed, setting, whole_number
-from seewhy.explain import check_classifier, explain
+from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, is_whole_number, listed, setting, whole_number
+from seewhy.explain import check_classifier, explain, make_method
 from seewhy.explanation import versions
 from seewhy.methods import METHODS, Method
 from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
+from seewhy.store.identity import differences_of, manifest_of
 from seewhy.store.lock import LOCK, locked
-from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole
+from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole, remove_others
 from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
-from seewhy.store.places import Folder, LocalFolder, folder_at, seen_from
-from seewhy.store.reading import preprocess_record
+from seewhy.store.places import Folder, LocalFolder, folder_at
+from seewhy.store.replaced import has_replaced, photos_stamp
 from seewhy.store.rows import table_bytes
-from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards
+from seewhy.store.sequences import Cycled, repeated
+from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards, with_rows_of_before
 from seewhy.targets import LABEL
 
+if TYPE_CHECKING:
+    import pyarrow
+
 LINE_EVERY = 30.0  # seconds, in a log
+FEW_PHOTOS = 32  # of a shard, by methods that take many passes
 
 
 def run(
@@ -44,18 +49,18 @@ def run(
     seed: int = 0,
     budget: int | float | str | None = None,
     batch_size: int | None = None,
-    shard_size: int = MOST_PHOTOS,
+    shard_size: int | None = None,
     edits: Sequence[Edit | None] = (),
     retry: bool = False,
     ray: str | None = None,
     progress: bool | runner.ProgressCallback | None = None,
     **settings: Any,
 ) -> Store:
-    """Explain every photo, and store what was found. Killed at any moment, the same call goes on where it was.
+    """Explain every photo, and store what was found. Killed at any moment, the same call goes on with the shard that it was at.
 
     photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, tar files ("shards/*.tar"), or a
         table (.csv, .tsv, .parquet) with a column path and maybe one label. Each may be a URL that fsspec knows ("s3://...").
-    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of at most ``shard_size``
+    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of ``shard_size``
         photos.
     method, target, against, seed, budget : as for :func:`seewhy.explain`. target may also be "label", each photo's true class
         where no other target is that class; None: the predicted class, and with labels the true one. Of several methods each
@@ -71,15 +76,15 @@ def run(
         among them; where stderr is no
         terminal, a line every half a minute.
 
-    What is stored is not computed again, but for a shard that is broken. Photos that cannot be read are listed in ``.unread``.
+    What is stored is not computed again, but for a shard that is broken, or of photos that were replaced since. Photos that
+    cannot be read are listed in ``.unread``.
     Raises StoreError: the store belongs to another run (and in what it differs), another run is writing it, the disk is full;
     PhotoError: no photo, or none that can be read; what :func:`seewhy.explain` raises for a target, method or setting.
     """
     check_classifier(clf)
     check_photos(clf, "run")
     folder = _folder(store)
-    shard_size = whole_number("shard_size", shard_size)
-    if shard_size > MOST_PHOTOS:
+    if shard_size is not None and whole_number("shard_size", shard_size) > MOST_PHOTOS:
         raise OptionError(f"{setting('shard_size', shard_size)}: a shard has at most {MOST_PHOTOS} photos.")
     methods = _methods(method, settings)
     _check_target(target)
@@ -91,7 +96,7 @@ def run(
             clf,
             [],
             name,
-            requested_of(target or "top1", 0),
+            requested_of("top1" if target is None else target, 0),
             against=against,
             seed=seed,
             budget=budget,
@@ -103,9 +108,9 @@ def run(
     listed_photos = list_photos(photos, labels, clf.class_names())
     spec = RunSpec(
         root=listed_photos.root.address,
-        paths=[path for path in listed_photos.paths for _ in changes],
-        labels=[label for label in listed_photos.labels for _ in changes],
-        edits=[] if changes == [None] else changes * len(listed_photos.paths),
+        paths=repeated(listed_photos.paths, len(changes)),
+        labels=repeated(listed_photos.labels, len(changes)),
+        edits=[] if changes == [None] else Cycled(changes, len(listed_photos.paths)),
         methods=methods,
         target=_target(target, listed_photos, against),
         against=against,
@@ -113,16 +118,22 @@ def run(
         budget=budget,
         batch_size=batch_size or _batch_size(clf),
         copies=batch_size,
-        shard_size=shard_size,
+        shard_size=shard_size or _shard_size(clf, [name for name, _ in methods]),
         embedding=embedding_layer(clf),
-        members=None if listed_photos.members is None else [member for member in listed_photos.members for _ in changes],
+        members=None if listed_photos.members is None else repeated(listed_photos.members, len(changes)),
+        queries=None if listed_photos.queries is None else repeated(listed_photos.queries, len(changes)),
     )
-    wanted = _manifest(clf, spec, listed_photos, folder)
+    wanted = manifest_of(clf, spec, listed_photos, folder)
     _refuse_other_folder(folder)
     with locked(folder):
-        manifest = _begun(folder, wanted, batch_size is None)
-        spec = _with_recorded_batches(spec, manifest)
-        _fill(clf, spec, folder, manifest, retry, progress, ray)
+        own = {"batch_size": batch_size, "shard_size": shard_size}
+        manifest = _begun(folder, wanted, listed_photos.paths, [name for name, asked in own.items() if asked is None])
+        spec = dataclasses.replace(spec, **{name: manifest.settings[name] for name in own})
+        try:
+            _fill(clf, spec, folder, manifest, retry, progress, ray)
+        except KeyboardInterrupt:
+            kept = sum(entry.rows for entry in manifest.shards.values())
+            raise KeyboardInterrupt(f"{kept} photos are stored in {folder}; begun again, the run goes on from there") from None
     result = Store(folder, manifest, listed_photos.root)
     if not len(result) and result.unread:
         raise PhotoError(f"None of the {len(spec.paths)} photos can be read. The first: {result.unread[0].reason}")
@@ -137,9 +148,13 @@ def _folder(store: Any) -> Folder:
 
 def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Names with their own settings. Raises OptionError for settings that none of them has."""
-    requested = list(dict.fromkeys(method)) if isinstance(method, (list, tuple)) else [method]
-    if not requested:
+    named = list(method) if isinstance(method, (list, tuple)) else [method]
+    if not named:
         raise OptionError("The list of methods is empty: name one, or leave it out.")
+    for one in named:
+        if not isinstance(one, (str, Method)):
+            make_method(one, {})  # says what there is
+    requested = list({_known_by(one): one for one in named}.values())
     methods: list[tuple[str, dict[str, Any]]] = []
     known: set[str] = set()
     for one in requested:
@@ -159,18 +174,32 @@ def _methods(method: Any, settings: Mapping[str, Any]) -> list[tuple[str, dict[s
     return methods
 
 
+def _known_by(method: str | Method) -> Any:
+    """What is the same for methods that are named twice; those with arrays among their settings are equal to themselves alone."""
+    try:
+        hash(method)
+    except TypeError:
+        return id(method)
+    return method
+
+
 def _edit_records(edits: Any) -> list[dict[str, Any] | None]:
     """The edits as plain data; None alone where there are none."""
     listed_edits = list(edits) if isinstance(edits, (list, tuple)) else [edits]
     wrong = next((edit for edit in listed_edits if edit is not None and not isinstance(edit, Edit)), None)
     if wrong is not None:
         raise OptionError(f"{setting('edits', wrong)}: write a list of edits, such as seewhy.edits.Fill(box=(0, 0, 0.2, 0.5)).")
+    twice = [edit for number, edit in enumerate(listed_edits) if edit in listed_edits[:number]]
+    if twice:
+        words = "None, the photo as it is," if twice[0] is None else f"'{twice[0].words}'"
+        raise OptionError(f"{setting('edits')}: {words} stands in the list twice, and so would every photo in the store.")
     return [None if edit is None else edit.record() for edit in listed_edits] or [None]
 
 
 def _check_target(target: Any) -> None:
-    targets = target if isinstance(target, (list, tuple)) else [target]
-    if any(isinstance(one, (list, tuple)) or callable(one) for one in targets):
+    """Raises OptionError for what is no class, nor names some: None alone stands for what a run takes by itself."""
+    targets = target if isinstance(target, (list, tuple)) else [] if target is None else [target]
+    if target is not None and not (targets and all(isinstance(one, str) or is_whole_number(one) for one in targets)):
         raise OptionError(
             f"{setting('target')}: a run stores what was asked for: write class names, indices, 'top1', 'present' or 'label'."
         )
@@ -195,42 +224,10 @@ def _batch_size(clf: Classifier) -> int:
     return min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, clf.executor.planned().bytes_each))))
 
 
-def _manifest(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder) -> Manifest:
-    """How this run would be recorded, before any shard."""
-    manifest = Manifest(
-        model={
-            "name": clf.name,
-            "weights": weights_hash(clf.network) if clf.is_module else "",
-            "classes": clf.classes,
-            "head": clf.head.kind,
-            "preprocessing": clf.describe_input(),
-            "precision": clf.precision,
-            "display": clf.display,
-        },
-        settings={
-            "methods": [{"name": name, **own} for name, own in spec.methods],
-            "target": spec.target,
-            "against": spec.against,
-            "seed": spec.seed,
-            "budget": spec.budget,
-            "batch_size": spec.batch_size,
-            "copies": spec.copies,
-            "shard_size": spec.shard_size,
-            "embedding": spec.embedding,
-        },
-        photos={
-            "root": seen_from(listed_photos.root, folder),
-            "count": len(spec.paths),
-            "edits": spec.edits[: len(spec.edits) // len(listed_photos.paths)],
-            "paths": listed_photos.paths_hash,
-            "labels": listed_photos.labels_hash,
-        },
-        preprocess=preprocess_record(clf.preprocess),
-        notes=[str(note) for note in listed_photos.notes],
-    )
-    for part in (manifest.model, manifest.settings, manifest.photos):  # as they will be read back
-        part.update(json.loads(json.dumps(part, default=str)))
-    return manifest
+def _shard_size(clf: Classifier, names: Sequence[str]) -> int:
+    """Photos in a shard. An interrupted one is computed again: fewer of what takes many passes for each."""
+    sweeps = any(METHODS[name].sweeps if name in METHODS else not clf.executor.form.is_open for name in names)
+    return FEW_PHOTOS if sweeps else MOST_PHOTOS
 
 
 def _refuse_other_folder(folder: Folder) -> None:
@@ -246,28 +243,35 @@ def _refuse_other_folder(folder: Folder) -> None:
         raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
 
 
-def _begun(folder: Folder, wanted: Manifest, keeps_batches: bool) -> Manifest:
-    """The store's manifest; a new one where there is none. keeps_batches : nobody has asked for another batch size.
+def _begun(folder: Folder, wanted: Manifest, paths: Sequence[str], keeps: Sequence[str]) -> Manifest:
+    """The store's manifest; a new one where there is none. keeps : settings that nobody has asked for stay as they were.
 
     Raises StoreError where it is that of another run.
     """
     folder.remove_halves(MANIFEST, f"{SHARDS}/*.parquet")  # of a run that was killed while it wrote
     if not folder.is_file(MANIFEST):
+        remove_others(folder, wanted)
         wanted.write(folder)
         return wanted
     manifest = Manifest.read(folder)
-    if keeps_batches:
-        wanted.settings["batch_size"] = manifest.settings.get("batch_size")
-    differences = manifest.differences(wanted)
+    wanted.settings |= {name: manifest.settings.get(name) for name in keeps}
+    differences = differences_of(manifest, wanted, folder, paths)
     if differences:
         raise StoreError(
             f"The store '{folder}' is of another run: {'; '.join(differences)}. Write another store, or repeat that run."
         )
+    remove_others(folder, manifest)
     return manifest
 
 
-def _with_recorded_batches(spec: RunSpec, manifest: Manifest) -> RunSpec:
-    return dataclasses.replace(spec, batch_size=manifest.settings["batch_size"])
+def _rows_of(folder: Folder, manifest: Manifest, number: int) -> pyarrow.Table | None:
+    """What a shard holds that is computed again; None where it is broken, or new."""
+    import pyarrow.parquet
+
+    entry = manifest.shards.get(number)
+    if entry is None or not is_whole(folder, entry):
+        return None
+    return pyarrow.parquet.read_table(io.BytesIO(folder.read(entry.file)))
 
 
 def _fill(
@@ -279,12 +283,16 @@ def _fill(
     progress: bool | runner.ProgressCallback | None,
     ray: str | None,
 ) -> None:
-    """Compute the shards that are missing, broken, or to be tried again."""
+    """Compute the shards that are missing, broken, of photos that were replaced since, or to be tried again."""
     missing = []
+    stamps = {}  # before any photo is read: what is replaced while the run goes on is seen by the next one
     for number in manifest.numbers:
         entry = manifest.shards.get(number)
-        if entry is None or (retry and entry.unread) or not is_whole(folder, entry):
+        stamp = stamps[number] = photos_stamp(spec, number)
+        if entry is None or (retry and entry.unread) or not is_whole(folder, entry) or has_replaced(folder, entry, spec, stamp):
             missing.append(number)
+        elif stamp != entry.stamp:  # other times, but the same bytes
+            manifest.shards[number] = dataclasses.replace(entry, stamp=stamp)
     unread = 0
     begun = manifest.count - sum(len(spec.places(number)) for number in missing)
     first = 2 * spec.batch_size
@@ -298,4 +306,6 @@ def _fill(
         shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
         with ShardWriter(folder, manifest) as writer, contextlib.closing(shards):
             for number, shard in shards:
-                writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions())
+                if shard.unread and (before := _rows_of(folder, manifest, number)) is not None:
+                    shard = with_rows_of_before(shard, before, spec.places(number))
+                writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions(), stamps[number])

@@ -15,6 +15,7 @@ from seewhy import rasters
 from seewhy.bands import Shown, shown_bands, shown_volume
 from seewhy.errors import PhotoError
 from seewhy.geometry import Array, Geometry
+from seewhy.rasters import NamedFile
 from seewhy.records import Photo
 
 
@@ -34,7 +35,9 @@ def read_tensor(
     """
     if isinstance(photo, Photo):
         photo = photo.pixels
-    (values, name) = _volume(photo) if dimensions == 3 else (_photo(photo), "tensor")
+    (values, name) = (
+        _volume(photo) if dimensions == 3 else (_photo(photo), photo.path.name if isinstance(photo, NamedFile) else "tensor")
+    )
     if not np.isfinite(values).all():
         raise PhotoError("The tensor holds values that are not finite (NaN or infinity): repair them first.")
     check_channels(values.shape)
@@ -49,8 +52,12 @@ def read_tensor(
 
 
 def _photo(photo: Any) -> Array:
+    if isinstance(photo, NamedFile) and photo.path.suffix.lower() in rasters.ARRAY_SUFFIXES:
+        photo = rasters.read_array(photo)
     if not _is_tensor(photo) or photo.dtype in (torch.uint8, np.uint8):
-        what = "a uint8 picture" if _is_tensor(photo) else f"a {type(photo).__name__}"
+        what = (
+            "a uint8 picture" if _is_tensor(photo) else "a file" if isinstance(photo, NamedFile) else f"a {type(photo).__name__}"
+        )
         raise PhotoError(
             "This classifier has no preprocessing, so it takes float tensors (C, H, W) of the network's own input, not "
             f"{what}: build it with preprocess=seewhy.Preprocess(size=..., mean=..., std=...)."

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import heads
 import pytest
+from hand_made_store import HandMadeRow, hand_made
 from PIL import Image
 
 import seewhy
@@ -264,3 +266,12 @@ def test_a_cell_is_explained_by_what_suits_the_network(run, scenes: list[str]) -
     assert code == 0, err
     (record,) = json.loads(out)["explanations"]
     assert (record["method"], heads.chosen(record["notes"])) == ("hires_cam", [heads.FLAT])
+
+
+def test_a_class_whose_name_another_one_has_is_asked_for_by_its_index(run, tmp_path: Path) -> None:
+    rows = [HandMadeRow(0, 2, 0.9), HandMadeRow(1, 1, 0.9)]
+    hand_made(tmp_path / "store", rows, ["crane", "cow", "crane"])
+    (_, out, _) = run("confusion", str(tmp_path / "store"))
+    condition = "label = '#0' and predicted = '#2'"
+    assert f"--where {shlex.quote(condition)} -o maps.html" in out
+    assert len(seewhy.Store.open(tmp_path / "store").where(condition)) == 1

@@ -8,8 +8,10 @@ import buckets
 import numpy as np
 import pytest
 from PIL import Image
+from stores import stored_answers
 
 import seewhy
+from seewhy.cli.running import summary_of
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -109,12 +111,19 @@ def test_ctrl_c_says_how_many_are_kept(run: Run, folders: Path, monkeypatch: pyt
     run("run", folders, "--model", "demo:honest", "-m", "cam")
 
     def interrupted(*arguments: object, **settings: object) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("6 photos are stored in store; begun again, the run goes on from there")
 
     monkeypatch.setattr("seewhy.run", interrupted)
     (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam")
     assert code == 130
-    assert err.splitlines()[-1] == "Interrupted: 6 photos are stored in store, and the same command goes on from there."
+    assert err.splitlines()[-1] == "Interrupted: 6 photos are stored in store; begun again, the run goes on from there."
+
+    def at_once(*arguments: object, **settings: object) -> None:
+        raise KeyboardInterrupt  # while the photos are listed
+
+    monkeypatch.setattr("seewhy.run", at_once)
+    (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "-o", "other")
+    assert (code, err.splitlines()[-1]) == (130, "Interrupted.")
 
 
 def test_urls_and_tars_go_through(run: Run, folders: Path, tmp_path: Path) -> None:
@@ -146,3 +155,26 @@ def test_what_is_no_cluster_is_said_in_the_command_line_s_own_words(run: Run, fo
     (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "--ray", "yes")
     assert code == 2
     assert err.startswith("Error: --ray yes: write 'auto', or a cluster's address ('ray://head:10001', '192.168.0.5:6379').")
+
+
+def test_a_summary_counts_each_photo_once(tmp_path: Path) -> None:
+    red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1, 0, 0))
+    store = stored_answers(tmp_path / "store", [("cow", "cow"), ("cow", "bear")] * 3, edits=(None, red))
+    summary = summary_of(store)
+    assert (summary["photos"], summary["right"], summary["wrong"]) == (3, 3, 0)
+
+
+def test_a_store_of_a_network_with_a_size_of_its_own_is_read_back(run: Run, folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))\n"
+    )
+    flags = ("--model", f"{tmp_path / 'mine.py'}:build", "--size", "32", "--mean", "0.5", "--std", "0.25", "-m", "grad_cam")
+    (code, _, err) = run("run", folders, *flags)
+    assert code == 0, err
+    e = seewhy.Store.open("store")[0]
+    assert e.photo.pixels.shape == (3, 32, 32)
+    assert not any("thumbnail" in note for note in e.notes)
+    (code, _, err) = run("show", "store", "-o", "page.html")
+    assert code == 0, err

@@ -225,3 +225,24 @@ def test_what_is_a_store(store: seewhy.Store, tmp_path: Path) -> None:
     assert stores_of([str(tmp_path / "photos"), "photo.jpg"]) == []
     with pytest.raises(OptionError, match=r"is a store and 'photo\.jpg' is none"):
         stores_of([str(store.path), "photo.jpg"])
+
+
+def test_what_was_changed_is_shown_where_it_is_asked_for(run: Run, tmp_path: Path) -> None:
+    red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1, 0, 0))
+    stored_answers(tmp_path / "store", [("cow", "cow"), ("cow", "bear"), ("cow", "bear"), ("cow", "sheep")], edits=(None, red))
+    (_, out, _) = run("show", "store", "--sort", "path")
+    lines = out.splitlines()
+    assert lines[0] == "Left out: 2 rows of photos with something changed (--where 'edit is not null')."
+    assert [line.split() for line in lines[2:4]] == [["0.png", "cow", "cow", "0.5"], ["1.png", "cow", "bear", "0.502"]]
+    assert lines[4] == "2 of 2 photos"
+    assert "2 of 4 rows: edit is not null" in run("show", "store", "--where", "edit is not null")[1]
+    (_, out, _) = run("confusion", "store")
+    assert "Their maps: seewhy show store --where 'label = cow and predicted = bear and edit is null' -o maps.html" in out
+    assert out.startswith("1 of 2 photos right (50 %).")
+    (_, out, _) = run("report", "store")
+    assert out == "2 photos → report.html, report.json\n"
+    numbers = json.loads((tmp_path / "report.json").read_text())
+    assert (numbers["photos"], numbers["listed"], numbers["labelled"], numbers["right"]) == (2, 2, 2, 1)
+    assert numbers["condition"] == "each photo once, as it is or with the first edit"
+    run("report", "store", "--where", "predicted = sheep")
+    assert json.loads((tmp_path / "report.json").read_text())["photos"] == 1

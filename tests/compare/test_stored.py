@@ -178,3 +178,16 @@ def test_ctrl_c_leaves_the_photos_that_are_done(before: seewhy.Store, after: see
     assert (result.partial, result.unreached, len(result)) == (True, 2, 4)
     assert result.notes[-1] == "interrupted after 4 of 6 photos"
     assert result.sentence.startswith("On 4 of 6 photos")
+
+
+def test_an_edited_photo_is_compared_once(tmp_path: Path) -> None:
+    red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1, 0, 0))
+    answers = [("cow", "cow"), ("cow", "bear"), ("bear", "bear"), ("bear", "cow")]  # each photo as it is, and edited
+    before = stored_answers(tmp_path / "before", answers, edits=(None, red))
+    after = stored_answers(tmp_path / "after", answers, edits=(None, red))
+    assert seewhy.compare([before, after]).names == ["0.png", "1.png"]
+    alone = stored_answers(tmp_path / "alone", answers[::2])
+    compared = seewhy.compare([before, alone])
+    assert (compared.names, compared.change.only) == (["0.png", "1.png"], [[], []])
+    chosen = seewhy.compare([before.where("number >= 0"), after.where("number >= 0")])
+    assert chosen.names == ["0.png", "0.png", "1.png", "1.png"]

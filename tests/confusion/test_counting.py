@@ -8,8 +8,10 @@ import pytest
 from stores import stored_answers
 
 import seewhy
+from seewhy.edits import Fill
 from seewhy.errors import OptionError, TargetError
 
+RED = Fill(box=(0, 0, 1, 1), colour=(1, 0, 0))
 ANSWERS = [("cow", "cow"), ("cow", "bear"), ("bear", "bear"), (None, "bear"), ("cow", "bear"), ("sheep", "sheep")]
 
 
@@ -38,3 +40,15 @@ def test_what_has_no_labels_or_too_many_words(tmp_path: Path) -> None:
         seewhy.confusion(["cow"])
     with pytest.raises(TargetError, match="There are no photos"):
         seewhy.confusion(store.where("wrong"))
+
+
+def test_an_edited_photo_is_counted_once(tmp_path: Path) -> None:
+    store = stored_answers(
+        tmp_path / "store", [pair for answer in ANSWERS for pair in (answer, ("cow", "sheep"))], edits=(None, RED)
+    )
+    counted = seewhy.confusion(store)
+    assert counted.matrix.tolist() == [[1, 0, 0], [2, 1, 0], [0, 0, 1]]
+    assert (counted.photos, counted.unlabelled) == (5, 1)
+    assert counted.cell("cow", "bear") == [2, 8]  # of the store's rows
+    assert [store[place].predictions[0].name for place in counted.cell("cow", "bear")] == ["bear", "bear"]
+    assert seewhy.confusion(store.where("edit is not null")).matrix.tolist() == [[0, 0, 0], [0, 0, 6], [0, 0, 0]]

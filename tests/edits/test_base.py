@@ -39,7 +39,9 @@ def test_a_box_is_at_least_a_pixel(box: Any, rows: slice, columns: slice) -> Non
     assert place_of(box, np.zeros((10, 20, 3), np.uint8)) == (rows, columns)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 1), (0.5, 0, 0.5, 1), (-0.1, 0, 1, 1), (0, 0, 1, 1.1), "all", None, (0, 0.6, 1, 0.5)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 1), (0.5, 0, 0.5, 1), (-0.1, 0, 1, 1), (0, 0, 1, 1.1), "all", "0011", None, (0, 0.6, 1, 0.5)]
+)
 def test_what_is_no_box(box: Any) -> None:
     with pytest.raises(OptionError, match=r"write \(top, left, bottom, right\) as shares of the photo"):
         Fill(box=box)

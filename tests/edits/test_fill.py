@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from seewhy.edits import Fill
 from seewhy.errors import OptionError, PhotoError
@@ -51,3 +53,18 @@ def test_colours_that_do_not_fit() -> None:
         Fill(box=(0, 0, 1, 1), colour=(255.0,))
     with pytest.raises(PhotoError, match="the photo has 3 channels"):
         Fill(box=(0, 0, 1, 1), colour=(0.1, 0.2)).apply(np.zeros((2, 2, 3), np.uint8), none)
+
+
+@pytest.mark.parametrize("colour", [np.array([1.0, 0.5, 0.0], np.float32), torch.tensor([1.0, 0.5, 0.0]), [1, 0.5, 0]])
+def test_a_colour_becomes_plain_data(colour: Any) -> None:
+    fill = Fill(box=np.array([0, 0, 1, 0.5], np.float32), colour=colour)  # type: ignore[arg-type]
+    assert fill == Fill(box=(0, 0, 1, 0.5), colour=(1.0, 0.5, 0.0))
+    assert json.loads(json.dumps(fill.record())) == {"name": "fill", "box": [0, 0, 1, 0.5], "colour": [1, 0.5, 0]}
+
+
+@pytest.mark.parametrize("colour", ["red", "010", 0.5, [], [None], [float("nan")], [[1, 1, 1]]])
+def test_what_is_no_colour(colour: Any) -> None:
+    with pytest.raises(
+        OptionError, match=r"^colour=.*: write shares of white from 0 to 1, one for each channel: \(1, 0\.5, 0\)\."
+    ):
+        Fill(box=(0, 0, 1, 1), colour=colour)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from seewhy.edits import Paste
-from seewhy.errors import PhotoError
+from seewhy.errors import OptionError, PhotoError
 
 
 def opening(values: Any, path: str = "donor.png") -> Any:
@@ -47,3 +48,24 @@ def test_what_is_taken_is_resized(dtype: Any) -> None:
 def test_photos_that_do_not_fit() -> None:
     with pytest.raises(PhotoError, match="nothing of the one can be laid on the other"):
         Paste(source="donor.png", box=(0, 0, 1, 1)).apply(np.zeros((2, 2, 3), np.uint8), opening(np.zeros((2, 2), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "/etc/x.jpg",
+        "../x.jpg",
+        "a/../../x.jpg",
+        "C:\\x.jpg",
+        "\\\\host\\x.jpg",
+        "s3://bucket/x.jpg",
+        "",
+        None,
+        Path("cow/3.jpg"),
+        3,
+        np.zeros(3),
+    ],
+)
+def test_a_source_outside_the_photos_folder(source: Any) -> None:
+    with pytest.raises(OptionError, match=r"^source=.*: write a path from the photos' folder, and in it: 'cow/0\.jpg'\.$"):
+        Paste(source=source, box=(0, 0, 1, 1))

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 from one_photo_nets import FORMS, OnePhoto
+from PIL import Image
 from small_nets import SmallNet
 from torch import nn
 
 import seewhy
-from seewhy.errors import MissingExtraError, ModelError, OptionError, OutputError
+from seewhy.errors import MissingExtraError, ModelError, OptionError, OutputError, StoreError
 from seewhy.load import from_onnx
 
 onnx = pytest.importorskip("onnx")
@@ -290,3 +291,16 @@ def test_a_free_batch_axis_with_one_photo_written_inside(form: str, tmp_path: Pa
         assert np.ptp(expected) > 0.01
         np.testing.assert_allclose(map_, expected, atol=1e-5)
     assert capfd.readouterr().err == ""
+
+
+def test_a_run_does_not_mix_two_files(tmp_path: Path) -> None:
+    """Of one name and of one shape; they differ in what is written beside the network."""
+    Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(tmp_path / "photo.png")
+    (first, again, other) = (
+        seewhy.load(made(tmp_path / "net.onnx", ["N", 3, 8, 8], names={"names": text}), classes=["hare", "owl"], head="none")
+        for text in ("hare, owl", "hare, owl", "owl, hare")
+    )
+    for clf in (first, again):
+        assert len(seewhy.run(clf, [tmp_path / "photo.png"], tmp_path / "store", "occlusion")) == 1
+    with pytest.raises(StoreError, match=r'another run: the hash of the model\'s file "\w{16}" there, "\w{16}" here\. Write'):
+        seewhy.run(other, [tmp_path / "photo.png"], tmp_path / "store", "occlusion")

@@ -116,3 +116,13 @@ def test_photos_without_any_difference(tmp_path: Path, clf: seewhy.Classifier) -
     store = seewhy.run(clf, photos, tmp_path / "store", "grad_cam")
     with pytest.raises(LayerError, match="gives the same"):
         seewhy.embed(store, method="pca")
+
+
+def test_an_edited_photo_is_not_placed_beside_itself(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    red = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1, 0, 0))
+    both = seewhy.run(clf, folder, tmp_path / "both", "grad_cam", labels="folders", edits=[red, None])
+    alone = seewhy.run(clf, folder, tmp_path / "alone", "grad_cam", labels="folders")
+    placed = seewhy.embed(both, method="pca")
+    assert np.array_equal(placed.points, seewhy.embed(alone, method="pca").points)
+    assert placed.numbers == list(range(1, 20, 2))  # of the store that was given: a page asks it for their maps
+    assert len(seewhy.embed(both.where("number < 14"), method="pca")) == 14

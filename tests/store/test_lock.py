@@ -146,3 +146,10 @@ def test_a_bucket_that_takes_nothing_is_one_line(memory: None, url: str, message
     with pytest.raises(StoreError) as refused, locked(url):
         pass
     assert str(refused.value) == message
+
+
+def test_a_run_that_fails_leaves_no_name(tmp_path: Path) -> None:
+    """Another machine, which sees no lock of this one, is not kept out by it."""
+    with pytest.raises(StoreError, match="refused"), locked(tmp_path):
+        raise StoreError("refused")
+    assert (tmp_path / LOCK).read_bytes() == b""

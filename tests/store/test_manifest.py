@@ -9,7 +9,7 @@ import pytest
 
 from seewhy.errors import StoreError
 from seewhy.store import manifest as manifests
-from seewhy.store.manifest import Manifest, ShardWriter, UnreadPhoto, is_whole
+from seewhy.store.manifest import Manifest, ShardWriter, UnreadPhoto, is_whole, remove_others
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def manifest() -> Manifest:
     return Manifest(
         model={"name": "net", "weights": "ab", "classes": ["a", "b"], "display": None},
         settings={"methods": [{"name": "cam"}], "seed": 0, "shard_size": 4},
-        photos={"root": "../photos", "count": 9, "paths": "12", "labels": ""},
+        photos={"root": "../photos", "count": 12, "paths": "12", "labels": ""},
     )
 
 
@@ -28,7 +28,7 @@ def test_what_is_written_is_read_back(manifest: Manifest, tmp_path: Path) -> Non
     read = Manifest.read(tmp_path)
     assert read == manifest
     assert read.shards[2].unread == [UnreadPhoto("a.jpg", "broken")]
-    assert (read.numbers, read.count, read.shard_size) == (range(3), 9, 4)
+    assert (read.numbers, read.count, read.shard_size) == (range(3), 12, 4)
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
         "manifest.json",
         "shards",
@@ -87,7 +87,7 @@ def test_a_folder_without_manifest_or_with_another_one(manifest: Manifest, tmp_p
     path = tmp_path / "manifest.json"
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"format": 9}))
-    with pytest.raises(StoreError, match=r"has format 9, and this seewhy reads 1: read it with the other one."):
+    with pytest.raises(StoreError, match=r"has format 9, and this seewhy reads 2: read it with the other one."):
         Manifest.read(tmp_path)
     for content in (path.read_text()[:30], "[]", "{}", json.dumps(record | {"shards": [1]})):
         path.write_text(content)
@@ -142,3 +142,52 @@ def test_hashes_are_named_where_nothing_says_more(manifest: Manifest) -> None:
     ]
     other = dataclasses.replace(manifest, model={**model, "name": "other"}, photos={**photos, "count": 8})
     assert manifest.differences(other) == ['the model "net" there, "other" here', "the number of photos 9 there, 8 here"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda record: record.update(settings={}), "'shard_size'"),
+        (lambda record: record["settings"].update(shard_size=0), "'shard_size' is 0"),
+        (lambda record: record["settings"].update(shard_size="4"), "'shard_size' is \"4\""),
+        (lambda record: record.update(photos=None), "'photos' is no object"),
+        (lambda record: record["photos"].update(count=2.5), "'count' is 2.5"),
+        (lambda record: record["model"].update(classes=[1]), "a name is no text"),
+        (lambda record: record["shards"]["0"].update(file=None), "the file of shard 0 is null"),
+        (lambda record: record["shards"]["0"].update(file="../../etc/passwd"), 'the file of shard 0 is "../../etc/passwd"'),
+        (lambda record: record["shards"]["0"].update(rows=400), "shard 0 has 400 rows of 4 photos"),
+        (lambda record: record["shards"]["0"].update(rows=4), "shard 0 has 4 rows of 4 photos"),
+        (lambda record: record["shards"]["0"].update(rows=True), "shard 0 has true rows of 4 photos"),
+        (lambda record: record["shards"]["0"].update(versions=7), "list index out of range"),
+        (lambda record: record["shards"].update({"99": record["shards"]["0"]}), "there is a shard 99, of 3"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_together(manifest: Manifest, tmp_path: Path, change: Any, reason: str) -> None:
+    with ShardWriter(tmp_path, manifest) as writer:
+        writer.put(0, b"content", 3, [UnreadPhoto("a.jpg", "broken")], {"seewhy": "1"})
+    path = tmp_path / "manifest.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(StoreError) as refused:
+        Manifest.read(tmp_path)
+    assert str(refused.value) == f"'{path}' cannot be read as the manifest of a store ({reason})."
+
+
+def test_versions_are_written_once(manifest: Manifest, tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, manifest) as writer:
+        for number, version in enumerate(("1", "2", "1")):
+            writer.put(number, b"content", 3, [], {"seewhy": version})
+    record = json.loads((tmp_path / "manifest.json").read_text())
+    assert record["versions"] == [{"seewhy": "1"}, {"seewhy": "2"}]
+    assert [entry["versions"] for entry in record["shards"].values()] == [0, 1, 0]
+    assert Manifest.read(tmp_path) == manifest
+
+
+def test_shards_that_are_not_entered_are_removed(manifest: Manifest, tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, manifest) as writer:
+        writer.put(0, b"content", 3, [], {})
+    for name in ("000001.parquet", "1000000.parquet", "mine.parquet"):
+        (tmp_path / "shards" / name).write_bytes(b"other")
+    remove_others(tmp_path, manifest)
+    assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == ["000000.parquet", "mine.parquet"]

@@ -8,7 +8,7 @@ from seewhy.store.maps import PackedMaps, unpacked
 
 def test_numbers_by_hand() -> None:
     packed = PackedMaps.of(np.float32([[[4, -1, 0.5]], [[0, 0, 0]]]))
-    assert packed.scales == [4.0, 0.0]
+    assert packed.scales == [4.0, 1.0]
     assert packed.grid == [2, 1, 3]
     assert np.frombuffer(packed.values, np.float16).tolist() == [1, -0.25, 0.125, 0, 0, 0]
     assert packed.unpacked().tolist() == [[[4, -1, 0.5]], [[0, 0, 0]]]
@@ -33,3 +33,9 @@ def test_what_is_not_finite_stays_so() -> None:
     maps = PackedMaps.of(np.float32([[[np.nan, 2, 1]]])).unpacked()
     assert np.isnan(maps[0, 0, 0])
     assert maps[0, 0, 1:].tolist() == [2, 1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_finite_stays_what_it_is() -> None:
+    maps = np.float32([[[-np.inf, 0, 0]], [[np.inf, 2, np.nan]], [[0, 1e-45, 0]]])
+    np.testing.assert_array_equal(PackedMaps.of(maps).unpacked(), maps)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import buckets
@@ -10,7 +11,7 @@ import pytest
 
 import seewhy
 from seewhy.errors import PhotoError
-from seewhy.store.opening import file_hash, open_photo, printable
+from seewhy.store.opening import edited, file_hash, open_photo, printable
 from seewhy.store.places import Folder, folder_at
 from seewhy.store.tars import photo_members
 
@@ -82,3 +83,27 @@ def test_hash_and_names(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(PHOTO * 30)
     assert file_hash(tmp_path / "a") == hashlib.sha256(PHOTO * 30).hexdigest()
     assert printable(b"\xff\xc3\xa9".decode("utf-8", "surrogateescape")) == "\ufffd\xe9"
+
+
+def test_a_pipe_is_not_waited_for(clf: seewhy.Classifier, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(PhotoError, match=r"^'x\.png' cannot be opened: it is no file but a pipe or a device\.$"):
+        open_photo(clf.read, folder_at(tmp_path), "x.png", None)
+
+
+def test_a_signature_is_used_and_not_told(clf: seewhy.Classifier, memory: None) -> None:
+    root = folder_at("memory://bucket")
+    root.write("a.png?sig=SECRET", PHOTO)
+    (photo, _) = open_photo(clf.read, root, "a.png", None, "?sig=SECRET")
+    assert photo.name == "a.png"
+    with pytest.raises(PhotoError, match=r"^There is no file 'b\.png'\.$"):
+        open_photo(clf.read, root, "b.png", None, "?sig=SECRET")
+
+
+def test_an_edit_s_other_photo_is_named_from_the_root(clf: seewhy.Classifier, roots: list[Folder]) -> None:
+    paste = {"name": "paste", "source": "sub/b.png", "box": [0, 0, 1, 1], "source_box": None}
+    for root in roots:
+        root.write("a.png", PHOTO)
+        root.write("sub/b.png", b"text")
+        with pytest.raises(PhotoError, match=r"^'sub/b\.png' is not a picture that can be read"):
+            open_photo(lambda source, root=root: clf.read(edited(clf.picture, root, source, paste)), root, "a.png", None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,46 @@ def test_no_folder_of_this_machine_is_in_a_note(root: Path) -> None:
         "no photo is labelled bear",
     ]
     assert str(root.parent) not in " ".join(notes)
+
+
+SIGNED = "?X-Amz-Signature=SECRET/1=="
+
+
+def test_signatures_are_for_reading_alone(tmp_path: Path, memory: None) -> None:
+    plain = [f"memory://bucket/a/{i}.jpg" for i in range(3)]
+    signed = [f"{url}{SIGNED}{i}" for i, url in enumerate(plain)]
+    (tmp_path / "signed.csv").write_text("\n".join(["path", *signed[::-1]]))
+    expected = list_photos(plain, None, CLASSES)
+    for photos in (signed, tmp_path / "signed.csv"):
+        listed = list_photos(photos, None, CLASSES)
+        assert (listed.root, listed.paths) == (expected.root, ["0.jpg", "1.jpg", "2.jpg"])
+        assert listed.paths_hash == expected.paths_hash
+        assert listed.queries == [f"{SIGNED}{i}" for i in range(3)]
+    assert expected.queries is None
+    one = list_photos(signed[0], None, CLASSES)
+    assert (one.root, one.paths, one.queries) == (RemoteFolder("memory://bucket/a"), ["0.jpg"], [f"{SIGNED}0"])
+    with pytest.raises(OptionError, match=r"^'0\.jpg' stands twice among the photos, and only what follows the '\?' differs"):
+        list_photos([f"{plain[0]}?sig=1", f"{plain[0]}?sig=2"], None, CLASSES)
+
+
+def test_a_signed_tar(memory: None) -> None:
+    buckets.put({f"/bucket/x.tar{SIGNED}": buckets.tar_bytes({"0.jpg": b"photo", "0.cls": b"cow"})})
+    listed = list_photos(f"memory://bucket/x.tar{SIGNED}", None, CLASSES)
+    assert (listed.paths, listed.labels) == (["x.tar/0.jpg"], [1])
+    assert listed.members is not None
+    assert listed.members[0] is not None
+    assert read_member(listed.root, listed.members[0], listed.paths[0]) == b"photo"
+
+
+def test_what_cannot_be_listed_is_noted(root: Path) -> None:
+    (root / "gone.jpg").symlink_to("nowhere.jpg")
+    listed = list_photos(root, None, CLASSES)
+    assert listed.paths == ALL
+    assert listed.notes == ["left out, as they cannot be listed: gone.jpg (No such file or directory)"]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tar"])
+def test_a_pipe_is_no_table_and_no_tar(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(PhotoError, match=r"it is no file but a pipe or a device"):
+        list_photos(tmp_path / name, None, CLASSES)

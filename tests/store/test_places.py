@@ -19,6 +19,7 @@ from seewhy.store.places import (
     local_path,
     photos_root,
     seen_from,
+    split_query,
     without_secrets,
 )
 
@@ -160,3 +161,36 @@ def test_local_files_do_not_go_through_fsspec(tmp_path: Path, monkeypatch: pytes
     folder = folder_at(os.fspath(tmp_path))
     folder.write("a.jpg", b"photo")
     assert (folder.read("a.jpg"), folder.photos(), folder.for_arrow("a.jpg")[1]) == (b"photo", ["a.jpg"], None)
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x")
+    folder = LocalFolder(tmp_path)
+    for reading in (folder.read, folder.open, lambda name: folder.part(name, 0, 1)):
+        with pytest.raises(OSError, match="it is no file but a pipe or a device"):
+            reading("x")
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    with pytest.raises(PermissionError):
+        LocalFolder(tmp_path).photos()
+
+
+def test_signatures() -> None:
+    url = "https://host/a/0.jpg?X-Amz-Signature=ab/c=="
+    assert split_query(url) == ("https://host/a/0.jpg", "?X-Amz-Signature=ab/c==")
+    assert split_query("x.tar?sig=1") == ("x.tar", "?sig=1")
+    for whole in ("https://host/photo?id=7", "s3://bucket/what?.jpg", "s3://bucket/a?b=c.jpg"):
+        assert split_query(whole) == (whole, "")
+    assert without_secrets(url) == "https://host/a/0.jpg"
+    assert RemoteFolder("memory://bucket").shown("0.jpg?sig=ab/c") == "memory://bucket/0.jpg"
+
+
+def test_what_a_system_says_of_a_signed_url() -> None:
+    error = RuntimeError("403, message='Forbidden', url='http://me:word@host/0.jpg?sig=ab/c=='")
+    words = RemoteFolder("memory://bucket")._in_words(error)
+    assert words == "403, message='Forbidden', url='http://host/0.jpg'"

@@ -13,6 +13,7 @@ from PIL import Image
 from stores import timeless
 
 import seewhy
+from seewhy.rasters import NamedFile
 from seewhy.store.manifest import UnreadPhoto
 from seewhy.store.shard import RunSpec, embedding_layer, run_shard, run_shards
 
@@ -63,12 +64,12 @@ def test_a_photo_that_changes_while_it_is_read(clf: seewhy.Classifier, tmp_path:
     Image.new("RGB", (20, 16), "red").save(tmp_path / "a.png")
     read = clf.read
 
-    def slow(path: Path) -> Any:
-        photo = read(path)
-        Image.new("RGB", (20, 16), "blue").save(path, compress_level=0)
+    def slow(file: NamedFile) -> Any:
+        photo = read(file)
+        Image.new("RGB", (20, 16), "blue").save(file.path, compress_level=0)
         return photo
 
-    monkeypatch.setattr(type(clf), "read", lambda self, path: slow(path))
+    monkeypatch.setattr(type(clf), "read", lambda self, file: slow(file))
     shard = run_shard(clf, spec_of(tmp_path, embedding=None), 0)
     assert shard.unread == [UnreadPhoto("a.png", "'a.png' changed while it was read: try it again.")]
     assert len(shard.rows) == 0

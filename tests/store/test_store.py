@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute
+import pyarrow.parquet
 import pytest
 
 import seewhy
+from seewhy.edits import Fill
 from seewhy.errors import OptionError, StoreError
+from seewhy.store.places import LocalFolder
 
 
 def test_what_it_says_of_itself(store: seewhy.Store, tmp_path: Path) -> None:
@@ -25,6 +30,13 @@ def test_opened_it_is_the_same(store: seewhy.Store, folder: Path, tmp_path: Path
         opened[10]
     with pytest.raises(StoreError, match="There is no store in"):
         seewhy.Store.open(tmp_path)
+    wrong: Any
+    for wrong in (None, "", 3):
+        with pytest.raises(OptionError, match=r"^path=.*: write the folder that seewhy\.run has written, or its URL\.$"):
+            seewhy.Store.open(wrong)
+    for wrong in (slice(0, 2), "0", 1.0, None):
+        with pytest.raises(OptionError, match=r"^i=.*: write the place of one row; store\.where\(\.\.\.\) takes some of them\.$"):
+            opened[wrong]
 
 
 def test_photos_and_store_may_move(store: seewhy.Store, folder: Path, tmp_path: Path) -> None:
@@ -47,7 +59,7 @@ def test_the_thumbnail_alone_does_not_look_at_the_photo(store: seewhy.Store, fol
     for kept, read in zip(small, whole, strict=True):
         assert np.array_equal(kept.maps, read.maps)
         assert kept.photo.geometry.input == read.photo.geometry.input
-        assert "cut out again from the store's record" in kept.photo.preprocessing
+        assert (kept.photo.rebuilt, read.photo.rebuilt) == (True, False)
 
 
 def test_sorted_by_a_column(store: seewhy.Store) -> None:
@@ -73,6 +85,35 @@ def test_which_folders_are_stores(store: seewhy.Store, folder: Path) -> None:
     assert not seewhy.Store.is_at(f"file://{folder}")
     (folder / "manifest.json").write_text("{}")
     assert not seewhy.Store.is_at(folder)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_store(store: seewhy.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(folder: LocalFolder, name: str) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(LocalFolder, "is_file", refused)
+    assert not seewhy.Store.is_at(store.path)
+
+
+def test_each_photo_counts_once(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    (red, pasted) = (Fill(box=(0, 0, 1, 1), colour=(1, 0, 0)), Fill(box=(0, 0, 0.5, 1)))
+
+    def stored(name: str, edits: Any) -> seewhy.Store:
+        return seewhy.run(clf, folder, tmp_path / name, "grad_cam", edits=edits, shard_size=4)
+
+    both = stored("both", [red, None])
+    once = both.each_photo_once()
+    assert once.to_arrow(["number", "edit"]).to_pydict() == {"number": list(range(1, 20, 2)), "edit": [None] * 10}
+    assert both.places_of(once) == list(range(1, 20, 2))
+    assert once.each_photo_once() is once
+    assert [e.photo.name for e in once] == [path.name for path in sorted(folder.rglob("*.png"))]
+    chosen = both.where("number > 7")
+    assert chosen.each_photo_once() is chosen
+    none_as_it_is = stored("none", [pasted, red]).each_photo_once()
+    assert none_as_it_is.to_arrow(["number"])["number"].to_pylist() == list(range(0, 20, 2))
+    for single in (stored("plain", ()), stored("single", [red])):
+        assert single.each_photo_once() is single
+        assert single.places_of(single) == list(range(10))
 
 
 def test_what_is_not_asked_for_is_not_read(store: seewhy.Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,3 +187,35 @@ def test_of_a_run_that_has_not_begun_to_finish(store: seewhy.Store) -> None:
     assert len(opened.to_pandas()) == 0
     assert len(opened.where("wrong")) == 0
     assert repr(opened).endswith("0 rows (of 10 photos: not finished), grad_cam, occlusion>")
+
+
+@pytest.mark.parametrize(("copied", "over"), [(0, 1), (1, 0), (0, 2)])
+def test_a_whole_shard_in_the_place_of_another_is_seen(store: seewhy.Store, copied: int, over: int) -> None:
+    """Also where no checksum is looked at."""
+    shards = store.path / "shards"
+    (shards / f"00000{over}.parquet").write_bytes((shards / f"00000{copied}.parquet").read_bytes())
+    message = f"is broken: '{shards / f'00000{over}.parquet'}' holds other rows than were written. The run, started again, makes"
+    opened = seewhy.Store.open(store.path)
+    for read in (
+        opened.to_pandas,
+        opened.order,
+        opened.dataset,
+        lambda: len(opened.where("right")),
+        lambda: opened.known_features(9),
+    ):
+        with pytest.raises(StoreError, match=re.escape(message)):
+            read()
+
+
+def test_a_shard_with_fewer_rows_is_seen(store: seewhy.Store) -> None:
+    shard = store.path / "shards" / "000001.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(shard).slice(0, 3), shard)
+    with pytest.raises(StoreError, match=r"000001\.parquet' holds other rows than were written\."):
+        seewhy.Store.open(store.path).to_arrow()
+
+
+def test_a_shard_without_rows_is_nothing_wrong(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    for path in sorted(folder.rglob("*.png"))[:4]:
+        path.write_bytes(b"half")
+    store = seewhy.run(clf, folder, tmp_path / "few", "grad_cam", shard_size=4)
+    assert store.to_arrow()["number"].to_pylist() == [4, 5, 6, 7, 8, 9]

@@ -52,6 +52,11 @@ ROWS = [
 ]
 
 
+for one in ROWS:
+    for name in ("label", "predicted"):
+        one[f"{name}_index"] = None if one[name] is None else CLASSES.index(str(one[name]))
+
+
 @pytest.mark.parametrize(
     ("condition", "numbers"),
     [
@@ -88,7 +93,10 @@ ROWS = [
         ("predicted = label and score > 0.5", [1]),
         ("width > height", [0, 1, 3]),
         ("height >= width", [2]),
-        ("label_index = predicted_index", []),
+        ("label_index = predicted_index", [1]),
+        ("label = 1", [0, 1]),  # an index
+        ("label in (#1, 2)", [0, 1, 3]),
+        ("label != 1", [3]),
     ],
 )
 def test_which_rows_are_meant(condition: str, numbers: list[int]) -> None:
@@ -139,7 +147,7 @@ def test_too_deep_is_an_error_of_ours() -> None:
 
 def test_a_class_that_is_called_like_a_column_is_the_class() -> None:
     classes = ClassNames(["predicted", "cow"])
-    rows = table([{"number": i, "label": name, "predicted": "cow"} for i, name in enumerate(classes.names)])
+    rows = table([{"number": i, "label_index": i, "predicted_index": 1} for i in range(2)])
     assert rows.filter(parse("label = predicted", classes))["number"].to_pylist() == [0]
 
 
@@ -148,3 +156,30 @@ def test_a_class_that_there_is_not() -> None:
         parse("label = path", CLASSES)
     with pytest.raises(TargetError, match=r"This network has no class 'caw'. Did you mean 'cow'"):
         parse("label = caw", CLASSES)
+    with pytest.raises(TargetError, match=r"^This network has no class 9: its 4 classes are numbered 0 to 3\.$"):
+        parse("label = 9", CLASSES)
+    with pytest.raises(TargetError, match=r"no class called '1'\. For the index 1 write 1 or '#1'\.$"):
+        parse("label = '1'", CLASSES)
+
+
+def test_classes_of_one_name_are_told_apart() -> None:
+    classes = ClassNames(["crane", "cow", "crane"])
+    pairs = [(0, 0), (2, 2), (0, 2), (1, 0)]
+    rows = table(
+        [
+            {"number": n, "label": classes.names[i], "label_index": i, "predicted": classes.names[j], "predicted_index": j}
+            for n, (i, j) in enumerate(pairs)
+        ]
+    )
+
+    def numbers(condition: str) -> list[int]:
+        found: list[int] = rows.filter(parse(condition, classes))["number"].to_pylist()
+        return found
+
+    assert numbers("predicted = '#0'") == numbers("predicted = 0") == [0, 3]
+    assert numbers("predicted in (#2)") == [1, 2]
+    assert numbers("label = predicted") == [0, 1]
+    assert numbers("label != predicted") == [2, 3]
+    assert numbers("label contains crane") == [0, 1, 2]
+    with pytest.raises(TargetError, match=r"2 classes are called 'crane': 0 and 2\. Say which one by its index: '#0'"):
+        parse("label = crane", classes)

@@ -74,12 +74,11 @@ def confusion(
                 result.save(place, normalise, footer=f"{store.model}  ·  {store.preprocessing}")
             for line in str(result).splitlines():
                 report.line(line)
-            pairs = [(one.true, one.predicted) for one in result.worst(1)]
-            if asked is not None:
-                pairs = [(store.classes[asked[0]], store.classes[asked[1]])]
+            pairs = [(one.true_index, one.predicted_index) for one in result.worst(1)] if asked is None else [asked]
             for true_class, predicted_class in pairs:
-                condition = shlex.quote(f"label = {_quoted(true_class)} and predicted = {_quoted(predicted_class)}")
-                what = "" if asked is None else f"{_cell_text(true_class, predicted_class, len(result.cell(*asked)))}. "
+                condition = shlex.quote(_condition(store, true_class, predicted_class))
+                names_of_cell = (store.classes[true_class], store.classes[predicted_class])
+                what = "" if asked is None else f"{_cell_text(*names_of_cell, len(result.cell(*asked)))}. "
                 report.line(f"{what}Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
             report.line(f"→ {place}")
         return
@@ -136,8 +135,16 @@ def _root(files: dict[Path, Path]) -> Path:
     return Path(os.path.commonpath([path.absolute().parents[len(folder.parts)] for path, folder in files.items()]))
 
 
-def _quoted(name: str) -> str:
-    """A class in a condition of seewhy show."""
+def _condition(store: seewhy.Store, true: int, predicted: int) -> str:
+    """Of seewhy show, for the photos of one cell."""
+    some_edited = 0 < len(store.where("edit is null")) < len(store)
+    (label, choice) = (_quoted(store.classes, index) for index in (true, predicted))
+    return f"label = {label} and predicted = {choice}{' and edit is null' * some_edited}"
+
+
+def _quoted(names: Sequence[str], index: int) -> str:
+    """A class in a condition of seewhy show, by its index where another one has its name."""
+    name = names[index] if names.count(names[index]) == 1 else f"#{index}"
     return name if re.fullmatch(r"\w+", name) else f"'{name}'" if "'" not in name else f'"{name}"'
 
 

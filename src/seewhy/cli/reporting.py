@@ -28,11 +28,11 @@ def report(
     opened = seewhy.Store.open(store)
     rows = opened if where is None else opened.where(where)
     page = rows.report(output)
-    numbers = page.with_suffix(".json")
+    (numbers, photos) = (page.with_suffix(".json"), len(rows.each_photo_once()))
     if json_:
-        record = {"output": str(page), "numbers": str(numbers), "photos": len(rows), "complete": opened.complete}
+        record = {"output": str(page), "numbers": str(numbers), "photos": photos, "complete": opened.complete}
         print(json.dumps(record, indent=1, ensure_ascii=False))
         return
     if not opened.complete:
         out.print(Text("The run has not ended; the page says how far it is."))
-    out.print(Text(f"{len(rows)} photos → {page}, {numbers}"))
+    out.print(Text(f"{photos} photos → {page}, {numbers}"))

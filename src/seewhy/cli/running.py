@@ -49,6 +49,9 @@ def run(
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     budget: Annotated[str | None, Option(help="Per photo: forward passes (200), or seconds (20s).")] = None,
     batch_size: Annotated[int | None, Option(help="Photos at once. Default: what suits the network.")] = None,
+    shard_size: Annotated[
+        int | None, Option(help="Photos in a file, 256 at most: what a kill costs. Default: 256, of slow methods 32.")
+    ] = None,
     json_: AsJson = False,
     output: Annotated[
         str, Option("-o", "--output", "--out", help="A folder or URL: the store. It goes on where it was.")
@@ -72,15 +75,15 @@ def run(
             seed=seed,
             budget=budget,
             batch_size=batch_size,
+            shard_size=shard_size,
             retry=retry,
             ray=ray,
             **own,
         )
-    except KeyboardInterrupt:
-        kept = len(seewhy.Store.open(output))
-        raise KeyboardInterrupt(f": {kept} photos are stored in {output}, and the same command goes on from there") from None
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(*(f": {text}" for text in interrupt.args)) from None
     with Report(clf, json_, len(store) + len(store.unread)) as report:
-        report.record |= _summary(store)
+        report.record |= summary_of(store)
         for photo in store.unread:
             report.skip(photo.path, photo.reason)
         report.notes(store.notes)
@@ -95,12 +98,13 @@ def _list(photos: Sequence[str]) -> list[Any]:
     return [*elsewhere, *expand([place for place in photos if place not in elsewhere])]
 
 
-def _summary(store: seewhy.Store) -> dict[str, Any]:
+def summary_of(store: seewhy.Store) -> dict[str, Any]:
     """Counts alone, however many photos there are."""
-    (right, wrong) = (len(store.where("right")), len(store.where("wrong")))
+    once = store.each_photo_once()
+    (right, wrong) = (len(once.where("right")), len(once.where("wrong")))
     return {
         "output": str(store.path),
-        "photos": len(store),
+        "photos": len(once),
         "methods": store.methods,
         "right": right,
         "wrong": wrong,

@@ -57,7 +57,9 @@ def show(
 ) -> None:
     """Why? Rows of a store, without the network: a table, and with -o their maps."""
     rows = seewhy.Store.open(store, photos)
-    stored = rows if where is None else rows.where(where)
+    (once, total) = (rows.each_photo_once(), len(rows))
+    stored = once if where is None else rows.where(where)
+    (word, left_out) = ("photos" if where is None or once is rows else "rows", total - len(once) if where is None else 0)
     places = stored.order(by, ascending)
     shown = places[: limit or None]
     records = stored.to_arrow().take(shown).to_pylist() if shown else []
@@ -74,9 +76,11 @@ def show(
     with Report(stored, json_) as report:
         report.record |= {"store": store, "where": where, "rows": len(places), "complete": rows.complete, "photos": records}
         few = f"; these are {len(shown)} of them, sorted by {by}" if len(shown) < len(places) else ""
-        part = f"{len(places)} of {len(rows)} photos"
-        unfinished = "" if rows.complete else f"{len(rows)} of {rows.wanted} photos; the run has not ended"
+        part = f"{len(places)} of {total - left_out} {word}"
+        unfinished = "" if rows.complete else f"{total} of {rows.wanted} photos; the run has not ended"
         count = f"{part}{'' if where is None else f': {where}'}{few}"
+        if left_out:
+            report.line(f"Left out: {left_out} rows of photos with something changed (--where 'edit is not null').")
         if not records or output is None:
             if records and not json_:
                 _print_table(records)

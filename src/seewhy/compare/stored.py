@@ -26,7 +26,8 @@ def compare_stores(
     names: Sequence[str] | None,
     progress: bool | runner.ProgressCallback | None = None,
 ) -> Comparison:
-    """Photos that all stores have, with the maps of one method. See :func:`seewhy.compare`."""
+    """Photos that all stores have, each once, with the maps of one method. See :func:`seewhy.compare`."""
+    stores = [store.each_photo_once() for store in stores]
     if names is not None and len(names) != len(stores):
         raise OptionError(f"{len(names)} names for {len(stores)} stores: give one for each.")
     columns = checked_columns(list(names or [Path(store.path).name for store in stores]))

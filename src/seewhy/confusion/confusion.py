@@ -84,13 +84,15 @@ class Confusion:
 
     matrix : int64 ``(K, K)``, true classes as rows, predicted ones as columns. class_names : of the K classes.
     true, predicted : the classes' indices, photo by photo, as they were given; None where a label or a prediction is not known:
-    these photos are left out of everything that is counted.
+    these photos are left out of everything that is counted. places : of these photos in what was given; None where all of it is
+    there.
     """
 
     matrix: Counts
     class_names: ClassNames
     true: list[int | None]
     predicted: list[int | None]
+    places: list[int] | None = None
 
     suffixes: ClassVar[tuple[str, ...]] = (*PICTURE_SUFFIXES, ".csv", ".json")  # that :meth:`save` can write
 
@@ -153,7 +155,8 @@ class Confusion:
         Both are names or indices; the same twice: the photos that are right. Raises TargetError for an unknown class.
         """
         pair = (self.class_names.index(true), self.class_names.index(predicted))
-        return [place for place, both in enumerate(zip(self.true, self.predicted, strict=True)) if both == pair]
+        places = range(len(self.true)) if self.places is None else self.places
+        return [place for place, *both in zip(places, self.true, self.predicted, strict=True) if tuple(both) == pair]
 
     def with_roles(self, explanation: Explanation, true: str | int, predicted: str | int) -> Explanation:
         """The explanation with a note below the map of each of the two classes: "true: cow", "taken for: bear"."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from seewhy.store import Store
 def confusion(labels: Any, predictions: Any = None, classes: Any = None) -> Confusion:
     """Count how often each class was taken for each other one; ``confusion(store)`` counts what is stored.
 
-    labels : a :class:`seewhy.Store`, whose labels and predictions are taken; :meth:`Confusion.cell` then gives the places of its
-        rows. Or the true class of each photo, a name or an index (a list, an array, a tensor); None or NaN where it is not known.
+    labels : a :class:`seewhy.Store`, whose labels and predictions are taken, each photo once (see
+        :meth:`seewhy.Store.each_photo_once`); :meth:`Confusion.cell` then gives the places of its rows. Or the true class of each
+        photo, a name or an index (a list, an array, a tensor); None or NaN where it is not known.
     predictions : the predicted classes in the same order, None where nothing was predicted; or what ``clf.classify(photos)``
         returns, whose first choices are taken.
     classes : the names in index order, or a file with them: ``clf.classes``.
@@ -45,11 +47,13 @@ def _of_store(store: Store, predictions: Any, classes: Any) -> Confusion:
     """Row by row, without maps or photos."""
     if predictions is not None or classes is not None:
         raise OptionError("A store brings its labels, predictions and classes: write seewhy.confusion(store).")
-    columns = store.to_arrow(["label_index", "predicted_index"])
+    once = store.each_photo_once()
+    columns = once.to_arrow(["label_index", "predicted_index"])
     true: list[int | None] = columns["label_index"].to_pylist()
     if true and all(label is None for label in true):
         raise TargetError(f"The store '{store.path}' has no labels: they are given when it is made, as in labels='folders'.")
-    return _counted(ClassNames.read(store.classes), true, columns["predicted_index"].to_pylist())
+    counted = _counted(ClassNames.read(store.classes), true, columns["predicted_index"].to_pylist())
+    return counted if once is store else replace(counted, places=store.places_of(once))
 
 
 def _counted(names: ClassNames, true: list[int | None], predicted: list[int | None]) -> Confusion:

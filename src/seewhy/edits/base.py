@@ -47,12 +47,19 @@ class Edit(ABC):
 def check_box(name: str, box: Any) -> Box:
     """Raises OptionError for what is no box within the photo."""
     try:
-        (top, left, bottom, right) = (float(side) for side in box)
+        (top, left, bottom, right) = plain_floats(box)
     except (TypeError, ValueError):
         (top, left, bottom, right) = (1.0, 1.0, 0.0, 0.0)
     if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
         raise OptionError(f"{setting(name, box)}: write (top, left, bottom, right) as shares of the photo: (0, 0, 0.2, 0.5).")
     return (top, left, bottom, right)
+
+
+def plain_floats(values: Any) -> tuple[float, ...]:
+    """Numbers of a list, an array, a tensor as Python's own, so that an edit can be stored. Raises TypeError, ValueError."""
+    if isinstance(values, str):
+        raise TypeError(f"{values!r} is a text")  # digits of a text are not numbers one by one
+    return tuple(float(value) for value in values)
 
 
 def place_of(box: Box, values: Values) -> tuple[slice, slice]:

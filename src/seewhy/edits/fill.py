@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, place_of
+from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, place_of, plain_floats
 from seewhy.errors import OptionError, PhotoError, setting
 from seewhy.photo import FULL
 
@@ -25,8 +25,17 @@ class Fill(Edit):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box", check_box("box", self.box))
-        if self.colour is not None and not all(0 <= share <= 1 for share in self.colour):
-            raise OptionError(f"{setting('colour', self.colour)}: write shares of white from 0 to 1, one for each channel.")
+        if self.colour is None:
+            return
+        try:
+            shares = plain_floats(self.colour)
+        except (TypeError, ValueError):
+            shares = ()
+        if not shares or not all(0 <= share <= 1 for share in shares):
+            raise OptionError(
+                f"{setting('colour', self.colour)}: write shares of white from 0 to 1, one for each channel: (1, 0.5, 0)."
+            )
+        object.__setattr__(self, "colour", shares)
 
     def apply(self, values: Values, other: Callable[[str], Values]) -> Values:
         edited: Values = values.copy()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import PureWindowsPath
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
 from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, place_of
-from seewhy.errors import PhotoError
+from seewhy.errors import OptionError, PhotoError, setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paste(Edit):
-    """source : the path of the other photo. box : where it is laid. source_box : what is taken of it; None takes the same place.
+    """source : the path of the other photo, from the photos' folder, and in it. box : where it is laid.
+    source_box : what is taken of it; None takes the same place.
 
     Where the boxes are of different sizes in pixels, what is taken is resized (bilinear).
     """
@@ -27,6 +29,7 @@ class Paste(Edit):
     source_box: Box | None = None
 
     def __post_init__(self) -> None:
+        _check_source(self.source)
         object.__setattr__(self, "box", check_box("box", self.box))
         if self.source_box is not None:
             object.__setattr__(self, "source_box", check_box("source_box", self.source_box))
@@ -47,6 +50,15 @@ class Paste(Edit):
     @property
     def words(self) -> str:
         return f"laid on it from '{self.source}': {box_in_words(self.box)}"
+
+
+def _check_source(source: Any) -> None:
+    """Raises OptionError for what is outside the photos' folder: it would not be found on another machine, where the store is
+    passed on to, and names a folder of this one."""
+    parts = PureWindowsPath(source).parts if isinstance(source, str) else ()  # takes both kinds of slashes
+    outside = not parts or source[0] in "/\\" or ":" in parts[0] or ".." in parts
+    if outside:
+        raise OptionError(f"{setting('source', source)}: write a path from the photos' folder, and in it: 'cow/0.jpg'.")
 
 
 def _resized(patch: Values, size: tuple[int, ...]) -> Values:

@@ -70,7 +70,7 @@ class ExplanationRecord:
         about["notes"] = [Note(note) for note in self.photo.notes]  # settings as Python spells them
         about["inputs"] = {str(name): _summary(value) for name, value in self.photo.inputs.items()}
         # What most photos do not have is left out, so that older versions can read the record.
-        photo = {name: value for name, value in about.items() if name not in ("display", "inputs") or value}
+        photo = {name: value for name, value in about.items() if name not in ("display", "inputs", "rebuilt") or value}
         details = {name: value for name, value in self.details.items() if not isinstance(value, np.ndarray)}
         rest["note_targets"] = [getattr(note, "target", None) for note in self.notes]
         plain: dict[str, Any] = json.loads(

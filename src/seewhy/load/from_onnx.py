@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,9 @@ class OnnxNetwork:
         self.__name__ = path.name
         (self._path, self._device, self._content) = (path.absolute(), device, content)
         self._session = _session(path, device, content)
+        self.sha256 = hashlib.sha256(content or path.read_bytes()).hexdigest()[
+            :16
+        ]  # of the file; weights may lie in others beside it
         inputs = self._session.get_inputs()
         shape = list(inputs[0].shape) if len(inputs) == 1 else []
         if len(shape) != 4:

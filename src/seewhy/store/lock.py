@@ -54,13 +54,11 @@ def _flocked(store: Path) -> Iterator[None]:
                 f"is dead, delete '{path}'."
             )
         _write(descriptor, {"process": os.getpid(), "host": socket.gethostname()}, store)
-        yield
-        _write(descriptor, {}, store)
-    except StoreError:
-        raise
-    except BaseException:
-        _write(descriptor, {}, store)
-        raise
+        try:
+            yield
+        finally:
+            with suppress(StoreError):  # what went wrong before says more; and the next run takes over what a dead one left
+                _write(descriptor, {}, store)
     finally:
         os.close(descriptor)  # frees the lock
 

@@ -1,12 +1,12 @@
-"""What a store holds and how it was made: one JSON file, replaced as a whole whenever a shard is finished."""
+"""What a store holds and how it was made: one JSON file, replaced as a whole when shards are finished."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Any
 
 from seewhy.errors import RecordError, SeewhyError, StoreError, setting
-from seewhy.files import json_bytes
 from seewhy.store.places import Place, folder_at
 
 MANIFEST = "manifest.json"
 SHARDS = "shards"
-FORMAT = 1  # raised when an older seewhy could not read the store
+FORMAT = 2  # raised when an older seewhy could not read the store
+_SHARD_NAME = re.compile(r"\d{6,}\.parquet")
 _LONGEST = 60  # characters of a value in a message
 _SELDOM = 20  # the manifest is not written more than a twentieth of the time
 
@@ -34,13 +34,15 @@ class UnreadPhoto:
 
 @dataclass(frozen=True)
 class ShardEntry:
-    """A finished shard. file : from the store's folder. sha256 : of its bytes. unread : photos that are not in it."""
+    """A finished shard. file : from the store's folder. sha256 : of its bytes. unread : photos that are not in it. stamp : of the
+    photos' files, see ``store.replaced``; empty where that is not known."""
 
     file: str
     rows: int
     sha256: str
     unread: list[UnreadPhoto] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    stamp: str = ""
 
 
 @dataclass
@@ -92,19 +94,28 @@ class Manifest:
                     what = _WORDS.get((part, name), name.replace("_", " "))
                     in_words = _methods_in_words if name == "methods" else _short
                     words = f"{what} {in_words(there.get(name))} there, {in_words(here.get(name))} here"
-                    (hashes if "hash" in what else readable).append(words)
+                    (hashes if "hash" in what or name == "answers" else readable).append(words)
             found += readable or hashes
         return found
 
     def write(self, store: Place) -> None:
         """Replace the store's manifest. Raises RecordError where it cannot be written."""
-        record = dataclasses.asdict(self)
-        record["shards"] = {str(number): entry for number, entry in sorted(record["shards"].items())}
-        folder_at(store).write(MANIFEST, json_bytes({"format": FORMAT} | record))
+        versions: list[dict[str, str]] = []  # once each: most shards have the same
+        lines = []
+        for number, entry in sorted(self.shards.items()):
+            if entry.versions not in versions:
+                versions.append(entry.versions)
+            record = vars(entry) | {"unread": [vars(photo) for photo in entry.unread], "versions": versions.index(entry.versions)}
+            lines.append(f'  "{number}": {json.dumps(record, ensure_ascii=False)}')
+        others = {name: value for name, value in vars(self).items() if name != "shards"}
+        head = json.dumps({"format": FORMAT, **others, "versions": versions}, indent=1, ensure_ascii=False)
+        shards = ",\n".join(lines)  # a line each, which is written fast
+        folder_at(store).write(MANIFEST, f'{head[:-2]},\n "shards": {{\n{shards}\n }}\n}}\n'.encode())
 
     @classmethod
     def read(cls, store: Place) -> Manifest:
-        """The manifest of a store. Raises StoreError where there is none, or none that this version reads."""
+        """The manifest of a store. Raises StoreError where there is none, none that this version reads, or one that has been
+        changed so that it does not fit together."""
         store = folder_at(store)
         try:
             record = json.loads(store.read(MANIFEST).decode())
@@ -113,16 +124,38 @@ class Manifest:
                 raise StoreError(
                     f"The store '{store}' has format {form}, and this seewhy reads {FORMAT}: read it with the other one."
                 )
-            shards = {int(number): _entry(**entry) for number, entry in record.pop("shards").items()}
-            return cls(**record, shards=shards)
+            versions = record.pop("versions")
+            shards = {int(number): _entry(versions, **entry) for number, entry in record.pop("shards").items()}
+            manifest = cls(**record, shards=shards)
+            manifest._check()
+            return manifest
         except (FileNotFoundError, NotADirectoryError):
             raise StoreError(f"There is no store in '{store}': 'seewhy run PHOTOS -o {store}' makes one.") from None
         except StoreError:
             raise
         except OSError as error:
             raise StoreError(f"'{store.shown(MANIFEST)}' cannot be opened: {error.strerror}.") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise StoreError(f"'{store.shown(MANIFEST)}' cannot be read as the manifest of a store ({error}).") from error
+
+    def _check(self) -> None:
+        """Raises ValueError, TypeError or KeyError where numbers, names and sums do not fit together."""
+        for part in ("model", "settings", "photos"):
+            if not isinstance(getattr(self, part), dict):
+                raise ValueError(f"'{part}' is no object")
+        for what, number, least in (("shard_size", self.shard_size, 1), ("count", self.count, 0)):
+            if type(number) is not int or number < least:
+                raise ValueError(f"'{what}' is {json.dumps(number)}")
+        if not all(isinstance(name, str) for name in [self.model["name"], *self.model["classes"]]):
+            raise ValueError("a name is no text")
+        for number, entry in self.shards.items():
+            if number not in self.numbers:
+                raise ValueError(f"there is a shard {number}, of {len(self.numbers)}")
+            if entry.file != shard_file(number):
+                raise ValueError(f"the file of shard {number} is {json.dumps(entry.file)}")
+            most = min(self.shard_size, self.count - number * self.shard_size)
+            if type(entry.rows) is not int or not 0 <= entry.rows <= most - len(entry.unread):
+                raise ValueError(f"shard {number} has {json.dumps(entry.rows)} rows of {most} photos")
 
 
 _WORDS = {
@@ -131,6 +164,8 @@ _WORDS = {
     ("settings", "copies"): setting("batch_size"),
     ("model", "weights"): "the weights' hash",
     ("settings", "methods"): "method",
+    ("model", "file"): "the hash of the model's file",
+    ("model", "answers"): "what the model answers to pictures made for that",
     ("photos", "root"): "the photos' folder",
     ("photos", "count"): "the number of photos",
     ("photos", "paths"): "the hash of the photos' paths",
@@ -138,8 +173,8 @@ _WORDS = {
 }
 
 
-def _entry(unread: list[dict[str, str]], **values: Any) -> ShardEntry:
-    return ShardEntry(**values, unread=[UnreadPhoto(**photo) for photo in unread])
+def _entry(known: list[dict[str, str]], unread: list[dict[str, str]], versions: int, **values: Any) -> ShardEntry:
+    return ShardEntry(**values, unread=[UnreadPhoto(**photo) for photo in unread], versions=known[versions])
 
 
 def _short(value: Any) -> str:
@@ -159,6 +194,22 @@ def _methods_in_words(methods: Any) -> str:
 def shard_file(number: int) -> str:
     """Where a shard lies, from the store's folder."""
     return f"{SHARDS}/{number:06d}.parquet"
+
+
+def remove_others(store: Place, manifest: Manifest) -> None:
+    """Delete shards that no manifest enters, of a kill or of a store that stood here: who reads the folder would read them, too.
+
+    Raises StoreError where that fails.
+    """
+    store = folder_at(store)
+    entered = {entry.file for entry in manifest.shards.values()}
+    try:
+        names = folder_at(f"{store.address.rstrip('/')}/{SHARDS}").names()
+        for file in (f"{SHARDS}/{name}" for name in names if _SHARD_NAME.fullmatch(name)):
+            if file not in entered:
+                store.delete(file)
+    except OSError as error:
+        raise StoreError(f"The store '{store}' cannot be written: {error.strerror}.") from error
 
 
 def is_whole(store: Place, entry: ShardEntry) -> bool:
@@ -181,9 +232,11 @@ class ShardWriter:
         self._entered = True  # all that are written
         (self._written, self._took) = (-math.inf, 0.0)  # when the manifest was written last, and how long that took
 
-    def put(self, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str]) -> None:
+    def put(
+        self, number: int, content: bytes, rows: int, unread: list[UnreadPhoto], versions: dict[str, str], stamp: str = ""
+    ) -> None:
         """Write a shard. Raises StoreError where that fails."""
-        entry = ShardEntry(shard_file(number), rows, hashlib.sha256(content).hexdigest(), unread, versions)
+        entry = ShardEntry(shard_file(number), rows, hashlib.sha256(content).hexdigest(), unread, versions, stamp)
         with _said():
             self._folder.write(entry.file, content)
             self._manifest.shards[number] = entry

@@ -27,9 +27,9 @@ class PackedMaps:
         """The largest absolute value of each map is its scale: every other one keeps 11 bits, and those under 1/16,384 of it an
         absolute error of 2**-25 of the scale."""
         finite = np.where(np.isfinite(maps), np.abs(maps), 0)
-        scales = finite.max(axis=tuple(range(1, maps.ndim)), initial=0).astype(np.float32)
-        divisors = np.where(scales > 0, scales, 1).astype(np.float32)
-        values = (maps / divisors[:, None, None]).astype("<f2")
+        largest = finite.max(axis=tuple(range(1, maps.ndim)), initial=0).astype(np.float32)
+        scales = np.where(largest > 0, largest, 1).astype(np.float32)
+        values = (maps / scales[:, None, None]).astype("<f2")
         return cls(values.tobytes(), [float(scale) for scale in scales], [int(side) for side in maps.shape])
 
     def unpacked(self) -> Array:

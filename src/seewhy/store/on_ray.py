@@ -289,7 +289,9 @@ def _part(spec: RunSpec, number: int) -> RunSpec:
     places = spec.places(number)
     (paths, labels) = (Part(spec.paths, places), Part(spec.labels, places))
     members = None if spec.members is None else Part(spec.members, places)
-    return dataclasses.replace(spec, paths=paths, labels=labels, edits=Part(spec.edits, places), members=members)
+    queries = None if spec.queries is None else Part(spec.queries, places)
+    edits = Part(spec.edits, places)
+    return dataclasses.replace(spec, paths=paths, labels=labels, edits=edits, members=members, queries=queries)
 
 
 @dataclass(frozen=True)

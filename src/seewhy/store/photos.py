@@ -18,7 +18,18 @@ from seewhy.features.folder import listing
 from seewhy.labels import FOLDERS, LABEL_COLUMNS, PHOTO_COLUMNS, PhotoLabels, read_labels
 from seewhy.photo import PHOTO_SUFFIXES
 from seewhy.records import Note
-from seewhy.store.places import Folder, LocalFolder, folder_at, is_pattern, is_photo, is_url, local_path, without_secrets
+from seewhy.store.opening import printable
+from seewhy.store.places import (
+    Folder,
+    LocalFolder,
+    folder_at,
+    is_pattern,
+    is_photo,
+    is_url,
+    local_path,
+    split_query,
+    without_secrets,
+)
 from seewhy.store.tables import TABLES, columns_of
 from seewhy.store.tars import LABEL_MEMBERS, TAR, Member, is_tar, photo_members, read_labels_beside
 
@@ -29,19 +40,24 @@ class ListedPhotos:
 
     root : the folder that all of them lie below. paths : from there, with "/"; of a photo in a tar through the tar's name.
     labels : a class for each, None where it is not known. members : where those lie that are in tars, None for the others; None
-    where none is. notes : what a person should know of how the labels were read.
+    where none is. queries : what follows each path where it is read, the signature of a URL: secret, and never stored; None where
+    there is none. notes : what a person should know of what was left out, and of how the labels were read.
     """
 
     root: Folder
     paths: list[str]
     labels: list[int | None]
     members: list[Member | None] | None = None
+    queries: list[str] | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
     def paths_hash(self) -> str:
         """Sixteen digits that stand for the photos' paths."""
-        return _digits(b"\0".join(map(os.fsencode, self.paths)))
+        digest = hashlib.sha256()
+        for place, path in enumerate(self.paths):
+            digest.update(b"\0" * (place > 0) + os.fsencode(path))
+        return digest.hexdigest()[:16]
 
     @property
     def labels_hash(self) -> str:
@@ -56,6 +72,7 @@ class _Found:
     root: Folder
     paths: list[str]
     members: list[Member | None] | None = None
+    queries: list[str] | None = None
     given: PhotoLabels | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -76,7 +93,7 @@ def list_photos(photos: Any, labels: Any, classes: ClassNames) -> ListedPhotos:
         if isinstance(photos, (str, os.PathLike)) and os.fspath(photos).lower().endswith(TABLES):
             found = _from_table(local_path(os.fspath(photos)), labels, classes)
         else:
-            found = _through_tars(*_files(photos), labels, classes)
+            found = _through_tars(_files(photos), labels, classes)
     except OSError as error:  # of a place elsewhere
         named = without_secrets(os.fspath(photos)) if isinstance(photos, (str, os.PathLike)) else "the photos' place"
         raise PhotoError(f"'{named}' cannot be reached: {error.strerror}.") from error
@@ -86,15 +103,36 @@ def list_photos(photos: Any, labels: Any, classes: ClassNames) -> ListedPhotos:
     if given is not None:
         given = _to_be_passed_on(given)
         notes += [*given.missing_note, *given.unmatched_note, *given.index_note(classes), *_absent_note(indices, classes)]
-    places: dict[str, int] = {}
-    for place, (path, label) in enumerate(zip(found.paths, indices, strict=True)):
-        if indices[places.setdefault(path, place)] != label:
-            raise TargetError(f"'{path}' stands twice among the photos, with two labels: leave one of them out.")
+    places = _ordered(found, indices)
     if len(places) < len(found.paths):
         notes.append(f"{len(found.paths) - len(places)} photos stood twice in the list, and are taken once")
-    ordered = sorted(places)
-    members = None if found.members is None else [found.members[places[path]] for path in ordered]
-    return ListedPhotos(found.root, ordered, [indices[places[path]] for path in ordered], members, notes)
+    return ListedPhotos(
+        found.root,
+        [found.paths[place] for place in places],
+        [indices[place] for place in places],
+        None if found.members is None else [found.members[place] for place in places],
+        None if found.queries is None else [found.queries[place] for place in places],
+        notes,
+    )
+
+
+def _ordered(found: _Found, indices: Sequence[int | None]) -> list[int]:
+    """The photos' places in the order of their paths, each path once.
+
+    Raises TargetError where one stands there with two labels, OptionError where with two signatures.
+    """
+    places: list[int] = []
+    for place in sorted(range(len(found.paths)), key=found.paths.__getitem__):
+        path = found.paths[place]
+        if not places or found.paths[places[-1]] != path:
+            places.append(place)
+        elif indices[places[-1]] != indices[place]:
+            raise TargetError(f"'{path}' stands twice among the photos, with two labels: leave one of them out.")
+        elif found.queries is not None and found.queries[places[-1]] != found.queries[place]:
+            raise OptionError(
+                f"'{path}' stands twice among the photos, and only what follows the '?' differs, which is not kept: leave one."
+            )
+    return places
 
 
 def _to_be_passed_on(given: PhotoLabels) -> PhotoLabels:
@@ -114,7 +152,7 @@ def _absent_note(indices: Iterable[int | None], classes: ClassNames) -> list[str
 # -- where they lie ----------------------------------------------------------------------------------------------------
 
 
-def _files(photos: Any) -> tuple[Folder, list[str]]:
+def _files(photos: Any) -> _Found:
     """The files that were named, photos and tars, seen from the folder that all of them lie below."""
     if isinstance(photos, (str, os.PathLike)):
         place = local_path(os.fspath(photos))
@@ -125,12 +163,14 @@ def _files(photos: Any) -> tuple[Folder, list[str]]:
         if urls:
             _refuse_both(photos, urls, "the list")
             return _from_urls(urls)
+    if isinstance(photos, (list, tuple)) and photos and all(isinstance(one, (str, os.PathLike)) for one in photos):
+        return _below(None, [os.path.abspath(os.fsdecode(one)) for one in photos])
     sources = listing(photos)
     paths = [os.path.abspath(source.path) for source in sources if source.path is not None]
     if len(paths) < len(sources):
         name = next(source.name for source in sources if source.path is None)
         raise PhotoError(f"A run reads photos from files, and '{name}' is none: give paths, a folder, a pattern or a table.")
-    return _below(os.path.commonpath([os.path.dirname(path) for path in paths]), paths)
+    return _below(None, paths)
 
 
 def _refuse_both(photos: Sequence[Any], urls: Sequence[str], source: str) -> None:
@@ -142,17 +182,20 @@ def _refuse_both(photos: Sequence[Any], urls: Sequence[str], source: str) -> Non
         )
 
 
-def _from_path(place: str) -> tuple[Folder, list[str]]:
+def _from_path(place: str) -> _Found:
     """The files of a folder of this machine, of a pattern, or one file. The root is the folder that was named; of a pattern the
     part before its first * or ?."""
     root = os.path.abspath(place)
     if os.path.isdir(root):
-        names = LocalFolder(Path(root)).photos()
+        left_out: list[str] = []
+        names = LocalFolder(Path(root)).photos(lambda name, error: left_out.append(f"{printable(name)} ({error.strerror})"))
+        notes = [f"left out, as they cannot be listed: {listed(sorted(left_out), 5)}"] if left_out else []
         if not names:
             tars = any(map(is_tar, os.listdir(root)))
             cure = f" It holds tar files: write '{os.path.join(place, '*' + TAR)}'." if tars else ""
-            raise PhotoError(f"The folder '{place}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).{cure}")
-        return LocalFolder(Path(root)), names
+            hidden = f" What cannot be listed: {listed(sorted(left_out), 5)}." if left_out else ""
+            raise PhotoError(f"The folder '{place}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).{cure}{hidden}")
+        return _Found(LocalFolder(Path(root)), names, notes=notes)
     paths = [os.path.abspath(source.path) for source in listing(place) if source.path is not None]
     if os.path.exists(root):
         return _below(os.path.dirname(root), paths)
@@ -160,15 +203,21 @@ def _from_path(place: str) -> tuple[Folder, list[str]]:
     return _below(str(Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])), paths)
 
 
-def _below(root: str, paths: Sequence[str]) -> tuple[Folder, list[str]]:
+def _below(root: str | None, paths: Sequence[str]) -> _Found:
+    """Files of this machine, seen from a folder; None: the deepest one of all."""
+    if root is None:
+        root = os.path.commonpath({os.path.dirname(path) for path in paths})
     start = len(os.path.join(root, ""))
-    return LocalFolder(Path(root)), [path[start:].replace(os.sep, "/") for path in paths]
+    return _Found(LocalFolder(Path(root)), [path[start:].replace(os.sep, "/") for path in paths])
 
 
-def _from_urls(urls: Sequence[str]) -> tuple[Folder, list[str]]:
+def _from_urls(given: Sequence[str]) -> _Found:
     """The files of folders, patterns and files elsewhere. What ends as photos and tars do is not asked for now."""
     files: list[str] = []
-    for url in urls:
+    for url in given:
+        if split_query(url)[1]:
+            files.append(url)
+            continue
         (parent, name) = _cut(url)
         if is_pattern(url):
             (system, _, path) = url.partition("://")
@@ -185,21 +234,22 @@ def _from_urls(urls: Sequence[str]) -> tuple[Folder, list[str]]:
             missing = f"There is no photo below '{folder}' ({listed(PHOTO_SUFFIXES, 20)})."
         if not names:
             raise PhotoError(missing)
-        if len(urls) == 1:
-            return folder_at(parent), names
+        if len(given) == 1:
+            return _Found(folder_at(parent), names)
         files += [f"{parent.rstrip('/')}/{name}" for name in names]
     return _below_url(files)
 
 
-def _below_url(urls: Sequence[str]) -> tuple[Folder, list[str]]:
+def _below_url(files: Sequence[str]) -> _Found:
     """Files elsewhere, seen from the deepest folder of all. Raises OptionError where they have none."""
+    (urls, queries) = zip(*map(split_query, files), strict=True)
     systems = {url.partition("://")[0] for url in urls}
-    common = posixpath.commonpath(["/" + _cut(url)[0].partition("://")[2] for url in urls])
+    common = posixpath.commonpath({"/" + _cut(url)[0].partition("://")[2] for url in urls})
     if len(systems) > 1 or common == "/":
         (first, other) = (without_secrets(min(urls)), without_secrets(max(urls)))
         raise OptionError(f"The photos of one run lie in one place, not in '{first}' and '{other}': make two runs of them.")
     root = f"{systems.pop()}:/{common}"
-    return folder_at(root), [url[len(root) + 1 :] for url in urls]
+    return _Found(folder_at(root), [url[len(root) + 1 :] for url in urls], queries=list(queries) if any(queries) else None)
 
 
 def _cut(url: str) -> tuple[str, str]:
@@ -221,24 +271,30 @@ def _base(root: Folder) -> Path:
 # -- tars --------------------------------------------------------------------------------------------------------------
 
 
-def _through_tars(root: Folder, files: Sequence[str], labels: Any, classes: ClassNames) -> _Found:
+def _through_tars(named: _Found, labels: Any, classes: ClassNames) -> _Found:
     """The files, and in the place of each tar the photos in it, with the labels beside them unless others are asked for."""
+    (root, files) = (named.root, named.paths)
     tars = [file for file in files if is_tar(file)]
-    beside = bool(tars) and (labels is None or (isinstance(labels, str) and labels in LABEL_MEMBERS))
+    if not tars:
+        return replace(named, given=None if labels is None else read_labels(labels, *_as_paths(root, files)))
+    beside = labels is None or (isinstance(labels, str) and labels in LABEL_MEMBERS)
     paths: list[str] = []
     members: list[Member | None] = []
+    queries: list[str] = []
     values: list[Any] = []
-    notes: list[str] = []
-    for file in files:
+    notes = [*named.notes]
+    for file, query in zip(files, named.queries or [""] * len(files), strict=True):
         if not is_tar(file):
             paths.append(file)
             members.append(None)
+            queries.append(query)
             values.append(None)
             continue
-        photos = photo_members(root, file)
+        photos = photo_members(root, file + query)
+        queries += [""] * len(photos)  # the members have it
         paths += [f"{file}/{name}" for name in photos]
         members += photos.values()
-        (kind, found) = read_labels_beside(root, photos, file, labels) if beside else (None, [None] * len(photos))
+        (kind, found) = read_labels_beside(root, photos, file + query, labels) if beside else (None, [None] * len(photos))
         if labels is None and kind == "txt" and any(label is not None and label not in classes for label in found):
             notes.append(f"the .txt files in '{file}' are not all names of classes, and are not taken as labels")
             found = [None] * len(photos)
@@ -251,7 +307,7 @@ def _through_tars(root: Folder, files: Sequence[str], labels: Any, classes: Clas
         given = PhotoLabels(values, paths, "what lies beside the photos", written=True, missing=missing)
     elif not beside and labels is not None:
         given = read_labels(labels, *_as_paths(root, paths), _base(root))
-    return _Found(root, paths, members if tars else None, given, notes)
+    return _Found(root, paths, members, queries if any(queries) else None, given, notes)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -274,16 +330,19 @@ def _from_table(table: str, labels: Any, classes: ClassNames) -> _Found:
         of_label = next((lower[name] for name in LABEL_COLUMNS if name in lower), None) if labels is None else None
         if isinstance(labels, str) and labels not in FOLDERS and not Path(labels).suffix:
             raise OptionError(f"{setting('labels', labels)}: '{shown}' has no such column; it has {listed(names)}.")
-    (root, paths) = _rows_below(column(of_path), folder, shown)
+    found = _rows_below(column(of_path), folder, shown)
     if of_label is not None:
         values = [_label(value) for value in column(of_label)]
         written = all(value is None or isinstance(value, str) for value in values)
-        return _Found(root, paths, given=PhotoLabels(values, paths, f"'{shown}'", written=written))
+        return replace(found, given=PhotoLabels(values, found.paths, f"'{shown}'", written=written))
     if labels is not None:
-        return _Found(root, paths, given=read_labels(labels, *_as_paths(root, paths), _base(root)))
+        return replace(found, given=read_labels(labels, *_as_paths(found.root, found.paths), _base(found.root)))
     other = next((name for name in texts if name != of_path and _are_classes(column(name), classes)), None)
-    notes = [] if other is None else [Note(f"column '{other}' is not read: {setting('labels', other)} takes it as the labels")]
-    return _Found(root, paths, notes=list(notes))
+    if other is None:
+        return found
+    return replace(
+        found, notes=[*found.notes, Note(f"column '{other}' is not read: {setting('labels', other)} takes it as the labels")]
+    )
 
 
 def _are_classes(values: Sequence[Any], classes: ClassNames) -> bool:
@@ -292,7 +351,7 @@ def _are_classes(values: Sequence[Any], classes: ClassNames) -> bool:
     return bool(known) and all(label in classes for label in known)
 
 
-def _rows_below(written: Sequence[Any], folder: str, shown: str) -> tuple[Folder, list[str]]:
+def _rows_below(written: Sequence[Any], folder: str, shown: str) -> _Found:
     """The photos that a table names, seen from the deepest folder of all."""
     if not written:
         raise PhotoError(f"'{shown}' lists no photo.")
@@ -310,7 +369,7 @@ def _rows_below(written: Sequence[Any], folder: str, shown: str) -> tuple[Folder
     for text in texts:
         path = os.path.join(folder, text)
         paths.append(os.path.abspath(text if not os.path.exists(path) and os.path.exists(text) else path))
-    return _below(os.path.commonpath([os.path.dirname(path) for path in paths]), paths)
+    return _below(None, paths)
 
 
 def _label(value: Any) -> Any:

@@ -14,7 +14,7 @@ import os
 import posixpath
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -22,10 +22,12 @@ from typing import IO, Any
 from seewhy.errors import MissingExtraError, OptionError, RecordError, did_you_mean
 from seewhy.files import write_whole
 from seewhy.photo import PHOTO_SUFFIXES, photo_names_below
+from seewhy.rasters import check_regular
 
 _ON_THIS_MACHINE = ("file", "local")
 _PASSWORD = re.compile(r"://[^/@:]*(:(?!\d+/)[^@]*)?@")  # name:password@, but not the port of host:22/
 _SIGNATURE = re.compile(r"\?[^/?]*=.*$")
+_QUOTED_QUERY = re.compile(r"\?[^\s?'\"<>()]*=[^\s'\"<>()]*")  # of a URL in a sentence
 _SHORTENED = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
 _HIDDEN = re.compile(r"(^|/)\.")
 _PLAIN_HTTP = ("http", "https")  # where a ? begins what is asked for, and is no pattern
@@ -38,7 +40,16 @@ def is_url(place: Any) -> bool:
 
 def without_secrets(url: str) -> str:
     """A URL that may be passed on: without names, passwords, and signatures behind a question mark."""
-    return _SIGNATURE.sub("", _PASSWORD.sub("://", url)) if is_url(url) else url
+    return _SIGNATURE.sub("", _PASSWORD.sub("://", split_query(url)[0])) if is_url(url) else url
+
+
+def split_query(url: str, endings: tuple[str, ...] = (*PHOTO_SUFFIXES, ".tar")) -> tuple[str, str]:
+    """The URL of a photo or a tar, and what follows it: the signature, ``?X-Amz-Signature=...``, which is secret and soon void.
+
+    Where the file's name is not before the question mark, what follows may be all that names the photo: it is left.
+    """
+    (path, sign, query) = url.partition("?")
+    return (path, sign + query) if "=" in query and path.lower().endswith(endings) else (url, "")
 
 
 @dataclass(frozen=True)
@@ -60,16 +71,18 @@ class LocalFolder:
         return str(self.path / name)
 
     def read(self, name: str) -> bytes:
+        check_regular(self.path / name)
         return (self.path / name).read_bytes()
 
     def part(self, name: str, offset: int, size: int) -> bytes:
         """Some bytes from the middle of a file; fewer where it ends before."""
-        with (self.path / name).open("rb") as file:
+        with self.open(name) as file:
             file.seek(offset)
             return file.read(size)
 
     def open(self, name: str) -> IO[bytes]:
         """A file, opened for reading from any place in it, by one thread."""
+        check_regular(self.path / name)
         return (self.path / name).open("rb")
 
     def stamp(self, name: str) -> Any:
@@ -84,9 +97,18 @@ class LocalFolder:
         """Of the files and folders directly in it; none where it does not exist."""
         return sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
 
-    def photos(self) -> list[str]:
-        """The photos in it and in the folders below, folder by folder; hidden ones are left out."""
-        return sorted(photo_names_below(self.path), key=_by_folder)
+    def photos(self, left_out: Callable[[str, OSError], None] = lambda name, error: None) -> list[str]:
+        """The photos in it and in the folders below, folder by folder; hidden ones are left out.
+
+        left_out : is told of folders below that cannot be listed, and of links that lead nowhere.
+        """
+
+        def told(name: str, error: OSError) -> None:
+            if not name:
+                raise error
+            left_out(name, error)
+
+        return sorted(photo_names_below(self.path, told), key=_by_folder)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file so that it appears whole or not at all, and stays when the power fails. Raises RecordError."""
@@ -124,7 +146,7 @@ class RemoteFolder:
 
     def shown(self, name: str) -> str:
         """Where a file lies, for messages."""
-        return f"{str(self).rstrip('/')}/{name}"
+        return f"{str(self).rstrip('/')}/{split_query(name)[0]}"
 
     def read(self, name: str) -> bytes:
         with self._reached(name) as (system, path):
@@ -217,7 +239,8 @@ class RemoteFolder:
         if isinstance(error, FileNotFoundError):
             return os.strerror(errno.ENOENT)
         lines = [error.strerror] if isinstance(error, OSError) and error.strerror else str(error).splitlines()
-        return (lines or [type(error).__name__])[0].replace(self.address, str(self)).rstrip(".")
+        line = (lines or [type(error).__name__])[0].replace(self.address, str(self))
+        return _QUOTED_QUERY.sub("", _PASSWORD.sub("://", line)).rstrip(".")  # the system names the whole URL
 
 
 Folder = LocalFolder | RemoteFolder
@@ -264,8 +287,8 @@ def is_photo(name: str) -> bool:
     return name.lower().endswith(PHOTO_SUFFIXES)
 
 
-def _by_folder(name: str) -> list[str]:
-    return name.split("/")
+def _by_folder(name: str) -> str:
+    return name.replace("/", "\0")  # as if it were split, but a list for each name takes three times the memory
 
 
 def seen_from(root: Folder, store: Folder) -> str:

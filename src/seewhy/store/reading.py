@@ -15,19 +15,20 @@ import numpy as np
 from PIL import Image
 
 from seewhy.bands import shown
-from seewhy.errors import PhotoError
+from seewhy.errors import OptionError, PhotoError
 from seewhy.explanation import Explanation
 from seewhy.explanation.saving import fields_of
 from seewhy.geometry import Array, Geometry
 from seewhy.methods.auto import ChoiceNote
 from seewhy.photo import open_picture
 from seewhy.preprocess import Preprocess
+from seewhy.rasters import NamedFile
 from seewhy.reading import Reader
 from seewhy.records import Photo
 from seewhy.show import displayable
 from seewhy.store.manifest import Manifest
 from seewhy.store.maps import unpacked
-from seewhy.store.opening import edited, file_hash, read_bytes
+from seewhy.store.opening import edited, file_hash, named_file
 from seewhy.store.places import Folder, LocalFolder
 from seewhy.store.tars import find_member, read_member
 
@@ -73,7 +74,7 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> t
             reason = "the photo has changed since"
     except FileNotFoundError:
         reason = "the photo is not there any more"
-    except (OSError, PhotoError):
+    except (OSError, PhotoError, OptionError):  # the last: of an edit that takes something from outside the photos' folder
         reason = "the photo cannot be read any more"
     return thumbnail_photo(row, manifest), [f"{reason}: its thumbnail from the store is shown"]
 
@@ -100,33 +101,30 @@ def _same(row: Mapping[str, Any], manifest: Manifest, root: Folder, geometry: Ge
     path = row["path"]
     member = find_member(root, path)
     if member is None and isinstance(root, LocalFolder):
-        return read(root.path / path) if file_hash(root.path / path) == row["sha256"] else None
+        return read(NamedFile(root.path / path, path)) if file_hash(root.path / path) == row["sha256"] else None
     content = root.read(path) if member is None else read_member(root, member, path)
-    return read_bytes(read, content, path) if hashlib.sha256(content).hexdigest() == row["sha256"] else None
+    return read(named_file(path, content)) if hashlib.sha256(content).hexdigest() == row["sha256"] else None
 
 
-def _read(source: Any, row: Mapping[str, Any], root: Folder, geometry: Geometry, manifest: Manifest) -> Photo:
-    """As the network saw it, where the preparation is known; else laid out by the stored geometry. Edited as it was then.
-
-    source : a path, or content.
-    """
+def _read(source: NamedFile, row: Mapping[str, Any], root: Folder, geometry: Geometry, manifest: Manifest) -> Photo:
+    """As the network saw it, where the preparation is known; else laid out by the stored geometry. Edited as it was then."""
     edit = None if row["edit"] is None else json.loads(row["edit"])
     display = None if manifest.model["display"] is None else tuple(manifest.model["display"])
     if manifest.preprocess is None:
         picture = open_picture(source) if edit is None else edited(open_picture, root, source, edit)
         return _rebuilt(displayable(shown(picture, None, display).original), geometry, picture.name, manifest)
     fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in manifest.preprocess.items()
+        field.name: tuple(value) if isinstance(value := manifest.preprocess[field.name], list) else value
+        for field in dataclasses.fields(Preprocess)
+        if field.name in manifest.preprocess
     }
     reader = Reader(Preprocess(**fields) if fields else None, display, 2, lambda shape: None)
     return reader.read(source if edit is None else edited(reader.picture, root, source, edit))
 
 
 def _rebuilt(original: Any, geometry: Geometry, name: str, manifest: Manifest) -> Photo:
-    """A photo whose pixels are cut out of ``original`` again. It says so in its preprocessing, by which a classifier knows that
-    it has to read it anew."""
-    words = f"{manifest.model['preprocessing']}; cut out again from the store's record"
-    return Photo(original, _cut(original, geometry), geometry, name, words)
+    """A photo whose pixels are cut out of ``original`` again."""
+    return Photo(original, _cut(original, geometry), geometry, name, manifest.model["preprocessing"], rebuilt=True)
 
 
 def _cut(original: Any, geometry: Geometry) -> Array:
@@ -148,7 +146,8 @@ def preprocess_record(preprocess: Any) -> dict[str, Any] | None:
         return {}
     if not isinstance(preprocess, Preprocess):
         return None
-    record: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(preprocess), default=_plain))
+    known = {field.name: getattr(preprocess, field.name) for field in dataclasses.fields(Preprocess)}  # a child may have more
+    record: dict[str, Any] = json.loads(json.dumps(known, default=_plain))
     return record
 
 

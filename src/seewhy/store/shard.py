@@ -42,10 +42,10 @@ MOST_PHOTOS = 256  # of a shard
 class RunSpec:
     """What is run over which photos: plain data, so that it can travel to where a classifier is.
 
-    root, paths, labels, members : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in the photo,
-    as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or "label".
-    methods : names with their settings. batch_size : photos at once; of methods that take many passes the masked copies, None
-    by the free memory. embedding : the layer whose mean is kept; None for none.
+    root, paths, labels, members, queries : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in
+    the photo, as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or
+    "label". methods : names with their settings. batch_size : photos at once; of methods that take many passes the masked copies,
+    None by the free memory. embedding : the layer whose mean is kept; None for none.
     """
 
     root: str
@@ -62,6 +62,7 @@ class RunSpec:
     embedding: str | None = None
     edits: Sequence[dict[str, Any] | None] = field(default_factory=list)
     members: Sequence[Member | None] | None = None
+    queries: Sequence[str] | None = None
 
     def places(self, number: int) -> range:
         """Which photos are in a shard."""
@@ -143,9 +144,24 @@ def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, 
     return shard
 
 
+def with_rows_of_before(shard: Shard, before: pyarrow.Table, places: range) -> Shard:
+    """A shard that was computed again, with the rows of before of photos that cannot be read this time."""
+    import pyarrow as pa
+
+    unread = sorted({*places} - {*shard.rows["number"].to_pylist()})
+    known = {*before["number"].to_pylist()} & {*unread}
+    if not known:
+        return shard
+    kept = before.filter(pa.compute.is_in(before["number"], pa.array(sorted(known))))
+    rows = pa.concat_tables([shard.rows, kept.select(shard.rows.column_names).cast(shard.rows.schema)]).sort_by("number")
+    still = [photo for number, photo in zip(unread, shard.unread, strict=True) if number not in known]
+    return Shard(rows.combine_chunks(), still)
+
+
 def embedding_layer(clf: Classifier) -> str | None:
-    """The layer whose mean over space stands for a photo; None for a network that has none, or whose inside cannot be watched."""
-    if not clf.is_module or clf.input_size is None:
+    """The layer whose mean over space stands for a photo; None for a network that has none, or whose inside cannot be watched
+    without a photo."""
+    if not clf.is_module or clf.input_size is None or clf.explain is not None:
         return None
     try:
         return Watch(clf, None, []).name
@@ -161,7 +177,8 @@ def _opened(clf: Classifier, spec: RunSpec, place: int) -> _OpenedPhoto:
     def read(source: Any) -> Photo:
         return clf.read(source if edit is None else edited(clf.picture, root, source, edit))
 
-    (photo, sha256) = open_photo(read, root, path, None if spec.members is None else spec.members[place])
+    member = None if spec.members is None else spec.members[place]
+    (photo, sha256) = open_photo(read, root, path, member, "" if spec.queries is None else spec.queries[place])
     small = reduced(photo, THUMBNAIL)
     return _OpenedPhoto(small, StoredPhoto(place, path, edit, sha256, photo.geometry, thumbnail(small), spec.labels[place]))
 

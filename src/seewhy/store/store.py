@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
+import json
 import operator
 import os
 from collections.abc import Iterator, Sequence
@@ -53,6 +55,8 @@ class Store:
         path : a folder or a URL. photos : the folder where the photos lie now; None: where they lay, seen from the store.
         Raises StoreError where there is none.
         """
+        if not isinstance(path, (str, os.PathLike)) or not str(path):
+            raise OptionError(f"{setting('path', path)}: write the folder that seewhy.run has written, or its URL.")
         folder = folder_at(path)
         manifest = Manifest.read(folder)
         return cls(folder, manifest, photos_root(manifest.photos["root"], folder) if photos is None else folder_at(photos))
@@ -62,7 +66,10 @@ class Store:
         """True for a folder that :func:`seewhy.run` has written into, not for one of photos with a manifest.json of another kind.
         A folder elsewhere is taken for one: who asks does not read photos from there."""
         folder = folder_at(path)
-        return not isinstance(folder, LocalFolder) or (folder.is_file(MANIFEST) and SHARDS in folder.names())
+        try:
+            return not isinstance(folder, LocalFolder) or (folder.is_file(MANIFEST) and SHARDS in folder.names())
+        except OSError:  # it may not be looked into: who reads photos from there says so
+            return False
 
     @property
     def model(self) -> str:
@@ -123,7 +130,10 @@ class Store:
         thumbnail : True lays them on the stored thumbnail, and the photo's file is not looked at.
         Raises IndexError; StoreError where its shard is broken.
         """
-        (i, count) = (operator.index(i), len(self))
+        try:
+            (i, count) = (operator.index(i), len(self))
+        except TypeError:
+            raise OptionError(f"{setting('i', i)}: write the place of one row; store.where(...) takes some of them.") from None
         if not -count <= i < count:
             raise IndexError(f"The store has {count} rows.")
         (shard, place) = self._located(i % count)
@@ -151,8 +161,11 @@ class Store:
 
     def known_features(self, most: int) -> KnownFeatures:
         """What :func:`seewhy.embed` places in the plane, of at most so many photos."""
-        unread = self.unread if self._condition is None else []
-        return known_features(self._read, self._manifest, self.photo_file, most, unread)
+        unread = list(dict.fromkeys(self.unread)) if self._condition is None else []
+        once = self.each_photo_once()
+        known = known_features(once._read, self._manifest, self.photo_file, most, unread)
+        places = self.places_of(once)
+        return dataclasses.replace(known, numbers=[places[number] for number in known.numbers])
 
     def photo_file(self, path: str) -> Path:
         """Where the photo with this path lies, if nobody has moved it; of one that is no file of this machine the path itself."""
@@ -170,15 +183,47 @@ class Store:
         found = parse(condition, ClassNames(self.classes))
         return Store(self._folder, self._manifest, self._root, found if self._condition is None else self._condition & found)
 
+    def each_photo_once(self) -> Store:
+        """The photos as they are, without the rows in which something was changed; where a run has no photo as it is, those with
+        its first edit. A store of :meth:`where` is what somebody has chosen, and stays as it is.
+
+        What counts and draws a whole store takes these rows: reports, :func:`seewhy.confusion`, :func:`seewhy.compare`,
+        :func:`seewhy.embed`.
+        """
+        edits = self._manifest.photos.get("edits", [])
+        if self._condition is not None or len(edits) < 2:
+            return self
+        import pyarrow.compute
+
+        column = pyarrow.compute.field("edit")
+        first = column.is_null() if None in edits else column == json.dumps(edits[0], ensure_ascii=False)
+        return Store(self._folder, self._manifest, self._root, first)
+
+    def places_of(self, part: Store) -> list[int]:
+        """Where the rows of a part of this store stand in it."""
+        if part is self:
+            return list(range(len(self)))
+        places: list[int] = np.searchsorted(self._numbers, part._numbers).tolist()
+        return places
+
     def dataset(self) -> pyarrow.dataset.Dataset:
-        """The rows as a dataset of pyarrow, read in parts. ``store.rows.schema`` says what its columns are."""
+        """The rows as a dataset of pyarrow, read in parts. ``store.rows.schema`` says what its columns are.
+
+        Raises StoreError where a shard's file is broken, or holds other rows than were written, by how many there are and their
+        numbers; its checksum is compared when a row is explained, and when the run is started again.
+        """
+        import pyarrow
         import pyarrow.dataset
 
-        places = [self._folder.for_arrow(entry.file) for _, entry in self._entries]
-        if not places:
-            rows = pyarrow.dataset.dataset(table([]))
-        else:
-            rows = pyarrow.dataset.dataset([path for path, _ in places], schema=schema(), filesystem=places[0][1])
+        try:
+            places = [self._folder.for_arrow(entry.file) for _, entry in self._entries]
+            if not places:
+                rows = pyarrow.dataset.dataset(table([]))
+            else:
+                rows = pyarrow.dataset.dataset([path for path, _ in places], schema=schema(), filesystem=places[0][1])
+                self._check_rows(rows)
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise self._broken(str(error)) from error
         return rows if self._condition is None else rows.filter(self._condition)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
@@ -200,7 +245,7 @@ class Store:
         Raises OptionError for an unknown column, MissingExtraError without pandas.
         """
         try:
-            import pandas as pandas
+            import pandas  # noqa: F401  (what to_pandas needs)
         except ImportError:
             raise MissingExtraError("Frames need pandas, which is not installed: pip install pandas.") from None
         return self.to_arrow(columns).to_pandas()
@@ -208,11 +253,15 @@ class Store:
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the store as one HTML page of at most 10 MB, and beside it the same numbers as JSON; returns the page's path.
 
-        Of a store of :meth:`where` only its rows count. Raises RecordError for another suffix than .html, or a place that cannot
-        be written; StoreError for a broken shard.
+        Of a store of :meth:`where` only its rows count, of any other :meth:`each_photo_once`. Raises RecordError for another
+        suffix than .html, or a place that cannot be written; StoreError for a broken shard.
         """
+        once = self.each_photo_once()
         condition = None if self._condition is None else str(self._condition)
-        source = ReportedRows(self.dataset(), self._manifest, self.methods, self.unread, self.complete, condition)
+        if once is not self:
+            condition = "each photo once, as it is or with the first edit"
+        unread = list(dict.fromkeys(self.unread))
+        source = ReportedRows(once.dataset(), self._manifest, self.methods, unread, self.complete, condition)
         return write(source, Path(path))
 
     def __repr__(self) -> str:
@@ -257,9 +306,19 @@ class Store:
         try:
             return self.dataset().to_table(columns=list(columns), filter=chosen)
         except (pyarrow.ArrowInvalid, OSError) as error:
-            raise StoreError(
-                f"The store '{self.path}' is broken: {error} The run, started again, makes the shard anew."
-            ) from error
+            raise self._broken(str(error)) from error
+
+    def _check_rows(self, rows: pyarrow.dataset.Dataset) -> None:
+        """Raises StoreError for a whole file in the place of another. Only the ends of the files are read."""
+        size = self._manifest.shard_size
+        for (number, entry), fragment in zip(self._entries, rows.get_fragments(), strict=True):
+            ends = [end for group in fragment.row_groups for end in group.statistics.get("number", {}).values()]
+            in_place = all(end // size == number for end in ends)
+            if not in_place or sum(group.num_rows for group in fragment.row_groups) != entry.rows:
+                raise self._broken(f"'{self._folder.shown(entry.file)}' holds other rows than were written.")
+
+    def _broken(self, reason: str) -> StoreError:
+        return StoreError(f"The store '{self.path}' is broken: {reason} The run, started again, makes the shard anew.")
 
     def _shard(self, number: int) -> Any:
         """A shard's table. Raises StoreError where it is not what was written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from seewhy.errors import OptionError, PhotoError
@@ -52,12 +52,21 @@ def _of_parquet(content: bytes, shown: str) -> Columns:
 def _of_text(content: bytes) -> Columns:
     text = content.decode("utf-8-sig")
     delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=True)
-    rows = [cells for cells in lines if any(cells)]
-    names = rows[0] if rows else []
+
+    def reader() -> Iterator[list[str]]:
+        skips = delimiter != "\t"
+        return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=skips, strict=True)
+
+    rows = (cells for cells in reader() if any(cells))
+    names = next(rows, [])
+    for _ in rows:  # so that a broken line shows now
+        pass
 
     def column(name: str) -> list[Any]:
+        """Read again: the cells of a million lines take more memory than all else about them."""
         place = names.index(name)
-        return [cells[place] if place < len(cells) else None for cells in rows[1:]]
+        rows = (cells for cells in reader() if any(cells))
+        next(rows)
+        return [cells[place] if place < len(cells) else None for cells in rows]
 
     return names, column, names

@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from seewhy.errors import PhotoError
 from seewhy.labels import LABEL_COLUMNS
-from seewhy.store.places import Folder, LocalFolder, is_photo
+from seewhy.store.places import Folder, LocalFolder, is_photo, split_query
 
 LABEL_MEMBERS = ("cls", "json", "txt")  # whichever is there first
 TAR = ".tar"
@@ -26,7 +26,10 @@ _LONGEST_LABEL = 2**20  # bytes of a file that holds one
 
 
 class Member(NamedTuple):
-    """Where a file lies in a tar. tar : its name, from the photos' root. stamp : of the tar when it was looked through."""
+    """Where a file lies in a tar.
+
+    tar : its name, from the photos' root, with the signature of a URL. stamp : of the tar when it was looked through.
+    """
 
     tar: str
     offset: int
@@ -88,7 +91,7 @@ def read_member(root: Folder, member: Member, path: str) -> bytes:
         member = find_member(root, path) or member
     content = root.part(member.tar, member.offset, member.size)
     if len(content) < member.size:
-        raise OSError(5, f"'{member.tar}' ends before it")
+        raise OSError(5, f"'{split_query(member.tar)[0]}' ends before it")
     return content
 
 

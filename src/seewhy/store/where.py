@@ -9,8 +9,9 @@
                 | COLUMN "in" "(" VALUE ("," VALUE)* ")"
                 | COLUMN "is" ["not"] "null"
 
-A value is a number, a text in quotes, or a word without them; a word that is a class's name is that class. What is not known
-(a photo without a label) is neither so nor not so.
+A value is a number, a text in quotes, or a word without them; a word that is a class's name is that class, and other digits
+without quotes are its index. Classes are compared by their indices, since two of them may share a name. What is not known (a
+photo without a label) is neither so nor not so.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 NUMBERS = ("number", "height", "width", "label_index", "predicted_index", "score")
 TEXTS = ("path", "edit", "sha256", "label", "predicted")
 TRUTHS = ("wrong", "right")
-OF_CLASSES = ("label", "predicted")
+OF_CLASSES = {"label": "label_index", "predicted": "predicted_index"}  # and what tells classes of one name apart
 
 _TOKEN = re.compile(r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<sign><=|>=|==|!=|[=<>(),])|(?P<word>[^\s<>=!(),"']+))""")
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -121,7 +122,7 @@ class _Parser:
             while self._takes(","):
                 values.append(self._value(column))
             self._expect(")")
-            return value.isin(values)
+            return _indexed(column).isin(values)
         if column in TRUTHS:
             return value
         if self._takes("contains"):
@@ -135,7 +136,7 @@ class _Parser:
             )
         self._place += 1
         other = self._other_column(column)
-        return _COMPARISONS[sign](value, self._value(column) if other is None else compute.field(other))
+        return _COMPARISONS[sign](_indexed(column), self._value(column) if other is None else _indexed(other))
 
     def _other_column(self, column: str) -> str | None:
         """The next token where it is a column that this one can be compared with: height > width, label = predicted."""
@@ -147,7 +148,7 @@ class _Parser:
         return word.lower()
 
     def _value(self, column: str) -> Any:
-        """The next token as a value of the column."""
+        """The next token as a value of the column, or of the one with the classes' indices."""
         if column in NUMBERS:
             (kind, word) = self._next()
             try:
@@ -160,8 +161,12 @@ class _Parser:
             return number
         if column in TRUTHS:
             self._fail(f"{column!r} is true or false: write {column} or not {column}")
+        (kind, _) = self._next()
         text = self._text_value()
-        return self._classes.names[self._classes.index(text, asked=False)] if column in OF_CLASSES else text
+        if column not in OF_CLASSES:
+            return text
+        is_index = kind == "word" and text.isdecimal() and text not in self._classes
+        return self._classes.index(int(text) if is_index else text, asked=False)
 
     def _text_value(self) -> str:
         (kind, word) = self._next()
@@ -189,3 +194,10 @@ class _Parser:
 
     def _fail(self, reason: str) -> NoReturn:
         raise OptionError(f"{setting('where', self._text)}: {reason}.")
+
+
+def _indexed(column: str) -> Expression:
+    """The column, of classes that with their indices."""
+    from pyarrow import compute
+
+    return compute.field(OF_CLASSES.get(column, column))

@@ -45,7 +45,7 @@ def record(
     model = {name: value for name, value in manifest.model.items() if name != "classes"}
     return {
         "photos": tally.photos,
-        "listed": manifest.count,
+        "listed": manifest.count // max(1, len(manifest.photos.get("edits", []))),  # each photo once
         "complete": complete,
         "condition": condition,
         "labelled": tally.labelled,
