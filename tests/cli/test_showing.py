@@ -233,7 +233,7 @@ def test_what_was_changed_is_shown_where_it_is_asked_for(run: Run, tmp_path: Pat
     (_, out, _) = run("show", "store", "--sort", "path")
     lines = out.splitlines()
     assert lines[0] == "Left out: 2 rows of photos with something changed (--where 'edit is not null')."
-    assert [line.split() for line in lines[2:4]] == [["0.png", "cow", "cow", "0.5"], ["1.png", "cow", "bear", "0.502"]]
+    assert [line.split() for line in lines[2:4]] == [["0.png", "cow", "cow", "0.500"], ["1.png", "cow", "bear", "0.502"]]
     assert lines[4] == "2 of 2 photos"
     assert "2 of 4 rows: edit is not null" in run("show", "store", "--where", "edit is not null")[1]
     (_, out, _) = run("confusion", "store")

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from typer import Option
 
 import seewhy
-from seewhy.classes import ClassNames
 from seewhy.cli.app import app
 from seewhy.cli.files import Batch, Names, check_output, expand, safe_name, write_table
 from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread
@@ -64,9 +63,9 @@ def confusion(
     if stores := stores_of(photos):
         refuse_for_stores(options, {"labels": None if labels == "folders" else labels, "cell_output": cell_output})
         (store,) = refuse_several(stores)
-        asked = None if cell is None else _pair(ClassNames(store.classes), cell)
         with Report(store, json_) as report:
             result = seewhy.confusion(store)
+            asked = None if cell is None else _pair(result.class_names, cell)
             report.record |= {"output": str(place)} | result.record(normalise)
             if place.suffix.lower() == ".json":
                 write_table(place, report.record)
@@ -176,8 +175,8 @@ def _choice(prediction: seewhy.Prediction | None) -> dict[str, Any]:
     return {"prediction": prediction.name, "score": prediction.score}
 
 
-def _pair(names: ClassNames, text: str) -> tuple[int, int]:
-    """``cow,bear`` as two classes; their names may hold commas. Raises OptionError, TargetError."""
+def _pair(names: Any, text: str) -> tuple[int, int]:
+    """``cow,bear`` as two classes of ``names``, which may hold commas. Raises OptionError, TargetError."""
     parts = text.split(",")
     if len(parts) < 2:
         raise OptionError(f"{setting('cell', text)}: write two classes, the true one and the predicted one: cow,bear.")

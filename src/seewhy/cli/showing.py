@@ -25,7 +25,6 @@ from seewhy.explanation import page
 from seewhy.files import write_whole
 from seewhy.formatting import format_number, format_score
 from seewhy.photo import PHOTO_SUFFIXES
-from seewhy.store.places import is_url
 
 MOST_SHOWN = 50
 _SHOWN = ("path", "label", "predicted", "score", "wrong")  # columns of a table
@@ -204,7 +203,7 @@ def _refuse_missing(place: str) -> None:
     """Raises PhotoError where nothing lies at a place that is called like no photo: one photo that is missing is skipped later,
     and all others are done."""
     path = Path(place)
-    if is_url(place) or path.exists() or glob.has_magic(place) or path.suffix.lower() in PHOTO_SUFFIXES:
+    if "://" in place or path.exists() or glob.has_magic(place) or path.suffix.lower() in PHOTO_SUFFIXES:
         return
     beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
     raise PhotoError(f"There is no photo, folder or store '{place}'.{did_you_mean(path.name, beside)}")
