@@ -333,3 +333,10 @@ def test_many_classes_are_counted_and_not_listed() -> None:
         "one."
     )
     assert len(str(error.value)) < 300
+
+
+def test_of_folders_the_first_that_is_a_class() -> None:
+    names = ClassNames(["bear", "cow"])
+    assert names.first_known(["night", "1", "Bear", "cow"]) == "Bear"
+    assert names.first_known(["night", "7", "1"]) == "1"
+    assert names.first_known(["night", "7"]) == "night"

@@ -267,6 +267,36 @@ def test_an_index_that_does_not_exist_and_a_folder_that_is_no_class(photos: list
     )
 
 
+def test_a_network_without_names_of_classes_is_to_be_given_them(photos: list[Path]) -> None:
+    with pytest.raises(TargetError) as error:
+        read_labels("folders", photos[:2]).indices(ClassNames.numbered(2))
+    assert str(error.value) == (
+        "2 of 2 labels are no classes: 'red' of set/red/1.jpg and 1 more. The classes are class 0, class 1. The network brought "
+        "no names of its classes: give them, classes='classes.txt'. A folder that is no class: leave it out, or rename it."
+    )
+    with pytest.raises(TargetError) as error:  # names would not help
+        read_labels(write("a.txt", "0\n2\n1\n"), photos).indices(ClassNames.numbered(2))
+    assert str(error.value) == (
+        "1 of 3 labels is no class: '2' of set/red/2.jpg. The classes are class 0, class 1. Indices count from 0: 0 = class 0, "
+        "1 = class 1."
+    )
+
+
+def test_of_folders_in_folders_the_nearest_that_is_a_class_counts(photos: list[Path]) -> None:
+    deep = [Path(f"set/{name}/1.jpg") for name in ("red/night/new", "blue/7", "blue/1", "red/green", "green")]
+    labels = read_labels("folders", deep)
+    assert labels.indices(CLASSES) == [0, 2, 2, 1, 1]
+    assert labels.index_note(CLASSES) == []
+    assert read_labels("folders", [Path("set/a/1/x/1.jpg"), Path("set/2/1.jpg")]).indices(CLASSES) == [1, 2]
+    with pytest.raises(TargetError, match=r"^1 of 2 labels is no class: 'new' of set/rest/new/1\.jpg\."):
+        read_labels("folders", [Path("set/rest/new/1.jpg"), photos[0]]).indices(CLASSES)
+    # The photos' root and what is above it say nothing of a photo.
+    night = [Path("red/set/night/1.jpg"), Path("red/set/blue/1.jpg")]
+    with pytest.raises(TargetError, match=r"^1 of 2 labels is no class: 'night'"):
+        read_labels("folders", night).indices(CLASSES)
+    assert read_labels("folders", [Path("set/red/night/1.jpg")], root=Path("set")).indices(CLASSES) == [0]
+
+
 def test_photos_in_the_place_of_classes_are_named_without_their_pixels() -> None:
     refuse_photos(["red", 1], "labels", "give classes")
     with pytest.raises(TargetError, match=r"^The labels hold no classes but ndarray of shape \(4, 5, 3\): give classes\.$"):

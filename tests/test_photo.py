@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from seewhy.errors import PhotoError
-from seewhy.photo import Picture, QuietPillow, open_picture, photo_names_below, photos_below
+from seewhy.photo import Picture, QuietPillow, folders_of, open_picture, photo_names_below, photos_below
 from seewhy.rasters import NamedFile
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -417,6 +417,14 @@ def test_photos_of_a_folder_and_those_below_it(tmp_path: Path) -> None:
     assert left_out == {"gone.jpg": "No such file or directory", "circle.png": "Too many levels of symbolic links"}
     assert photos_below(tmp_path) == [tmp_path / name for name in names]
     assert photos_below(tmp_path / "nowhere") == []
+
+
+def test_the_folders_of_photos_end_below_the_root() -> None:
+    paths = [Path("set/bear/night/1.jpg"), Path("set/2.jpg")]
+    assert folders_of(paths) == [["night", "bear"], ["set"]]
+    assert folders_of(paths[:1]) == [["night"]]
+    assert folders_of(paths[:1], Path("set")) == [["night", "bear"]]
+    assert folders_of([]) == []
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ _WNID = re.compile(r"^(n\d{8})\s+(.+)$")
 _INDEX = re.compile(r"#(\d+)")
 _NUMBER = re.compile(r"\d+")
 ONE_EACH = "give one name for each class, in index order"  # what to do about a list of another length
+_ANY = " Any class can be asked for, not only the predicted one."
 _LISTED = 150  # characters of names that a message lists; of more classes it says where they stand
 
 
@@ -105,10 +106,16 @@ class ClassNames:
             index for index, name in enumerate(self.names) if any(part in known.lower() for known in (name, *self._others[index]))
         ]
 
-    def index(self, target: str | int) -> int:
+    def first_known(self, folders: Sequence[str]) -> str:
+        """The first folder that is a class: by its name, else by its digits; of none that is one the first. Names go first, for a
+        numbered folder inside a class's is a part of it."""
+        numbers = (name for name in folders if name.isdecimal() and int(name) < len(self))
+        return next((name for name in folders if name in self), next(numbers, folders[0]))
+
+    def index(self, target: str | int, asked: bool = True) -> int:
         """The index of a class given by name, synonym, wnid, index, or ``"#3"`` for the index 3.
 
-        Names come first: a class that is called "3" or "#3" is found by it.
+        Names come first: a class that is called "3" or "#3" is found by it. asked : to have it explained, for the message.
 
         Raises TargetError: no such class (with the nearest names), or a name that two classes share.
         """
@@ -128,7 +135,7 @@ class ClassNames:
             return self._checked_index(int(by_index[1]))
         if _NUMBER.fullmatch(name) and int(name) < len(self):
             raise TargetError(f"This network has no class called '{name}'. For the index {name} write {name} or '#{name}'.")
-        raise TargetError(self._unknown(name))
+        raise TargetError(self._unknown(name) + _ANY * (asked and len(self) != 2))
 
     def _checked_index(self, index: int) -> int:
         if not 0 <= index < len(self):
@@ -150,7 +157,7 @@ class ClassNames:
         known = f"It has: {names}"
         if len(names) > _LISTED:
             known = f"It has {len(self)} classes: clf.classes, or 'seewhy classes', lists them"
-        return f"This network has no class '{name}'.{near} {known}. Any class can be asked for, not only the predicted one."
+        return f"This network has no class '{name}'.{near} {known}."
 
     def _both(self) -> str:
         (first, second) = self.names

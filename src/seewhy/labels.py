@@ -17,7 +17,7 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, TargetError, did_you_mean, is_whole_number, listed, setting
-from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.photo import PHOTO_SUFFIXES, folders_of
 from seewhy.records import Photo
 
 FOLDERS = ("folders", "folder")
@@ -37,6 +37,7 @@ class PhotoLabels:
     source : what was read, in words ("'labels.csv'"); empty for a list. written : read from text, where digits are an index
     unless a class is called so. missing : the places of the photos that the source leaves out; their values are None.
     unmatched : what the source names and is not among the photos. advice : what to do about labels that are no classes.
+    outer : of labels that are folders, those above each, the nearest first: the label is the nearest one that is a class.
     """
 
     values: list[Any]
@@ -46,14 +47,20 @@ class PhotoLabels:
     missing: list[int] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     advice: str = ""
+    outer: list[list[str]] = field(default_factory=list)
 
     def indices(self, classes: ClassNames) -> list[int | None]:
         """The labels as classes. Raises TargetError for labels that are none, and says which and how many."""
-        return class_indices(classes, self.values, "labels", self.names, self.written, self.advice)
+        return class_indices(classes, self._nearest(classes), "labels", self.names, self.written, self.advice)
+
+    def _nearest(self, classes: ClassNames) -> list[Any]:
+        if not self.outer:
+            return self.values
+        return [classes.first_known([own, *outer]) for own, outer in zip(self.values, self.outer, strict=True)]
 
     def index_note(self, classes: ClassNames) -> list[str]:
         """How digits that a person wrote were read, where they are indices: people who count from 1 see it."""
-        known = [label for label in self.values if label is not None]
+        known = [label for label in self._nearest(classes) if label is not None]
         count = sum(_is_index(label, self.written) and label not in classes for label in known) if self.written else 0
         what = "labels" if count == len(known) else "digits among the labels"
         return [f"{what} are indices from 0: {_numbered(classes)}"] if count else []
@@ -85,16 +92,19 @@ class _Entry:
     where: str
 
 
-def read_labels(labels: Any, photos: Sequence[Path | None], names: Sequence[str] | None = None) -> PhotoLabels:
+def read_labels(
+    labels: Any, photos: Sequence[Path | None], names: Sequence[str] | None = None, root: Path | None = None
+) -> PhotoLabels:
     """The labels of photos.
 
     labels :
-        "folders" : each photo's folder is its label.
+        "folders" : each photo's folder is its label, or the nearest one above it that is a class.
         a file : .csv or .tsv with a column photo (or path, file, filename, image) and a column label (or class, true), parted by
             commas, semicolons or tabs, with these names in the first line or without; .json, ``{"a.jpg": "bear"}`` or a list of
             records with such names; any other file with one label a line, an empty line where it is not known.
         a dictionary ``{"a.jpg": "bear"}``, or a list with one label per photo, None where it is not known.
-    photos : their paths, None for what is no file. names : of the photos, for messages; None takes the paths.
+    photos : their paths, None for what is no file. names : of the photos, for messages; None takes the paths. root : folders
+        below it can be labels; None: the deepest one that all photos lie below.
 
     A photo is found by its path from the label file's folder, else from the current one, else by the end of its path, else by its
     name, where only one photo and one entry have it. What is written of a photo that was not given changes nothing.
@@ -105,7 +115,9 @@ def read_labels(labels: Any, photos: Sequence[Path | None], names: Sequence[str]
     names = [f"photo {i + 1}" if path is None else str(path) for i, path in enumerate(photos)] if names is None else list(names)
     if isinstance(labels, str) and labels in FOLDERS:
         paths = _files(photos, names, setting("labels", labels))
-        return PhotoLabels([path.absolute().parent.name for path in paths], names, "the folders", written=True, advice=_NO_CLASS)
+        folders = folders_of(paths, root)
+        own, outer = [first for first, *_ in folders], [above for _, *above in folders]
+        return PhotoLabels(own, names, "the folders", written=True, advice=_NO_CLASS, outer=outer)
     if isinstance(labels, (str, os.PathLike)):
         path = Path(labels)
         (content, source) = (_content(path, len(photos)), f"'{path}'")
@@ -187,10 +199,12 @@ def class_indices(
         if label is not None and indices[-1] is None:
             unknown.setdefault(repr(label), []).append(place)
     if unknown:
-        counted = any(_is_index(labels[places[0]], written) for places in unknown.values())
+        counts = [_is_index(labels[places[0]], written) for places in unknown.values()]
+        unnamed = classes.names == ClassNames.numbered(len(classes)).names and not all(counts)
         parts = (
             _no_classes(classes, labels, unknown, kind, names),
-            f"Indices count from 0: {_numbered(classes)}." * counted,
+            f"The network brought no names of its classes: give them, {setting('classes', 'classes.txt')}." * unnamed,
+            f"Indices count from 0: {_numbered(classes)}." * any(counts),
             advice,
         )
         raise TargetError(" ".join(filter(None, parts)))

@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,18 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".we
 HALF_OF_8_BITS = 128  # a photo of 0 to 255 that stays below is rare; other cameras and scanners have other ends
 BRIGHTEST = 5  # what a normalised photo reaches; one of 0 to 255 that stays below would be black
 FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # the number that is white; 1 for all other types
+
+
+def folders_of(photos: Sequence[Path], root: Path | None = None) -> list[list[str]]:
+    """The names of the folders that each photo lies in: its own, then those above it and below the root, the nearest first.
+
+    root : None: the deepest folder that all photos lie below.
+    """
+    parents = [path.absolute().parent for path in photos]
+    if root is None and parents:
+        root = Path(os.path.commonpath(parents))
+    depth = 0 if root is None else len(root.absolute().parts)
+    return [[parent.name, *reversed(parent.parts[depth:-1])] for parent in parents]
 
 
 def photos_below(folder: Path) -> list[Path]:

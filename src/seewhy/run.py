@@ -72,7 +72,8 @@ def run(
         the photo as it is. The column ``edit`` says which row is which.
     ray : the machines that do it. None: this process; "auto": a Ray cluster that is running here, else a Ray of this machine
         alone; or a cluster's address ("ray://head:10001", "192.168.0.5:6379"). The rows are the same.
-    retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos; where stderr is no
+    retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos, those of before
+        among them; where stderr is no
         terminal, a line every half a minute.
 
     What is stored is not computed again, but for a shard that is broken, or of photos that were replaced since. Photos that
@@ -293,8 +294,9 @@ def _fill(
         elif stamp != entry.stamp:  # other times, but the same bytes
             manifest.shards[number] = dataclasses.replace(entry, stamp=stamp)
     unread = 0
-    total = sum(len(spec.places(number)) for number in missing)
-    with runner.Progress(progress, total, "Run", first=2 * spec.batch_size, every=LINE_EVERY) as bar:
+    begun = manifest.count - sum(len(spec.places(number)) for number in missing)
+    first = 2 * spec.batch_size
+    with runner.Progress(progress, manifest.count, "Run", first=first, every=LINE_EVERY, begun=begun) as bar:
 
         def told(done: int, not_read: int) -> None:
             nonlocal unread

@@ -190,6 +190,16 @@ def test_digits_in_a_file_are_told_as_indices(run, scenes: list[str]) -> None:
     assert json.loads(run("confusion", "set", *MODEL, "--json")[1])["notes"] == []
 
 
+def test_folders_in_folders(run, scenes: list[str]) -> None:
+    before = json.loads(run("confusion", "set", *MODEL, "--json")[1])
+    for name in sorted({Path(path).parent.name for path in scenes}):
+        folder = Path("set", name).rename("inner")
+        Path("set", name).mkdir()
+        folder.rename(f"set/{name}/night")
+    after = json.loads(run("confusion", "set", *MODEL, "--json")[1])
+    assert (before["counted"], after["matrix"]) == (9, before["matrix"])
+
+
 def test_a_folder_that_is_no_class_has_a_cure(run, scenes: list[str]) -> None:
     Path("set/misc").mkdir()
     Path(scenes[0]).rename("set/misc/0.png")

@@ -82,12 +82,17 @@ def test_what_cannot_be_read_is_named_and_tried_again(run: Run, photos: Path, tm
     }
 
 
+def test_one_photo_is_one(run: Run, photos: Path) -> None:
+    (_, out, _) = run("run", photos / "a.png", "--model", "demo:honest", "-m", "cam")
+    assert out.splitlines()[0] == "1 photo explained by cam"
+
+
 def test_another_run_is_refused_in_the_command_line_s_own_words(run: Run, folders: Path) -> None:
     run("run", folders, "--model", "demo:honest", "-m", "cam")
     (code, _, err) = run("run", folders, "--model", "demo:shortcut", "-m", "cam")
     assert code == 2
     assert err.startswith(
-        'Error: The store \'store\' is of another run: the model "demo:honest" there, "demo:shortcut" here; the weights\''
+        'Error: The store \'store\' is of another run: the model "demo:honest" there, "demo:shortcut" here. Write'
     )
     assert len(err.splitlines()) == 1
     (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "--mask-size", "3", "-o", "other")

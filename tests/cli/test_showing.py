@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made_store import HandMadeRow, hand_made, spot
 from PIL import Image
 from stores import stored_answers
 
@@ -67,10 +69,34 @@ def test_one_page_of_all(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
     (code, out, _) = run("show", store.path, "--where", "wrong", "-o", "wrong.html")
     page = (tmp_path / "wrong.html").read_text()
     assert (code, out.splitlines()[0]) == (0, "3 of 6 photos: wrong → wrong.html")
-    headings = [page.index(f">{name}<") for name in ("5.png", "3.png", "1.png")]
-    assert headings == sorted(headings)
+    headings = re.findall("<h2>(.*?)</h2>", page)
+    assert headings == [
+        "c/5.png: cow, called bear (0.50)",
+        "b/3.png: sheep, called bear (0.50)",
+        "a/1.png: cow, called bear (0.50)",
+    ]
+    assert "<h1>wrong</h1>" in page
+    assert "3 of 6 photos in the store ‘store’" in page
+    assert "<title>wrong</title>" in page
     assert "rue class: sheep, and the prediction is another one" in page
     assert "0.png" not in page
+
+
+def test_a_run_that_has_not_ended_says_so(run: Run, tmp_path: Path) -> None:
+    rows = [HandMadeRow(0, 0, 0.9999, {0: spot(1, 1)}), HandMadeRow(1, 0, 0.25, {0: spot(1, 1)})]
+    hand_made(tmp_path / "part", rows, listed=6, shard_size=2)
+    (_, out, _) = run("show", "part", "--where", "wrong")
+    assert [line.rstrip() for line in out.splitlines()[2:4]] == ["1 of 2 photos: wrong", "2 of 6 photos; the run has not ended"]
+    (_, out, _) = run("show", "part")
+    assert [line.split()[-1] for line in out.splitlines()[1:3]] == ["1.000", "0.250"]
+    (_, out, _) = run("show", "part", "-o", "part.html")
+    assert "2 of 6 photos; the run has not ended" in out.splitlines()
+    page = (tmp_path / "part.html").read_text()
+    assert "<h1>All photos</h1>" in page
+    assert "<p>2 of 2 photos in the store ‘part’. 2 of 6 photos; the run has not ended.</p>" in page
+    assert json.loads(run("show", "part", "--json")[1])["complete"] is False
+    hand_made(tmp_path / "whole", rows)
+    assert "has not ended" not in run("show", "whole")[1]
 
 
 def test_a_table_as_a_file(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
@@ -82,7 +108,7 @@ def test_a_table_as_a_file(run: Run, store: seewhy.Store, tmp_path: Path) -> Non
 
 def test_what_cannot_be_shown(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
     for arguments, message in (
-        (["--where", "label = caw"], "This network has no class 'caw'. Did you mean 'cow' (1)?"),
+        (["--where", "label = caw"], "This network has no class 'caw'. Did you mean 'cow' (1)? It has: bear, cow, sheep.\n"),
         (["--where", "scor > 1"], "--where 'scor > 1': 'scor' is no column. Did you mean 'score'?"),
         (["--sort", "skore"], "--sort skore: rows are sorted by number, path"),
         (["-m", "lime", "-o", "x.html"], "--method lime: the store has maps by grad_cam."),
@@ -122,6 +148,10 @@ def test_the_confusion_of_a_store(run: Run, store: seewhy.Store, tmp_path: Path)
     assert lines[0] == "2 of 5 photos right (40 %). Left out: 1 without a label."
     assert f"Their maps: seewhy show {store.path} --where 'label = cow and predicted = bear' -o maps.html" in lines
     assert run("confusion", store.path)[0] == 0
+    (code, out, _) = run("confusion", store.path, "--cell", "sheep,2")
+    show = f"seewhy show {store.path} --where 'label = sheep and predicted = sheep' -o maps.html"
+    assert (code, f"sheep recognised: 0 photos. Their maps: {show}" in out.splitlines()) == (0, True)
+    assert "cow taken for bear: 2 photos." in run("confusion", store.path, "--cell", "cow,bear")[1]
     assert (tmp_path / "confusion.png").stat().st_size > 5000
 
 
@@ -168,7 +198,8 @@ def test_what_is_said_beside_a_store(run: Run, store: seewhy.Store, tmp_path: Pa
         ),
         (["embed", "store", "--no-crop"], "--crop: a store is read without the network"),
         (["embed", "store", "--layer", "relu"], "--layer: a store is read without"),
-        (["confusion", "store", "--cell", "cow,bear"], "--cell: a store is read without"),
+        (["confusion", "store", "--cell", "cow"], "--cell cow: write two classes, the true one and the predicted one: cow,bear."),
+        (["confusion", "store", "--cell", "cow,bear", "--cell-output", "x"], "--cell-output: a store is read without"),
         (["compare", "store", "store", "-t", "cow"], "--target: a store is read without"),
         (["compare", "store", "store", "-m", "cam", "-m", "lime"], "2 --method: of stores the maps of one method are compared."),
         (["compare", "store"], "Stores are compared with stores"),
@@ -178,6 +209,15 @@ def test_what_is_said_beside_a_store(run: Run, store: seewhy.Store, tmp_path: Pa
         (code, _, err) = run(*arguments)
         assert code == 2
         assert err.startswith(f"Error: {message}"), err
+
+
+def test_a_mistyped_store_is_named_before_a_network_is_loaded(
+    run: Run, store: seewhy.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seewhy.load", None)
+    for arguments in (["embed", "storr", "-o", "x.html"], ["confusion", "storr"], ["compare", "store", "storr"]):
+        error = "Error: There is no photo, folder or store 'storr'. Did you mean 'store'?\n"
+        assert run(*arguments) == (2, "", error)
 
 
 def test_what_is_a_store(store: seewhy.Store, tmp_path: Path) -> None:
@@ -193,7 +233,7 @@ def test_what_was_changed_is_shown_where_it_is_asked_for(run: Run, tmp_path: Pat
     (_, out, _) = run("show", "store", "--sort", "path")
     lines = out.splitlines()
     assert lines[0] == "Left out: 2 rows of photos with something changed (--where 'edit is not null')."
-    assert [line.split() for line in lines[2:4]] == [["0.png", "cow", "cow", "0.5"], ["1.png", "cow", "bear", "0.502"]]
+    assert [line.split() for line in lines[2:4]] == [["0.png", "cow", "cow", "0.500"], ["1.png", "cow", "bear", "0.502"]]
     assert lines[4] == "2 of 2 photos"
     assert "2 of 4 rows: edit is not null" in run("show", "store", "--where", "edit is not null")[1]
     (_, out, _) = run("confusion", "store")

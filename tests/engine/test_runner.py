@@ -167,6 +167,24 @@ def test_a_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: 
     ]
 
 
+def test_what_was_done_before_counts_but_not_for_the_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (now, steps) = (0.0, [])
+    monkeypatch.setattr(runner.time, "monotonic", lambda: now)
+    with runner.Progress(None, 20_000, "Run", first=32, every=30.0, begun=10_000) as bar:
+        for second in range(1, 41):
+            now = float(second)
+            bar.advance(40)
+    assert capsys.readouterr().err.splitlines() == [
+        "Run: 10,080 of 20,000 are done, those that were left take about 250 s",
+        "Run: 11,200 of 20,000, 40 a second, about 4 min left",
+    ]
+    with runner.Progress(lambda *step: steps.append(step), 5, "Run", begun=3) as bar:
+        bar.advance(2)
+    assert steps == [(5, 5, None)]
+
+
 def test_work_without_a_log_says_it_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     now = 0.0
     monkeypatch.setattr(runner.time, "monotonic", lambda: now)

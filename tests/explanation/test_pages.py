@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,3 +105,19 @@ def test_explanation_saves_itself(explained, tmp_path):
     for name in ("x.png", "x.html"):
         explained().save(tmp_path / name, cmap="viridis", shared=False)
         assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_a_line_below_the_title_and_headings_of_one_s_own(explained):
+    html = page([explained(), explained()], "Mistakes", "2 of <5> photos", ["a/1.png", "b/1.png"])
+    assert "<h1>Mistakes</h1>\n<p>2 of &lt;5&gt; photos</p>" in html
+    assert re.findall("<h2>(.*?)</h2>", html) == ["a/1.png", "b/1.png"]
+
+
+def test_of_many_explanations_the_pictures_are_small(explained):
+    e = explained()
+    noise = np.random.default_rng(0).integers(0, 256, e.photo.original.shape, dtype=np.uint8)
+    e = replace(e, photo=replace(e.photo, original=noise))
+    (few, many) = (re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page([e] * count)) for count in (8, 9))
+    assert (len(few), len(many)) == (16, 18)
+    for large, small in zip(few, many, strict=False):
+        assert len(small) < 0.6 * len(large)

@@ -74,7 +74,7 @@ def test_differences_name_what_is_there_and_what_is_here(manifest: Manifest) -> 
     assert manifest.differences(manifest) == []
     assert manifest.differences(other) == [
         'the weights\' hash "ab" there, "cd" here',
-        'methods [{"name": "cam"}] there, [{"name": "occlusion", "mask_size": [0, 1, 2, 3, 4, 5, 6, 7… here',
+        "method cam there, occlusion (mask_size [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, …) here",
         "seed 0 there, 1 here",
     ]
 
@@ -129,6 +129,19 @@ def test_what_is_written_is_entered_whatever_happens(manifest: Manifest, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         cut_off()
     assert sorted(Manifest.read(tmp_path).shards) == [0, 1]
+
+
+def test_hashes_are_named_where_nothing_says_more(manifest: Manifest) -> None:
+    model = {**manifest.model, "weights": "cd"}
+    photos = {**manifest.photos, "paths": "34", "labels": "56"}
+    other = dataclasses.replace(manifest, model=model, photos=photos)
+    assert manifest.differences(other) == [
+        'the weights\' hash "ab" there, "cd" here',
+        'the hash of the photos\' paths "12" there, "34" here',
+        'the hash of the labels "" there, "56" here',
+    ]
+    other = dataclasses.replace(manifest, model={**model, "name": "other"}, photos={**photos, "count": 8})
+    assert manifest.differences(other) == ['the model "net" there, "other" here', "the number of photos 12 there, 8 here"]
 
 
 @pytest.mark.parametrize(

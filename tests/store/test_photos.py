@@ -12,7 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, PhotoError, TargetError
+from seewhy.cli.options import as_flag
+from seewhy.errors import Message, OptionError, PhotoError, TargetError
 from seewhy.store.photos import list_photos
 from seewhy.store.places import LocalFolder, RemoteFolder
 from seewhy.store.tars import read_member
@@ -76,6 +77,30 @@ def test_a_table_names_photos_and_labels(root: Path, form: str, monkeypatch: pyt
     assert list_photos(moved, None, CLASSES).paths == listed.paths
     with pytest.raises(OptionError, match=r"labels='kind': '.*' has no such column; it has Path, label, Other"):
         list_photos(moved, "kind", CLASSES)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_column_of_classes_that_is_not_read_is_said(root: Path, form: str) -> None:
+    columns: dict[str, list[Any]] = {"path": ["cow/b.jpg", "bear/a.jpg"], "camera": ["a", "cow"], "species": ["cow", " Bear"]}
+    table = root / f"list.{form}"
+
+    def write() -> None:
+        if form == "parquet":
+            pyarrow.parquet.write_table(pyarrow.table(columns), table)
+        else:
+            table.write_text("\n".join(",".join(row) for row in [columns, *zip(*columns.values(), strict=True)]))
+
+    write()
+    listed = list_photos(table, None, CLASSES)
+    assert (listed.labels, listed.notes) == (
+        [None, None],
+        ["column 'species' is not read: labels='species' takes it as the labels"],
+    )
+    assert Message(listed.notes[0]).spelled(as_flag).endswith("--labels species takes it as the labels")
+    assert list_photos(table, "species", CLASSES).labels == [0, 1]
+    columns["species"][0] = "owl"
+    write()
+    assert list_photos(table, None, CLASSES).notes == []
 
 
 def test_numbers_of_a_parquet_column_are_indices(root: Path) -> None:

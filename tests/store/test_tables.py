@@ -26,7 +26,7 @@ from seewhy.store.tables import columns_of
 )
 def test_text_is_parted_as_spreadsheets_write_it(tmp_path: Path, text: str, names: list[str], rows: list[list[str]]) -> None:
     (tmp_path / "a.csv").write_bytes(text.encode())
-    (found, column) = columns_of(folder_at(tmp_path), "a.csv")
+    (found, column, _) = columns_of(folder_at(tmp_path), "a.csv")
     assert (found, [column(name) for name in found]) == (names, rows)
 
 
@@ -34,7 +34,8 @@ def test_of_parquet_only_the_columns_that_are_asked_for_are_read(memory: None, t
     pyarrow.parquet.write_table(pyarrow.table({"path": ["a.jpg", None], "number": [1, 2]}), tmp_path / "a.PARQUET")
     folder_at("memory://bucket").write("a.parquet", (tmp_path / "a.PARQUET").read_bytes())
     for place, name in ((tmp_path, "a.PARQUET"), ("memory://bucket", "a.parquet")):
-        (names, column) = columns_of(folder_at(place), name)
+        (names, column, texts) = columns_of(folder_at(place), name)
+        assert texts == ["path"]
         assert (names, column("path"), column("number")) == (["path", "number"], ["a.jpg", None], [1, 2])
 
 

@@ -15,12 +15,12 @@ from typer import Option
 import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.files import Batch, Names, check_output, expand, safe_name, write_table
-from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread, targets_of
+from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread
 from seewhy.cli.report import Report, print_explanation
 from seewhy.cli.showing import refuse_for_stores, refuse_several, stores_of
 from seewhy.confusion import Confusion, check_normalise
 from seewhy.errors import Message, OptionError, PhotoError, SeewhyError, TargetError, setting
-from seewhy.labels import read_labels
+from seewhy.labels import class_index, read_labels
 from seewhy.methods.auto import AUTO
 
 LABELS_HELP = (
@@ -61,10 +61,11 @@ def confusion(
     if cell_output is not None and cell is None:
         raise OptionError(f"{setting('cell_output', cell_output)} needs {setting('cell')}: of which photos? Write cow,bear.")
     if stores := stores_of(photos):
-        refuse_for_stores(options, {"labels": None if labels == "folders" else labels, "cell": cell})
+        refuse_for_stores(options, {"labels": None if labels == "folders" else labels, "cell_output": cell_output})
         (store,) = refuse_several(stores)
         with Report(store, json_) as report:
             result = seewhy.confusion(store)
+            asked = None if cell is None else _pair(result.class_names, cell)
             report.record |= {"output": str(place)} | result.record(normalise)
             if place.suffix.lower() == ".json":
                 write_table(place, report.record)
@@ -72,20 +73,23 @@ def confusion(
                 result.save(place, normalise, footer=f"{store.model}  ·  {store.preprocessing}")
             for line in str(result).splitlines():
                 report.line(line)
-            if worst := result.worst(1):
-                condition = shlex.quote(_condition(store, worst[0].true_index, worst[0].predicted_index))
-                report.line(f"Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
+            pairs = [(one.true_index, one.predicted_index) for one in result.worst(1)] if asked is None else [asked]
+            for true_class, predicted_class in pairs:
+                condition = shlex.quote(_condition(store, true_class, predicted_class))
+                names_of_cell = (store.classes[true_class], store.classes[predicted_class])
+                what = "" if asked is None else f"{_cell_text(*names_of_cell, len(result.cell(*asked)))}. "
+                report.line(f"{what}Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
             report.line(f"→ {place}")
         return
     files = _without_picture(expand(photos), output)
     paths = list(files)
-    given = read_labels(labels, paths)
+    given = read_labels(labels, paths, root=_root(files))
     clf = options.load()
     true = given.indices(clf.class_names())
     labelled = [path for path, label in zip(paths, true, strict=True) if label is not None]
     if not labelled:
         raise TargetError(f"None of the {len(paths)} photos has a label in {given.source}: there is nothing to compare.")
-    pair = None if cell is None else _pair(clf, cell)
+    pair = None if cell is None else _pair(clf.class_names(), cell)
     names = None
     if pair is not None:
         seewhy.explain(clf, [], method=method)  # a method that does not fit is named before the work
@@ -123,6 +127,11 @@ def confusion(
             raise KeyboardInterrupt(f": {len(choices)} of {len(labelled)} photos are counted")
         if pair is not None and names is not None:
             _explain_cell(report, clf, result, [paths[i] for i in result.cell(*pair)], pair, names, method)
+
+
+def _root(files: dict[Path, Path]) -> Path:
+    """The deepest folder that all places which were named lie in. files : with each its folder below the place."""
+    return Path(os.path.commonpath([path.absolute().parents[len(folder.parts)] for path, folder in files.items()]))
 
 
 def _condition(store: seewhy.Store, true: int, predicted: int) -> str:
@@ -166,20 +175,24 @@ def _choice(prediction: seewhy.Prediction | None) -> dict[str, Any]:
     return {"prediction": prediction.name, "score": prediction.score}
 
 
-def _pair(clf: seewhy.Classifier, text: str) -> tuple[int, int]:
-    """``cow,bear`` as two classes; their names may hold commas. Raises OptionError, TargetError."""
+def _pair(names: Any, text: str) -> tuple[int, int]:
+    """``cow,bear`` as two classes of ``names``, which may hold commas. Raises OptionError, TargetError."""
     parts = text.split(",")
     if len(parts) < 2:
         raise OptionError(f"{setting('cell', text)}: write two classes, the true one and the predicted one: cow,bear.")
-    names = clf.class_names()
     for cut in range(1, len(parts)):
-        pair = targets_of(clf, [",".join(parts[:cut]).strip(), ",".join(parts[cut:]).strip()])
+        (true, predicted) = (",".join(parts[:cut]).strip(), ",".join(parts[cut:]).strip())
         try:
-            return names.index(pair[0]), names.index(pair[1])
+            return class_index(names, true, written=True), class_index(names, predicted, written=True)
         except SeewhyError:
             if len(parts) == 2:
                 raise
     raise TargetError(f"{setting('cell', text)}: it cannot be parted into two classes of the network at one of its commas.")
+
+
+def _cell_text(true: str, predicted: str, count: int) -> str:
+    what = f"{true} taken for {predicted}" if true != predicted else f"{true} recognised"
+    return f"{what}: {count} photo{'s' * (count != 1)}"
 
 
 def _explain_cell(
@@ -194,8 +207,7 @@ def _explain_cell(
     """A map for the true and one for the predicted class of every photo."""
     (true, predicted) = (clf.classes[index] for index in pair)
     explanations = report.record["explanations"] = []
-    what = f"{true} taken for {predicted}" if true != predicted else f"{true} recognised"
-    report.line(f"{what}: {len(paths)} {'photo' if len(paths) == 1 else 'photos'}{'' if paths else ', nothing to explain'}")
+    report.line(f"{_cell_text(true, predicted, len(paths))}{'' if paths else ', nothing to explain'}")
     batch = Batch(clf, paths, report)
 
     def with_roles(explanation: seewhy.Explanation) -> seewhy.Explanation:

@@ -114,7 +114,8 @@ def summary_of(store: seewhy.Store) -> dict[str, Any]:
 
 def _lines(summary: dict[str, Any]) -> list[str]:
     (right, labelled) = (summary["right"], summary["right"] + summary["wrong"])
-    lines = [f"{summary['photos']} photos explained by {', '.join(summary['methods'])}"]
+    count = summary["photos"]
+    lines = [f"{count} photo{'s' * (count != 1)} explained by {', '.join(summary['methods'])}"]
     if labelled:
         lines.append(f"{right} of {labelled} with a label are right ({format_share(right / labelled)})")
     return lines

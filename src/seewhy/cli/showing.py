@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import glob
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +20,11 @@ from seewhy.cli.app import app
 from seewhy.cli.files import Names, check_output
 from seewhy.cli.options import AsJson, ModelOptions, err, out, spread
 from seewhy.cli.report import Report
-from seewhy.errors import OptionError, did_you_mean, listed
+from seewhy.errors import OptionError, PhotoError, did_you_mean, listed
 from seewhy.explanation import page
 from seewhy.files import write_whole
-from seewhy.formatting import format_number
+from seewhy.formatting import format_number, format_score
+from seewhy.photo import PHOTO_SUFFIXES
 
 MOST_SHOWN = 50
 _SHOWN = ("path", "label", "predicted", "score", "wrong")  # columns of a table
@@ -71,26 +73,48 @@ def show(
             raise OptionError(f"-o {output}: for {len(records)} rows write a folder.")
         names = Names(files, output, seewhy.Explanation.suffixes, form)
     with Report(stored, json_) as report:
-        report.record |= {"store": store, "where": where, "rows": len(places), "photos": records}
+        report.record |= {"store": store, "where": where, "rows": len(places), "complete": rows.complete, "photos": records}
         few = f"; these are {len(shown)} of them, sorted by {by}" if len(shown) < len(places) else ""
-        count = f"{len(places)} of {total - left_out} {word}{'' if where is None else f': {where}'}{few}"
+        part = f"{len(places)} of {total - left_out} {word}"
+        unfinished = "" if rows.complete else f"{total} of {rows.wanted} photos; the run has not ended"
+        count = f"{part}{'' if where is None else f': {where}'}{few}"
         if left_out:
             report.line(f"Left out: {left_out} rows of photos with something changed (--where 'edit is not null').")
         if not records or output is None:
             if records and not json_:
                 _print_table(records)
             report.line(count)
+            _tell(report, unfinished)
             if records:
                 report.line(f"Their maps: -o {Path(store).name}.html writes one page, -o maps/ a picture of each.")
             return
         if names is not None:
             _save_pictures(stored, chosen, records, names)
             report.line(f"{count} → {output}")
+            _tell(report, unfinished)
             return
         report.record["output"] = output
-        content = _csv(records) if suffix == ".csv" else page(chosen, where or "All photos").encode()
+        lead = f"{part} in the store ‘{Path(store).name}’{few}." + f" {unfinished[:1].upper()}{unfinished[1:]}." * bool(
+            unfinished
+        )
+        headings = list(map(_heading, records))
+        content = _csv(records) if suffix == ".csv" else page(chosen, where or "All photos", lead, headings).encode()
         write_whole(Path(output), content)
         report.line(f"{count} → {output}")
+        _tell(report, unfinished)
+
+
+def _tell(report: Report, line: str) -> None:
+    if line:
+        report.line(line)
+
+
+def _heading(record: Mapping[str, Any]) -> str:
+    """Which photo it is, and what the network says: "night/3.png: triangle, called disc (1.00)"."""
+    if record["predicted"] is None:
+        return str(record["path"])
+    called = f"{record['predicted']} ({format_score(record['score'])})"
+    return f"{record['path']}: {called}" if record["label"] is None else f"{record['path']}: {record['label']}, called {called}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,12 +164,18 @@ def _save_pictures(store: seewhy.Store, chosen: _Chosen, records: Sequence[dict[
 
 
 def _print_table(records: Sequence[Mapping[str, Any]]) -> None:
-    table = Table(Column("photo", no_wrap=True, overflow="fold"), "label", "predicted", "score", box=None, pad_edge=False)
+    score = Column("score", justify="right")
+    table = Table(Column("photo", no_wrap=True, overflow="fold"), "label", "predicted", score, box=None, pad_edge=False)
     for record in records:
         cells = [record["path"].replace("\n", "\\n"), record["label"] or "", record["predicted"] or ""]
-        score = "" if record["score"] is None else format_number(record["score"])
-        table.add_row(*(Text(cell) for cell in (*cells, score)), style="bold" if record["wrong"] else None)
+        number = "" if record["score"] is None else _score_text(record["score"])
+        table.add_row(*(Text(cell) for cell in (*cells, number)), style="bold" if record["wrong"] else None)
     out.print(table)
+
+
+def _score_text(score: float) -> str:
+    """A probability with three decimals, so that a column of them can be read down; any other score with three digits."""
+    return f"{score:.3f}" if 0 <= score <= 1 else format_number(score)
 
 
 def _csv(records: Sequence[Mapping[str, Any]]) -> bytes:
@@ -157,13 +187,26 @@ def _csv(records: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def stores_of(places: Iterable[str]) -> list[seewhy.Store]:
-    """The stores that were named in place of photos; [] where these are photos. Raises OptionError where both are."""
+    """The stores that were named in place of photos; [] where these are photos. Raises OptionError where both are, PhotoError for
+    what is neither: before a network is loaded."""
     places = list(places)
+    for place in places:
+        _refuse_missing(place)
     stores = [place for place in places if seewhy.Store.is_at(place)]
     if stores and len(stores) < len(places):
         other = next(place for place in places if place not in stores)
         raise OptionError(f"'{stores[0]}' is a store and '{other}' is none: name stores alone, or photos alone.")
     return [seewhy.Store.open(place) for place in stores]
+
+
+def _refuse_missing(place: str) -> None:
+    """Raises PhotoError where nothing lies at a place that is called like no photo: one photo that is missing is skipped later,
+    and all others are done."""
+    path = Path(place)
+    if "://" in place or path.exists() or glob.has_magic(place) or path.suffix.lower() in PHOTO_SUFFIXES:
+        return
+    beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise PhotoError(f"There is no photo, folder or store '{place}'.{did_you_mean(path.name, beside)}")
 
 
 def refuse_several(stores: Sequence[seewhy.Store]) -> Sequence[seewhy.Store]:

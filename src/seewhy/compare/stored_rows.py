@@ -10,6 +10,7 @@ from seewhy.compare.likeness import Row
 from seewhy.errors import MethodError, listed, setting
 from seewhy.explanation import Explanation
 from seewhy.features.folder import reduced
+from seewhy.methods.auto import ChoiceNote
 from seewhy.records import Note
 from seewhy.store import Store
 
@@ -71,7 +72,7 @@ def _of_one_class(explanations: Sequence[Explanation]) -> list[Explanation]:
 
 def _with_map(explanation: Explanation, number: int) -> Explanation:
     notes: list[str] = [
-        Note(note, None if getattr(note, "target", None) is None else 0)
+        note if isinstance(note, ChoiceNote) else Note(note, None if getattr(note, "target", None) is None else 0)
         for note in explanation.notes
         if getattr(note, "target", None) in (None, number)
     ]

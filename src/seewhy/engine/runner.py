@@ -97,6 +97,7 @@ class Progress:
     terminal a bar after a second. ``progress=False`` is silent.
 
     first : so many are done before one says how long all take; half of them, and what went before, are not counted.
+    begun : so many of the total were done before.
     every : seconds between two lines where stderr is no terminal, for work that goes on for hours; None for the first line alone.
     """
 
@@ -108,6 +109,7 @@ class Progress:
         seconds: float | None = None,
         first: int = 0,
         every: float | None = None,
+        begun: int = 0,
     ) -> None:
         if progress not in (None, True, False) and not callable(progress):
             raise OptionError(f"progress={progress!r}: write None, False, or a function (done, total, partial).")
@@ -115,12 +117,13 @@ class Progress:
         self._may_tell = progress is not False and self._callback is None
         self._may_draw = self._may_tell and sys.stderr.isatty()
         self._told = False  # how long it will take
-        (self._total, self._what, self._done, self._start) = (total, what, 0, time.monotonic())
+        (self._total, self._what, self._done, self._start) = (total, what, begun, time.monotonic())
         self._bar: Any = None
         self._allowed = None if seconds is None else seconds * total  # what a budget leaves for all photos
         self._passes_each: int | None = None  # None: photos are counted
         self._first = first
-        self._from = (0, self._start)  # done and when, where the estimate begins
+        self._begun = begun
+        self._from = (begun, self._start)  # done and when, where the estimate begins
         self._every = every
         self._next_line = self._start + (every or 0)
 
@@ -177,11 +180,13 @@ class Progress:
             self._done < self._total and not self._may_draw and self._passes_each is None
         ):  # the first results show how long the rest takes
             (done, start) = self._from
-            if 2 * done < self._first <= 2 * self._done:
+            now = self._done - self._begun
+            if 2 * (done - self._begun) < self._first <= 2 * now:
                 self._from = (self._done, self._start + elapsed)
-            elif self._done >= self._first:
-                seconds = (self._start + elapsed - start) * self._total / (self._done - done)
-                self._tell(f"{self._done:,} of {self._total:,} are done, all of them take", seconds)
+            elif now >= self._first:
+                seconds = (self._start + elapsed - start) * (self._total - self._begun) / (self._done - done)
+                which = "those that were left" if self._begun else "all of them"
+                self._tell(f"{self._done:,} of {self._total:,} are done, {which} take", seconds)
         if not self._may_draw or elapsed < 1 or self._done >= self._total:
             return
         if self._bar is None:
@@ -192,17 +197,21 @@ class Progress:
             self._bar.add_task(self._what, total=self._total)
             self._bar.start()
         if self._every is not None:
-            progress = ", ".join([f"{self._done / elapsed:.3g} a second", *[progress] * bool(progress)])
+            progress = ", ".join([self._rate(elapsed), *[progress] * bool(progress)])
         words = f"{self._what}, {progress}" if progress else self._what
         completed = float(self._done)
         if self._allowed:  # the work ends with the budget, if not before
             completed = max(completed, self._total * min(1.0, (time.monotonic() - self._start) / self._allowed))
         self._bar.update(self._bar.task_ids[0], completed=completed, total=self._total, description=words)
 
+    def _rate(self, elapsed: float) -> str:
+        """Of what was done now."""
+        return f"{(self._done - self._begun) / elapsed:.3g} a second"
+
     def _log(self, elapsed: float, progress: str) -> None:
         """A line for a log: how many, how fast, how long still."""
-        left = elapsed * (self._total - self._done) / self._done
-        parts = [f"{self._done:,} of {self._total:,}", f"{self._done / elapsed:.3g} a second", f"about {in_time(left)} left"]
+        left = elapsed * (self._total - self._done) / (self._done - self._begun)
+        parts = [f"{self._done:,} of {self._total:,}", self._rate(elapsed), f"about {in_time(left)} left"]
         print(f"{self._what}: {', '.join([*parts, *[progress] * bool(progress)])}", file=sys.stderr, flush=True)
 
 

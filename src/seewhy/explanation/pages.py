@@ -14,13 +14,21 @@ from seewhy.formatting import format_score, format_sides
 from seewhy.records import Note, Target
 from seewhy.show.html import environment, picture_row
 
+_FEW = 8  # explanations on a page whose pictures are as fine as they can be; fifty such ones would be 13 MB
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(explanations: ExplanationRecord | Sequence[ExplanationRecord], title: str | None = None, **style: Any) -> str:
+def page(
+    explanations: ExplanationRecord | Sequence[ExplanationRecord],
+    title: str | None = None,
+    lead: str = "",
+    headings: Sequence[str] = (),
+    **style: Any,
+) -> str:
     """One HTML page: for each explanation its pictures, the network's choices, the notes, and how it was made.
 
-    title : None asks the question that the page answers.
+    title : None asks the question that the page answers. lead : a line below it. headings : of the explanations, else their
+        photos' names.
     style : cmap, alpha, shared, upsample; see ``panels``.
     """
     if isinstance(explanations, ExplanationRecord):
@@ -30,8 +38,11 @@ def page(explanations: ExplanationRecord | Sequence[ExplanationRecord], title: s
     if title is None:
         single = len(explanations) == 1 and explanations[0].by_class
         title = _question(explanations[0].targets[0]) if single else "Why?"
-    items = [_item(explanation, style) for explanation in explanations]
-    return environment(_TEMPLATES).get_template("page.html").render(title=title, items=items)
+    fine = len(explanations) <= _FEW
+    items = [_item(explanation, style, fine) for explanation in explanations]
+    for item, heading in zip(items, headings, strict=False):
+        item["heading"] = heading
+    return environment(_TEMPLATES).get_template("page.html").render(title=title, lead=lead, items=items)
 
 
 def snippet(explanation: ExplanationRecord, **style: Any) -> str:
@@ -45,8 +56,8 @@ def _question(target: Target) -> str:
     return f"Why “{target.name}”?" if target.against is None else f"Why “{target.name}” and not “{target.against.name}”?"
 
 
-def _item(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, Any]:
-    """What the page's template needs to know of one explanation."""
+def _item(explanation: ExplanationRecord, style: dict[str, Any], fine: bool) -> dict[str, Any]:
+    """What the page's template needs to know of one explanation. fine : see ``picture_row``."""
     record = explanation.record()
     cost = explanation.cost
     facts = {
@@ -66,7 +77,7 @@ def _item(explanation: ExplanationRecord, style: dict[str, Any]) -> dict[str, An
     return {
         "heading": explanation.photo.name,
         "provenance": provenance(explanation),
-        "shots": picture_row(panels(explanation, **style, notes=False)),
+        "shots": picture_row(panels(explanation, **style, notes=False), fine),
         "predictions": [
             {"name": it.name, "score": format_score(it.score), "width": f"{100 * min(max(it.score, 0.0), 1.0):.1f}"}
             for it in explanation.predictions

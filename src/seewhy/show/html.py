@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STOPS = 24  # of a colour bar's gradient
 SMALL = 300 * 300  # pixels; smaller pictures stay free of loss
+_OF_MANY = 75  # quality of the JPEG pictures on a page of many
 _NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+)?\s*%?|–")
 
 
@@ -91,21 +92,22 @@ def source_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
-def picture_row(panels: Sequence[Panel]) -> dict[str, Any]:
-    """Panels beside each other: at most four across, very wide pictures below each other."""
+def picture_row(panels: Sequence[Panel], fine: bool = True) -> dict[str, Any]:
+    """Panels beside each other: at most four across, very wide pictures below each other. fine : False for a page of very many,
+    whose bytes count more than a loss that is seen only beside the original."""
     aspects = [panel.pixels.shape[1] / panel.pixels.shape[0] for panel in panels]
     shape = "wide" if min(aspects) > WIDE else "tall" if max(aspects) < 0.7 else ""
     across = -(-len(panels) // -(-len(panels) // ACROSS))
-    return {"all": [_shot(panel) for panel in panels], "shape": shape, "across": across}
+    return {"all": [_shot(panel, fine) for panel in panels], "shape": shape, "across": across}
 
 
-def _shot(panel: Panel) -> dict[str, Any]:
+def _shot(panel: Panel, fine: bool) -> dict[str, Any]:
     """A panel as the templates see it."""
     (height, width) = panel.pixels.shape[:2]
     return {
         "title": panel.title,
         "caption": panel.caption,
-        "source": _data_uri(panel),
+        "source": _data_uri(panel) if fine else jpeg_uri(panel.pixels, _OF_MANY),
         "width": width,
         "height": height,
         "bar": None if panel.bar is None else _gradient(panel.bar),

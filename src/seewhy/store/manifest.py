@@ -78,16 +78,24 @@ class Manifest:
         return range(-(-self.count // self.shard_size))
 
     def differences(self, other: Manifest) -> list[str]:
-        """What makes ``other`` a different run, in words: "seed 0 there, 1 here"."""
+        """What makes ``other`` a different run, in words: "seed 0 there, 1 here".
+
+        Hashes are named where nothing else of the model, or of the photos, differs.
+        """
         found = []
         for part in ("model", "settings", "photos"):
             (there, here) = (getattr(self, part), getattr(other, part))
+            readable: list[str] = []
+            hashes: list[str] = []
             for name in dict.fromkeys([*there, *here]):
                 if name == "batch_size" and there.get("copies") != here.get("copies"):
                     continue  # said with what was asked for
                 if there.get(name) != here.get(name):
                     what = _WORDS.get((part, name), name.replace("_", " "))
-                    found.append(f"{what} {_short(there.get(name))} there, {_short(here.get(name))} here")
+                    in_words = _methods_in_words if name == "methods" else _short
+                    words = f"{what} {in_words(there.get(name))} there, {in_words(here.get(name))} here"
+                    (hashes if "hash" in what or name == "answers" else readable).append(words)
+            found += readable or hashes
         return found
 
     def write(self, store: Place) -> None:
@@ -155,6 +163,7 @@ _WORDS = {
     ("settings", "batch_size"): setting("batch_size"),
     ("settings", "copies"): setting("batch_size"),
     ("model", "weights"): "the weights' hash",
+    ("settings", "methods"): "method",
     ("model", "file"): "the hash of the model's file",
     ("model", "answers"): "what the model answers to pictures made for that",
     ("photos", "root"): "the photos' folder",
@@ -171,6 +180,15 @@ def _entry(known: list[dict[str, str]], unread: list[dict[str, str]], versions: 
 def _short(value: Any) -> str:
     text = "none" if value is None else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _methods_in_words(methods: Any) -> str:
+    """Their names, each with the settings that were asked for: "cam, occlusion (mask_size 3)"."""
+    words = []
+    for method in methods or []:
+        own = ", ".join(f"{name} {_short(value)}" for name, value in method.items() if name != "name")
+        words.append(f"{method.get('name')} ({own})" if own else str(method.get("name")))
+    return ", ".join(words) or "none"
 
 
 def shard_file(number: int) -> str:

@@ -17,6 +17,7 @@ from seewhy.errors import OptionError, PhotoError, TargetError, listed, setting
 from seewhy.features.folder import listing
 from seewhy.labels import FOLDERS, LABEL_COLUMNS, PHOTO_COLUMNS, PhotoLabels, read_labels
 from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.records import Note
 from seewhy.store.opening import printable
 from seewhy.store.places import (
     Folder,
@@ -90,7 +91,7 @@ def list_photos(photos: Any, labels: Any, classes: ClassNames) -> ListedPhotos:
     """
     try:
         if isinstance(photos, (str, os.PathLike)) and os.fspath(photos).lower().endswith(TABLES):
-            found = _from_table(local_path(os.fspath(photos)), labels)
+            found = _from_table(local_path(os.fspath(photos)), labels, classes)
         else:
             found = _through_tars(_files(photos), labels, classes)
     except OSError as error:  # of a place elsewhere
@@ -260,8 +261,11 @@ def _cut(url: str) -> tuple[str, str]:
 
 def _as_paths(root: Folder, paths: Sequence[str]) -> tuple[list[Path | None], Sequence[str]]:
     """Photos as the reader of labels takes them: paths, and their names for messages."""
-    base = root.path if isinstance(root, LocalFolder) else Path("/", root.address.partition("://")[2])
-    return [base / path for path in paths], paths
+    return [_base(root) / path for path in paths], paths
+
+
+def _base(root: Folder) -> Path:
+    return root.path if isinstance(root, LocalFolder) else Path("/", root.address.partition("://")[2])
 
 
 # -- tars --------------------------------------------------------------------------------------------------------------
@@ -302,18 +306,18 @@ def _through_tars(named: _Found, labels: Any, classes: ClassNames) -> _Found:
         missing = [place for place, value in enumerate(values) if value is None]
         given = PhotoLabels(values, paths, "what lies beside the photos", written=True, missing=missing)
     elif not beside and labels is not None:
-        given = read_labels(labels, *_as_paths(root, paths))
+        given = read_labels(labels, *_as_paths(root, paths), _base(root))
     return _Found(root, paths, members, queries if any(queries) else None, given, notes)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _from_table(table: str, labels: Any) -> _Found:
+def _from_table(table: str, labels: Any, classes: ClassNames) -> _Found:
     """Paths in a table are from its own folder, else from the current one."""
     (folder, name) = _cut(table) if is_url(table) else os.path.split(table)
     shown = without_secrets(table)
-    (names, column) = columns_of(folder_at(folder), name)
+    (names, column, texts) = columns_of(folder_at(folder), name)
     lower = {name.strip().lower(): name for name in names}
     of_path = next((lower[name] for name in PHOTO_COLUMNS if name in lower), None)
     if of_path is None:
@@ -329,9 +333,22 @@ def _from_table(table: str, labels: Any) -> _Found:
     found = _rows_below(column(of_path), folder, shown)
     if of_label is not None:
         values = [_label(value) for value in column(of_label)]
-        texts = all(value is None or isinstance(value, str) for value in values)
-        return replace(found, given=PhotoLabels(values, found.paths, f"'{shown}'", written=texts))
-    return replace(found, given=None if labels is None else read_labels(labels, *_as_paths(found.root, found.paths)))
+        written = all(value is None or isinstance(value, str) for value in values)
+        return replace(found, given=PhotoLabels(values, found.paths, f"'{shown}'", written=written))
+    if labels is not None:
+        return replace(found, given=read_labels(labels, *_as_paths(found.root, found.paths), _base(found.root)))
+    other = next((name for name in texts if name != of_path and _are_classes(column(name), classes)), None)
+    if other is None:
+        return found
+    return replace(
+        found, notes=[*found.notes, Note(f"column '{other}' is not read: {setting('labels', other)} takes it as the labels")]
+    )
+
+
+def _are_classes(values: Sequence[Any], classes: ClassNames) -> bool:
+    """True where every cell that is not empty is the name of a class."""
+    known = {label for value in values if (label := _label(value)) is not None}
+    return bool(known) and all(label in classes for label in known)
 
 
 def _rows_below(written: Sequence[Any], folder: str, shown: str) -> _Found:

@@ -109,6 +109,11 @@ class Store:
         """False while photos have not been tried yet: the run was interrupted, or goes on."""
         return len(self._manifest.shards) == len(self._manifest.numbers)
 
+    @property
+    def wanted(self) -> int:
+        """How many rows the whole run is about: those that are here, not tried yet, or not read."""
+        return self._manifest.count
+
     def __len__(self) -> int:
         return len(self._numbers) if self._condition is not None else int(self._ends[-1]) if len(self._ends) else 0
 

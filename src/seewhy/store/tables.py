@@ -13,7 +13,7 @@ from seewhy.store.places import Folder
 TABLES = (".csv", ".tsv", ".parquet")
 _DELIMITERS = "\t;,"
 
-Columns = tuple[list[str], Callable[[str], list[Any]]]  # their names, and what a column holds
+Columns = tuple[list[str], Callable[[str], list[Any]], list[str]]  # names, what a column holds, those of text alone
 
 
 def columns_of(folder: Folder, name: str) -> Columns:
@@ -44,7 +44,9 @@ def _of_parquet(content: bytes, shown: str) -> Columns:
         file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
     except (pyarrow.ArrowException, OSError) as error:
         raise OptionError(f"'{shown}' cannot be read as a table ({error}).") from None
-    return list(file.schema_arrow.names), lambda name: read([name])[name].to_pylist()
+    schema = file.schema_arrow
+    texts = [field.name for field in schema if pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type)]
+    return list(schema.names), lambda name: read([name])[name].to_pylist(), texts
 
 
 def _of_text(content: bytes) -> Columns:
@@ -67,4 +69,4 @@ def _of_text(content: bytes) -> Columns:
         next(rows)
         return [cells[place] if place < len(cells) else None for cells in rows]
 
-    return names, column
+    return names, column, names

@@ -166,7 +166,7 @@ class _Parser:
         if column not in OF_CLASSES:
             return text
         is_index = kind == "word" and text.isdecimal() and text not in self._classes
-        return self._classes.index(int(text) if is_index else text)
+        return self._classes.index(int(text) if is_index else text, asked=False)
 
     def _text_value(self) -> str:
         (kind, word) = self._next()
