@@ -305,17 +305,22 @@ def _tell(report: Report, comparison: Comparison, models: Sequence[str], place: 
     """Save it, and say what it says. most : lines of photos; None for all."""
     record = comparison.record() if report.as_json else {}
     report.record |= record | {"model": list(models), "output": str(comparison.save(place))}
-    report.line(comparison.sentence)
+    first = most is not None  # of stores, which hold many photos, the summary
+    if first:
+        report.line(comparison.sentence)
     lines = [] if report.as_json else list(itertools.islice(_lines(comparison), most))
     notes = [comparison.notes_of(number) for number, _ in lines]
-    shared = [note for note in notes[0] if all(note in others for others in notes)] if len(notes) > 1 else []
-    report.notes([note for note in comparison.notes if not isinstance(note, Omission)])  # the report's end tells these
-    report.notes(shared)
+    shared = [note for note in notes[0] if all(note in others for others in notes)] if first and len(notes) > 1 else []
+    of_all = [note for note in comparison.notes if not isinstance(note, Omission)]  # the report's end tells these
+    report.notes([*of_all, *shared] if first else [])
     for (_, line), notes_of_photo in zip(lines, notes, strict=True):
         report.line(line)
         report.notes([note for note in notes_of_photo if note not in shared])
     if most is not None and len(comparison) > most:
         report.line(f"... and {len(comparison) - most} more photos: a table (-o changes.csv) has them all")
+    if not first:
+        report.notes(of_all)
+        report.line(comparison.sentence)
     shown = comparison.shown_in(place)
     report.line(f"→ {place}{f': {shown}' if shown else ''}")
     if comparison.partial:
