@@ -126,7 +126,7 @@ def test_layers_that_look_alike_are_two(photos: Path, tmp_path: Path) -> None:
     clf = seewhy.Classifier(network, SMALL, CLASSES, output="a")
     seewhy.run(clf, photos, tmp_path / "store", "grad_cam", layer=network.second)
     assert len(seewhy.run(clf, photos, tmp_path / "store", "grad_cam", layer="second")) == 6
-    with pytest.raises(StoreError, match=r'"layer": "second"\}\] there, \[\{"name": "grad_cam", "layer": "first"\}\] here'):
+    with pytest.raises(StoreError, match=r'method grad_cam \(layer "second"\) there, grad_cam \(layer "first"\) here\.'):
         seewhy.run(clf, photos, tmp_path / "store", "grad_cam", layer=network.first)
 
 
