@@ -60,8 +60,7 @@ def run(
 
     photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, tar files ("shards/*.tar"), or a
         table (.csv, .tsv, .parquet) with a column path and maybe one label. Each may be a URL that fsspec knows ("s3://...").
-    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of ``shard_size``
-        photos.
+    store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of ``shard_size`` photos.
     method, target, against, seed, budget : as for :func:`seewhy.explain`. target may also be "label", each photo's true class
         where no other target is that class; None: the predicted class, and with labels the true one. Of several methods each
         takes those of ``settings`` that it has; all of them see a photo that is read once.
@@ -72,9 +71,9 @@ def run(
         the photo as it is. The column ``edit`` says which row is which.
     ray : the machines that do it. None: this process; "auto": a Ray cluster that is running here, else a Ray of this machine
         alone; or a cluster's address ("ray://head:10001", "192.168.0.5:6379"). The rows are the same.
+    shard_size : photos in a file, which is what a kill costs; None: 256, of methods that take many passes 32.
     retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos, those of before
-        among them; where stderr is no
-        terminal, a line every half a minute.
+        among them; where stderr is no terminal, a line every half a minute.
 
     What is stored is not computed again, but for a shard that is broken, or of photos that were replaced since. Photos that
     cannot be read are listed in ``.unread``.

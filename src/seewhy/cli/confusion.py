@@ -67,12 +67,7 @@ def confusion(
             result = seewhy.confusion(store)
             asked = None if cell is None else _pair(result.class_names, cell)
             report.record |= {"output": str(place)} | result.record(normalise)
-            if place.suffix.lower() == ".json":
-                write_table(place, report.record)
-            else:
-                result.save(place, normalise, footer=f"{store.model}  ·  {store.preprocessing}")
-            for line in str(result).splitlines():
-                report.line(line)
+            _write(report, result, place, normalise, f"{store.model}  ·  {store.preprocessing}")
             pairs = [(one.true_index, one.predicted_index) for one in result.worst(1)] if asked is None else [asked]
             for true_class, predicted_class in pairs:
                 condition = shlex.quote(_condition(store, true_class, predicted_class))
@@ -115,12 +110,7 @@ def confusion(
             {"photo": str(path), "label": None if label is None else clf.classes[label]} | _choice(choices.get(path))
             for path, label in zip(paths, true, strict=True)
         ]
-        if place.suffix.lower() == ".json":
-            write_table(place, report.record)
-        else:
-            result.save(place, normalise, footer=f"{clf.name}  ·  {clf.describe_input()}")
-        for line in str(result).splitlines():
-            report.line(line)
+        _write(report, result, place, normalise, f"{clf.name}  ·  {clf.describe_input()}")
         report.notes(notes)
         report.line(f"→ {place}")
         if interrupt is not None:
@@ -153,6 +143,16 @@ def _without_picture(files: dict[Path, Path], output: str) -> dict[Path, Path]:
     if len(others) < len(files) and (output != _PICTURE or not others):
         raise OptionError(f"-o {output}: that is one of the photos, and it would be lost; write another name.")
     return others
+
+
+def _write(report: Report, result: Any, place: Path, normalise: str | None, footer: str) -> None:
+    """The table as a picture, or its record, in its file; and its lines."""
+    if place.suffix.lower() == ".json":
+        write_table(place, report.record)
+    else:
+        result.save(place, normalise, footer=footer)
+    for line in str(result).splitlines():
+        report.line(line)
 
 
 def _predict(batch: Batch, choices: dict[Path, seewhy.Prediction]) -> KeyboardInterrupt | None:
