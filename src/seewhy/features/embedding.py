@@ -18,8 +18,30 @@ from seewhy.records import Prediction
 SPACES = ("points", "features", "pixels")
 
 
-@dataclass(frozen=True, eq=False)
-class EmbeddingRecord:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PhotoFeatures:
+    """What is known of N photos that went through a network; the fields are those of :class:`EmbeddingRecord`."""
+
+    features: Array
+    scores: Array
+    predictions: list[Prediction]
+    labels: list[str | None]
+    label_indices: list[int | None]
+    names: list[str]
+    paths: list[Path | None]
+    numbers: list[int]
+    thumbnails: list[npt.NDArray[np.uint8]]
+    pixels: Array
+    layer: str
+    notes: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    model: str = ""
+    weights: str = ""
+    preprocessing: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EmbeddingRecord(PhotoFeatures):
     """N photos placed in the plane by the features that one layer of a network gives for them.
 
     points : float32 ``(N, 2)``; only nearness means something, the axes have no units.
@@ -38,26 +60,10 @@ class EmbeddingRecord:
     """
 
     points: Array
-    features: Array
-    scores: Array
-    predictions: list[Prediction]
-    labels: list[str | None]
-    label_indices: list[int | None]
-    names: list[str]
-    paths: list[Path | None]
-    numbers: list[int]
-    thumbnails: list[npt.NDArray[np.uint8]]
-    pixels: Array
-    layer: str
     method: str
     settings: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
-    notes: list[str] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
-    model: str = ""
-    weights: str = ""
-    preprocessing: str = ""
     sources: list[Any] | None = None
 
     def __len__(self) -> int:

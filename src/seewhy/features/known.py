@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-
 from seewhy.explanation import Explanation
-from seewhy.geometry import Array
-from seewhy.records import Prediction
+from seewhy.features.embedding import PhotoFeatures
 
 
-@dataclass(frozen=True, eq=False)
-class KnownFeatures:
-    """N photos of ``total``, as an :class:`~seewhy.features.embedding.EmbeddingRecord` has them.
-
-    numbers : the photos' places among what knows them.
-    """
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KnownFeatures(PhotoFeatures):
+    """Some of ``total`` photos. numbers : their places among what knows them."""
 
     total: int
-    features: Array
-    scores: Array
-    predictions: list[Prediction]
-    labels: list[str | None]
-    label_indices: list[int | None]
-    names: list[str]
-    paths: list[Path | None]
-    numbers: list[int]
-    thumbnails: list[npt.NDArray[np.uint8]]
-    pixels: Array
-    layer: str
-    notes: list[str] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    model: str = ""
-    weights: str = ""
-    preprocessing: str = ""
 
 
 @runtime_checkable
