@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 30.0  # seconds, in a log
 FEW_PHOTOS = 32  # of a shard, by methods that take many passes
+# Bytes of a batch, counted generously. Memory is kept throughout a run, so that a large batch costs no pages.
+_WORKING_SET = 400e6
 
 
 def run(
@@ -220,7 +222,7 @@ def _batch_size(clf: Classifier) -> int:
         return runner.MOST_ON_GPU
     if not clf.is_module or clf.input_size is None:
         return runner.MOST_ON_CPU
-    return min(runner.MOST_ON_CPU, max(1, int(runner.WORKING_SET / max(1, clf.executor.planned().bytes_each))))
+    return min(runner.MOST_ON_CPU, max(1, int(_WORKING_SET / max(1, clf.executor.planned().bytes_each))))
 
 
 def _shard_size(clf: Classifier, names: Sequence[str]) -> int:

@@ -12,7 +12,6 @@ import pyarrow.parquet
 import pytest
 
 from seewhy.classes import ClassNames
-from seewhy.cli.options import as_flag
 from seewhy.errors import Message, OptionError, PhotoError, TargetError
 from seewhy.store.photos import list_photos
 from seewhy.store.places import LocalFolder, RemoteFolder
@@ -96,7 +95,8 @@ def test_a_column_of_classes_that_is_not_read_is_said(root: Path, form: str) -> 
         [None, None],
         ["column 'species' is not read: labels='species' takes it as the labels"],
     )
-    assert Message(listed.notes[0]).spelled(as_flag).endswith("--labels species takes it as the labels")
+    spelled = Message(listed.notes[0]).spelled(lambda name, value: f"<{name}|{value}>")
+    assert spelled == "column 'species' is not read: <labels|'species'> takes it as the labels"
     assert list_photos(table, "species", CLASSES).labels == [0, 1]
     columns["species"][0] = "owl"
     write()

@@ -357,8 +357,11 @@ def sees_photos(spec: RunSpec, number: int) -> bool:
     folder = folder_at(spec.root)
     if not isinstance(folder, LocalFolder):
         return True
-    members = [None] * len(spec.paths) if spec.members is None else spec.members
-    return any(folder.is_file(spec.paths[place] if (m := members[place]) is None else m.tar) for place in spec.places(number))
+    for place in spec.places(number):
+        member = None if spec.members is None else spec.members[place]
+        if folder.is_file(spec.paths[place] if member is None else member.tar):
+            return True
+    return False
 
 
 def check_photos(spec: RunSpec, number: int) -> None:
