@@ -23,6 +23,7 @@ from stores import timeless
 import seewhy
 from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, StoreError, TargetError
 from seewhy.store import places
+from seewhy.store.manifest import Manifest
 
 CLASSES = ["red", "green", "blue"]
 RED = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1.0, 0.0, 0.0))
@@ -187,6 +188,27 @@ def test_other_settings_are_refused_by_name(
     assert rows_of(seewhy.run(clf, folder, tmp_path / "store")) == before
 
 
+def test_a_store_in_which_nothing_is_entered_takes_another_run(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    def stop(done: int, total: int, current: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        seewhy.run(clf, folder, tmp_path / "store", seed=3, progress=stop)
+    store = seewhy.run(clf, folder, tmp_path / "store", target="red")
+    assert {row["explanations"][0]["seed"] for row in rows_of(store)} == {0}
+    assert {row["explanations"][0]["targets"][0]["name"] for row in rows_of(store)} == {"red"}
+    assert Manifest.read(tmp_path / "store").settings["target"] == "red"
+
+
+@pytest.mark.parametrize("asked", [{"target": "rad"}, {"target": ["top1", "rad"]}, {"target": 3}, {"against": "rad"}])
+def test_a_class_that_the_network_does_not_have_is_said_before_a_store_is_begun(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(TargetError, match=r"no class ('rad'. Did you mean 'red'|3)"):
+        seewhy.run(clf, folder, tmp_path / "store", **asked)
+    assert not (tmp_path / "store").exists()
+
+
 def test_another_network_or_list_of_photos_is_refused_by_name(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
     (place, files) = (tmp_path / "store", sorted(folder.iterdir()))
     seewhy.run(clf, files[:3], place, labels=["red", "green", "blue"])
@@ -254,14 +276,6 @@ def test_places_that_are_no_store(clf: seewhy.Classifier, folder: Path, tmp_path
         seewhy.run(clf, folder, "s4://bucket/store")
     with pytest.raises(ModelError, match="The first argument is a Planted"):
         seewhy.run(clf.network, folder, tmp_path / "store")  # type: ignore[arg-type]
-
-
-def test_an_unknown_class_is_said_before_many_photos_have_gone_through(
-    clf: seewhy.Classifier, folder: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(TargetError, match="This network has no class 'purple'"):
-        seewhy.run(clf, folder, tmp_path / "store", target="purple")
-    assert len(seewhy.Store.open(tmp_path / "store")) == 0
 
 
 def test_shards_of_a_store_that_stood_there_are_removed(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:

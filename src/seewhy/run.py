@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from seewhy.classes import ClassNames
 from seewhy.classifier import Classifier, check_photos
 from seewhy.edits import Edit
 from seewhy.engine import runner
@@ -28,7 +29,7 @@ from seewhy.store.replaced import has_replaced, photos_stamp
 from seewhy.store.rows import table_bytes
 from seewhy.store.sequences import Cycled, repeated
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards, with_rows_of_before
-from seewhy.targets import LABEL
+from seewhy.targets import LABEL, check_classes
 
 if TYPE_CHECKING:
     import pyarrow
@@ -88,7 +89,7 @@ def run(
     if shard_size is not None and whole_number("shard_size", shard_size) > MOST_PHOTOS:
         raise OptionError(f"{setting('shard_size', shard_size)}: a shard has at most {MOST_PHOTOS} photos.")
     methods = _methods(method, settings)
-    _check_target(target)
+    _check_target(target, against, clf.class_names())
     if ray is not None:
         check_address(ray)
     for name, own in methods:  # a mistake is named before the work
@@ -197,13 +198,15 @@ def _edit_records(edits: Any) -> list[dict[str, Any] | None]:
     return [None if edit is None else edit.record() for edit in listed_edits] or [None]
 
 
-def _check_target(target: Any) -> None:
-    """Raises OptionError for what is no class, nor names some: None alone stands for what a run takes by itself."""
+def _check_target(target: Any, against: str | int | None, classes: ClassNames) -> None:
+    """Raises OptionError for what is no class, nor names some: None alone stands for what a run takes by itself; TargetError for
+    a class that the network does not have."""
     targets = target if isinstance(target, (list, tuple)) else [] if target is None else [target]
     if target is not None and not (targets and all(isinstance(one, str) or is_whole_number(one) for one in targets)):
         raise OptionError(
             f"{setting('target')}: a run stores what was asked for: write class names, indices, 'top1', 'present' or 'label'."
         )
+    check_classes((one for one in targets if one != LABEL), against, classes)
 
 
 def _target(target: Any, photos: ListedPhotos, against: Any) -> Any:
@@ -245,16 +248,17 @@ def _refuse_other_folder(folder: Folder) -> None:
 
 
 def _begun(folder: Folder, wanted: Manifest, paths: Sequence[str], keeps: Sequence[str]) -> Manifest:
-    """The store's manifest; a new one where there is none. keeps : settings that nobody has asked for stay as they were.
+    """The store's manifest; a new one where there is none, or no shard in it. keeps : settings that nobody has asked for stay as
+    they were.
 
     Raises StoreError where it is that of another run.
     """
     folder.remove_halves(MANIFEST, f"{SHARDS}/*.parquet")  # of a run that was killed while it wrote
-    if not folder.is_file(MANIFEST):
+    manifest = Manifest.read(folder) if folder.is_file(MANIFEST) else wanted
+    if not manifest.shards:
         remove_others(folder, wanted)
         wanted.write(folder)
         return wanted
-    manifest = Manifest.read(folder)
     wanted.settings |= {name: manifest.settings.get(name) for name in keeps}
     differences = differences_of(manifest, wanted, folder, paths)
     if differences:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -323,6 +323,15 @@ def _indices(target: str | int, scores: np.ndarray[Any, Any], order: np.ndarray[
         present = [int(index) for index in order if scores[index] > PRESENT]
         return present or [int(order[0])]
     return [classes.index(target)]
+
+
+def check_classes(requested: Iterable[str | int], against: str | int | None, classes: ClassNames) -> None:
+    """Raises TargetError for a class that is none of these, before there are scores to choose by."""
+    scores = np.zeros(len(classes.names))
+    for target in requested:
+        _indices(target, scores, rank_order(scores), classes)
+    if against is not None:
+        _against_index(against, rank_order(scores), classes)
 
 
 def _number_of_top(name: str, request: str | int, classes: ClassNames) -> int | None:
