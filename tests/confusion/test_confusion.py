@@ -213,12 +213,48 @@ def test_of_many_classes_the_text_lists_the_worst() -> None:
     assert lines[0] == "2,959 of 3,000 photos right (99 %)."
     assert len(lines) < 45
     assert lines[3].startswith("class number 7 of a thousand")
-    assert "The 25 of 1,000 classes with the lowest F1." in lines
+    assert "The 25 of 1,000 classes with photos that have the lowest recall." in lines
     assert lines[-11:-8] == [
         "The largest confusions:",
         "  class number 7 of a thousand taken for class number 8 of a thousand: 2 of 3 (67 %)",
         "  class number 0 of a thousand taken for class number 1 of a thousand: 1 of 3 (33 %)",
     ]
+
+
+def few_of_many() -> Confusion:
+    """Of 40 classes the first 30 have two photos each; one photo of the first ten is taken for a class that has none."""
+    labels = [i for i in range(30) for _ in range(2)]
+    choices = [30 + i // 3 if i < 10 and photo == 0 else i for i in range(30) for photo in range(2)]
+    return seewhy.confusion(labels, choices, [f"c{i}" for i in range(40)])
+
+
+def test_classes_without_a_photo_stand_in_one_line() -> None:
+    result = few_of_many()
+    (head, *rows) = result.rows()
+    assert head[3] == "recall"
+    assert [row[0] for row in rows] == [f"c{i}" for i in range(25)]
+    assert rows[9] == ["c9", "2", "1", "50 %", "100 %", "67 %"]
+    assert rows[10] == ["c10", "2", "2", "100 %", "100 %", "100 %"]
+    assert str(result).splitlines()[28:31] == [
+        "The 25 of 30 classes with photos that have the lowest recall.",
+        "Also said, though there is no such photo: c30 (3), c31 (3), c32 (3), c33 (1).",
+        "6 other classes have no photo, and none was taken for one.",
+    ]
+
+
+def test_the_picture_of_many_has_no_rows_without_photos() -> None:
+    figure = few_of_many().plot()
+    (rows, columns) = names(figure)
+    assert rows == [*(f"c{i} (2)" for i in range(10)), "26 others (40)"]
+    assert columns == [*(f"c{i} (1)" for i in range(10)), "c30 (3)", "c31 (3)", "c32 (3)", "c33 (1)", "26 others (40)"]
+    texts = cells(figure, 15)
+    assert texts[4] == ["", "", "", "", "1", "", "", "", "", "", "", "1", "", "", ""]
+    assert [place for place, text in enumerate(texts[9]) if text] == [9, 13]
+    assert "4 of those shown have no photo, and no row." in figure.texts[3].get_text().replace("\n", " ")
+    pixels = figure.axes[0].images[0].get_array()
+    assert pixels.shape[:2] == (11, 15)
+    assert pixels[9, 9][2] > pixels[9, 9][0] + 60  # blue: right
+    assert pixels[9, 13][0] > pixels[9, 13][2] + 60  # orange: wrong
 
 
 def test_saved_as_numbers(three: Confusion, tmp_path: Path) -> None:

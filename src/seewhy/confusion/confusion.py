@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, setting, whole_number
+from seewhy.errors import OptionError, listed, setting, whole_number
 from seewhy.explanation import Explanation
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_share, shortened
@@ -186,6 +186,7 @@ class Confusion:
         footer : a line at the end, such as the network's name.
 
         Of more than 25 classes those that take part in the largest confusions are drawn, all others as one; the picture says so.
+        Those of them that have no photo are columns at the right, and no empty rows.
         """
         if normalise is not None:
             check_normalise(normalise)
@@ -193,32 +194,34 @@ class Confusion:
         counts = _gathered(self.matrix, chosen)
         shares = _shares(counts, normalise or "true")
         others = len(self.class_names) - len(chosen)
+        with_photos = len(chosen)
+        names = [shortened(self.class_names.names[index]) for index in chosen]
         if others:
             shares[-1, -1] = math.nan  # right ones and wrong ones among classes that are not told apart
-        names = [
-            *(shortened(self.class_names.names[index]) for index in chosen),
-            *[f"{others:,} other{'s' * (others > 1)}"] * (others > 0),
-        ]
+            names.append(f"{others:,} other{'s' * (others > 1)}")
+            with_photos = int(np.count_nonzero(self.matrix[chosen].sum(axis=1)))
+        shown = [*range(with_photos), *range(len(chosen), len(names))]
+        supports, predictions = counts.sum(axis=1)[shown].tolist(), counts.sum(axis=0).tolist()
+        (counts, shares) = (counts[shown], shares[shown])
         texts = [
             [_cell_text(int(count), share, normalise) for count, share in zip(*row, strict=True)]
             for row in zip(counts, shares, strict=True)
         ]
         shades = min_max(shares, (0.0, float(np.nanmax(shares)))) if normalise == "all" else shares
-        (rows, columns) = (
-            [f"{name} ({count:,})" for name, count in zip(names, counts.sum(axis=axis).tolist(), strict=True)] for axis in (1, 0)
-        )
+        rows = [f"{names[place]} ({count:,})" for place, count in zip(shown, supports, strict=True)]
+        columns = [f"{name} ({count:,})" for name, count in zip(names, predictions, strict=True)]
         title = f"{self.right:,} of {self.photos:,} photos right ({format_share(self.accuracy)})"
         return matrix_figure(
             shades,
             texts,
             rows,
             columns,
-            len(chosen),
+            with_photos,
             title,
-            "\n".join(filter(None, (self._caption(normalise, len(chosen)), footer))),
+            "\n".join(filter(None, (self._caption(normalise, len(chosen), len(chosen) - with_photos), footer))),
         )
 
-    def _caption(self, normalise: str | None, drawn: int) -> str:
+    def _caption(self, normalise: str | None, drawn: int, without_photos: int) -> str:
         of = {
             "true": "of the true class's photos",
             "predicted": "of the photos that were taken for the class",
@@ -235,6 +238,8 @@ class Confusion:
             sentences.append(
                 f"{drawn} of {len(self.class_names):,} classes are shown, those {which}. The others are one row and column."
             )
+        if without_photos:
+            sentences.append(f"{without_photos} of those shown {'has' if without_photos == 1 else 'have'} no photo, and no row.")
         return " ".join(filter(None, (*sentences, self._left_out())))
 
     def _left_out(self) -> str:
@@ -244,7 +249,7 @@ class Confusion:
         return f"Left out: {' and '.join(parts)}." if parts else ""
 
     def _drawn(self) -> list[int]:
-        """The classes that the picture shows, in index order."""
+        """The classes that the picture shows, in index order; of more than 25 those that have photos stand first."""
         if len(self.class_names) <= MOST_DRAWN:
             return list(range(len(self.class_names)))
         chosen: set[int] = set()
@@ -253,7 +258,9 @@ class Confusion:
             if len(chosen | pair) > MOST_DRAWN:
                 break
             chosen |= pair
-        return sorted(chosen) or sorted(np.argsort(-self.matrix.sum(axis=1), kind="stable")[:MOST_DRAWN].tolist())
+        supports = self.matrix.sum(axis=1)
+        most_photos = np.argsort(-supports, kind="stable")[:MOST_DRAWN].tolist()
+        return sorted(chosen or most_photos, key=lambda index: (supports[index] == 0, index))
 
     def image(self, normalise: str | None = None) -> Image.Image:
         """The figure of :meth:`plot` as a PIL image."""
@@ -315,11 +322,10 @@ class Confusion:
         return record
 
     def rows(self) -> list[list[str]]:
-        """The table of the classes as text, heads first. Classes without photos that nothing was taken for are left out; of more
-        than 25 the ones with the lowest F1 are listed."""
-        results = [result for result in self.per_class() if result.support or result.predicted]
+        """The table of the classes that have photos as text, heads first; of more than 25 the ones with the lowest recall."""
+        results = [result for result in self.per_class() if result.support]
         if len(results) > MOST_LISTED:
-            results = sorted(results, key=lambda result: result.f1)[:MOST_LISTED]
+            results = sorted(results, key=lambda result: (result.recall, -result.support))[:MOST_LISTED]
         return [
             list(_HEAD),
             *(
@@ -344,10 +350,15 @@ class Confusion:
         for row in rows:
             numbers = (text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))
             lines.append("  ".join([row[0].ljust(widths[0]), *numbers]))
-        taking_part = int(((self.matrix.sum(axis=0) + self.matrix.sum(axis=1)) > 0).sum())
-        if taking_part > MOST_LISTED:
-            lines.append(f"The {MOST_LISTED} of {taking_part:,} classes with the lowest F1.")
-        absent = len(self.class_names) - taking_part
+        results = self.per_class()
+        with_photos = sum(result.support > 0 for result in results)
+        if with_photos > MOST_LISTED:
+            lines.append(f"The {MOST_LISTED} of {with_photos:,} classes with photos that have the lowest recall.")
+        only_said = sorted((r for r in results if r.predicted and not r.support), key=lambda result: -result.predicted)
+        if only_said:
+            said = listed((f"{result.name} ({result.predicted:,})" for result in only_said), _WORST)
+            lines.append(f"Also said, though there is no such photo: {said}.")
+        absent = len(self.class_names) - with_photos - len(only_said)
         if absent:
             lines.append(
                 f"{absent:,} other {'class has' if absent == 1 else 'classes have'} no photo, and none was taken for one."
