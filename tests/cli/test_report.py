@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
 import typer
 
 import seewhy
-from seewhy.cli.report import Report
+from seewhy.cli.report import Report, quoted
 from seewhy.errors import PhotoError
 
 
@@ -114,3 +115,19 @@ def test_an_error_prints_nothing_of_the_report(clf: seewhy.Classifier, capsys: p
     with pytest.raises(PhotoError), Report(clf, as_json=True):
         raise PhotoError("It is broken.")
     assert printed(capsys) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("store", "store"),
+        ("label = cow", "'label = cow'"),
+        ("label = 'two words'", "\"label = 'two words'\""),
+        ("it's $HOME", shlex.quote("it's $HOME")),  # double quotes would let the shell put something in its place
+        ("a `b` 'c'", shlex.quote("a `b` 'c'")),
+        ("a \\ 'c'", shlex.quote("a \\ 'c'")),
+    ],
+)
+def test_a_part_of_a_command_can_be_read_and_copied(text: str, shown: str) -> None:
+    assert quoted(text) == shown
+    assert shlex.split(quoted(text)) == [text]

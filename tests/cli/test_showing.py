@@ -62,7 +62,7 @@ def test_pictures_lie_as_the_photos_do(run: Run, store: seewhy.Store, tmp_path: 
     assert code == 0
     saved = seewhy.Explanation.load(tmp_path / "one.npz")
     assert np.array_equal(saved.maps, store[5].maps)
-    assert saved.notes[0] == "true class: cow, and the prediction is another one"
+    assert saved.notes[0] == "true class: cow"
 
 
 def test_one_page_of_all(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
@@ -78,7 +78,8 @@ def test_one_page_of_all(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
     assert "<h1>wrong</h1>" in page
     assert "3 of 6 photos in the store ‘store’" in page
     assert "<title>wrong</title>" in page
-    assert "rue class: sheep, and the prediction is another one" in page
+    assert "<li>true class: sheep</li>" in page
+    assert "another one" not in page  # the heading says so
     assert "0.png" not in page
 
 
@@ -104,6 +105,15 @@ def test_a_table_as_a_file(run: Run, store: seewhy.Store, tmp_path: Path) -> Non
     rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
     assert [row["path"] for row in rows] == NAMES
     assert [row["label"] for row in rows] == ["cow", "cow", "bear", "sheep", "", "cow"]
+    (code, out, _) = run("show", store.path, "--where", "wrong", "--sort", "path", "-o", "rows.json")
+    assert (code, out.splitlines()[0]) == (0, "3 of 6 photos: wrong → rows.json")
+    records = json.loads((tmp_path / "rows.json").read_text())
+    assert [(one["path"], one["label"], one["predicted"], one["wrong"]) for one in records] == [
+        ("a/1.png", "cow", "bear", True),
+        ("b/3.png", "sheep", "bear", True),
+        ("c/5.png", "cow", "bear", True),
+    ]
+    assert list(records[0]) == list(rows[0])
 
 
 def test_what_cannot_be_shown(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
@@ -112,14 +122,23 @@ def test_what_cannot_be_shown(run: Run, store: seewhy.Store, tmp_path: Path) -> 
         (["--where", "scor > 1"], "--where 'scor > 1': 'scor' is no column. Did you mean 'score'?"),
         (["--sort", "skore"], "--sort skore: rows are sorted by number, path"),
         (["-m", "lime", "-o", "x.html"], "--method lime: the store has maps by grad_cam."),
-        (["-o", "x.png"], "-o x.png: for 6 photos"),
+        (["-o", "x.png"], "-o x.png: for 6 photos write .html, .csv, .json, or a folder.\n"),
         (["-o", "x.docx", "--limit", "1"], "-o x.docx: '.docx' is not one of"),
     ):
         (code, out, err) = run("show", store.path, *arguments)
         assert (code, out) == (2, "")
         assert err.startswith(f"Error: {message}")
         assert len(err.splitlines()) == 1
-    assert run("show", tmp_path)[2].startswith(f"Error: There is no store in '{tmp_path}'")
+    (tmp_path / "empty").mkdir()
+    assert run("show", "empty")[2].startswith("Error: There is no store in 'empty'")
+
+
+def test_a_folder_of_photos_is_no_store(run: Run, store: seewhy.Store) -> None:
+    error = (
+        "Error: 'photos' is a folder of photos, not a store: seewhy run photos -o STORE makes one of them. Stores beside it: "
+        "store.\n"
+    )
+    assert run("show", "photos", "--where", "wrong") == run("report", "photos") == (2, "", error)
 
 
 def test_no_photo_is_written_over(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
@@ -134,8 +153,8 @@ def test_photos_that_have_moved(run: Run, store: seewhy.Store, tmp_path: Path) -
     (tmp_path / "photos").rename(tmp_path / "elsewhere")
     notes = []
     for flags in ([], ["--photos", "elsewhere"]):
-        run("show", store.path, "--limit", 1, "-o", "one.json", *flags)
-        notes.append(json.loads((tmp_path / "one.json").read_text())["notes"])
+        run("show", store.path, "--limit", 1, "-o", "one.npz", *flags)
+        notes.append(seewhy.Explanation.load(tmp_path / "one.npz").notes)
     assert [len(of_one) for of_one in notes] == [2, 1]
     assert notes[0][1] == "the photo is not there any more: its thumbnail from the store is shown"
 
@@ -159,9 +178,15 @@ def test_stores_before_and_after(run: Run, store: seewhy.Store, tmp_path: Path) 
     stored_answers(tmp_path / "after", [(label, "cow") for label, _ in ANSWERS], NAMES, seed=1)
     (code, out, _) = run("compare", "store/", "after/", "-o", "change.csv")
     assert code == 0
-    assert "Right on 5 photos with a label: store 40 %, after 60 %; 1 was right and is wrong, 2 were wrong and are right." in out
-    assert "a/1.png (store bear | after cow): store bear (0.50); after cow (0.50); likeness of the maps –" in out
+    assert (
+        "Right on 5 photos with a label: store 40 %, after 60 %; 1 was right and is wrong, 2 were wrong and are right, 1 is "
+        in out
+    )
+    assert "gained: a/1.png (store bear | after cow): store bear (0.50); after cow (0.50); likeness of the maps –" in out
     assert out.splitlines()[-1].startswith("Models store-net and after-net; preprocessing: as they are")
+    assert "both wrong: b/3.png (store bear | after cow): store bear (0.50); after cow (0.50); likeness of the maps –" in out
+    assert "a/0.png" not in out  # nothing changed there
+    assert "... and 2 more photos: a table (-o changes.csv) has them all" in out
     assert len((tmp_path / "change.csv").read_text().splitlines()) == 7
     (code, out, _) = run("compare", "store/", "after/", "--json", "-o", "change.json")
     record = json.loads(out)

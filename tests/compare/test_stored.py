@@ -12,6 +12,7 @@ from PIL import Image
 from stores import stored_answers
 
 import seewhy
+from seewhy.engine import runner
 from seewhy.errors import MethodError, OptionError, PhotoError
 from seewhy.store.manifest import ShardWriter
 from seewhy.store.rows import table, table_bytes
@@ -49,11 +50,13 @@ def test_before_and_after(before: seewhy.Store, after: seewhy.Store) -> None:
     likenesses = [result.likeness(number) for number in range(6)]
     assert np.isnan(likenesses[:2]).all()  # maps of different classes are no answer to one question
     np.testing.assert_allclose(likenesses[2:], [1, -1, 1, -1], atol=1e-6)
-    assert result.order() == [0, 1, 3, 5, 2, 4]
-    assert "Right on 5 photos with a label: before 60 %, after 60 %; 1 was right and is wrong, 1 was wrong and is right." in (
-        result.sentence
+    assert result.order() == [0, 1, 5, 3, 2, 4]
+    assert result.change.both_wrong == [5]
+    assert result.change.doubt(5) == "both networks say cow: is the label right?"
+    assert result.sentence.startswith(
+        "Right on 5 photos with a label: before 60 %, after 60 %; 1 was right and is wrong, 1 was wrong and is right, 1 is wrong "
+        "in both. On 6 photos: before and after give the same answer on 67 % of them"
     )
-    assert result.sentence.startswith("On 6 photos: before and after give the same answer on 67 % of them")
     assert result.notes == [
         "the maps are the stored ones, by grad_cam; likeness is measured on thumbnails",
         "on 2 of 6 photos the stores explain different classes: these maps have no likeness",
@@ -73,18 +76,22 @@ def test_it_draws_itself_without_network_or_photos(before: seewhy.Store, after: 
     (tmp_path / "photos").rename(tmp_path / "away")
     result = seewhy.compare([before, after])
     page = result.save(tmp_path / "change.html").read_text()
-    assert page.index("a/0.png: before cow | after bear") < page.index("a/1.png") < page.index("b/3.png: sheep")
-    assert "It is a cow; the answer was right, then wrong." in page
-    assert "The photos that were right and are wrong come first" in page
+    assert page.index("a/0.png") < page.index("a/1.png") < page.index("c/5.png") < page.index("Likeness of the maps</summary>")
     assert result.save(tmp_path / "change.png").stat().st_size > 10_000
     rows = result.save(tmp_path / "change.csv").read_text().splitlines()
-    assert rows[0].startswith("photo,explained,before,after,likeness of the maps,label,answer")
-    assert '"right, then wrong"' in rows[1]
+    assert rows[:4] == [
+        "photo,label,before,before_score,after,after_score,before_right,after_right,change,explained,likeness,notes",
+        "a/0.png,cow,cow,0.5,bear,0.5,True,False,lost,before cow | after bear,,",
+        "a/1.png,cow,bear,0.501,cow,0.501,False,True,gained,before bear | after cow,,",
+        "c/5.png,bear,cow,0.505,cow,0.505,False,False,both wrong,cow,-1.0000,",
+    ]
+    assert rows[-1] == "c/4.png,,cow,0.504,cow,0.504,,,,cow,1.0000,"
     record = json.loads(result.save(tmp_path / "change.json").read_text())
     assert record["change"] == {
         "accuracies": {"before": 0.6, "after": 0.6},
         "lost": [0],
         "gained": [1],
+        "both_wrong": [5],
         "only": {"before": [], "after": []},
     }
     assert result.shown_in("x.png") == "the first of 6 photos, right, then wrong; .html holds all"
@@ -115,7 +122,26 @@ def test_a_photo_that_has_changed_is_skipped(before: seewhy.Store, tmp_path: Pat
         writer.put(0, table_bytes(table(rows)), 2, [], {})
     result = seewhy.compare([before.where("path contains 'a/'"), seewhy.Store.open(again.path)])
     assert (result.names, result.skipped) == (["a/1.png"], [("a/0.png", "the photo's file is another one in each store")])
-    assert "1 photos were skipped: a/0.png" in result.notes
+    assert "1 photo was skipped: a/0.png" in result.notes
+
+
+def test_one_photo_of_one_store_is_told_in_the_singular(before: seewhy.Store, after: seewhy.Store) -> None:
+    result = seewhy.compare([before, after.where("path != 'b/2.png'")])
+    assert result.notes[-1] == "1 photo is in before and not in all: b/2.png"
+
+
+def test_how_long_it_takes_is_told_after_twenty_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one opens files, and takes many times as long as the next."""
+    given = []
+    progress = runner.Progress
+
+    def watched(*arguments: Any, **settings: Any) -> runner.Progress:
+        given.append(settings)
+        return progress(*arguments, **settings)
+
+    monkeypatch.setattr(runner, "Progress", watched)
+    seewhy.compare([stored_answers(tmp_path / name, BEFORE[:2]) for name in ("a", "b")])
+    assert given == [{"first": 20}]
 
 
 def test_the_same_method_on_both_sides(before: seewhy.Store, tmp_path: Path, maps: Any) -> None:
@@ -177,7 +203,7 @@ def test_ctrl_c_leaves_the_photos_that_are_done(before: seewhy.Store, after: see
     result = seewhy.compare([before, after], progress=stop)
     assert (result.partial, result.unreached, len(result)) == (True, 2, 4)
     assert result.notes[-1] == "interrupted after 4 of 6 photos"
-    assert result.sentence.startswith("On 4 of 6 photos")
+    assert "both. On 4 of 6 photos: " in result.sentence
 
 
 def test_an_edited_photo_is_compared_once(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.files import Batch, Names, check_output, expand, safe_name, write_table
 from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread
-from seewhy.cli.report import Report, print_explanation
+from seewhy.cli.report import Report, print_explanation, quoted
 from seewhy.cli.showing import refuse_for_stores, refuse_several, stores_of
 from seewhy.confusion import Confusion, check_normalise
 from seewhy.errors import Message, OptionError, PhotoError, SeewhyError, TargetError, setting
@@ -70,10 +69,10 @@ def confusion(
             _write(report, result, place, normalise, f"{store.model}  ·  {store.preprocessing}")
             pairs = [(one.true_index, one.predicted_index) for one in result.worst(1)] if asked is None else [asked]
             for true_class, predicted_class in pairs:
-                condition = shlex.quote(_condition(store, true_class, predicted_class))
+                condition = quoted(_condition(store, true_class, predicted_class))
                 names_of_cell = (store.classes[true_class], store.classes[predicted_class])
                 what = "" if asked is None else f"{_cell_text(*names_of_cell, len(result.cell(*asked)))}. "
-                report.line(f"{what}Their maps: seewhy show {shlex.quote(photos[0])} --where {condition} -o maps.html")
+                report.line(f"{what}Their maps: seewhy show {quoted(photos[0])} --where {condition} -o maps.html")
             report.line(f"→ {place}")
         return
     files = _without_picture(expand(photos), output)

@@ -308,6 +308,9 @@ def _tell(report: Report, comparison: Comparison, models: Sequence[str], place: 
     first = most is not None  # of stores, which hold many photos, the summary
     if first:
         report.line(comparison.sentence)
+    told = 0 if comparison.change is None else sum(map(comparison.change.is_told, range(len(comparison))))
+    if most is not None and told:  # those on which nothing changed stand in the table alone
+        most = min(most, told)
     lines = [] if report.as_json else list(itertools.islice(_lines(comparison), most))
     notes = [comparison.notes_of(number) for number, _ in lines]
     shared = [note for note in notes[0] if all(note in others for others in notes)] if first and len(notes) > 1 else []
@@ -337,7 +340,7 @@ def _preprocessing(networks: Sequence[seewhy.Classifier], columns: Sequence[str]
 
 
 def _lines(comparison: Comparison) -> Iterator[tuple[int, str]]:
-    """The number of each photo and its line, those whose maps are least alike first."""
+    """The number of each photo and its line, those whose maps are least alike first; of stores those that changed."""
     (heads, *rows) = comparison.table()
     networks = len(comparison.columns) if comparison.of == "networks" else 0
     for number in comparison.order():
@@ -346,4 +349,10 @@ def _lines(comparison: Comparison) -> Iterator[tuple[int, str]]:
         texts = (
             [f"{name} {text}" for name, text in zip(comparison.columns, predictions, strict=True)] if networks else predictions
         )
-        yield number, f"{photo} ({explained}): {'; '.join(texts)}; {heads[2 + len(texts)]} {cells[len(texts)]}"
+        line = f"{photo} ({explained}): {'; '.join(texts)}; {heads[2 + len(texts)]} {cells[len(texts)]}"
+        change = comparison.change
+        if change is None or not change.is_told(number):
+            yield number, line
+        else:
+            doubt = change.doubt(number)
+            yield number, f"{change.kind(number)}: {line}{f'; {doubt}' if doubt else ''}"

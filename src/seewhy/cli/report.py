@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +78,11 @@ class Report:
             others = ", all others are done" * (count < self._files)
             err.print(Text(f"{count} of {self._files} photos were skipped{others}."))
             raise typer.Exit(2)
+
+
+def quoted(text: str) -> str:
+    """A part of a command as it can be copied into a shell: text that holds single quotes stands in double ones where it can."""
+    return f'"{text}"' if "'" in text and not re.search(r'[$`\\"!]', text) else shlex.quote(text)
 
 
 def joined(names: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ from typing import Annotated
 from rich.text import Text
 from typer import Argument, Option
 
-import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.options import AsJson, out
+from seewhy.cli.showing import open_store
 
 
 @app.command()
@@ -26,7 +26,7 @@ def report(
     ] = "report.html",
 ) -> None:
     """One page of a whole store: how right, where it errs, where it looks. It can be passed on as it is."""
-    opened = seewhy.Store.open(store)
+    opened = open_store(store)
     rows = opened if where is None else opened.where(where)
     page = rows.report(output, title)
     (numbers, photos) = (page.with_suffix(".json"), len(rows.each_photo_once()))

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import glob
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, overload
@@ -19,14 +20,15 @@ import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.files import Names, check_output
 from seewhy.cli.options import AsJson, ModelOptions, err, out, spread
-from seewhy.cli.report import Report
+from seewhy.cli.report import Report, quoted
 from seewhy.errors import OptionError, PhotoError, did_you_mean, listed
 from seewhy.explanation import page
 from seewhy.files import write_whole
 from seewhy.formatting import format_number, format_score
-from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.photo import PHOTO_SUFFIXES, photos_below
 
 MOST_SHOWN = 50
+_OF_ALL = (".html", ".csv", ".json")  # files that hold any number of rows
 _SHOWN = ("path", "label", "predicted", "score", "wrong")  # columns of a table
 
 
@@ -51,11 +53,11 @@ def show(
     json_: AsJson = False,
     output: Annotated[
         str | None,
-        Option("-o", "--output", "--out", help="One page of all (.html), a folder of pictures, or the table (.csv)."),
+        Option("-o", "--output", "--out", help="One page of all (.html), a folder of pictures, or the table (.csv, .json)."),
     ] = None,
 ) -> None:
     """Why? Rows of a store, without the network: a table, and with -o their maps."""
-    rows = seewhy.Store.open(store, photos)
+    rows = open_store(store, photos)
     (once, total) = (rows.each_photo_once(), len(rows))
     stored = once if where is None else rows.where(where)
     (word, left_out) = ("photos" if where is None or once is rows else "rows", total - len(once) if where is None else 0)
@@ -65,12 +67,13 @@ def show(
     chosen = _Chosen(stored, shown, records, method)
     suffix = "" if output is None else Path(output).suffix.lower()
     names = None
-    if suffix in (".html", ".csv"):
-        check_output(Path(output or ""), (".html", ".csv"))
+    if suffix in _OF_ALL:
+        check_output(Path(output or ""), _OF_ALL)
     elif output is not None and records:
         files = {stored.photo_file(record["path"]): Path(record["path"]).parent for record in records}
-        if suffix and len(files) < len(records):  # a photo with several edits
-            raise OptionError(f"-o {output}: for {len(records)} rows write a folder.")
+        if suffix and len(records) > 1 and not Path(output).is_dir():
+            what = "rows" if len(files) < len(records) else "photos"  # a photo with several edits
+            raise OptionError(f"-o {output}: for {len(records)} {what} write {', '.join(_OF_ALL)}, or a folder.")
         names = Names(files, output, seewhy.Explanation.suffixes, form)
     with Report(stored, json_) as report:
         report.record |= {"store": store, "where": where, "rows": len(places), "complete": rows.complete, "photos": records}
@@ -98,7 +101,10 @@ def show(
             unfinished
         )
         headings = list(map(_heading, records))
-        content = _csv(records) if suffix == ".csv" else page(chosen, where or "All photos", lead, headings).encode()
+        if suffix == ".html":
+            content = page(chosen, where or "All photos", lead, headings).encode()
+        else:
+            content = _csv(records) if suffix == ".csv" else _json(records)
         write_whole(Path(output), content)
         report.line(f"{count} → {output}")
         _tell(report, unfinished)
@@ -148,8 +154,7 @@ class _Chosen(Sequence[seewhy.Explanation]):
 def _labelled(explanation: seewhy.Explanation, record: Mapping[str, Any]) -> seewhy.Explanation:
     if record["label"] is None:
         return explanation
-    verdict = f"true class: {record['label']}" + ", and the prediction is another one" * bool(record["wrong"])
-    return dataclasses.replace(explanation, notes=[verdict, *explanation.notes])
+    return dataclasses.replace(explanation, notes=[f"true class: {record['label']}", *explanation.notes])
 
 
 def _save_pictures(store: seewhy.Store, chosen: _Chosen, records: Sequence[dict[str, Any]], names: Names) -> None:
@@ -184,6 +189,21 @@ def _csv(records: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue().encode()
+
+
+def open_store(place: str, photos: str | None = None) -> seewhy.Store:
+    """The store at a place. Raises OptionError for a folder of photos, and names the stores beside it."""
+    folder = Path(place)
+    if "://" not in place and folder.is_dir() and not seewhy.Store.is_at(place) and photos_below(folder):
+        stores = [str(one) for one in sorted(folder.parent.iterdir()) if one.is_dir() and seewhy.Store.is_at(one)]
+        beside = f" Stores beside it: {listed(stores)}." if stores else ""
+        command = f"seewhy run {quoted(place)} -o STORE"
+        raise OptionError(f"'{place}' is a folder of photos, not a store: {command} makes one of them.{beside}")
+    return seewhy.Store.open(place, photos)
+
+
+def _json(records: Sequence[Mapping[str, Any]]) -> bytes:
+    return (json.dumps(records, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def stores_of(places: Iterable[str]) -> list[seewhy.Store]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.compare.change import Change
+from seewhy.compare.change import BOTH_WRONG, GAINED, LOST, Change
+from seewhy.compare.change_page import change_page
 from seewhy.compare.drawing import comparison_panels, comparison_provenance, comparison_rows
 from seewhy.compare.likeness import Row, is_empty, mismatched_correlations
 from seewhy.compare.notes import notes_of_maps
@@ -107,12 +108,16 @@ class Comparison:
 
     def order(self) -> list[int]:
         """The photos' numbers, those whose maps are least alike first; at the end those without two maps to compare. Of stores
-        those that were right and are wrong stand before all others, and behind them those that were wrong and are right."""
-        likenesses = [self.likeness(number) for number in range(len(self))]
-        ranks = [0 if self.change is None else self.change.rank(number) for number in range(len(self))]
-        return sorted(
-            range(len(self)), key=lambda number: (ranks[number], np.isnan(likenesses[number]), likenesses[number], number)
-        )
+        those that were right and are wrong stand before all others, behind them those that were wrong and are right, and those
+        that both are wrong on, the surest first."""
+
+        def key(number: int) -> tuple[float, ...]:
+            likeness = self.likeness(number)
+            rank = 0 if self.change is None else self.change.rank(number)
+            doubt = -self.change.sureness(number) if self.change is not None and self.change.kind(number) == BOTH_WRONG else 0.0
+            return (rank, doubt, np.isnan(likeness), likeness, number)
+
+        return sorted(range(len(self)), key=key)
 
     def likeness(self, number: int) -> float:
         """The mean correlation of a photo's maps with each other; NaN where no two of them have one."""
@@ -126,15 +131,20 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """The result, for people."""
+        """The result, for people: of stores first what changed."""
+        change = "" if self.change is None else self.change.sentence
+        return " ".join(filter(None, (change, self.likeness_sentence)))
+
+    @property
+    def likeness_sentence(self) -> str:
+        """How often they give the same answer, and how alike their maps are."""
         (photos, total) = (len(self), len(self) + len(self.skipped) + self.unreached)
         count = f"{photos} of {total}" if photos < total else f"{photos}"
         opening = f"On {count} photo{'s' * (total != 1)}: " if total > 1 else ""
         pairs = [self._pair_text(a, b) for a in range(len(self.columns)) for b in range(a + 1, len(self.columns))]
         known = np.isfinite(self.agreement[np.triu_indices(len(self.columns), 1)]).any()
         legend = " (1: the same order of places, 0: nothing in common, −1: the opposite order)" if known else ""
-        change = "" if self.change is None else self.change.sentence
-        return " ".join(filter(None, (f"{opening}{'; '.join(pairs)}{legend}.", self._empty_text(), change)))
+        return " ".join(filter(None, (f"{opening}{'; '.join(pairs)}{legend}.", self._empty_text())))
 
     def _empty_text(self) -> str:
         """A sentence on the columns that have empty maps; "" where none has."""
@@ -214,7 +224,7 @@ class Comparison:
         """Which of the photos a file shows, by its suffix; empty where it shows all."""
         if len(self) == 1 or Path(path).suffix.lower() not in PICTURE_SUFFIXES:
             return ""
-        if self.change is not None and self.change.rank(self.order()[0]) < 2:
+        if self.change is not None and self.change.kind(self.order()[0]) in (LOST, GAINED):
             return f"the first of {len(self)} photos, {self.change.text(self.order()[0])}; .html holds all"
         return f"the 1 of {len(self)} photos whose maps are least alike; .html holds all"
 
@@ -258,14 +268,17 @@ class Comparison:
         return save_as(path, writers)
 
     def page(self) -> str:
-        """One HTML page: the photos on which the maps differ most come first."""
+        """One HTML page: the photos on which the maps differ most come first; of stores those that changed."""
+        if self.change is not None:
+            return change_page(self, self.change)
         order = self.order()
-        first = "The photos whose maps are least alike come first."
-        if self.change is not None and (self.change.lost or self.change.gained):
-            first = "The photos that were right and are wrong come first, then those that were wrong and are right."
-        lead = [self.sentence, first, *self.notes]
+        lead = [
+            self.sentence,
+            "The photos whose maps are least alike come first.",
+            *(as_sentences([note]) for note in self.notes),
+        ]
         if (left_out := len(self) - MOST_ON_A_PAGE) > 0:
-            lead.append(f"{left_out} more photos, whose maps are more alike, are in the table.")
+            lead.append(f"{left_out} more photos, whose maps are more alike, are in the table at the end.")
         (heads, *rows) = self.table()
         overview = Section("All photos", "", table=[heads, *(rows[number] for number in order)])
         # One after the other, so that pictures of one photo are in memory.
@@ -276,19 +289,31 @@ class Comparison:
         """One photo on the page."""
         texts = [
             f"{self._likeness_head.capitalize()}: {format_correlation(self.likeness(number))}.",
-            *([] if self.change is None or not self.change.text(number) else [self._change_text(number, self.change)]),
             *self._note_lines(number),
             comparison_provenance(self._drawn(number)),
         ]
         return Section(f"{self.names[number]}: {self.targets[number]}", "\n\n".join(texts), self.panels(number))
 
-    def _change_text(self, number: int, change: Change) -> str:
-        return f"It is a {change.labels[number]}; the answer was {change.text(number)}."
-
     def _csv(self) -> bytes:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(self.table())
+        rows = self.table() if self.change is None else self._change_rows(self.change)
+        csv.writer(text, lineterminator="\n").writerows(rows)
         return text.getvalue().encode()
+
+    def _change_rows(self, change: Change) -> list[list[Any]]:
+        """The table of stores, a value in each cell, in the order of the page."""
+        (names, numbers) = (self.columns, self.order())
+        heads = ["photo", "label", *(part for name in names for part in (name, f"{name}_score"))]
+        heads += [*(f"{name}_right" for name in names), "change", "explained", "likeness", "notes"]
+        rows: list[list[Any]] = [heads]
+        for number in numbers:
+            answers = [part for p in self.predictions[number] for part in (p.name, f"{p.score:.6g}")]
+            right = ["" if one is None else one for one in change.right[number]]
+            likeness = self.likeness(number)
+            cells = [change.kind(number), self.targets[number], f"{likeness:.4f}" if np.isfinite(likeness) else ""]
+            notes = " ".join(self._note_lines(number))
+            rows.append([self.names[number], change.labels[number] or "", *answers, *right, *cells, notes])
+        return rows
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self.columns)} {self.of}: {self.sentence}>"

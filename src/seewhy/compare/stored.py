@@ -19,6 +19,9 @@ from seewhy.geometry import Array
 from seewhy.records import Note
 from seewhy.store import Store
 
+# Photos after which one says how long all take: the first one opens the stores' files, and takes many times as long as the next.
+SETTLED = 20
+
 
 def compare_stores(
     stores: Sequence[Store],
@@ -41,7 +44,7 @@ def compare_stores(
     (kept, correlations, predictions, target_texts) = ([], [], [], [])
     reached = 0
     try:
-        with runner.Progress(progress, len(places), "Comparison") as bar:
+        with runner.Progress(progress, len(places), "Comparison", first=SETTLED) as bar:
             for number, of_photo in enumerate(places):
                 try:
                     row = rows[number]
@@ -72,6 +75,7 @@ def compare_stores(
             [path for place, path in enumerate(listing.paths) if (number, place) not in of_all and path not in changed]
             for number, listing in enumerate(listings)
         ],
+        predictions,
     )
     taken = dict.fromkeys(e.method for e in rows[0] if e is not None)
     notes: list[str] = [Note(f"the maps are the stored ones, by {listed(taken)}; likeness is measured on thumbnails")]
@@ -80,14 +84,19 @@ def compare_stores(
             Note(f"on {different} of {len(kept)} photos the stores explain different classes: these maps have no likeness")
         )
     if relabelled := sum(_differ(_known_labels(listings, of_photo)) for of_photo in kept):
-        notes.append(Note(f"{relabelled} photos have another label in each store: each answer is held against its own"))
+        notes.append(
+            Note(
+                f"{relabelled} photo{'s have' if relabelled != 1 else ' has'} another label in each store: each answer is held "
+                "against its own"
+            )
+        )
     notes += [
-        Omission(f"{len(only)} photos are in {column} and not in all: {listed(only, 3)}")
+        Omission(f"{_photos(len(only))} in {column} and not in all: {listed(only, 3)}")
         for column, only in zip(columns, change.only, strict=True)
         if only
     ]
     if skipped:
-        notes.append(Omission(f"{len(skipped)} photos were skipped: {listed((name for name, _ in skipped), 3)}"))
+        notes.append(Omission(f"{_skipped(len(skipped))}: {listed((name for name, _ in skipped), 3)}"))
     if reached < len(places):
         notes.append(Omission(f"interrupted after {reached} of {len(places)} photos"))
     paths = [listings[0].paths[of_photo[0]] for of_photo in kept]
@@ -154,6 +163,14 @@ def _matched(stores: Sequence[Store]) -> tuple[list[_Listing], list[tuple[int, .
                 gone.add(there)
             places.append((place, *found))
     return listings, places, skipped
+
+
+def _photos(count: int) -> str:
+    return "1 photo is" if count == 1 else f"{count} photos are"
+
+
+def _skipped(count: int) -> str:
+    return "1 photo was skipped" if count == 1 else f"{count} photos were skipped"
 
 
 def _known_labels(listings: Sequence[_Listing], places: Sequence[int]) -> list[str]:

@@ -57,7 +57,11 @@ def known_features(
     if classes > len(rows[0]["predictions"] if rows else ()):
         notes.append("the store has the scores of each photo's first five classes; the others are NaN")
     if unread:
-        notes.append(f"{len(unread)} photos could not be read when the store was made, and are not shown: .skipped lists them")
+        photos_unread = "1 photo" if len(unread) == 1 else f"{len(unread)} photos"
+        (are, them) = ("is", "it") if len(unread) == 1 else ("are", "them")
+        notes.append(
+            f"{photos_unread} could not be read when the store was made and {are} not shown: the store's .unread lists {them}"
+        )
     return KnownFeatures(
         total=total,
         features=np.array([row["embedding"] for row in rows], np.float32),
