@@ -201,6 +201,15 @@ def test_of_many_photos_the_first_lines_are_printed(run: Run, tmp_path: Path) ->
     assert "... and 3 more photos: a table (-o changes.csv) has them all" in out
 
 
+def test_rows_of_a_store_are_chosen(run: Run, store: seewhy.Store, tmp_path: Path) -> None:
+    assert run("confusion", "store", "--where", "path contains 'a/'")[1].startswith("1 of 2 photos right (50 %).")
+    stored_answers(tmp_path / "after", ANSWERS, NAMES)
+    (_, out, _) = run("compare", "store", "after", "--where", "path contains 'a/'", "-o", "x.csv")
+    assert out.startswith("Right on 2 photos with a label: store 50 %, after 50 %;")
+    error = "Error: --where wrong: rows are chosen of a store; these are photos.\n"
+    assert run("confusion", "photos", "--where", "wrong") == run("compare", "photos", "--where", "wrong") == (2, "", error)
+
+
 def test_an_embedding_of_a_store(run: Run, tmp_path: Path) -> None:
     for i, scene in enumerate(seewhy.demo.scenes(6, seed=2)):
         path = tmp_path / "photos" / scene.label / f"{i}.png"

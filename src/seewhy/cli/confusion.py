@@ -16,7 +16,7 @@ from seewhy.cli.app import app
 from seewhy.cli.files import Batch, Names, check_output, expand, safe_name, write_table
 from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread
 from seewhy.cli.report import Report, print_explanation, quoted
-from seewhy.cli.showing import refuse_for_stores, refuse_several, stores_of
+from seewhy.cli.showing import WhereOfStore, refuse_for_stores, refuse_several, stores_of
 from seewhy.confusion import Confusion, check_normalise
 from seewhy.errors import Message, OptionError, PhotoError, SeewhyError, TargetError, setting
 from seewhy.labels import class_index, read_labels
@@ -45,6 +45,7 @@ def confusion(
     cell_output: Annotated[
         str | None, Option(metavar="FOLDER", help="Where these maps are written. Default: confusion-TRUE-as-PREDICTED.")
     ] = None,
+    where: WhereOfStore = None,
     method: Annotated[str, Option("--method", "-m", help="Of these maps, as in seewhy explain.")] = AUTO,
     options: ModelOptions,
     json_: AsJson = False,
@@ -59,7 +60,7 @@ def confusion(
         check_normalise(normalise)
     if cell_output is not None and cell is None:
         raise OptionError(f"{setting('cell_output', cell_output)} needs {setting('cell')}: of which photos? Write cow,bear.")
-    if stores := stores_of(photos):
+    if stores := stores_of(photos, where):
         refuse_for_stores(options, {"labels": None if labels == "folders" else labels, "cell_output": cell_output})
         (store,) = refuse_several(stores)
         with Report(store, json_) as report:
@@ -69,7 +70,8 @@ def confusion(
             _write(report, result, place, normalise, f"{store.model}  ·  {store.preprocessing}")
             pairs = [(one.true_index, one.predicted_index) for one in result.worst(1)] if asked is None else [asked]
             for true_class, predicted_class in pairs:
-                condition = quoted(_condition(store, true_class, predicted_class))
+                cell_rows = _condition(store, true_class, predicted_class)
+                condition = quoted(cell_rows if where is None else f"({where}) and {cell_rows}")
                 names_of_cell = (store.classes[true_class], store.classes[predicted_class])
                 what = "" if asked is None else f"{_cell_text(*names_of_cell, len(result.cell(*asked)))}. "
                 report.line(f"{what}Their maps: seewhy show {quoted(photos[0])} --where {condition} -o maps.html")

@@ -22,7 +22,7 @@ from seewhy.cli.files import TABLES, Batch, check_output, expand
 from seewhy.cli.options import AsJson, ModelOptions, Photos, SeveralModels, out, spread, targets_of
 from seewhy.cli.report import Report, first_line
 from seewhy.cli.settings import value_of
-from seewhy.cli.showing import refuse_for_stores, stores_of
+from seewhy.cli.showing import WhereOfStore, refuse_for_stores, stores_of
 from seewhy.compare import Comparison, Omission
 from seewhy.engine.runner import Progress
 from seewhy.errors import Message, OptionError, PhotoError
@@ -253,6 +253,7 @@ def compare(
         str | None, Option(help="Why the target and not this class? A class, an index, or top2: each photo's second choice.")
     ] = None,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
+    where: WhereOfStore = None,
     options: SeveralModels,
     json_: AsJson = False,
     output: Annotated[
@@ -269,7 +270,7 @@ def compare(
     """Do they look at the same thing? Several networks (--model A --model B), several methods (-m A -m B), or stores: seewhy
     compare before/ after/."""
     place = check_output(Path(output or "comparison.html"), Comparison.suffixes)
-    if stores := stores_of(photos):
+    if stores := stores_of(photos, where):
         refuse_for_stores(options, {"target": None if target == "top1" else target, "against": against})
         if len(method or []) > 1:
             raise OptionError(f"{len(method or [])} --method: of stores the maps of one method are compared.")

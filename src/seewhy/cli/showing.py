@@ -28,6 +28,9 @@ from seewhy.formatting import format_number, format_score
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
 
 MOST_SHOWN = 50
+WhereOfStore = Annotated[
+    str | None, Option("--where", help="Of a store only these rows: 'wrong and score > 0.9', 'path contains night'.")
+]
 _OF_ALL = (".html", ".csv", ".json")  # files that hold any number of rows
 _SHOWN = ("path", "label", "predicted", "score", "wrong")  # columns of a table
 
@@ -206,9 +209,11 @@ def _json(records: Sequence[Mapping[str, Any]]) -> bytes:
     return (json.dumps(records, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def stores_of(places: Iterable[str]) -> list[seewhy.Store]:
-    """The stores that were named in place of photos; [] where these are photos. Raises OptionError where both are, PhotoError for
-    what is neither: before a network is loaded."""
+def stores_of(places: Iterable[str], where: str | None = None) -> list[seewhy.Store]:
+    """The stores that were named in place of photos; [] where these are photos. where : which of their rows.
+
+    Raises OptionError where both are, and for rows of photos, PhotoError for what is neither: before a network is loaded.
+    """
     places = list(places)
     for place in places:
         _refuse_missing(place)
@@ -216,7 +221,10 @@ def stores_of(places: Iterable[str]) -> list[seewhy.Store]:
     if stores and len(stores) < len(places):
         other = next(place for place in places if place not in stores)
         raise OptionError(f"'{stores[0]}' is a store and '{other}' is none: name stores alone, or photos alone.")
-    return [seewhy.Store.open(place) for place in stores]
+    if where is not None and not stores:
+        raise OptionError(f"--where {quoted(where)}: rows are chosen of a store; these are photos.")
+    opened = [seewhy.Store.open(place) for place in stores]
+    return opened if where is None else [store.where(where) for store in opened]
 
 
 def _refuse_missing(place: str) -> None:
