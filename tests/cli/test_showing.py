@@ -220,6 +220,8 @@ def test_an_embedding_of_a_store(run: Run, tmp_path: Path) -> None:
     assert code == 0
     assert out.startswith("<Embedding tsne of 6 photos at block4: ")
     assert "What speaks for" in (tmp_path / "points.html").read_text()
+    (_, out, _) = run("embed", "store", "--where", "number < 4", "-m", "pca", "-o", "points.json")
+    assert "of 4 photos at block4" in out
     assert run("embed", "store", "-m", "pca", "-o", "points.json")[0] == 0
     assert len(json.loads((tmp_path / "points.json").read_text())["points"]) == 6
 

@@ -31,7 +31,7 @@ from seewhy.cli.options import (
 )
 from seewhy.cli.report import Report, print_explanation
 from seewhy.cli.settings import ExplainCommand, MethodOptions, settings_of, settings_of_any, with_default
-from seewhy.cli.showing import refuse_for_stores, refuse_several, stores_of
+from seewhy.cli.showing import WhereOfStore, refuse_for_stores, refuse_several, stores_of
 from seewhy.compare import Comparison
 from seewhy.errors import Message, OptionError
 from seewhy.features import Activations, Dream, Embedding, Extremes
@@ -276,6 +276,7 @@ def embed(
     method: Annotated[str, Option("--method", "-m", help="tsne or pca.")] = "tsne",
     perplexity: Annotated[float | None, Option(help="Of t-SNE: how many neighbours count.")] = None,
     explain_with: Annotated[str, Option(help="The method of the explanations on an .html page.")] = AUTO,
+    where: WhereOfStore = None,
     seed: Annotated[int, Option(help="For everything random.")] = 0,
     options: ModelOptions,
     json_: AsJson = False,
@@ -284,7 +285,7 @@ def embed(
     """How are photos arranged in the network's feature space? A map of a folder, or of a store without the network; -o page.html
     is a page to click through."""
     place = check_output(Path(output or "embedding.png"), Embedding.suffixes)
-    if stores := stores_of(photos):
+    if stores := stores_of(photos, where):
         refuse_for_stores(options, {"layer": layer, "labels": labels})
         (store,) = refuse_several(stores)
         with Report(store, json_) as report:
