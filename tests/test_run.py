@@ -12,6 +12,7 @@ from typing import Any
 
 import buckets
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 from embeddings import colours
@@ -276,6 +277,21 @@ def test_places_that_are_no_store(clf: seewhy.Classifier, folder: Path, tmp_path
         seewhy.run(clf, folder, "s4://bucket/store")
     with pytest.raises(ModelError, match="The first argument is a Planted"):
         seewhy.run(clf.network, folder, tmp_path / "store")  # type: ignore[arg-type]
+
+
+def test_tables_of_somebody_else_are_not_taken_for_shards(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    shards = tmp_path / "dataset" / "shards"
+    shards.mkdir(parents=True)
+    for name in ("000000.parquet", "000007.parquet"):
+        pyarrow.parquet.write_table(pyarrow.table({"mine": [1, 2, 3]}), shards / name)
+    with pytest.raises(StoreError) as refused:
+        seewhy.run(clf, folder, tmp_path / "dataset")
+    assert str(refused.value) == (
+        f"The folder '{tmp_path / 'dataset'}' holds other files (shards/000000.parquet, shards/000007.parquet) and no store: "
+        "write a new one."
+    )
+    assert [pyarrow.parquet.read_schema(file).names for file in sorted(shards.iterdir())] == [["mine"], ["mine"]]
+    assert [path.name for path in (tmp_path / "dataset").iterdir()] == ["shards"]
 
 
 def test_shards_of_a_store_that_stood_there_are_removed(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:

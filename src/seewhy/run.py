@@ -21,7 +21,7 @@ from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
 from seewhy.store.identity import differences_of, manifest_of
 from seewhy.store.lock import LOCK, locked
-from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole, remove_others
+from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole, other_files, remove_others
 from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at
@@ -239,10 +239,12 @@ def _refuse_other_folder(folder: Folder) -> None:
     if isinstance(folder, LocalFolder) and folder.path.exists() and not folder.path.is_dir():
         raise StoreError(f"The store '{folder}' is a file: write a folder, new or of the same run.")
     try:
-        names = [] if folder.is_file(MANIFEST) else folder.names()
+        begun = folder.is_file(MANIFEST)
+        names = [] if begun else folder.names()
+        others = [name for name in names if name not in (LOCK, SHARDS) and not name.startswith(".")]
+        others += [] if begun else other_files(folder)
     except OSError as error:
         raise StoreError(f"The store '{folder}' cannot be reached: {error.strerror}.") from error
-    others = [name for name in names if name not in (LOCK, SHARDS) and not name.startswith(".")]
     if others:
         raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
 

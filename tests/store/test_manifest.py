@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from seewhy.errors import StoreError
 from seewhy.store import manifest as manifests
-from seewhy.store.manifest import Manifest, ShardWriter, UnreadPhoto, is_whole, remove_others
+from seewhy.store.manifest import Manifest, ShardWriter, UnreadPhoto, is_whole, other_files, remove_others
+from seewhy.store.rows import table, table_bytes
 
 
 @pytest.fixture
@@ -191,3 +193,32 @@ def test_shards_that_are_not_entered_are_removed(manifest: Manifest, tmp_path: P
         (tmp_path / "shards" / name).write_bytes(b"other")
     remove_others(tmp_path, manifest)
     assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == ["000000.parquet", "mine.parquet"]
+
+
+def test_what_is_somebody_s_own_is_no_shard(manifest: Manifest, tmp_path: Path) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    assert other_files(tmp_path) == []
+    (shards / "000003.parquet").write_bytes(table_bytes(table([])))
+    assert other_files(tmp_path) == []
+    own = pyarrow.table({"mine": [1, 2, 3]})
+    pyarrow.parquet.write_table(own, shards / "000007.parquet")
+    (shards / "a.tar").write_bytes(b"photos")
+    (shards / ".000001.parquet.x1").write_bytes(b"half")
+    (shards / "000009.parquet").mkdir()
+    assert other_files(tmp_path) == ["shards/000007.parquet", "shards/000009.parquet", "shards/a.tar"]
+    (shards / "000009.parquet").rmdir()
+    with pytest.raises(StoreError) as refused:
+        remove_others(tmp_path, manifest)
+    place = shards / "000007.parquet"
+    assert str(refused.value) == f"'{place}' is no part of this store, and its name is that of a shard: move it away."
+    assert pyarrow.parquet.read_table(place) == own
+    assert len(list(shards.iterdir())) == 4
+    place.rename(shards / "mine.parquet")
+    remove_others(tmp_path, manifest)
+    assert sorted(path.name for path in shards.iterdir()) == [".000001.parquet.x1", "a.tar", "mine.parquet"]
+
+
+def test_a_file_in_the_place_of_the_shards(tmp_path: Path) -> None:
+    (tmp_path / "shards").write_bytes(b"mine")
+    assert other_files(tmp_path) == ["shards"]

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import math
+import posixpath
 import re
 import time
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from types import TracebackType
 from typing import Any
 
 from seewhy.errors import RecordError, SeewhyError, StoreError, setting
-from seewhy.store.places import Place, folder_at
+from seewhy.store.places import Folder, Place, folder_at
+from seewhy.store.rows import OWN, columns_of
 
 MANIFEST = "manifest.json"
 SHARDS = "shards"
 FORMAT = 2  # raised when an older seewhy could not read the store
-_SHARD_NAME = re.compile(r"\d{6,}\.parquet")
+_SHARD_FILE = re.compile(rf"{SHARDS}/\d{{6,}}\.parquet")
 _LONGEST = 60  # characters of a value in a message
 _SELDOM = 20  # the manifest is not written more than a twentieth of the time
 
@@ -94,7 +96,7 @@ class Manifest:
                     what = _WORDS.get((part, name), name.replace("_", " "))
                     in_words = _methods_in_words if name == "methods" else _short
                     words = f"{what} {in_words(there.get(name))} there, {in_words(here.get(name))} here"
-                    (hashes if "hash" in what or name == "answers" else readable).append(words)
+                    (hashes if (part, name) in _HASHES else readable).append(words)
             found += readable or hashes
         return found
 
@@ -171,6 +173,8 @@ _WORDS = {
     ("photos", "paths"): "the hash of the photos' paths",
     ("photos", "labels"): "the hash of the labels",
 }
+# What says that something differs, and not in what.
+_HASHES = {("model", "weights"), ("model", "file"), ("model", "answers"), ("photos", "paths"), ("photos", "labels")}
 
 
 def _entry(known: list[dict[str, str]], unread: list[dict[str, str]], versions: int, **values: Any) -> ShardEntry:
@@ -196,20 +200,48 @@ def shard_file(number: int) -> str:
     return f"{SHARDS}/{number:06d}.parquet"
 
 
+def other_files(store: Place) -> list[str]:
+    """What lies where a store has its shards and is none, but somebody's own: names from the store's folder. Raises OSError."""
+    store = folder_at(store)
+    if store.is_file(SHARDS):
+        return [SHARDS]
+    files = [file for file in _in_shards(store) if not posixpath.basename(file).startswith(".")]
+    return [file for file in files if not _is_own(store, file)]
+
+
 def remove_others(store: Place, manifest: Manifest) -> None:
     """Delete shards that no manifest enters, of a kill or of a store that stood here: who reads the folder would read them, too.
 
-    Raises StoreError where that fails.
+    Raises StoreError where that fails, and for a table that is somebody's own: a shard would be written over it.
     """
     store = folder_at(store)
     entered = {entry.file for entry in manifest.shards.values()}
     try:
-        names = folder_at(f"{store.address.rstrip('/')}/{SHARDS}").names()
-        for file in (f"{SHARDS}/{name}" for name in names if _SHARD_NAME.fullmatch(name)):
-            if file not in entered:
-                store.delete(file)
+        files = [file for file in _in_shards(store) if file not in entered and _SHARD_FILE.fullmatch(file)]
+        for file in files:
+            with store.open(file) as opened:
+                names = columns_of(opened)
+            if names is not None and not OWN.issubset(names):
+                raise StoreError(
+                    f"'{store.shown(file)}' is no part of this store, and its name is that of a shard: move it away."
+                )
+        for file in files:  # some may be halves
+            store.delete(file)
     except OSError as error:
         raise StoreError(f"The store '{store}' cannot be written: {error.strerror}.") from error
+
+
+def _in_shards(store: Folder) -> list[str]:
+    return [f"{SHARDS}/{name}" for name in folder_at(f"{store.address.rstrip('/')}/{SHARDS}").names()]
+
+
+def _is_own(store: Folder, file: str) -> bool:
+    """True for a shard that some run has written; not for what cannot be opened."""
+    try:
+        with store.open(file) as opened:
+            return OWN.issubset(columns_of(opened) or ())
+    except OSError:
+        return False
 
 
 def is_whole(store: Place, entry: ShardEntry) -> bool:

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,8 @@ PLAIN = (
     *("number", "path", "edit", "sha256", "height", "width", "label", "label_index"),
     *("predicted", "predicted_index", "score", "wrong"),
 )
+
+OWN = {"number", "sha256", "thumbnail", "explanations"}  # columns of every shard, of whichever version of seewhy
 
 
 @functools.cache
@@ -168,6 +170,21 @@ def table(rows: Sequence[dict[str, Any]]) -> pyarrow.Table:
     import pyarrow as pa
 
     return pa.Table.from_pylist(list(rows), schema=schema())
+
+
+def columns_of(file: IO[bytes]) -> list[str] | None:
+    """Of a Parquet file; None for another kind of file, and for half of one. Raises OSError where it cannot be read."""
+    import pyarrow.parquet
+
+    try:
+        names: list[str] = pyarrow.parquet.read_schema(file).names
+    except pyarrow.ArrowInvalid:
+        return None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        return None  # of pyarrow, on what the file says
+    return names
 
 
 def table_bytes(rows: pyarrow.Table) -> bytes:
