@@ -10,7 +10,7 @@ import posixpath
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -145,21 +145,61 @@ class Manifest:
         for part in ("model", "settings", "photos"):
             if not isinstance(getattr(self, part), dict):
                 raise ValueError(f"'{part}' is no object")
+        for part, key, kinds in _KEPT:
+            if key not in getattr(self, part):
+                raise ValueError(f"'{part}' has no '{key}'")
+            if not isinstance(value := getattr(self, part)[key], kinds):
+                raise ValueError(f"'{key}' is {_short(value)}")
         for what, number, least in (("shard_size", self.shard_size, 1), ("count", self.count, 0)):
             if type(number) is not int or number < least:
                 raise ValueError(f"'{what}' is {json.dumps(number)}")
-        if not all(isinstance(name, str) for name in [self.model["name"], *self.model["classes"]]):
+        methods = self.settings["methods"]
+        if not all(isinstance(method, dict) for method in methods):
+            raise ValueError(f"'methods' is {_short(methods)}")
+        if not all(isinstance(name, str) for name in [*self.model["classes"], *(method["name"] for method in methods)]):
             raise ValueError("a name is no text")
+        lists: tuple[tuple[str, Any, type | tuple[type, ...]], ...] = (
+            ("display", self.model["display"] or [], int),
+            ("notes", self.notes, str),
+            ("edits", self.photos.get("edits", []), (dict, type(None))),
+        )
+        for what, values, kinds in lists:
+            if not isinstance(values, list) or not all(isinstance(value, kinds) for value in values):
+                raise ValueError(f"'{what}' is {_short(values)}")
+        if not isinstance(self.preprocess, (dict, type(None))):
+            raise ValueError(f"'preprocess' is {_short(self.preprocess)}")
+        self._check_shards()
+
+    def _check_shards(self) -> None:
+        """Raises ValueError."""
         for number, entry in self.shards.items():
             if number not in self.numbers:
                 raise ValueError(f"there is a shard {number}, of {len(self.numbers)}")
             if entry.file != shard_file(number):
                 raise ValueError(f"the file of shard {number} is {json.dumps(entry.file)}")
+            texts = [entry.sha256, entry.stamp]
+            for record in (entry.versions, *map(vars, entry.unread)):
+                texts += record.values() if isinstance(record, dict) else [record]
+            if not all(isinstance(text, str) for text in texts) or not isinstance(entry.versions, dict):
+                raise ValueError(f"what is said of shard {number} is no text")
             most = min(self.shard_size, self.count - number * self.shard_size)
             if type(entry.rows) is not int or not 0 <= entry.rows <= most - len(entry.unread):
                 raise ValueError(f"shard {number} has {json.dumps(entry.rows)} rows of {most} photos")
 
 
+# What is read of a store without a look whether it is there; an object is looked at by itself.
+_KEPT: tuple[tuple[str, str, type | tuple[type, ...]], ...] = (
+    ("model", "name", str),
+    ("model", "weights", str),
+    ("model", "classes", list),
+    ("model", "preprocessing", str),
+    ("model", "display", (list, type(None))),
+    ("settings", "methods", list),
+    ("settings", "shard_size", object),
+    ("settings", "embedding", (str, type(None))),
+    ("photos", "root", str),
+    ("photos", "count", object),
+)
 _WORDS = {
     ("model", "name"): "the model",
     ("settings", "batch_size"): setting("batch_size"),
@@ -253,7 +293,7 @@ def is_whole(store: Place, entry: ShardEntry) -> bool:
 
 
 class ShardWriter:
-    """Writes shards, and enters them in the manifest once they are on the disk. A context: on leaving it, all are entered.
+    """Writes shards, and enters them in the manifest once they are on the disk. A context: on leaving it, all is entered.
 
     The manifest is written as a whole, which takes longer the more shards there are. Where that would be more than a twentieth of
     the time, some are entered together; what a kill leaves out is computed again.
@@ -261,7 +301,7 @@ class ShardWriter:
 
     def __init__(self, store: Place, manifest: Manifest) -> None:
         (self._folder, self._manifest) = (folder_at(store), manifest)
-        self._entered = True  # all that are written
+        self._entered = True  # all that is new
         (self._written, self._took) = (-math.inf, 0.0)  # when the manifest was written last, and how long that took
 
     def put(
@@ -275,6 +315,11 @@ class ShardWriter:
             self._entered = False
             if time.monotonic() - self._written >= _SELDOM * self._took:
                 self._enter()
+
+    def stamp(self, number: int, stamp: str) -> None:
+        """Enter another stamp of a shard whose photos have other times and the same bytes, so that they are not read again."""
+        self._manifest.shards[number] = replace(self._manifest.shards[number], stamp=stamp)
+        self._entered = False
 
     def _enter(self) -> None:
         start = time.monotonic()
