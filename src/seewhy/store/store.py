@@ -38,14 +38,24 @@ class Store:
     """What :func:`seewhy.run` stored of a folder of photos. ``len``, iteration and ``store[i]`` give explanations, without the
     network, in the order of the photos' paths.
 
-    path : the folder, or its URL. classes : of the network. methods : in the order in which they were asked for.
+    path : the folder, or its URL. classes : of the network. methods : in the order in which they were asked for. computed : how
+    many of the rows the run that returned the store has computed; the others stood there before.
     """
 
-    def __init__(self, path: Place, manifest: Manifest, root: Place | None, condition: Expression | None = None) -> None:
+    computed = 0
+
+    def __init__(
+        self,
+        path: Place,
+        manifest: Manifest,
+        root: Place | None,
+        condition: Expression | None = None,
+        words: str | None = None,  # as somebody wrote the condition
+    ) -> None:
         self._folder = folder_at(path)
         self.path: Path | str = self._folder.path if isinstance(self._folder, LocalFolder) else str(self._folder)
         self._root = None if root is None else folder_at(root)
-        (self._manifest, self._condition) = (manifest, condition)
+        (self._manifest, self._condition, self._words) = (manifest, condition, words)
         self._loaded: tuple[int, Any] | None = None  # a shard's number and its table
         self._checked = False  # that every file holds its own rows
 
@@ -182,7 +192,7 @@ class Store:
         Raises OptionError for a condition that cannot be read, TargetError for a class that the network does not have.
         """
         found = parse(condition, ClassNames(self.classes))
-        return self._part(found)
+        return self._part(found, condition if self._words is None else f"({self._words}) and ({condition})")
 
     def each_photo_once(self) -> Store:
         """The photos as they are, without the rows in which something was changed; where a run has no photo as it is, those with
@@ -200,11 +210,10 @@ class Store:
         first = column.is_null() if None in edits else column == json.dumps(edits[0], ensure_ascii=False)
         return self._part(first)
 
-    def _part(self, condition: Expression) -> Store:
+    def _part(self, condition: Expression, words: str | None = None) -> Store:
         """The rows for which a condition holds, too; what is known of the files holds for it."""
-        part = Store(
-            self._folder, self._manifest, self._root, condition if self._condition is None else self._condition & condition
-        )
+        both = condition if self._condition is None else self._condition & condition
+        part = Store(self._folder, self._manifest, self._root, both, words)
         part._checked = self._checked
         return part
 
@@ -269,9 +278,7 @@ class Store:
         suffix than .html, or a place that cannot be written; StoreError for a broken shard.
         """
         once = self.each_photo_once()
-        condition = None if self._condition is None else str(self._condition)
-        if once is not self:
-            condition = "each photo once, as it is or with the first edit"
+        condition = self._words if once is self else "each photo once, as it is or with the first edit"
         unread = list(dict.fromkeys(self.unread))
         source = ReportedRows(once.dataset(), self._manifest, self.methods, unread, self.complete, condition)
         return write(source, Path(path), title)

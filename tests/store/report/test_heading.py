@@ -40,5 +40,12 @@ def test_a_title_counts_and_the_line_below_leaves_out_what_is_not_known() -> Non
     assert title_of(1, "net.py:build") == "1 photo as net.py:build sees it"
     assert title_of(2, "") == "2 photos as the network sees them"
     whole = Manifest({"weights": "0123456789abcdef"}, {}, {"root": "../photos"})
-    assert about(whole, ["grad_cam"], [["grad_cam"]], ["10"]) == ["folder photos", "weights 01234567", "Grad-CAM at layer 10"]
-    assert about(Manifest({"weights": ""}, {}, {"root": ".."}), ["rise"], [[]], []) == ["RISE"]
+    network = "net.py:build, weights 01234567"
+    assert about(whole, "net.py:build", ["grad_cam"], [["grad_cam"]], ["10"]) == [
+        "folder photos",
+        network,
+        "Grad-CAM at layer 10",
+    ]
+    nothing = Manifest({"weights": ""}, {}, {"root": ".."})
+    assert about(nothing, "", ["rise"], [[]], []) == ["RISE"]
+    assert about(nothing, "a", ["rise"], [[]], []) == ["a", "RISE"]

@@ -41,9 +41,9 @@ def mixed(count: int = 40) -> list[HandMadeRow]:
 
 
 def written(store: seewhy.Store, folder: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The page's text, the data of its script, and the numbers beside it."""
+    """The page's text with plain spaces, the data of its script, and the numbers beside it."""
     path = store.report(folder / "report.html")
-    text = path.read_text()
+    text = path.read_text().replace("\u00a0", " ").replace("&nbsp;", " ")
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert found is not None
     return text, json.loads(found[1]), json.loads((folder / "report.json").read_text())
@@ -164,9 +164,72 @@ def test_a_run_that_has_not_ended_an_empty_store_and_a_part_say_so(tmp_path: Pat
     (text, data, numbers) = written(store.where("wrong"), tmp_path)
     assert (numbers["photos"], list(data["photos"])) == (1, ["0"])
     assert numbers["unfinished"] == {"photos": 10, "first": True, "classes_without_photo": None}
-    assert "Only a part of the store: " in text
+    assert "Only a part of the store: wrong</p>" in text
+    assert "Every photo that was tried could be read, in the whole store." in text
     nothing = store.where("score > 2")
     assert written(nothing, tmp_path)[2]["photos"] == 0
+
+
+def test_a_part_says_its_condition_as_it_was_written(tmp_path: Path) -> None:
+    store = hand_made(tmp_path / "store", mixed(10), unread=[UnreadPhoto("cow/x.jpg", "is no picture")])
+    part = store.where("path contains 'cow' or label = bear").where("score > 0.5")
+    (text, _, numbers) = written(part, tmp_path)
+    assert numbers["condition"] == "(path contains 'cow' or label = bear) and (score > 0.5)"
+    assert len(store.where(numbers["condition"])) == len(part) == numbers["photos"] == 9
+    assert "Only a part of the store: (path contains &#39;cow&#39; or label = bear) and (score &gt; 0.5)</p>" in text
+    assert "1 could not be read in the whole store</a>" in text
+    (text, _, numbers) = written(store, tmp_path)
+    assert numbers["condition"] is None
+    assert "1 could not be read</a>" in text
+
+
+def test_where_no_class_has_ten_photos_the_mistakes_have_the_first_screen(tmp_path: Path) -> None:
+    def places(text: str) -> list[int]:
+        parts = ('data-list="mistakes"', '<table class="matrix', "Where the evidence lies, on average")
+        assert [text.count(part) for part in parts] == [1, 1, 1]
+        return [text.index(part) for part in parts]
+
+    (text, data, numbers) = written(hand_made(tmp_path / "few", mixed(14)), tmp_path)  # 9 bears, 5 cows
+    assert places(text) == sorted(places(text))
+    assert "<summary>Where the evidence lies, on average: no class has ten photos, too few to say</summary>" in text
+    assert data["lists"]["taken-0"] == numbers["classes"][0]["taken"] == [10, 0, 13, 11, 9, 7, 5, 3, 1]
+    assert [kind in text for kind in ("Typical", "Its photos</h3>", "Mean map of 9 photos: too few to say")] == [
+        False,
+        True,
+        True,
+    ]
+    (mistakes, matrix, means) = places(written(hand_made(tmp_path / "enough", mixed(20)), tmp_path)[0])
+    assert means < mistakes < matrix
+    right = hand_made(tmp_path / "right", [HandMadeRow(0, 0, 0.9, {0: MIDDLE})] * 9)  # nothing else is there to be shown
+    assert "<h2>Where the evidence lies, on average</h2>" in written(right, tmp_path)[0]
+    (text, _, _) = written(hand_made(tmp_path / "none", [HandMadeRow(None, 0, 0.9, {0: MIDDLE})] * 9), tmp_path)
+    assert text.index('data-list="unsure"') < text.index("Where the evidence lies, on average")
+
+
+def test_its_photos_are_counted_where_not_all_of_them_are_shown(tmp_path: Path) -> None:
+    rows = [HandMadeRow(0, 0, n / 20, {0: MIDDLE if n < 2 else -MIDDLE}) for n in range(15)]
+    (text, data, _) = written(hand_made(tmp_path / "store", rows), tmp_path)
+    assert "<h3>Its photos: 9 of 15</h3>" in text
+    assert data["lists"]["taken-0"] == [14, 13, 12, 11, 10, 9, 8, 7, 6]
+
+
+def test_classes_without_photos_have_no_row_and_those_never_said_no_column(tmp_path: Path) -> None:
+    store = hand_made(tmp_path / "store", [HandMadeRow(0, 1, 0.9), HandMadeRow(0, 1, 0.8), HandMadeRow(2, 1, 0.7)])
+    (text, _, _) = written(store, tmp_path)
+    table = text[text.index('<table class="matrix') :].partition("</table>")[0]
+    assert re.findall(r'<th scope="row"><span>(.*?)</span>', table) == ["bear (2)", "sheep (1)"]
+    assert re.findall(r'<th scope="col"><span>(.*?)</span>', table) == ["cow"]
+    assert re.findall(r'data-cell="(.*?)" data-count="(.*?)"', table) == [("0,1", "2"), ("2,1", "1")]
+    assert " turned" not in table
+
+
+def test_no_percent_sign_stands_on_a_line_of_its_own(tmp_path: Path) -> None:
+    rows = [HandMadeRow(int(n % 7 == 0), n % 2, 0.9, {n % 2: MIDDLE}) for n in range(40)]
+    (_, data, _) = written(hand_made(tmp_path / "store", rows), tmp_path)
+    page = (tmp_path / "report.html").read_text().partition("<main>")[2].partition("<script")[0]
+    assert page.count("\u00a0%") > 20
+    assert " %" not in page
+    assert set(data["overlaps"].values()) == {"99.9\u00a0%"}
 
 
 def test_it_says_where_the_true_class_has_no_map(tmp_path: Path) -> None:
@@ -233,7 +296,7 @@ def test_the_title_can_be_given_and_the_line_below_says_which_network(tmp_path: 
     store = hand_made(tmp_path / "store", mixed(8))
     (text, _, numbers) = written(store, tmp_path)
     assert "<h1>8 photos as demo:shortcut sees them</h1>" in text
-    assert '<p class="source">folder photos  ·  weights abc  ·  Grad-CAM at layer block4' in text
+    assert '<p class="source">folder photos  ·  demo:shortcut, weights abc  ·  Grad-CAM at layer block4' in text
     assert numbers["title"] == "8 photos as demo:shortcut sees them"
     path = store.report(tmp_path / "named.html", title="Bears & <cows>")
     assert "<h1>Bears &amp; &lt;cows&gt;</h1>" in path.read_text()
@@ -313,6 +376,44 @@ def test_the_mean_maps_are_on_the_first_screen_and_nothing_is_cut_when_narrow(op
         assert opened.value(bottom) < 800
     finally:
         opened.size(1280, 900)
+
+
+def test_cards_stand_in_equal_columns_that_fill_the_row(opened: Browser) -> None:
+    boxes = "[...document.querySelectorAll('[data-list=mistakes] .shot')].map((e) => e.getBoundingClientRect())"
+    widths = opened.value(f"{boxes}.map((box) => Math.round(box.width))")
+    assert (len(widths), len(set(widths))) == (6, 1)
+    right = "document.querySelector('[data-list=mistakes]').getBoundingClientRect().right"
+    assert opened.value(f"{right} - Math.max(...{boxes}.map((box) => box.right))") == pytest.approx(0, abs=1)
+    views = "(e) => e.getBoundingClientRect().right - e.querySelector('span:last-child').getBoundingClientRect().right"
+    assert opened.value(f"[...document.querySelectorAll('[data-list=mistakes] .views')].map({views})") == pytest.approx(
+        [0] * 6, abs=1
+    )
+
+
+def test_names_beside_a_wide_table_are_whole_and_stay_in_sight_when_narrow(tmp_path: Path) -> None:
+    classes = ["chiton", "Labrador retriever", "desktop computer", "American egret", "hamper", "isopod"]
+    rows = [HandMadeRow(n % 6, (n + n // 6) % 6, 0.9, {(n + n // 6) % 6: MIDDLE}) for n in range(72)]
+    path = hand_made(tmp_path / "store", rows, classes).report(tmp_path / "report.html")
+    with Browser(tmp_path / "profile", tmp_path / "no_camera.mjpeg") as browser:
+        browser.size(390, 844, mobile=True)
+        browser.open(path.as_uri())
+        browser.wait_for("document.readyState === 'complete' && document.querySelectorAll('.shot').length > 0")
+        lines = "(e) => { const r = document.createRange(); r.selectNodeContents(e); return r.getClientRects().length; }"
+        names = "[...document.querySelectorAll('.matrix th[scope=row] span')]"
+        assert max(browser.value(f"{names}.map({lines})")) <= 2  # at a space
+        assert browser.value("document.querySelector('.matrix').getBoundingClientRect().height") < 600
+        assert browser.value("document.querySelector('.matrix').classList.contains('turned')") is True
+        over = "[...document.querySelectorAll('.matrix th[scope=col] span')].map((e) => e.getBoundingClientRect())"
+        assert browser.value(f"{over}.every((box) => box.width < 30 && box.height > box.width)")
+        scroll = "document.querySelector('.scroll:has(.matrix)')"
+        assert browser.value(f"{scroll}.scrollWidth > {scroll}.clientWidth")
+        left = "document.querySelector('.matrix th[scope=row]').getBoundingClientRect().left"
+        before = browser.value(left)
+        browser.value(f"{scroll}.scrollLeft = 100")
+        assert browser.value(f"{scroll}.scrollLeft") == 100
+        assert browser.value(left) == pytest.approx(before, abs=2)  # the space between two cells
+        cells = "[...document.querySelectorAll('table.sticky:not(.matrix) td:first-child span')]"
+        assert max(browser.value(f"{cells}.map({lines})")) == 1
 
 
 def test_each_class_by_its_own_scale_is_chosen_by_the_keyboard_without_a_script(opened: Browser) -> None:

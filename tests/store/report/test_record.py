@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hand_made_store import HandMadeRow, hand_made, spot
 
@@ -55,10 +56,23 @@ def test_numbers_of_a_store_made_by_hand(tmp_path: Path) -> None:
     assert (len(mean), len(mean[0])) == (16, 16)
     assert max(map(max, mean)) == mean[15][0] > 30
     assert sum(map(sum, mean)) / 256 == pytest.approx(1, abs=0.01)  # times an even spread
-    assert sheep["typical"] == [24]
+    assert (sheep["typical"], sheep["odd"], sheep["taken"]) == ([], [], [24])
+    assert (bear["typical"], bear["taken"]) == ([0, 1, 2, 3], [])
     assert numbers["mistakes"] == [23]
     assert {"true": "cow", "predicted": "bear", "true_index": 1, "predicted_index": 0, "count": 1} in numbers["cells"]
     assert numbers["unread"] == [{"path": "cow/x.jpg", "reason": "'x.jpg' is no picture."}]
     assert (numbers["model"]["name"], numbers["notes"]) == ("a.py:build", ["l.csv: 2"])
     assert "home" not in json.dumps(numbers)
     assert numbers["versions"]["torch"] == ["2"]
+
+
+def test_classes_of_few_photos_come_by_their_mistakes(tmp_path: Path) -> None:
+    (bear, cow, sheep) = range(3)
+    rows = [
+        *(HandMadeRow(bear, bear, 0.9, {bear: spot(7, 0)}) for _ in range(3)),
+        HandMadeRow(sheep, cow, 0.9, {cow: np.ones((8, 8), np.float32)}),
+        HandMadeRow(cow, cow, 0.9, {cow: np.ones((8, 8), np.float32)}),
+        HandMadeRow(cow, sheep, 0.9, {sheep: spot(0, 0) + spot(5, 5) + spot(2, 6)}),
+    ]
+    tally = count(hand_made(tmp_path / "store", rows).dataset(), ["grad_cam"])
+    assert by_concentration(tally) == [sheep, cow, bear]  # two mistakes each, then none

@@ -65,16 +65,26 @@ def test_an_even_map_has_no_preference(tmp_path: Path) -> None:
 
 
 def test_typical_and_odd_photos_and_those_of_the_cells(tmp_path: Path) -> None:
-    store = hand_made(tmp_path / "store", rows_of_three_classes())
+    tenth = HandMadeRow(0, 0, 0.2, {0: CORNER})
+    store = hand_made(tmp_path / "store", [*rows_of_three_classes(), tenth])
     tally = count(store.dataset(), ["grad_cam"])
     found = examples(store.dataset(), tally, [0, 1], [0, 1])
     assert found.typical[0] == [0, 1, 2, 3]
     assert found.odd[0][0] == 7
     assert not set(found.typical[0]) & set(found.odd[0])
-    assert found.overlaps[7] == pytest.approx(1 / 9, abs=0.01)
-    assert found.overlaps[0] == pytest.approx(8 / 9, abs=0.01)
-    assert found.cells == {(0, 0): [0, 1, 2, 3, 4, 5], (1, 0): [7, 6], (1, 1): [9, 10, 11, 12]}
-    assert len(found.typical[1]) == len(found.odd[1]) == 2  # of four photos with evidence
+    assert found.overlaps[7] == pytest.approx(1 / 10, abs=0.01)
+    assert found.overlaps[0] == pytest.approx(9 / 10, abs=0.01)
+    assert found.cells == {(0, 0): [0, 1, 2, 3, 4, 5, 14], (1, 0): [7, 6], (1, 1): [9, 10, 11, 12]}
+    assert len(found.typical[0]) == len(found.odd[0]) == 4
+    assert list(found.typical) == list(found.odd) == [0]
+    assert found.taken == {1: [9, 10, 11, 12, 13]}
+
+
+def test_of_fewer_than_ten_photos_none_is_typical_and_wrong_ones_come_first(tmp_path: Path) -> None:
+    store = hand_made(tmp_path / "store", rows_of_three_classes())
+    found = examples(store.dataset(), count(store.dataset(), ["grad_cam"]), [], [0])
+    assert found.taken == {0: [7, 8, 6, 0, 1, 2, 3, 4, 5]}
+    assert (found.typical, found.odd, found.overlaps) == ({}, {}, {})
 
 
 def test_a_class_whose_map_was_not_asked_for_has_none(tmp_path: Path) -> None:

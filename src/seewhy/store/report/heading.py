@@ -23,17 +23,19 @@ def title_of(photos: int, model: str) -> str:
     return f"{photos_in_words(photos)} as {shortened(model or 'the network', LONGEST)} sees {'it' if photos == 1 else 'them'}"
 
 
-def about(manifest: Manifest, asked: Sequence[str], taken: Sequence[Sequence[str]], layers: Sequence[str]) -> list[str]:
-    """The photos' folder (its own name alone), the weights' hash, the methods with their layer.
+def about(
+    manifest: Manifest, model: str, asked: Sequence[str], taken: Sequence[Sequence[str]], layers: Sequence[str]
+) -> list[str]:
+    """The photos' folder (its own name alone), the network with its weights' hash, the methods with their layer.
 
-    taken : by each of the methods asked for, what it took.
+    model : the network's name, without a folder. taken : by each of the methods asked for, what it took.
     """
     folder = folder_name(str(manifest.photos.get("root") or ""))
     weights = manifest.model.get("weights")
     methods = ", ".join(method_in_words(name, found) for name, found in zip(asked, taken, strict=False))
     parts = [
         f"folder {shortened(folder, LONGEST)}" if folder else "",
-        f"weights {weights[:HASH]}" if weights else "",
+        ", ".join(filter(None, [shortened(model, LONGEST), f"weights {weights[:HASH]}" if weights else ""])),
         f"{methods} at {layers_in_words(layers)}" if layers else methods,
     ]
     return [part for part in parts if part]

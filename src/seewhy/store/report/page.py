@@ -25,7 +25,7 @@ from seewhy.store.report.hints import Hint, hints
 from seewhy.store.report.plane import Plane, plane
 from seewhy.store.report.record import by_concentration, record
 from seewhy.store.report.regions import IN_WORDS
-from seewhy.store.report.tally import ENOUGH, Cell, Examples, Tally, count, examples
+from seewhy.store.report.tally import Cell, Examples, Tally, Where, count, examples
 
 if TYPE_CHECKING:
     import pyarrow.dataset
@@ -37,10 +37,12 @@ MOST_MISSING = 6  # classes without a photo, by name
 MOST_FIRST = 6  # mean maps on the first screen
 MOST_CLASSES = 24  # with a section of their own
 MOST_DRAWN = 14  # classes of the matrix
+MOST_LEVEL = 4  # names over the columns of the matrix that are not turned
 MOST_LISTED = 200  # rows of a table
 MOST_NOTES = 20
 LONGEST_NAME = 60  # letters of a class
 LONGEST_TITLE = 200
+NO_BREAK = "\u00a0"
 _PLANE_BYTES = 3_000_000
 _HERE = Path(__file__).parent
 
@@ -131,7 +133,9 @@ def priority(tally: Tally, found: Examples) -> list[int]:
     sizes = tally.cells
     cells = sorted(found.cells, key=lambda cell: (cell[0] == cell[1], -sizes[cell], cell))
     by_rank = itertools.zip_longest(*(found.cells[cell] for cell in cells))
-    alike = itertools.zip_longest(*(lists[index] for index in found.typical for lists in (found.typical, found.odd)))
+    alike = itertools.zip_longest(
+        *(lists[index] for index in found.typical for lists in (found.typical, found.odd)), *found.taken.values()
+    )
     queue = [
         tally.mistakes[:24],
         (tally.unsure if not tally.labelled else [])[:24],
@@ -161,11 +165,12 @@ def _data(
     lists = {"mistakes": shown(tally.mistakes), "unsure": shown(tally.unsure)}
     for index in found.typical:
         (lists[f"typical-{index}"], lists[f"odd-{index}"]) = (shown(found.typical[index]), shown(found.odd[index]))
+    lists |= {f"taken-{index}": shown(numbers) for index, numbers in found.taken.items()}
     return {
         "photos": {str(card.number): card.record for card in cards},
         "lists": lists,
         "cells": {f"{true},{predicted}": shown(numbers) for (true, predicted), numbers in found.cells.items()},
-        "overlaps": {str(number): format_share(share) for number, share in found.overlaps.items()},
+        "overlaps": {str(number): _percent(share) for number, share in found.overlaps.items()},
         "plane": None if placed is None else _plane(placed, sampled, manifest.model["classes"], thumbs),
     }
 
@@ -237,7 +242,7 @@ def _context(
     table = sorted(numbers["classes"], key=lambda one: (one["recall"] is None, one["recall"] or 0, -one["called"]))
     return {
         "title": shortened(numbers["title"], LONGEST_TITLE),
-        "about": about(source.manifest, source.methods, numbers["taken"], numbers["layers"]),
+        "about": about(source.manifest, numbers["model"]["name"], source.methods, numbers["taken"], numbers["layers"]),
         "numbers": numbers,
         "missing": _missing(numbers["unfinished"], names),
         "names": names,
@@ -257,9 +262,12 @@ def _context(
         "wrong_cells": len(_confusions(tally)),
         "first": [_looks(tally, index, sampled) for index in order[:MOST_FIRST]],
         "sections": [
-            by_index[index] | {"shown": names[index], "looks": _looks(tally, index, sampled)} for index in order[:MOST_CLASSES]
+            by_index[index] | {"shown": names[index], "looks": _looks(tally, index, sampled), "few": tally.where[0][1][index].few}
+            for index in order[:MOST_CLASSES]
         ],
         "with_map": len(order),
+        "few": all(where.few for where in _wheres(tally)),
+        "chosen_by": _chosen_by(tally),
         "bars": [_bar(_high(tally, method)) for method in range(len(tally.where))],
         "matrix": _matrix(tally, drawn, names),
         "table": [one | {"shown": names[one["index"]]} for one in table[:MOST_LISTED]],
@@ -267,7 +275,7 @@ def _context(
         "unread": numbers["unread"][:MOST_LISTED],
         "notes": numbers["notes"][:MOST_NOTES],
         "regions": IN_WORDS,
-        "format_share": format_share,
+        "percent": _percent,
         "in_words": photos_in_words,
         "whole": _whole,
         "format_number": format_number,
@@ -304,8 +312,26 @@ def _hint(
 
 def _high(tally: Tally, method: int) -> float:
     """The end of the common colour scale. A class of few photos has its evidence at one place by chance: it is left out."""
-    means = [one for one in tally.where[method][1].values() if one.photos]
-    return pictures.scale_of(one.mean for one in [one for one in means if one.photos >= ENOUGH] or means)
+    means = _wheres(tally, method)
+    return pictures.scale_of(one.mean for one in [one for one in means if not one.few] or means)
+
+
+def _wheres(tally: Tally, method: int = 0) -> list[Where]:
+    """Of the classes that have a mean map."""
+    return [one for one in tally.where[method][1].values() if one.photos] if tally.where else []
+
+
+def _chosen_by(tally: Tally) -> str:
+    """Which classes come first, in words."""
+    first = "those whose evidence lies most at one place"
+    few = {where.few for where in _wheres(tally)}
+    if few == {False} or not tally.labelled:
+        return first
+    return (
+        "those with the most mistakes"
+        if few == {True}
+        else f"{first}, then of those of few photos the ones with the most mistakes"
+    )
 
 
 def _looks(tally: Tally, index: int, sampled: pictures.Sampled) -> dict[str, Any]:
@@ -322,7 +348,7 @@ def _looks(tally: Tally, index: int, sampled: pictures.Sampled) -> dict[str, Any
                 "own": pictures.mean_picture(where[index].mean, pictures.scale_of([where[index].mean]), aspect, ground),
                 "own_high": format_number(pictures.scale_of([where[index].mean])),
                 "photos": where[index].photos,
-                "few": where[index].photos < ENOUGH,
+                "few": where[index].few,
                 "empty": where[index].empty,
                 "regions": where[index].regions(),
                 "densest": where[index].densest(),
@@ -348,23 +374,32 @@ def _matrix(tally: Tally, drawn: Sequence[int], names: Sequence[str]) -> dict[st
     for (true, predicted), number in tally.cells.items():
         counts[places.get(true, side - 1), places.get(predicted, side - 1)] += number
     sums = counts.sum(axis=1)
+    # A class without a photo has no row, one that nothing is taken for no column.
+    (rows, columns) = (np.flatnonzero(sums).tolist(), np.flatnonzero(counts.sum(axis=0)).tolist())
     cells = [
         [
             {
                 "count": int(counts[row, column]),
-                "share": int(counts[row, column]) / int(sums[row]) if sums[row] else 0.0,
+                "share": int(counts[row, column]) / int(sums[row]),
                 "right": row == column and row < len(drawn),
                 "mixed": row == column == len(drawn),
                 "cell": f"{drawn[row]},{drawn[column]}" if max(row, column) < len(drawn) else "",
                 "true": names[drawn[row]] if row < len(drawn) else "other classes",
                 "called": names[drawn[column]] if column < len(drawn) else "other classes",
             }
-            for column in range(side)
+            for column in columns
         ]
-        for row in range(side)
+        for row in rows
     ]
     heads = [*(names[index] for index in drawn), *([f"{others} others"] if others else [])]
-    return {"heads": heads, "rows": list(zip(heads, sums.tolist(), cells, strict=True)), "others": others}
+    over = [heads[column] for column in columns]
+    return {
+        "heads": over,
+        "turned": len(over) > MOST_LEVEL,
+        "rows": [(heads[row], int(sums[row]), found) for row, found in zip(rows, cells, strict=True)],
+        "classes": len(drawn),
+        "others": others,
+    }
 
 
 def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
@@ -385,9 +420,14 @@ def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, shortened(_word(value), 300)) for name, value in facts.items() if value not in (None, "")]
 
 
+def _percent(share: float) -> str:
+    """A share in percent, whose sign does not stand on a line of its own."""
+    return format_share(share).replace(" ", NO_BREAK)
+
+
 def _whole(share: float) -> str:
     """A share in whole percent; below a half of one that it is small is enough."""
-    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+    return f"<{NO_BREAK}1{NO_BREAK}%" if 0 < share < 0.005 else f"{100 * share:.0f}{NO_BREAK}%"
 
 
 def _word(value: Any) -> str:

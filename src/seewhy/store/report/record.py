@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from seewhy.explanation import versions
 from seewhy.store.manifest import Manifest, UnreadPhoto
 from seewhy.store.report.hints import Hint
 from seewhy.store.report.regions import IN_WORDS, SIDE
-from seewhy.store.report.tally import ENOUGH, Examples, Tally, Where, interval
+from seewhy.store.report.tally import Examples, Tally, Where, interval
 
 COARSE = 16  # rows and columns of a mean map in the record
 # A folder from the root on, with or without quotes around it; what is left is the last part of the path.
@@ -136,6 +137,7 @@ def _classes(tally: Tally, found: Examples, names: Sequence[str], complete: bool
                 "maps": [{"method": method} | _where(where[index]) for method, where in tally.where if index in where],
                 "typical": found.typical.get(index, []),
                 "odd": found.odd.get(index, []),
+                "taken": found.taken.get(index, []),
                 "overlaps": {
                     str(number): found.overlaps[number] for number in (*found.typical.get(index, []), *found.odd.get(index, []))
                 },
@@ -157,10 +159,19 @@ def _where(where: Where) -> dict[str, Any]:
 
 
 def by_concentration(tally: Tally) -> list[int]:
-    """Classes with a mean map, those first whose evidence lies most at one place of the photo; those of few photos last."""
+    """Classes with a mean map, those first whose evidence lies most at one place of the photo; those of few photos last, by the
+    number of mistakes in which they take part."""
     where = tally.where[0][1] if tally.where else {}
-    shown = [index for index, one in where.items() if one.photos]
-    return sorted(shown, key=lambda index: (where[index].photos < ENOUGH, -where[index].concentration, index))
+    mistakes: Counter[int] = Counter()
+    for (true, predicted), number in tally.cells.items():
+        if true != predicted:
+            mistakes.update({true: number, predicted: number})
+
+    def place(index: int) -> tuple[bool, int, float, int]:
+        one = where[index]
+        return one.few, -mistakes[index] if one.few else 0, -one.concentration, index
+
+    return sorted((index for index, one in where.items() if one.photos), key=place)
 
 
 def _versions(every: Sequence[dict[str, str]]) -> dict[str, list[str]]:

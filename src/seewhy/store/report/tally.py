@@ -7,7 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ MOST_MISTAKES = 60
 MOST_OF_CELL = 24
 ALIKE = 4  # typical photos of a class, and as many odd ones
 MOST_PLACED = 2000  # photos in the plane
-ENOUGH = 10  # photos whose mean map says something
+ENOUGH = 10  # photos whose mean map says something; more than typical and odd ones together
+_FIRST = 1e9  # above any score
 Cell = tuple[int, int]
 
 
@@ -50,6 +51,11 @@ class Where:
         self.evidence += found[0]
         self.share += share
         self.area += area
+
+    @property
+    def few(self) -> bool:
+        """True where the mean map says nothing."""
+        return self.photos < ENOUGH
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
@@ -167,9 +173,13 @@ def count(rows: pyarrow.dataset.Dataset, methods: Sequence[str]) -> Tally:
 
 @dataclass
 class Examples:
-    """Which photos show what was counted, by their numbers. overlaps : of typical and odd ones with their class's mean map."""
+    """Which photos show what was counted, by their numbers. overlaps : of typical and odd ones with their class's mean map.
+
+    taken : of classes that have too few photos for a mean map, the photos taken for them, wrong ones first, then the surest.
+    """
 
     cells: dict[Cell, list[int]] = field(default_factory=dict)
+    taken: dict[int, list[int]] = field(default_factory=dict)
     typical: dict[int, list[int]] = field(default_factory=dict)
     odd: dict[int, list[int]] = field(default_factory=dict)
     overlaps: dict[int, float] = field(default_factory=dict)
@@ -179,11 +189,16 @@ def examples(rows: pyarrow.dataset.Dataset, tally: Tally, drawn: Iterable[int], 
     """The second pass: now the means are known.
 
     drawn : classes of the matrix, of whose cells photos are shown, the surest first. classes : of which typical and odd photos
-    are found, by how much of their first map lies where the mean map of their class has it.
+    are found, by how much of their first map lies where the mean map of their class has it; of few photos no one is typical.
     """
-    (drawn, means) = (set(drawn), _means(tally, classes))
+    where = tally.where[0][1] if tally.where else {}
+    shown_classes = {index: where[index] for index in classes if index in where and where[index].photos}
+    means = {index: one.mean for index, one in shown_classes.items() if not one.few}
+    taken = {index: Largest(ENOUGH - 1) for index, one in shown_classes.items() if one.few}
+    drawn = set(drawn)
     cells: dict[Cell, Largest] = defaultdict(lambda: Largest(MOST_OF_CELL))
-    (typical, odd) = ({c: Largest(ALIKE) for c in means}, {c: Largest(ALIKE) for c in means})
+    # Where many are alike, the typical ones stand among the odd ones, too: so many more are kept.
+    (typical, odd) = ({c: Largest(ALIKE) for c in means}, {c: Largest(2 * ALIKE) for c in means})
     overlaps: dict[int, float] = {}
     for row in scan(rows, ("number", "label_index", "predicted_index", "score", "geometry", "explanations")):
         (true, predicted, number) = (row["label_index"], row["predicted_index"], row["number"])
@@ -191,6 +206,8 @@ def examples(rows: pyarrow.dataset.Dataset, tally: Tally, drawn: Iterable[int], 
             continue
         if true in drawn and predicted in drawn:
             cells[(true, predicted)].add(row["score"], number)
+        if predicted in taken:
+            taken[predicted].add(row["score"] + (0 if true in (None, predicted) else _FIRST), number)
         if predicted in means and row["explanations"]:
             stored = row["explanations"][0]
             values = stored.map_of(predicted)
@@ -200,20 +217,17 @@ def examples(rows: pyarrow.dataset.Dataset, tally: Tally, drawn: Iterable[int], 
                 for largest, sign in ((typical[predicted], 1), (odd[predicted], -1)):
                     if largest.add(sign * share, number):
                         overlaps[number] = share
-    chosen = Examples({cell: largest.numbers() for cell, largest in sorted(cells.items())})
-    for index in means:
-        half = tally.where[0][1][index].photos / 2  # a photo is not typical and odd at once
-        chosen.typical[index] = typical[index].numbers()[: math.ceil(half)]
+    chosen = Examples(
+        {cell: largest.numbers() for cell, largest in sorted(cells.items())},
+        {index: largest.numbers() for index, largest in taken.items()},
+    )
+    for index in means:  # none is typical and odd at once
+        chosen.typical[index] = typical[index].numbers()
         others = [number for number in odd[index].numbers() if number not in chosen.typical[index]]
-        chosen.odd[index] = others[: math.floor(half)]
+        chosen.odd[index] = others[:ALIKE]
     shown = {number for lists in (chosen.typical, chosen.odd) for numbers in lists.values() for number in numbers}
     chosen.overlaps = {number: share for number, share in overlaps.items() if number in shown}
     return chosen
-
-
-def _means(tally: Tally, classes: Iterable[int]) -> dict[int, npt.NDArray[Any]]:
-    where = tally.where[0][1] if tally.where else {}
-    return {index: where[index].mean for index in classes if index in where and where[index].photos}
 
 
 def interval(right: int, of: int) -> tuple[float, float]:

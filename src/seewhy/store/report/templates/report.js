@@ -37,11 +37,12 @@ function card(number, parent, overlap) {
   html("p", caption, photo.name, "name");
 }
 
-function fill(parent, numbers, overlaps) {
+function fill(parent, numbers, overlaps, first = AT_FIRST) {
   parent.replaceChildren();
+  parent.style.setProperty("--views", Math.max(1, ...numbers.map((number) => 1 + data.photos[number].maps.length)));
   const add = (number) => card(number, parent, overlaps && data.overlaps[number]);
-  numbers.slice(0, AT_FIRST).forEach(add);
-  const rest = numbers.slice(AT_FIRST);
+  numbers.slice(0, first).forEach(add);
+  const rest = numbers.slice(first);
   if (!rest.length) return;
   const more = html("button", parent, `Show ${rest.length} more`, "more");
   more.addEventListener("click", () => {
@@ -52,7 +53,7 @@ function fill(parent, numbers, overlaps) {
 
 for (const list of document.querySelectorAll("[data-list]")) {
   const numbers = data.lists[list.dataset.list] || [];
-  fill(list, numbers, !["mistakes", "unsure"].includes(list.dataset.list));
+  fill(list, numbers, /^(typical|odd)-/.test(list.dataset.list), Number(list.dataset.first));
   if (!numbers.length) html("p", list, list.dataset.none, "hint");
 }
 
