@@ -12,6 +12,7 @@ from typing import Any
 
 import buckets
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 from embeddings import colours
@@ -22,6 +23,7 @@ from stores import timeless
 
 import seewhy
 from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, StoreError, TargetError
+from seewhy.run import _shard_size
 from seewhy.store import places
 from seewhy.store.manifest import Manifest
 
@@ -293,6 +295,21 @@ def test_places_that_are_no_store(clf: seewhy.Classifier, folder: Path, tmp_path
         seewhy.run(clf, folder, "s4://bucket/store")
     with pytest.raises(ModelError, match="The first argument is a Planted"):
         seewhy.run(clf.network, folder, tmp_path / "store")  # type: ignore[arg-type]
+
+
+def test_tables_of_somebody_else_are_not_taken_for_shards(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    shards = tmp_path / "dataset" / "shards"
+    shards.mkdir(parents=True)
+    for name in ("000000.parquet", "000007.parquet"):
+        pyarrow.parquet.write_table(pyarrow.table({"mine": [1, 2, 3]}), shards / name)
+    with pytest.raises(StoreError) as refused:
+        seewhy.run(clf, folder, tmp_path / "dataset")
+    assert str(refused.value) == (
+        f"The folder '{tmp_path / 'dataset'}' holds other files (shards/000000.parquet, shards/000007.parquet) and no store: "
+        "write a new one."
+    )
+    assert [pyarrow.parquet.read_schema(file).names for file in sorted(shards.iterdir())] == [["mine"], ["mine"]]
+    assert [path.name for path in (tmp_path / "dataset").iterdir()] == ["shards"]
 
 
 def test_shards_of_a_store_that_stood_there_are_removed(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
@@ -590,6 +607,24 @@ def test_slow_methods_have_smaller_shards(clf: seewhy.Classifier, folder: Path, 
     seewhy.run(clf, folder, tmp_path / "own", "grad_cam")  # nobody asks for another one
     with pytest.raises(StoreError, match="shard size 5 there, 6 here"):
         seewhy.run(clf, folder, tmp_path / "own", "grad_cam", shard_size=6)
+
+
+def test_large_maps_have_smaller_shards() -> None:
+    def size(side: int | None, names: list[str], target: Any) -> int:
+        preprocess = None if side is None else seewhy.Preprocess(size=side)
+        clf = seewhy.Classifier(SmallNet(10), preprocess=preprocess, classes=[f"c{i}" for i in range(10)])
+        return _shard_size(clf, names, target)
+
+    assert size(64, ["gradient", "grad_cam"], "top5") == 256
+    assert size(224, ["rise"], ["top1", "label"]) == 32
+    assert size(1024, ["gradient"], "top1") == 95  # of 2 MB
+    assert size(1024, ["gradient"], ["top1", "label"]) == 47
+    assert size(1024, ["gradient"], "present") == 11  # eight at once are counted on
+    assert size(2048, ["gradient"], "top5") == 4
+    assert size(2048, ["grad_cam"], "top5") == 76
+    assert size(2048, ["gradient", "grad_cam"], "top20") == 2  # there are ten classes
+    assert size(None, ["gradient"], "top1") == 23
+    assert size(16384, ["gradient"], "c3") == 1
 
 
 def test_a_network_of_two_inputs(folder: Path, tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from seewhy.classes import ClassNames
 from seewhy.classifier import Classifier, check_photos
@@ -21,7 +24,7 @@ from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
 from seewhy.store.identity import differences_of, manifest_of
 from seewhy.store.lock import LOCK, locked
-from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole, remove_others
+from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole, other_files, remove_others
 from seewhy.store.on_ray import check_address, shards_on_ray
 from seewhy.store.photos import ListedPhotos, list_photos
 from seewhy.store.places import Folder, LocalFolder, folder_at
@@ -29,7 +32,7 @@ from seewhy.store.replaced import has_replaced, photos_stamp
 from seewhy.store.rows import table_bytes
 from seewhy.store.sequences import Cycled, repeated
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards, with_rows_of_before
-from seewhy.targets import LABEL, check_classes
+from seewhy.targets import LABEL, check_classes, resolve
 
 if TYPE_CHECKING:
     import pyarrow
@@ -38,6 +41,10 @@ LINE_EVERY = 30.0  # seconds, in a log
 FEW_PHOTOS = 32  # of a shard, by methods that take many passes
 # Bytes of a batch, counted generously. Memory is kept throughout a run, so that a large batch costs no pages.
 _WORKING_SET = 400e6
+_MAPS_OF_SHARD = 200e6  # bytes
+_LARGE_PHOTO = (2048, 2048)  # where photos are used as they are
+_OF_A_LAYER = 16  # pixels of the input for a cell of a layer's map, at least, but for the first layers
+_MOST_PRESENT = 8  # labels of a photo that are counted on
 
 
 def run(
@@ -74,7 +81,8 @@ def run(
         the photo as it is. The column ``edit`` says which row is which.
     ray : the machines that do it. None: this process; "auto": a Ray cluster that is running here, else a Ray of this machine
         alone; or a cluster's address ("ray://head:10001", "192.168.0.5:6379"). The rows are the same.
-    shard_size : photos in a file, which is what a kill costs; None: 256, of methods that take many passes 32.
+    shard_size : photos in a file, which is what a kill costs; None: 256, of methods that take many passes 32, of large maps as
+        many as take 200 MB.
     retry : photos that could not be read are tried again. progress : as for :func:`seewhy.explain`, in photos, those of before
         among them; where stderr is no terminal, a line every half a minute.
 
@@ -120,7 +128,7 @@ def run(
         budget=budget,
         batch_size=batch_size or _batch_size(clf),
         copies=batch_size,
-        shard_size=shard_size or _shard_size(clf, [name for name, _ in methods]),
+        shard_size=shard_size or _shard_size(clf, [name for name, _ in methods], _target(target, listed_photos, against)),
         embedding=embedding_layer(clf),
         members=None if listed_photos.members is None else repeated(listed_photos.members, len(changes)),
         queries=None if listed_photos.queries is None else repeated(listed_photos.queries, len(changes)),
@@ -229,10 +237,20 @@ def _batch_size(clf: Classifier) -> int:
     return min(runner.MOST_ON_CPU, max(1, int(_WORKING_SET / max(1, clf.executor.planned().bytes_each))))
 
 
-def _shard_size(clf: Classifier, names: Sequence[str]) -> int:
-    """Photos in a shard. An interrupted one is computed again: fewer of what takes many passes for each."""
-    sweeps = any(METHODS[name].sweeps if name in METHODS else not clf.executor.form.is_open for name in names)
-    return FEW_PHOTOS if sweeps else MOST_PHOTOS
+def _shard_size(clf: Classifier, names: Sequence[str], target: Any) -> int:
+    """Photos in a shard, by what is asked for alone. An interrupted one is computed again: fewer of what takes many passes for
+    each. All of its maps are held in memory: fewer of large ones."""
+    sweeps = [METHODS[name].sweeps if name in METHODS else not clf.executor.form.is_open for name in names]
+    pixels = math.prod(clf.input_size or _LARGE_PHOTO)
+    cells = sum(
+        pixels if many or (name in METHODS and METHODS[name].backward) else pixels // _OF_A_LAYER
+        for name, many in zip(names, sweeps, strict=True)
+    )
+    classes = clf.class_names()
+    scores = np.where(np.arange(len(classes.names)) < _MOST_PRESENT, 1.0, 0.0)
+    targets = len(resolve(requested_of(target, len(classes.names) - 1), scores, classes))
+    fitting = int(_MAPS_OF_SHARD / max(1, 2 * cells * targets))  # of float16
+    return max(1, min(FEW_PHOTOS if any(sweeps) else MOST_PHOTOS, fitting))
 
 
 def _refuse_other_folder(folder: Folder) -> None:
@@ -240,10 +258,12 @@ def _refuse_other_folder(folder: Folder) -> None:
     if isinstance(folder, LocalFolder) and folder.path.exists() and not folder.path.is_dir():
         raise StoreError(f"The store '{folder}' is a file: write a folder, new or of the same run.")
     try:
-        names = [] if folder.is_file(MANIFEST) else folder.names()
+        begun = folder.is_file(MANIFEST)
+        names = [] if begun else folder.names()
+        others = [name for name in names if name not in (LOCK, SHARDS) and not name.startswith(".")]
+        others += [] if begun else other_files(folder)
     except OSError as error:
         raise StoreError(f"The store '{folder}' cannot be reached: {error.strerror}.") from error
-    others = [name for name in names if name not in (LOCK, SHARDS) and not name.startswith(".")]
     if others:
         raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
 
@@ -292,7 +312,7 @@ def _fill(
 ) -> int:
     """Compute the shards that are missing, broken, of photos that were replaced since, or to be tried again. How many rows that
     gave."""
-    missing = []
+    (missing, touched) = ([], [])
     stamps = {}  # before any photo is read: what is replaced while the run goes on is seen by the next one
     for number in manifest.numbers:
         entry = manifest.shards.get(number)
@@ -300,7 +320,7 @@ def _fill(
         if entry is None or (retry and entry.unread) or not is_whole(folder, entry) or has_replaced(folder, entry, spec, stamp):
             missing.append(number)
         elif stamp != entry.stamp:  # other times, but the same bytes
-            manifest.shards[number] = dataclasses.replace(entry, stamp=stamp)
+            touched.append(number)
     (computed, unread) = (0, 0)
     begun = manifest.count - sum(len(spec.places(number)) for number in missing)
     first = 2 * spec.batch_size
@@ -313,6 +333,8 @@ def _fill(
 
         shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
         with ShardWriter(folder, manifest) as writer, contextlib.closing(shards):
+            for number in touched:
+                writer.stamp(number, stamps[number])
             for number, shard in shards:
                 computed += shard.rows.num_rows
                 if shard.unread and (before := _rows_of(folder, manifest, number)) is not None:

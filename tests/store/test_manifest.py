@@ -5,18 +5,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from seewhy.errors import StoreError
 from seewhy.store import manifest as manifests
-from seewhy.store.manifest import Manifest, ShardWriter, UnreadPhoto, is_whole, remove_others
+from seewhy.store.manifest import Manifest, ShardWriter, UnreadPhoto, is_whole, other_files, remove_others
+from seewhy.store.rows import table, table_bytes
 
 
 @pytest.fixture
 def manifest() -> Manifest:
     return Manifest(
-        model={"name": "net", "weights": "ab", "classes": ["a", "b"], "display": None},
-        settings={"methods": [{"name": "cam"}], "seed": 0, "shard_size": 4},
+        model={"name": "net", "weights": "ab", "classes": ["a", "b"], "preprocessing": "", "display": None},
+        settings={"methods": [{"name": "cam"}], "seed": 0, "shard_size": 4, "embedding": None},
         photos={"root": "../photos", "count": 12, "paths": "12", "labels": ""},
     )
 
@@ -147,7 +149,29 @@ def test_hashes_are_named_where_nothing_says_more(manifest: Manifest) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda record: record.update(settings={}), "'shard_size'"),
+        (lambda record: record.update(settings={}), "'settings' has no 'methods'"),
+        (lambda record: record["settings"].pop("shard_size"), "'settings' has no 'shard_size'"),
+        (lambda record: record["settings"].pop("embedding"), "'settings' has no 'embedding'"),
+        (lambda record: record["settings"].update(methods="cam"), "'methods' is \"cam\""),
+        (lambda record: record["settings"].update(methods=["cam"]), "'methods' is [\"cam\"]"),
+        (lambda record: record["settings"].update(methods=[{}]), "'name'"),
+        (lambda record: record["settings"].update(methods=[{"name": 3}]), "a name is no text"),
+        (lambda record: record["photos"].pop("root"), "'photos' has no 'root'"),
+        (lambda record: record["photos"].update(root=None), "'root' is none"),
+        (lambda record: record["photos"].update(edits=3), "'edits' is 3"),
+        (lambda record: record["photos"].update(edits=[None, "fill"]), "'edits' is [null, \"fill\"]"),
+        (lambda record: record["model"].pop("display"), "'model' has no 'display'"),
+        (lambda record: record["model"].update(display=["red"]), "'display' is [\"red\"]"),
+        (lambda record: record["model"].update(classes="abc"), "'classes' is \"abc\""),
+        (lambda record: record["model"].update(weights=None), "'weights' is none"),
+        (lambda record: record.update(notes=3), "'notes' is 3"),
+        (lambda record: record.update(notes=[3]), "'notes' is [3]"),
+        (lambda record: record.update(preprocess=[1]), "'preprocess' is [1]"),
+        (lambda record: record["shards"]["0"].update(sha256=None), "what is said of shard 0 is no text"),
+        (lambda record: record["shards"]["0"].update(stamp=1), "what is said of shard 0 is no text"),
+        (lambda record: record["shards"]["0"]["unread"][0].update(reason=1), "what is said of shard 0 is no text"),
+        (lambda record: record.update(versions=["1"]), "what is said of shard 0 is no text"),
+        (lambda record: record.update(versions=[{"seewhy": 1}]), "what is said of shard 0 is no text"),
         (lambda record: record["settings"].update(shard_size=0), "'shard_size' is 0"),
         (lambda record: record["settings"].update(shard_size="4"), "'shard_size' is \"4\""),
         (lambda record: record.update(photos=None), "'photos' is no object"),
@@ -191,3 +215,40 @@ def test_shards_that_are_not_entered_are_removed(manifest: Manifest, tmp_path: P
         (tmp_path / "shards" / name).write_bytes(b"other")
     remove_others(tmp_path, manifest)
     assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == ["000000.parquet", "mine.parquet"]
+
+
+def test_what_is_somebody_s_own_is_no_shard(manifest: Manifest, tmp_path: Path) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    assert other_files(tmp_path) == []
+    (shards / "000003.parquet").write_bytes(table_bytes(table([])))
+    assert other_files(tmp_path) == []
+    own = pyarrow.table({"mine": [1, 2, 3]})
+    pyarrow.parquet.write_table(own, shards / "000007.parquet")
+    (shards / "a.tar").write_bytes(b"photos")
+    (shards / ".000001.parquet.x1").write_bytes(b"half")
+    (shards / "000009.parquet").mkdir()
+    assert other_files(tmp_path) == ["shards/000007.parquet", "shards/000009.parquet", "shards/a.tar"]
+    (shards / "000009.parquet").rmdir()
+    with pytest.raises(StoreError) as refused:
+        remove_others(tmp_path, manifest)
+    place = shards / "000007.parquet"
+    assert str(refused.value) == f"'{place}' is no part of this store, and its name is that of a shard: move it away."
+    assert pyarrow.parquet.read_table(place) == own
+    assert len(list(shards.iterdir())) == 4
+    place.rename(shards / "mine.parquet")
+    remove_others(tmp_path, manifest)
+    assert sorted(path.name for path in shards.iterdir()) == [".000001.parquet.x1", "a.tar", "mine.parquet"]
+
+
+def test_a_file_in_the_place_of_the_shards(tmp_path: Path) -> None:
+    (tmp_path / "shards").write_bytes(b"mine")
+    assert other_files(tmp_path) == ["shards"]
+
+
+def test_another_stamp_is_entered_without_a_shard(manifest: Manifest, tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, manifest) as writer:
+        writer.put(0, b"content", 3, [], {}, "before")
+    with ShardWriter(tmp_path, manifest) as writer:
+        writer.stamp(0, "after")
+    assert Manifest.read(tmp_path).shards == {0: dataclasses.replace(manifest.shards[0], stamp="after")}

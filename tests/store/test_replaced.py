@@ -9,6 +9,8 @@ import buckets
 import pytest
 
 import seewhy
+from seewhy.store import replaced
+from seewhy.store.opening import file_hash
 from seewhy.store.places import LocalFolder
 from seewhy.store.replaced import has_replaced, photos_stamp
 from seewhy.store.shard import RunSpec
@@ -36,11 +38,23 @@ def test_a_photo_that_was_replaced_is_explained_again(clf: seewhy.Classifier, fo
     assert numbers_computed(clf, folder, tmp_path / "store") == (after, 0)
 
 
-def test_the_same_bytes_written_again_change_nothing(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_written_again_change_nothing(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     numbers_computed(clf, folder, tmp_path / "store")
     for path in folder.rglob("*.png"):
         os.utime(path, (1, 1))
+    hashed = []
+
+    def counted(file: Path) -> str:
+        hashed.append(file)
+        return file_hash(file)
+
+    monkeypatch.setattr(replaced, "file_hash", counted)
     assert numbers_computed(clf, folder, tmp_path / "store")[1] == 0
+    assert len(hashed) == 10
+    assert numbers_computed(clf, folder, tmp_path / "store")[1] == 0
+    assert len(hashed) == 10  # the times are known now
 
 
 def test_a_tar_that_was_written_anew(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:

@@ -3,16 +3,20 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
 import pyarrow.parquet
+import pytest
 from PIL import Image
 
 import seewhy
+from seewhy.errors import StoreError
 from seewhy.features.folder import reduced
-from seewhy.store.maps import unpacked
-from seewhy.store.rows import PLAIN, THUMBNAIL, StoredPhoto, row, schema, table, table_bytes, thumbnail
+from seewhy.store import rows
+from seewhy.store.maps import PackedMaps, unpacked
+from seewhy.store.rows import PLAIN, THUMBNAIL, StoredPhoto, columns_of, row, schema, table, table_bytes, thumbnail
 from seewhy.store.where import NUMBERS, TEXTS
 
 
@@ -82,3 +86,45 @@ def test_plain_pandas_reads_the_shards(store: seewhy.Store, clf: seewhy.Classifi
     one = frame["explanations"][3][0]
     maps = np.frombuffer(one["values"], np.float16).reshape(one["grid"]) * one["scales"][:, None, None]
     np.testing.assert_allclose(maps, seewhy.explain(clf, folder / frame["path"][3], "grad_cam", "top2").maps, rtol=2**-10)
+
+
+def rows_with_maps(sides: list[int]) -> list[dict[str, Any]]:
+    """Rows of one square map each."""
+    explanations = [
+        [
+            {
+                **{field.name: None for field in schema().field("explanations").type.value_type},
+                **vars(PackedMaps.of(np.ones((1, n, n)))),
+            }
+        ]
+        for n in sides
+    ]
+    return [{"number": number, "path": f"{number}.jpg", "explanations": found} for number, found in enumerate(explanations)]
+
+
+def test_large_maps_lie_in_groups_that_are_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_BYTES", 5000)
+    sides = [30, 30, 60, 10, 10, 40, 10]  # 1800, 1800, 7200, 200, 200, 3200, 200 bytes
+    made = table(rows_with_maps(sides))
+    assert [batch.num_rows for batch in made.to_batches()] == [2, 1, 4]
+    content = io.BytesIO(table_bytes(made))
+    file = pyarrow.parquet.ParquetFile(content)
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [2, 1, 4]
+    read = pyarrow.parquet.read_table(content)
+    assert read["number"].to_pylist() == list(range(7))
+    assert [row["explanations"][0]["grid"] for row in read.to_pylist()] == [[1, n, n] for n in sides]
+    assert table([]).num_rows == 0
+    assert pyarrow.parquet.read_table(io.BytesIO(table_bytes(table([])))).schema.names == schema().names
+
+
+def test_more_maps_than_a_row_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_MOST_OF_ROW", 5000)
+    with pytest.raises(StoreError) as refused:
+        table(rows_with_maps([30, 60]))
+    assert str(refused.value).startswith("The maps of '1.jpg' take 0.0 GB, and a row of a table holds 0.0: ask for fewer classes")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and nothing else", b"photos" * 9])
+def test_what_is_no_table_has_no_columns(content: bytes) -> None:
+    assert columns_of(io.BytesIO(content)) is None
+    assert columns_of(io.BytesIO(table_bytes(table([])))) == schema().names

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 from PIL import Image
@@ -14,8 +16,10 @@ from stores import timeless
 
 import seewhy
 from seewhy.rasters import NamedFile
+from seewhy.store import rows
 from seewhy.store.manifest import UnreadPhoto
-from seewhy.store.shard import RunSpec, embedding_layer, run_shard, run_shards
+from seewhy.store.rows import table_bytes
+from seewhy.store.shard import RunSpec, embedding_layer, run_shard, run_shards, with_rows_of_before
 
 
 def spec_of(folder: Path, **changes: Any) -> RunSpec:
@@ -155,3 +159,22 @@ def test_an_edit_that_does_not_suit_its_photo_is_kept_apart(clf: seewhy.Classifi
     assert len(shard.rows) == 1
     assert "gone.png" in shard.unread[0].reason
     assert str(folder) not in shard.unread[0].reason
+
+
+def test_rows_of_before_stand_in_their_places_however_they_lie_in_the_file(
+    clf: seewhy.Classifier, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOST_BYTES", 1)  # each row is a group by itself
+    store = seewhy.run(clf, folder, tmp_path / "store", "grad_cam", shard_size=7)
+    file = pyarrow.parquet.ParquetFile(tmp_path / "store" / "shards" / "000000.parquet")
+    assert (file.num_row_groups, len(store), store[9].method) == (7, 10, "grad_cam")
+    before = timeless(file.read())
+    spec = spec_of(folder, methods=[("grad_cam", {})])
+    for place in (1, 4):
+        (folder / spec.paths[place]).unlink()
+    found = run_shard(clf, spec, 0)
+    assert found.rows["number"].to_pylist() == [0, 2, 3, 5, 6]
+    whole = with_rows_of_before(found, file.read(), spec.places(0))
+    assert whole.unread == []
+    assert timeless(whole.rows) == before
+    assert pyarrow.parquet.read_table(io.BytesIO(table_bytes(whole.rows)))["number"].to_pylist() == list(range(7))

@@ -179,6 +179,19 @@ def test_a_broken_shard_is_said_when_it_is_read(store: seewhy.Store) -> None:
         opened[5]
 
 
+def test_a_shard_that_arrow_cannot_read_is_said(store: seewhy.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_much(*of_table: Any, **settings: Any) -> None:
+        raise pyarrow.ArrowNotImplementedError("Nested data conversions not implemented for chunked array outputs")
+
+    opened = seewhy.Store.open(store.path)
+    monkeypatch.setattr(pyarrow.parquet, "read_table", too_much)
+    with pytest.raises(StoreError, match=r"000000\.parquet' cannot be read: Nested data conversions not implemented"):
+        opened[0]
+    monkeypatch.setattr(opened, "dataset", too_much)
+    with pytest.raises(StoreError, match=r"store' is broken: Nested data conversions not implemented"):
+        opened.to_pandas()
+
+
 def test_of_a_run_that_has_not_begun_to_finish(store: seewhy.Store) -> None:
     store._manifest.shards.clear()
     store._manifest.write(store.path)
@@ -212,6 +225,17 @@ def test_a_shard_with_fewer_rows_is_seen(store: seewhy.Store) -> None:
     pyarrow.parquet.write_table(pyarrow.parquet.read_table(shard).slice(0, 3), shard)
     with pytest.raises(StoreError, match=r"000001\.parquet' holds other rows than were written\."):
         seewhy.Store.open(store.path).to_arrow()
+
+
+def test_other_classes_than_the_rows_name_are_seen(store: seewhy.Store, tmp_path: Path) -> None:
+    store._manifest.model["classes"] = ["red", "green"]
+    store._manifest.write(store.path)
+    (shard, manifest) = (store.path / "shards" / "000000.parquet", store.path / "manifest.json")
+    opened = seewhy.Store.open(store.path)
+    for read in (opened.to_pandas, lambda: opened.report(tmp_path / "report.html"), lambda: len(opened.where("right"))):
+        with pytest.raises(StoreError) as refused:
+            read()
+        assert str(refused.value) == f"'{shard}' and '{manifest}' have other classes."
 
 
 def test_a_shard_without_rows_is_nothing_wrong(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def run(
     budget: Annotated[str | None, Option(help="Per photo: forward passes (200), or seconds (20s).")] = None,
     batch_size: Annotated[int | None, Option(help="Photos at once. Default: what suits the network.")] = None,
     shard_size: Annotated[
-        int | None, Option(help="Photos in a file, 256 at most: what a kill costs. Default: 256, of slow methods 32.")
+        int | None,
+        Option(help="Photos in a file, 256 at most: what a kill costs. Default: 256, of slow methods 32, fewer of large maps."),
     ] = None,
     json_: AsJson = False,
     output: Annotated[

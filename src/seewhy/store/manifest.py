@@ -6,20 +6,22 @@ import contextlib
 import hashlib
 import json
 import math
+import posixpath
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
 from seewhy.errors import RecordError, SeewhyError, StoreError, setting
-from seewhy.store.places import Place, folder_at
+from seewhy.store.places import Folder, Place, folder_at
+from seewhy.store.rows import OWN, columns_of
 
 MANIFEST = "manifest.json"
 SHARDS = "shards"
 FORMAT = 2  # raised when an older seewhy could not read the store
-_SHARD_NAME = re.compile(r"\d{6,}\.parquet")
+_SHARD_FILE = re.compile(rf"{SHARDS}/\d{{6,}}\.parquet")
 _LONGEST = 60  # characters of a value in a message
 _SELDOM = 20  # the manifest is not written more than a twentieth of the time
 
@@ -94,7 +96,7 @@ class Manifest:
                     what = _WORDS.get((part, name), name.replace("_", " "))
                     in_words = _methods_in_words if name == "methods" else _short
                     words = f"{what} {in_words(there.get(name))} there, {in_words(here.get(name))} here"
-                    (hashes if "hash" in what or name == "answers" else readable).append(words)
+                    (hashes if (part, name) in _HASHES else readable).append(words)
             found += readable or hashes
         return found
 
@@ -143,21 +145,61 @@ class Manifest:
         for part in ("model", "settings", "photos"):
             if not isinstance(getattr(self, part), dict):
                 raise ValueError(f"'{part}' is no object")
+        for part, key, kinds in _KEPT:
+            if key not in getattr(self, part):
+                raise ValueError(f"'{part}' has no '{key}'")
+            if not isinstance(value := getattr(self, part)[key], kinds):
+                raise ValueError(f"'{key}' is {_short(value)}")
         for what, number, least in (("shard_size", self.shard_size, 1), ("count", self.count, 0)):
             if type(number) is not int or number < least:
                 raise ValueError(f"'{what}' is {json.dumps(number)}")
-        if not all(isinstance(name, str) for name in [self.model["name"], *self.model["classes"]]):
+        methods = self.settings["methods"]
+        if not all(isinstance(method, dict) for method in methods):
+            raise ValueError(f"'methods' is {_short(methods)}")
+        if not all(isinstance(name, str) for name in [*self.model["classes"], *(method["name"] for method in methods)]):
             raise ValueError("a name is no text")
+        lists: tuple[tuple[str, Any, type | tuple[type, ...]], ...] = (
+            ("display", self.model["display"] or [], int),
+            ("notes", self.notes, str),
+            ("edits", self.photos.get("edits", []), (dict, type(None))),
+        )
+        for what, values, kinds in lists:
+            if not isinstance(values, list) or not all(isinstance(value, kinds) for value in values):
+                raise ValueError(f"'{what}' is {_short(values)}")
+        if not isinstance(self.preprocess, (dict, type(None))):
+            raise ValueError(f"'preprocess' is {_short(self.preprocess)}")
+        self._check_shards()
+
+    def _check_shards(self) -> None:
+        """Raises ValueError."""
         for number, entry in self.shards.items():
             if number not in self.numbers:
                 raise ValueError(f"there is a shard {number}, of {len(self.numbers)}")
             if entry.file != shard_file(number):
                 raise ValueError(f"the file of shard {number} is {json.dumps(entry.file)}")
+            texts = [entry.sha256, entry.stamp]
+            for record in (entry.versions, *map(vars, entry.unread)):
+                texts += record.values() if isinstance(record, dict) else [record]
+            if not all(isinstance(text, str) for text in texts) or not isinstance(entry.versions, dict):
+                raise ValueError(f"what is said of shard {number} is no text")
             most = min(self.shard_size, self.count - number * self.shard_size)
             if type(entry.rows) is not int or not 0 <= entry.rows <= most - len(entry.unread):
                 raise ValueError(f"shard {number} has {json.dumps(entry.rows)} rows of {most} photos")
 
 
+# What is read of a store without a look whether it is there; an object is looked at by itself.
+_KEPT: tuple[tuple[str, str, type | tuple[type, ...]], ...] = (
+    ("model", "name", str),
+    ("model", "weights", str),
+    ("model", "classes", list),
+    ("model", "preprocessing", str),
+    ("model", "display", (list, type(None))),
+    ("settings", "methods", list),
+    ("settings", "shard_size", object),
+    ("settings", "embedding", (str, type(None))),
+    ("photos", "root", str),
+    ("photos", "count", object),
+)
 _WORDS = {
     ("model", "name"): "the model",
     ("settings", "batch_size"): setting("batch_size"),
@@ -171,6 +213,8 @@ _WORDS = {
     ("photos", "paths"): "the hash of the photos' paths",
     ("photos", "labels"): "the hash of the labels",
 }
+# What says that something differs, and not in what.
+_HASHES = {("model", "weights"), ("model", "file"), ("model", "answers"), ("photos", "paths"), ("photos", "labels")}
 
 
 def _entry(known: list[dict[str, str]], unread: list[dict[str, str]], versions: int, **values: Any) -> ShardEntry:
@@ -196,20 +240,48 @@ def shard_file(number: int) -> str:
     return f"{SHARDS}/{number:06d}.parquet"
 
 
+def other_files(store: Place) -> list[str]:
+    """What lies where a store has its shards and is none, but somebody's own: names from the store's folder. Raises OSError."""
+    store = folder_at(store)
+    if store.is_file(SHARDS):
+        return [SHARDS]
+    files = [file for file in _in_shards(store) if not posixpath.basename(file).startswith(".")]
+    return [file for file in files if not _is_own(store, file)]
+
+
 def remove_others(store: Place, manifest: Manifest) -> None:
     """Delete shards that no manifest enters, of a kill or of a store that stood here: who reads the folder would read them, too.
 
-    Raises StoreError where that fails.
+    Raises StoreError where that fails, and for a table that is somebody's own: a shard would be written over it.
     """
     store = folder_at(store)
     entered = {entry.file for entry in manifest.shards.values()}
     try:
-        names = folder_at(f"{store.address.rstrip('/')}/{SHARDS}").names()
-        for file in (f"{SHARDS}/{name}" for name in names if _SHARD_NAME.fullmatch(name)):
-            if file not in entered:
-                store.delete(file)
+        files = [file for file in _in_shards(store) if file not in entered and _SHARD_FILE.fullmatch(file)]
+        for file in files:
+            with store.open(file) as opened:
+                names = columns_of(opened)
+            if names is not None and not OWN.issubset(names):
+                raise StoreError(
+                    f"'{store.shown(file)}' is no part of this store, and its name is that of a shard: move it away."
+                )
+        for file in files:  # some may be halves
+            store.delete(file)
     except OSError as error:
         raise StoreError(f"The store '{store}' cannot be written: {error.strerror}.") from error
+
+
+def _in_shards(store: Folder) -> list[str]:
+    return [f"{SHARDS}/{name}" for name in folder_at(f"{store.address.rstrip('/')}/{SHARDS}").names()]
+
+
+def _is_own(store: Folder, file: str) -> bool:
+    """True for a shard that some run has written; not for what cannot be opened."""
+    try:
+        with store.open(file) as opened:
+            return OWN.issubset(columns_of(opened) or ())
+    except OSError:
+        return False
 
 
 def is_whole(store: Place, entry: ShardEntry) -> bool:
@@ -221,7 +293,7 @@ def is_whole(store: Place, entry: ShardEntry) -> bool:
 
 
 class ShardWriter:
-    """Writes shards, and enters them in the manifest once they are on the disk. A context: on leaving it, all are entered.
+    """Writes shards, and enters them in the manifest once they are on the disk. A context: on leaving it, all is entered.
 
     The manifest is written as a whole, which takes longer the more shards there are. Where that would be more than a twentieth of
     the time, some are entered together; what a kill leaves out is computed again.
@@ -229,7 +301,7 @@ class ShardWriter:
 
     def __init__(self, store: Place, manifest: Manifest) -> None:
         (self._folder, self._manifest) = (folder_at(store), manifest)
-        self._entered = True  # all that are written
+        self._entered = True  # all that is new
         (self._written, self._took) = (-math.inf, 0.0)  # when the manifest was written last, and how long that took
 
     def put(
@@ -243,6 +315,11 @@ class ShardWriter:
             self._entered = False
             if time.monotonic() - self._written >= _SELDOM * self._took:
                 self._enter()
+
+    def stamp(self, number: int, stamp: str) -> None:
+        """Enter another stamp of a shard whose photos have other times and the same bytes, so that they are not read again."""
+        self._manifest.shards[number] = replace(self._manifest.shards[number], stamp=stamp)
+        self._entered = False
 
     def _enter(self) -> None:
         start = time.monotonic()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from seewhy.errors import StoreError
 from seewhy.explanation import Explanation
 from seewhy.geometry import Array, Geometry
 from seewhy.methods.auto import ChoiceNote
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     import pyarrow
 
 THUMBNAIL = 96  # pixels, the longer side
+MOST_BYTES = 2**28  # of rows that are written and read together, unless one alone has more
+_MOST_OF_ROW = 2**31 - 2**20  # bytes of maps
 # Columns of one number, text or truth value, which filters can name.
 PLAIN = (
     *("number", "path", "edit", "sha256", "height", "width", "label", "label_index"),
     *("predicted", "predicted_index", "score", "wrong"),
 )
+
+OWN = {"number", "sha256", "thumbnail", "explanations"}  # columns of every shard, of whichever version of seewhy
 
 
 @functools.cache
@@ -164,16 +169,53 @@ def thumbnail(photo: Photo) -> bytes:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> pyarrow.Table:
-    """Rows as a table of :func:`schema`."""
+    """Rows as a table of :func:`schema`. Raises StoreError for a photo with more maps than a row can hold."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist(list(rows), schema=schema())
+    sizes = [sum(len(explanation["values"]) for explanation in row.get("explanations") or ()) for row in rows]
+    largest = max(range(len(rows)), key=sizes.__getitem__, default=0)
+    if rows and sizes[largest] > _MOST_OF_ROW:
+        raise StoreError(
+            f"The maps of '{rows[largest]['path']}' take {sizes[largest] / 1e9:.1f} GB, and a row of a table holds "
+            f"{_MOST_OF_ROW / 1e9:.1f}: ask for fewer classes, or for methods in several stores."
+        )
+    parts = [pa.RecordBatch.from_pylist(rows[part.start : part.stop], schema=schema()) for part in _parts(sizes)]
+    return pa.Table.from_batches(parts, schema=schema())
+
+
+def _parts(sizes: Sequence[int]) -> Iterator[range]:
+    """Of rows with so many bytes each, those that are held together: Arrow counts the bytes of a column up to 2 GB."""
+    (start, taken) = (0, 0)
+    for place, size in enumerate(sizes):
+        if place > start and taken + size > MOST_BYTES:
+            yield range(start, place)
+            (start, taken) = (place, 0)
+        taken += size
+    if start < len(sizes):
+        yield range(start, len(sizes))
+
+
+def columns_of(file: IO[bytes]) -> list[str] | None:
+    """Of a Parquet file; None for another kind of file, and for half of one. Raises OSError where it cannot be read."""
+    import pyarrow.parquet
+
+    try:
+        names: list[str] = pyarrow.parquet.read_schema(file).names
+    except pyarrow.ArrowInvalid:
+        return None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        return None  # of pyarrow, on what the file says
+    return names
 
 
 def table_bytes(rows: pyarrow.Table) -> bytes:
-    """A table as a Parquet file."""
+    """A table as a Parquet file, in row groups that are read one at a time."""
     import pyarrow.parquet
 
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(rows, buffer, compression="zstd")
+    with pyarrow.parquet.ParquetWriter(buffer, rows.schema, compression="zstd") as writer:
+        for part in _parts([rows.slice(place, 1).nbytes for place in range(len(rows))]):
+            writer.write_table(rows.slice(part.start, len(part)), row_group_size=len(part))
     return buffer.getvalue()

@@ -242,7 +242,7 @@ class Store:
                 if not self._checked:
                     self._check_rows(rows)
                 self._checked = True
-        except (pyarrow.ArrowInvalid, OSError) as error:
+        except (pyarrow.ArrowException, OSError) as error:
             raise self._broken(str(error)) from error
         return rows if self._condition is None else rows.filter(self._condition)
 
@@ -324,15 +324,22 @@ class Store:
         chosen = None if numbers is None else pyarrow.compute.field("number").isin(list(numbers))
         try:
             return self.dataset().to_table(columns=list(columns), filter=chosen)
-        except (pyarrow.ArrowInvalid, OSError) as error:
+        except (pyarrow.ArrowException, OSError) as error:
             raise self._broken(str(error)) from error
 
     def _check_rows(self, rows: pyarrow.dataset.Dataset) -> None:
-        """Raises StoreError for a whole file in the place of another. Only the ends of the files are read."""
+        """Raises StoreError for a whole file in the place of another, and for classes that the manifest does not name. Only the
+        ends of the files are read."""
         size = self._manifest.shard_size
         for (number, entry), fragment in zip(self._entries, rows.get_fragments(), strict=True):
-            ends = [end for group in fragment.row_groups for end in group.statistics.get("number", {}).values()]
-            in_place = all(end // size == number for end in ends)
+            ends = {
+                name: [end for group in fragment.row_groups for end in group.statistics.get(name, {}).values()]
+                for name in ("number", "label_index", "predicted_index")
+            }
+            in_place = all(end // size == number for end in ends["number"])
+            indices = [*ends["label_index"], *ends["predicted_index"]]
+            if not all(0 <= index < len(self._manifest.model["classes"]) for index in indices):
+                raise StoreError(f"'{self._folder.shown(entry.file)}' and '{self._folder.shown(MANIFEST)}' have other classes.")
             if not in_place or sum(group.num_rows for group in fragment.row_groups) != entry.rows:
                 raise self._broken(f"'{self._folder.shown(entry.file)}' holds other rows than were written.")
 
@@ -353,6 +360,9 @@ class Store:
                 raise StoreError(f"'{shown}' cannot be opened: {error.strerror}.") from None
             if hashlib.sha256(content).hexdigest() != self._manifest.shards[number].sha256:
                 raise StoreError(f"'{shown}' is broken: it is not what was written. The run, started again, makes it anew.")
-            loaded = (number, pyarrow.parquet.read_table(io.BytesIO(content)))
+            try:
+                loaded = (number, pyarrow.parquet.read_table(io.BytesIO(content)))
+            except (pyarrow.ArrowException, OSError) as error:
+                raise StoreError(f"'{shown}' cannot be read: {error}") from error
             self._loaded = loaded
         return loaded[1]

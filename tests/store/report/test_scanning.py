@@ -41,3 +41,14 @@ def test_a_broken_shard_is_said(tmp_path: Path) -> None:
     (tmp_path / "store" / "shards" / "000000.parquet").write_bytes(b"nothing")
     with pytest.raises(StoreError, match="The run, started again, makes the shard anew"):
         list(scan(store.dataset(), ("number",)))
+
+
+def test_what_arrow_cannot_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_much(self: pyarrow.dataset.Dataset, **of_maps: object) -> None:
+        raise pyarrow.ArrowNotImplementedError("Nested data conversions not implemented for chunked array outputs.")
+
+    class Rows:
+        to_batches = too_much
+
+    with pytest.raises(StoreError, match=r"^The store is broken: Nested data conversions"):
+        list(scan(Rows(), ("number",)))  # type: ignore[arg-type]

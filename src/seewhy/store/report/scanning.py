@@ -82,7 +82,7 @@ def scan(rows: pyarrow.dataset.Dataset, columns: Sequence[str], condition: Expre
                 read["geometry"] = [Geometry(**{name: tuple(v) for name, v in it.items()}) for it in read["geometry"]]
             for values in zip(*read.values(), strict=True):
                 yield dict(zip(read, values, strict=True))
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise StoreError(f"The store is broken: {error} The run, started again, makes the shard anew.") from error
 
 
