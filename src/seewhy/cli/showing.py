@@ -25,6 +25,7 @@ from seewhy.explanation import page
 from seewhy.files import write_whole
 from seewhy.formatting import format_number, format_score
 from seewhy.photo import PHOTO_SUFFIXES
+from seewhy.store.reading import path_below
 
 MOST_SHOWN = 50
 _SHOWN = ("path", "label", "predicted", "score", "wrong")  # columns of a table
@@ -68,7 +69,7 @@ def show(
     if suffix in (".html", ".csv"):
         check_output(Path(output or ""), (".html", ".csv"))
     elif output is not None and records:
-        files = {stored.photo_file(record["path"]): Path(record["path"]).parent for record in records}
+        files = {stored.photo_file(record["path"]): path_below(record["path"]).parent for record in records}
         if suffix and len(files) < len(records):  # a photo with several edits
             raise OptionError(f"-o {output}: for {len(records)} rows write a folder.")
         names = Names(files, output, seewhy.Explanation.suffixes, form)
