@@ -403,7 +403,17 @@ def test_a_photo_between_pillows_limits_is_a_photo(monkeypatch: pytest.MonkeyPat
 
 
 def test_photos_of_a_folder_and_those_below_it(tmp_path: Path) -> None:
-    for name in ("b/1.jpg", "b/c/2.JPG", "b-c/3.png", "notes.txt", ".hidden.jpg", ".cache/4.jpg", "d.jpg/5.jpg", "new\nline.jpg"):
+    for name in (
+        "b/1.jpg",
+        "b/c/2.JPG",
+        "b-c/3.png",
+        "notes.txt",
+        ".hidden.jpg",
+        ".cache/4.jpg",
+        "d.jpg/5.jpg",
+        "new\nline.jpg",
+        "b/6.HEIC",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "link.jpg").symlink_to(tmp_path / "b" / "1.jpg")
@@ -412,8 +422,10 @@ def test_photos_of_a_folder_and_those_below_it(tmp_path: Path) -> None:
     names = ["b/1.jpg", "b/c/2.JPG", "b-c/3.png", "d.jpg/5.jpg", "link.jpg", "new\nline.jpg"]
     left_out: dict[str, str | None] = {}
     (tmp_path / "circle.png").symlink_to(tmp_path / "circle.png")
-    found = photo_names_below(tmp_path, lambda name, error: left_out.update({name: error.strerror}))
+    others: list[str] = []
+    found = photo_names_below(tmp_path, lambda name, error: left_out.update({name: error.strerror}), others.append)
     assert sorted(found) == sorted(names)
+    assert others == ["b/6.HEIC"]
     assert left_out == {"gone.jpg": "No such file or directory", "circle.png": "Too many levels of symbolic links"}
     assert photos_below(tmp_path) == [tmp_path / name for name in names]
     assert photos_below(tmp_path / "nowhere") == []
@@ -425,6 +437,16 @@ def test_the_folders_of_photos_end_below_the_root() -> None:
     assert folders_of(paths[:1]) == [["night"]]
     assert folders_of(paths[:1], Path("set")) == [["night", "bear"]]
     assert folders_of([]) == []
+
+
+def test_a_head_of_no_pixels_is_a_broken_file(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 7)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    width = (256).to_bytes(2, "little") + (4).to_bytes(2, "little") + (1).to_bytes(4, "little") + (9).to_bytes(4, "little")
+    assert content.count(width) == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(width, width[:8] + bytes(4)))
+    with pytest.raises(PhotoError, match=r"holds an array of shape \(7, 0, 3\): a photo is rows"):
+        open_picture(tmp_path / "a.tif")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -200,6 +200,23 @@ def test_a_store_in_which_nothing_is_entered_takes_another_run(clf: seewhy.Class
     assert Manifest.read(tmp_path / "store").settings["target"] == "red"
 
 
+def test_a_store_of_photos_that_could_not_be_read_takes_another_run(clf: seewhy.Classifier, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"half")
+    for seed in (0, 1):
+        with pytest.raises(PhotoError, match="None of the 1 photos can be read"):
+            seewhy.run(clf, tmp_path / "photos", tmp_path / "store", seed=seed)
+    assert Manifest.read(tmp_path / "store").settings["seed"] == 1
+
+
+def test_how_many_rows_a_run_has_computed(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    assert seewhy.run(clf, folder, tmp_path / "store", shard_size=8).computed == 20
+    assert seewhy.run(clf, folder, tmp_path / "store", shard_size=8).computed == 0
+    (tmp_path / "store" / "shards" / "000002.parquet").unlink()
+    assert seewhy.run(clf, folder, tmp_path / "store", shard_size=8).computed == 4
+    assert seewhy.Store.open(tmp_path / "store").computed == 0
+
+
 @pytest.mark.parametrize("asked", [{"target": "rad"}, {"target": ["top1", "rad"]}, {"target": 3}, {"against": "rad"}])
 def test_a_class_that_the_network_does_not_have_is_said_before_a_store_is_begun(
     clf: seewhy.Classifier, folder: Path, tmp_path: Path, asked: dict[str, Any]

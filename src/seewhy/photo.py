@@ -25,6 +25,11 @@ from seewhy.records import Photo
 
 # Not .npz: in a folder such a file is rather a saved explanation.
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jfif", ".npy")
+# Of pictures that need a reader of their own: a folder that holds some says so.
+OTHER_SUFFIXES = (
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".dcm", ".psd", ".svg", ".exr", ".hdr"),
+    *(".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"),
+)
 HALF_OF_8_BITS = 128  # a photo of 0 to 255 that stays below is rare; other cameras and scanners have other ends
 BRIGHTEST = 5  # what a normalised photo reaches; one of 0 to 255 that stays below would be black
 FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # the number that is white; 1 for all other types
@@ -47,11 +52,14 @@ def photos_below(folder: Path) -> list[Path]:
     return sorted(Path(folder, name) for name in photo_names_below(folder, lambda name, error: None))
 
 
-def photo_names_below(folder: Path, left_out: Callable[[str, OSError], None]) -> Iterator[str]:
+def photo_names_below(
+    folder: Path, left_out: Callable[[str, OSError], None], other: Callable[[str], None] = lambda name: None
+) -> Iterator[str]:
     """The names of these photos, seen from the folder, with "/"; in any order, so that a million are listed soon.
 
     The folder's own entries say what is a file: only links are looked at one by one. left_out : is told of each folder that
     cannot be listed, or not to its end ("" is the first one), and of links that lead nowhere; the others are listed all the same.
+    other : is told of pictures of kinds that are not read.
     """
     inner = [""]
     while inner:
@@ -71,6 +79,8 @@ def photo_names_below(folder: Path, left_out: Callable[[str, OSError], None]) ->
                             continue
                         if is_file:
                             yield start + entry.name
+                    elif entry.name.lower().endswith(OTHER_SUFFIXES):
+                        other(start + entry.name)
         except OSError as error:
             left_out(start.rstrip("/"), error)
 
@@ -227,7 +237,7 @@ def _broken(what: str, error: Exception) -> str:
 def _from_wide(values: npt.NDArray[Any], bands_first: bool, expected: Expected, notes: tuple[str, ...] = ()) -> Picture:
     """A file whose pixels came as an array that says where its bands are."""
     values = np.moveaxis(values, 0, -1) if bands_first else values
-    if values.ndim not in (2, 3):
+    if values.ndim not in (2, 3) or 0 in values.shape:
         raise PhotoError(f"The file holds an array of shape {values.shape}: a photo is rows × columns × bands.")
     if values.dtype == np.uint16 and values.ndim == 3 and values.shape[2] == 4 != expected.channels:
         alpha = values[..., 3:].astype(np.float64) / 65535

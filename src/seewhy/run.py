@@ -132,11 +132,12 @@ def run(
         manifest = _begun(folder, wanted, listed_photos.paths, [name for name, asked in own.items() if asked is None])
         spec = dataclasses.replace(spec, **{name: manifest.settings[name] for name in own})
         try:
-            _fill(clf, spec, folder, manifest, retry, progress, ray)
+            computed = _fill(clf, spec, folder, manifest, retry, progress, ray)
         except KeyboardInterrupt:
             kept = sum(entry.rows for entry in manifest.shards.values())
             raise KeyboardInterrupt(f"{kept} photos are stored in {folder}; begun again, the run goes on from there") from None
     result = Store(folder, manifest, listed_photos.root)
+    result.computed = computed
     if not len(result) and result.unread:
         raise PhotoError(f"None of the {len(spec.paths)} photos can be read. The first: {result.unread[0].reason}")
     return result
@@ -248,25 +249,26 @@ def _refuse_other_folder(folder: Folder) -> None:
 
 
 def _begun(folder: Folder, wanted: Manifest, paths: Sequence[str], keeps: Sequence[str]) -> Manifest:
-    """The store's manifest; a new one where there is none, or no shard in it. keeps : settings that nobody has asked for stay as
-    they were.
+    """The store's manifest; a new one where there is none, or one of another run without a row. keeps : settings that nobody has
+    asked for stay as they were.
 
     Raises StoreError where it is that of another run.
     """
     folder.remove_halves(MANIFEST, f"{SHARDS}/*.parquet")  # of a run that was killed while it wrote
-    manifest = Manifest.read(folder) if folder.is_file(MANIFEST) else wanted
-    if not manifest.shards:
-        remove_others(folder, wanted)
-        wanted.write(folder)
-        return wanted
-    wanted.settings |= {name: manifest.settings.get(name) for name in keeps}
-    differences = differences_of(manifest, wanted, folder, paths)
-    if differences:
-        raise StoreError(
-            f"The store '{folder}' is of another run: {'; '.join(differences)}. Write another store, or repeat that run."
-        )
-    remove_others(folder, manifest)
-    return manifest
+    if folder.is_file(MANIFEST):
+        manifest = Manifest.read(folder)
+        own = {name: manifest.settings.get(name) for name in keeps}
+        differences = differences_of(manifest, dataclasses.replace(wanted, settings=wanted.settings | own), folder, paths)
+        if not differences:
+            remove_others(folder, manifest)
+            return manifest
+        if any(entry.rows for entry in manifest.shards.values()):
+            raise StoreError(
+                f"The store '{folder}' is of another run: {'; '.join(differences)}. Write another store, or repeat that run."
+            )
+    remove_others(folder, wanted)
+    wanted.write(folder)
+    return wanted
 
 
 def _rows_of(folder: Folder, manifest: Manifest, number: int) -> pyarrow.Table | None:
@@ -287,8 +289,9 @@ def _fill(
     retry: bool,
     progress: bool | runner.ProgressCallback | None,
     ray: str | None,
-) -> None:
-    """Compute the shards that are missing, broken, of photos that were replaced since, or to be tried again."""
+) -> int:
+    """Compute the shards that are missing, broken, of photos that were replaced since, or to be tried again. How many rows that
+    gave."""
     missing = []
     stamps = {}  # before any photo is read: what is replaced while the run goes on is seen by the next one
     for number in manifest.numbers:
@@ -298,7 +301,7 @@ def _fill(
             missing.append(number)
         elif stamp != entry.stamp:  # other times, but the same bytes
             manifest.shards[number] = dataclasses.replace(entry, stamp=stamp)
-    unread = 0
+    (computed, unread) = (0, 0)
     begun = manifest.count - sum(len(spec.places(number)) for number in missing)
     first = 2 * spec.batch_size
     with runner.Progress(progress, manifest.count, "Run", first=first, every=LINE_EVERY, begun=begun) as bar:
@@ -311,6 +314,8 @@ def _fill(
         shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
         with ShardWriter(folder, manifest) as writer, contextlib.closing(shards):
             for number, shard in shards:
+                computed += shard.rows.num_rows
                 if shard.unread and (before := _rows_of(folder, manifest, number)) is not None:
                     shard = with_rows_of_before(shard, before, spec.places(number))
                 writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions(), stamps[number])
+    return computed

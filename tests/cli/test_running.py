@@ -57,7 +57,8 @@ def test_a_folder_into_a_store(run: Run, folders: Path, tmp_path: Path) -> None:
     stored = store.explanations(2)[1]
     assert (stored.targets, stored.settings["relu"]) == (fresh.targets, False)
     np.testing.assert_allclose(stored.maps, fresh.maps, rtol=2**-11, atol=2**-23 * np.abs(fresh.maps).max())
-    assert run("run", folders, *flags)[:2] == (0, out)
+    again = out.replace("grad_cam\n", "grad_cam; none of 6 rows computed now\n")
+    assert run("run", folders, *flags)[:2] == (0, again)
 
 
 def test_what_cannot_be_read_is_named_and_tried_again(run: Run, photos: Path, tmp_path: Path) -> None:
@@ -155,6 +156,17 @@ def test_what_is_no_cluster_is_said_in_the_command_line_s_own_words(run: Run, fo
     (code, _, err) = run("run", folders, "--model", "demo:honest", "-m", "cam", "--ray", "yes")
     assert code == 2
     assert err.startswith("Error: --ray yes: write 'auto', or a cluster's address ('ray://head:10001', '192.168.0.5:6379').")
+
+
+def test_the_second_time_it_says_that_nothing_was_left_to_do(run: Run, folders: Path) -> None:
+    (folders / "bear" / "of a phone.HEIC").touch()
+    (code, out, err) = run("run", folders, "--model", "demo:honest", "-m", "cam")
+    assert (code, "computed now" in out) == (0, False), err
+    assert "left out, as such files are not read: 1 .heic: save them as .jpg or .png" in out
+    count = len(seewhy.Store.open("store"))
+    (code, out, err) = run("run", folders, "--model", "demo:honest", "-m", "cam")
+    assert code == 0, err
+    assert f"{count} photos explained by cam; none of {count} rows computed now\n" in out
 
 
 def test_a_summary_counts_each_photo_once(tmp_path: Path) -> None:

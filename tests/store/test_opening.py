@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import buckets
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 import seewhy
 from seewhy.errors import PhotoError
+from seewhy.records import Photo
 from seewhy.store.opening import edited, file_hash, open_photo, printable
-from seewhy.store.places import Folder, folder_at
+from seewhy.store.places import Folder, LocalFolder, folder_at
 from seewhy.store.tars import photo_members
 
 PHOTO = buckets.png(np.arange(20 * 16 * 3, dtype=np.uint8).reshape(20, 16, 3))
@@ -89,6 +91,18 @@ def test_a_pipe_is_not_waited_for(clf: seewhy.Classifier, tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "x.png")
     with pytest.raises(PhotoError, match=r"^'x\.png' cannot be opened: it is no file but a pipe or a device\.$"):
         open_photo(clf.read, folder_at(tmp_path), "x.png", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("a\0b.jpg", r"ValueError: .*null (byte|character)"), ("a.jpg", "IndexError: far out")]
+)
+def test_whatever_a_library_stumbles_over_is_the_reason_of_one_photo(tmp_path: Path, name: str, reason: str) -> None:
+    def read(photo: Any) -> Photo:
+        raise IndexError("far out.\nmore of it")
+
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(PhotoError, match=rf" cannot be read \({reason}.*\)\.$"):
+        open_photo(read, LocalFolder(tmp_path), name, None)
 
 
 def test_a_signature_is_used_and_not_told(clf: seewhy.Classifier, memory: None) -> None:

@@ -105,6 +105,8 @@ def summary_of(store: seewhy.Store) -> dict[str, Any]:
     return {
         "output": str(store.path),
         "photos": len(once),
+        "rows": len(store),
+        "computed": store.computed,
         "methods": store.methods,
         "right": right,
         "wrong": wrong,
@@ -116,6 +118,8 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     (right, labelled) = (summary["right"], summary["right"] + summary["wrong"])
     count = summary["photos"]
     lines = [f"{count} photo{'s' * (count != 1)} explained by {', '.join(summary['methods'])}"]
+    if summary["computed"] < summary["rows"]:  # the rest stood in the store
+        lines[0] += f"; {summary['computed'] or 'none'} of {summary['rows']} rows computed now"
     if labelled:
         lines.append(f"{right} of {labelled} with a label are right ({format_share(right / labelled)})")
     return lines

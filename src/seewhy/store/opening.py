@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.edits import edit_of
-from seewhy.errors import PhotoError
+from seewhy.errors import PhotoError, SeewhyError
 from seewhy.photo import Picture
 from seewhy.rasters import NamedFile, check_regular
 from seewhy.records import Photo
@@ -25,7 +25,8 @@ def open_photo(
     """The photo, and the hash of the very bytes that it was read from. read : of a classifier. member : of a photo in a tar.
     query : what follows the path where it is read, the signature of a URL.
 
-    Raises PhotoError, without any path of this machine: a store may be passed on.
+    Raises PhotoError, without any path of this machine: a store may be passed on. Any other error of reading becomes one, too:
+    a run goes on, whatever a library stumbles over in one of its photos.
     """
     if printable(path) != path:
         raise PhotoError(f"'{printable(path)}' has a name that is not in UTF-8, which no table can hold: rename it.")
@@ -39,6 +40,10 @@ def open_photo(
         raise PhotoError(f"There is no file '{name}'.") from None
     except OSError as error:
         raise PhotoError(f"'{name}' cannot be opened: {error.strerror}.") from None
+    except SeewhyError:
+        raise
+    except Exception as error:
+        raise PhotoError(f"'{name}' cannot be read ({type(error).__name__}: {_first_line(error)}).") from error
 
 
 def named_file(path: str, content: bytes) -> NamedFile:
@@ -86,6 +91,10 @@ def file_hash(file: Path) -> str:
         while part := opened.read(2**20):
             digest.update(part)
     return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no reason is given"])[0].rstrip(".")
 
 
 def _in_a_line(path: str) -> str:

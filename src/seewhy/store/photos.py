@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -188,13 +189,20 @@ def _from_path(place: str) -> _Found:
     root = os.path.abspath(place)
     if os.path.isdir(root):
         left_out: list[str] = []
-        names = LocalFolder(Path(root)).photos(lambda name, error: left_out.append(f"{printable(name)} ({error.strerror})"))
+        others: Counter[str] = Counter()
+        names = LocalFolder(Path(root)).photos(
+            lambda name, error: left_out.append(f"{printable(name)} ({error.strerror})"),
+            lambda name: others.update([posixpath.splitext(name)[1].lower()]),
+        )
         notes = [f"left out, as they cannot be listed: {listed(sorted(left_out), 5)}"] if left_out else []
+        not_read = f"{listed((f'{count} {kind}' for kind, count in sorted(others.items())), 5)}: save them as .jpg or .png"
+        notes += [f"left out, as such files are not read: {not_read}"] if others else []
         if not names:
             tars = any(map(is_tar, os.listdir(root)))
             cure = f" It holds tar files: write '{os.path.join(place, '*' + TAR)}'." if tars else ""
             hidden = f" What cannot be listed: {listed(sorted(left_out), 5)}." if left_out else ""
-            raise PhotoError(f"The folder '{place}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).{cure}{hidden}")
+            kinds = f" It holds {not_read}." if others else ""
+            raise PhotoError(f"The folder '{place}' holds no photo ({listed(PHOTO_SUFFIXES, 20)}).{kinds}{cure}{hidden}")
         return _Found(LocalFolder(Path(root)), names, notes=notes)
     paths = [os.path.abspath(source.path) for source in listing(place) if source.path is not None]
     if os.path.exists(root):

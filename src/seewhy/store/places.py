@@ -97,10 +97,15 @@ class LocalFolder:
         """Of the files and folders directly in it; none where it does not exist."""
         return sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
 
-    def photos(self, left_out: Callable[[str, OSError], None] = lambda name, error: None) -> list[str]:
+    def photos(
+        self,
+        left_out: Callable[[str, OSError], None] = lambda name, error: None,
+        other: Callable[[str], None] = lambda name: None,
+    ) -> list[str]:
         """The photos in it and in the folders below, folder by folder; hidden ones are left out.
 
-        left_out : is told of folders below that cannot be listed, and of links that lead nowhere.
+        left_out : is told of folders below that cannot be listed, and of links that lead nowhere. other : of pictures of kinds
+        that are not read.
         """
 
         def told(name: str, error: OSError) -> None:
@@ -108,7 +113,7 @@ class LocalFolder:
                 raise error
             left_out(name, error)
 
-        return sorted(photo_names_below(self.path, told), key=_by_folder)
+        return sorted(photo_names_below(self.path, told, other), key=_by_folder)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file so that it appears whole or not at all, and stays when the power fails. Raises RecordError."""

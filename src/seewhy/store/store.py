@@ -38,8 +38,11 @@ class Store:
     """What :func:`seewhy.run` stored of a folder of photos. ``len``, iteration and ``store[i]`` give explanations, without the
     network, in the order of the photos' paths.
 
-    path : the folder, or its URL. classes : of the network. methods : in the order in which they were asked for.
+    path : the folder, or its URL. classes : of the network. methods : in the order in which they were asked for. computed : how
+    many of the rows the run that returned the store has computed; the others stood there before.
     """
+
+    computed = 0
 
     def __init__(self, path: Place, manifest: Manifest, root: Place | None, condition: Expression | None = None) -> None:
         self._folder = folder_at(path)
