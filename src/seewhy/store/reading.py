@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> t
     try:
         if root is None:
             reason = "where the photos lie is not kept with the store"
-        elif path_below(row["path"]) != PurePath(row["path"]):
+        elif path_below(row["path"]) != Path(row["path"]):
             reason = "its path leads out of the photos' folder"
         elif (source := _changed_source(row, root)) is not None:
             reason = f"'{source}', which it was edited with, has changed since"
@@ -84,16 +84,16 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> t
     return thumbnail_photo(row, manifest), [f"{reason}: its thumbnail from the store is shown"]
 
 
-def path_below(path: str) -> PurePath:
+def path_below(path: str) -> Path:
     """A row's path as one that stays below the folder that it is put in. A store may come from anybody: what leads up, or is
     absolute, is left out."""
-    parts = PurePath(path)
-    return PurePath(*(part for part in parts.parts if part not in (parts.anchor, "..")))
+    given = Path(path)
+    return Path(*(part for part in given.parts if part not in (given.anchor, "..")))
 
 
 def photo_file(root: Folder | None, path: str) -> Path:
     """Where the photo of a row lies, below the photos' root; of one that is no file of this machine the path itself."""
-    return Path(root.path if isinstance(root, LocalFolder) else "", path_below(path))
+    return root.path / path_below(path) if isinstance(root, LocalFolder) else path_below(path)
 
 
 def _changed_source(row: Mapping[str, Any], root: Folder) -> str | None:
