@@ -75,6 +75,7 @@ OPEN_TO_DOORS = {
     "seewhy.startup": None,
     "seewhy.photo": {"PHOTO_SUFFIXES", "photos_below"},
     "seewhy.files": {"write_whole"},
+    "seewhy.store.reading": {"path_below"},
     "seewhy.engine.runner": {"Progress"},
     "seewhy.pipeline": {"FOR_ALL", "in_parts", "in_stages"},
     "seewhy.records": {"Ending"},

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hand_made_store import HandMadeRow, hand_made, spot
 from PIL import Image
@@ -282,3 +283,22 @@ def test_what_was_changed_is_shown_where_it_is_asked_for(run: Run, tmp_path: Pat
     assert numbers["condition"] == "each photo once, as it is or with the first edit"
     run("report", "store", "--where", "predicted = sheep")
     assert json.loads((tmp_path / "report.json").read_text())["photos"] == 1
+
+
+def test_pictures_of_somebody_else_s_store_stay_in_the_folder(
+    run: Run, store: seewhy.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = ["../../up/0.png", f"{tmp_path}/absolute/1.png", "a/../../2.png"]
+    read = seewhy.Store.to_arrow
+
+    def changed(of: seewhy.Store) -> pa.Table:
+        rows = read(of)
+        return rows.set_column(rows.column_names.index("path"), "path", pa.array([*paths, *NAMES[3:]]))
+
+    monkeypatch.setattr(seewhy.Store, "to_arrow", changed)
+    before = set(tmp_path.rglob("*"))
+    (code, _, _) = run("show", store.path, "--sort", "number", "--ascending", "--limit", 3, "-o", tmp_path / "deep" / "maps")
+    assert code == 0
+    maps = tmp_path / "deep" / "maps"
+    written = {path for path in set(tmp_path.rglob("*")) - before if path.is_file()}
+    assert written == {maps / "up/0.png", Path(f"{maps}{tmp_path}/absolute/1.png"), maps / "a/2.png"}

@@ -22,6 +22,10 @@ def test_an_edit_is_data(edit: Edit) -> None:
     assert edit_of(json.loads(json.dumps(edit.record()))) == edit
 
 
+def test_what_an_edit_takes_from_other_photos_is_known() -> None:
+    assert [edit.sources for edit in EXAMPLES] == [(), (), ("a/b.png",), ("ф\n.png",)]
+
+
 def test_every_edit_is_tried_here() -> None:
     assert {edit.name for edit in EXAMPLES} == set(EDITS)
 

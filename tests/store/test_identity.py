@@ -13,7 +13,7 @@ from torch import nn
 import seewhy
 from seewhy.engine.several_inputs import as_input
 from seewhy.errors import OptionError, StoreError
-from seewhy.store.identity import answers, plain
+from seewhy.store.identity import _same_answers, answers, plain
 
 CLASSES = ["red", "green", "blue"]
 SMALL = seewhy.Preprocess(size=16)
@@ -56,7 +56,7 @@ def test_another_function_of_the_same_name_is_refused(make: Any, photos: Path, t
     assert one.name == other.name
     seewhy.run(one, photos, tmp_path / "store", **OCCLUSION)
     assert len(seewhy.run(same, photos, tmp_path / "store", **OCCLUSION)) == 6
-    with pytest.raises(StoreError, match=r"another run: what the model answers to pictures made for that \[\["):
+    with pytest.raises(StoreError, match=r'another run: what the model answers to pictures made for that \[\{"classes": \['):
         seewhy.run(other, photos, tmp_path / "store", **OCCLUSION)
 
 
@@ -70,11 +70,83 @@ def test_a_function_that_answers_otherwise_each_time_is_not_compared(photos: Pat
     assert len(seewhy.run(clf, photos, tmp_path / "store", **OCCLUSION)) == 6
 
 
+def sure(seed: int, of: int = 1000, change: float = 0.0) -> seewhy.Classifier:
+    """A function with many classes, of which its softmax is nearly always sure of one."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.randn(8 * 8 * 3, of, generator=generator)
+    weights += change * torch.randn(weights.shape, generator=torch.Generator().manual_seed(9))
+
+    def scores(inputs: torch.Tensor) -> torch.Tensor:
+        features = inputs.flatten(1) / 127.5 - 1
+        return torch.softmax(12 * features / features.norm(dim=1, keepdim=True) @ weights, dim=1)
+
+    return seewhy.Classifier(scores, seewhy.Preprocess(size=8), [f"k{i}" for i in range(of)])
+
+
+def test_functions_with_many_classes_are_told_apart_by_all_of_them(photos: Path, tmp_path: Path) -> None:
+    (one, other) = (answers(sure(0)), answers(sure(1)))
+    assert not _same_answers(one, other)
+    assert _same_answers(one, answers(sure(0)))
+    assert _same_answers(one, answers(sure(0, change=1e-5)))
+    assert not _same_answers(one, answers(sure(0, change=0.03)))
+    seewhy.run(sure(0), photos, tmp_path / "store", **OCCLUSION)
+    with pytest.raises(StoreError, match="another run: what the model answers"):
+        seewhy.run(sure(1), photos, tmp_path / "store", **OCCLUSION)
+
+
+def answer(classes: list[int], scores: list[float], sums: list[float] | None = None) -> list[dict[str, Any]]:
+    return [{"classes": classes, "scores": scores, "sums": sums, "size": 2.0}]
+
+
+def test_which_answers_are_the_same() -> None:
+    one = answer([3, 7], [0.5, 0.2])
+    assert _same_answers(one, answer([3, 7], [0.5009, 0.2]))
+    assert not _same_answers(one, answer([3, 7], [0.503, 0.2]))
+    assert _same_answers(one, answer([3, 8], [0.5, 0.2001]))  # nearly as high, and so it may be the next one there
+    assert not _same_answers(one, answer([3, 8], [0.5, 0.25]))
+    assert not _same_answers(one, answer([7, 3], [0.5, 0.2]))
+    summed = answer([3, 7], [0.5, 0.2], [1.0, 0.0])
+    assert _same_answers(one, summed)  # of a function whose small scores jitter
+    assert _same_answers(summed, answer([3, 7], [0.5, 0.2], [1.005, 0.0]))
+    assert not _same_answers(summed, answer([3, 7], [0.5, 0.2], [1.0, 0.007]))
+
+
+@pytest.mark.parametrize("before", [None, [[0.5, 0.2]], "answers", [{"classes": [3]}], [3], 4])
+def test_what_is_not_known_of_a_network_is_no_difference(before: Any) -> None:
+    assert _same_answers(before, answer([3, 7], [0.5, 0.2]))
+
+
+def test_small_scores_that_jitter_are_left_out() -> None:
+    random = np.random.default_rng(0)
+
+    def scores(inputs: torch.Tensor) -> torch.Tensor:
+        small = torch.tensor(random.uniform(0, 1e-6, (len(inputs), 40)), dtype=torch.float32)
+        return torch.cat([1 - small.sum(dim=1, keepdim=True), small], dim=1)
+
+    probed = answers(seewhy.Classifier(scores, SMALL, [f"k{i}" for i in range(41)]))
+    assert probed is not None
+    assert [(found["sums"], found["classes"][0], round(found["scores"][0], 3)) for found in probed] == [(None, 0, 1.0)] * 4
+
+
+def test_values_that_are_no_probabilities_are_compared_as_they_are() -> None:
+    def fitted(factor: float) -> seewhy.Classifier:
+        return seewhy.Classifier(lambda inputs: factor * inputs.mean(dim=(2, 3))[:, :1], SMALL, ["weight"], head="none")
+
+    small = answers(fitted(-1e-7))
+    assert small is not None
+    assert all(-3e-5 < found["scores"][0] < 0 for found in small)
+    assert [found["size"] for found in small] == pytest.approx([-found["scores"][0] for found in small])
+    assert _same_answers(small, answers(fitted(-1e-7)))
+    assert not _same_answers(small, answers(fitted(-1.1e-7)))
+
+
 def test_a_network_whose_parts_are_recorded_is_not_asked(photos: Path) -> None:
     assert answers(seewhy.Classifier(Branches(), SMALL, CLASSES, output="a")) is None
     probed = answers(seewhy.Classifier(Branches(), SMALL, CLASSES, output=lambda returned: returned["a"]))
-    assert np.shape(probed) == (4, 3)
-    assert np.sum(probed, axis=1) == pytest.approx([1, 1, 1, 1], abs=1e-5)
+    assert probed is not None
+    assert [sorted(answer["classes"]) for answer in probed] == [[0, 1, 2]] * 4
+    assert [sum(answer["scores"]) for answer in probed] == pytest.approx([1, 1, 1, 1], abs=1e-5)
+    assert [answer["scores"] for answer in probed] == [sorted(answer["scores"], reverse=True) for answer in probed]
 
 
 class Branches(nn.Module):

@@ -19,7 +19,7 @@ from small_nets import Planted, SmallNet
 from stores import timeless
 
 import seewhy
-from seewhy.errors import MissingExtraError, ModelError, OptionError, PhotoError, StoreError, TargetError
+from seewhy.errors import LayerError, MissingExtraError, ModelError, OptionError, PhotoError, StoreError, TargetError
 from seewhy.explanation import versions
 from seewhy.store import on_ray
 from seewhy.store.manifest import UnreadPhoto
@@ -119,8 +119,8 @@ def test_with_a_worker_killed_in_the_middle_the_rows_are_those_of_one_process(ph
 
 @pytest.mark.usefixtures("cluster")
 def test_a_mistake_on_a_worker_ends_the_run_with_its_line(clf: seewhy.Classifier, photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match=r"^This network has no class 'purple'"):
-        seewhy.run(clf, photos, tmp_path / "store", target="purple", shard_size=30, ray="auto")
+    with pytest.raises(LayerError, match=r"no layer 'nope'"):  # which "auto" looks for with the first photo
+        seewhy.run(clf, photos, tmp_path / "store", layer="nope", shard_size=30, ray="auto")
     assert len(seewhy.Store.open(tmp_path / "store")) == 0
 
 

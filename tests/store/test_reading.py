@@ -10,7 +10,9 @@ from PIL import Image
 from small_nets import Planted
 
 import seewhy
-from seewhy.store.reading import preprocess_record
+from seewhy.store.places import LocalFolder, RemoteFolder
+from seewhy.store.reading import path_below, photo_file, preprocess_record
+from seewhy.store.rows import table
 
 
 def test_a_photo_that_is_still_the_same_is_read_as_the_network_saw_it(
@@ -78,6 +80,37 @@ def test_behind_another_library_s_transform_the_geometry_is_the_stored_one(folde
     np.testing.assert_allclose(e.on_photo(), fresh.on_photo(), rtol=2**-9, atol=1e-4)
     assert np.array_equal(e.photo.original, fresh.photo.original)
     assert e.photo.pixels.shape == fresh.photo.pixels.shape
+
+
+def test_a_path_of_somebody_else_s_store_stays_below_the_photos_folder(store: seewhy.Store, folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "secret.png"
+    outside.write_bytes(sorted(folder.rglob("*.png"))[0].read_bytes())
+    for path in ("../secret.png", str(outside), "red/../../secret.png"):
+        rows = store._shard(0).to_pylist()
+        rows[0]["path"] = path  # whose hash is right
+        store._loaded = (0, table(rows))
+        assert store[0].notes[-1] == "its path leads out of the photos' folder: its thumbnail from the store is shown"
+        assert store[0].photo.original.shape == (16, 20, 3)
+        assert store[0].photo.rebuilt
+    assert store.photo_file("../../secret.png") == folder / "secret.png"
+
+
+@pytest.mark.parametrize(
+    ("path", "below"),
+    [
+        ("cow/0.jpg", "cow/0.jpg"),
+        ("a..b/...jpg", "a..b/...jpg"),
+        ("../../out/evil.jpg", "out/evil.jpg"),
+        ("cow/../../evil.jpg", "cow/evil.jpg"),
+        ("/etc/evil.jpg", "etc/evil.jpg"),
+        ("//etc/evil.jpg", "etc/evil.jpg"),
+        ("..", "."),
+    ],
+)
+def test_no_path_leads_out(path: str, below: str) -> None:
+    assert path_below(path).as_posix() == below
+    assert photo_file(LocalFolder(Path("/photos")), path) == Path("/photos", below)
+    assert photo_file(RemoteFolder("memory://bucket"), path) == photo_file(None, path) == Path(below)
 
 
 def test_what_is_kept_of_a_preparation() -> None:

@@ -26,6 +26,7 @@ from seewhy.explanation import page
 from seewhy.files import write_whole
 from seewhy.formatting import format_number, format_score
 from seewhy.photo import PHOTO_SUFFIXES, photos_below
+from seewhy.store.reading import path_below
 
 MOST_SHOWN = 50
 WhereOfStore = Annotated[
@@ -73,7 +74,7 @@ def show(
     if suffix in _OF_ALL:
         check_output(Path(output or ""), _OF_ALL)
     elif output is not None and records:
-        files = {stored.photo_file(record["path"]): Path(record["path"]).parent for record in records}
+        files = {stored.photo_file(record["path"]): path_below(record["path"]).parent for record in records}
         if suffix and len(records) > 1 and not Path(output).is_dir():
             what = "rows" if len(files) < len(records) else "photos"  # a photo with several edits
             raise OptionError(f"-o {output}: for {len(records)} {what} write {', '.join(_OF_ALL)}, or a folder.")

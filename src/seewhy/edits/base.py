@@ -30,7 +30,8 @@ class Edit(ABC):
     def apply(self, values: Values, other: Callable[[str], Values]) -> Values:
         """The photo's numbers ``(H, W, C)`` or ``(H, W)``, edited; of the same shape and type.
 
-        other : opens another photo by its path, as paths are written in a run. The given numbers are left as they are.
+        other : opens another photo, one of ``sources``, by its path, as paths are written in a run. The given numbers are left as
+        they are.
         Raises PhotoError where the edit does not suit the photo.
         """
 
@@ -38,6 +39,11 @@ class Edit(ABC):
     @abstractmethod
     def words(self) -> str:
         """What was changed, for people."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The paths of the other photos that it takes something from."""
+        return ()
 
     def record(self) -> dict[str, Any]:
         """The edit as plain data; ``edits.edit_of`` makes it an edit again."""

@@ -48,6 +48,10 @@ class Paste(Edit):
         return edited
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source,)
+
+    @property
     def words(self) -> str:
         return f"laid on it from '{self.source}': {box_in_words(self.box)}"
 

@@ -116,7 +116,7 @@ def embed(
         compared with the predictions.
     method : "tsne" (van der Maaten and Hinton 2008), after PCA to 50 columns; "pca": the first two components.
     pool : "mean" averages each channel over space; "flatten" keeps every place.
-    perplexity : about how many neighbours each photo has; None takes ``min(ceil(N / 2), 30)``, always below N / 3.
+    perplexity : about how many neighbours each photo has; None takes 30, of fewer photos a third of the others.
     most : of more photos an even sample is taken, label by label where there are any, and ``.notes`` says so.
 
     Same call, same points. Raises a child of ``SeewhyError``: too few photos, unknown layer or method, perplexity too

@@ -87,13 +87,13 @@ def check_number(count: int, method: str, perplexity: float | None) -> float | N
         )
         raise OptionError(f"{count} {'photo' if count == 1 else 'photos'}: t-SNE needs at least 4 ({instead}).")
     if perplexity is None:
-        whole = min(math.ceil(count / 2), PERPLEXITY, (count - 1) // 3)
-        return float(whole) if whole > 1 else round(0.95 * count / 3, 2)  # 4 to 6 photos: a perplexity of 1 is no neighbour
-    if perplexity >= count / 3:
-        largest = math.floor(10 * count / 3 - 1e-9) / 10
+        whole = min(PERPLEXITY, (count - 1) // 3)
+        return float(whole) if whole > 1 else (count - 1) / 3  # of 4 to 6 photos what openTSNE takes at most
+    if perplexity > (count - 1) / 3:  # three times as many neighbours are looked for
+        largest = math.floor(10 * (count - 1) / 3) / 10
         raise OptionError(
-            f"{setting('perplexity', perplexity)} is too large for {count} photos: it must be below a third of them, "
-            f"{largest:.1f} at most."
+            f"{setting('perplexity', perplexity)} is too large for {count} photos: it must be at most a third "
+            f"of the others, {largest:.1f}."
         )
     return float(perplexity)
 

@@ -136,8 +136,8 @@ def caption(embedding: EmbeddingRecord) -> str:
     if embedding.method == "tsne":
         first = f" (PCA to {embedding.settings['pca']} first)" if "explained_variance" in details else ""
         sentences.append(
-            f"t-SNE of {columns:,} {of}{pooled}{first}, perplexity {details['perplexity']:g}, seed {embedding.seed}. Near points "
-            "are alike. The distance between groups and their size mean little."
+            f"t-SNE of {columns:,} {of}{pooled}{first}, perplexity {details['perplexity']:.3g}, seed {embedding.seed}. Near "
+            "points are alike. The distance between groups and their size mean little."
         )
     else:
         shares = " and ".join(f"{100 * share:.0f} %" for share in details["explained_variance"])

@@ -16,6 +16,7 @@ from seewhy.classifier import Classifier
 from seewhy.engine.fingerprint import weights_hash
 from seewhy.engine.plan import unwrap
 from seewhy.errors import OptionError, PhotoError, StoreError, setting
+from seewhy.geometry import Array
 from seewhy.load.from_onnx import OnnxNetwork
 from seewhy.preprocess import Preprocess
 from seewhy.store.manifest import Manifest
@@ -27,8 +28,11 @@ from seewhy.store.shard import RunSpec
 from seewhy.store.store import Store
 
 _PROBES = 4  # pictures whose scores tell two functions apart
-_PROBED_CLASSES = 32
+_FIRST = 5  # classes of each picture whose scores are kept
+_SUMS = 8  # of all scores, with random weights: the first classes alone may be the same
 _CLOSE = 1e-3  # scores of the same function on other cores, or on another device, differ by less
+_CLOSE_SUMS = 3e-3  # of the size of what is summed; with 11 bits instead of 24 the same function differs by up to 5e-4
+_LEAST = 1e-12  # probabilities are told apart down to this one
 
 
 def manifest_of(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder) -> Manifest:
@@ -121,8 +125,9 @@ def _name_of(function: Any) -> str:
     return getattr(function, "__qualname__", type(function).__name__)
 
 
-def answers(clf: Classifier) -> list[list[float]] | None:
-    """The scores of fixed pictures, where a function belongs to the network: neither its name nor its place say what it does.
+def answers(clf: Classifier) -> list[dict[str, Any]] | None:
+    """What fixed pictures are taken for, where a function belongs to the network: neither its name nor its place say what it
+    does. See :func:`_answers_in`.
 
     None where everything is recorded otherwise, where no picture fits whatever the function wants, and for a function that does
     not answer twice the same.
@@ -142,13 +147,42 @@ def answers(clf: Classifier) -> list[list[float]] | None:
         picture = cells.repeat(side, axis=0).repeat(side, axis=1)[:height, :width]
         pictures.append(picture[:, :, 0] if channels == 1 else picture)
     try:
-        (first, second) = (clf.scores(pictures, batch_size=1), clf.scores(pictures, batch_size=1))
+        (first, second) = (_answers_in(clf.scores(pictures, batch_size=1), clf.head.kind) for _ in range(2))
     except PhotoError:  # another reader, other inputs that each photo brings itself
         return None
-    if not np.allclose(first, second, _CLOSE, _CLOSE, equal_nan=True):
+    if not all(map(_same_first, first, second)):
         return None
-    few = first[:, :: -(-first.shape[1] // _PROBED_CLASSES)]
-    return [[round(float(score), 6) for score in row] for row in few]
+    # The logarithms of small scores may jitter where the large ones stand still.
+    return [answer if _same_sums(answer, again) else answer | {"sums": None} for answer, again in zip(first, second, strict=True)]
+
+
+def _answers_in(scores: Array, head: str) -> list[dict[str, Any]]:
+    """Of each picture the first classes with their scores; and ``sums``, with random weights, of the log-odds of all scores, with
+    the size of these.
+
+    Of a softmax that is sure nearly all scores are next to nothing, whichever function it is: log-odds tell them apart.
+    """
+    values = scores.astype(np.float64)
+    if head != "none":
+        probabilities = values.clip(_LEAST, 1 - 1e-4)  # float32 has no more digits below 1
+        values = np.log(probabilities / (1 - probabilities))
+    weights = np.random.default_rng(1).uniform(-1, 1, (_SUMS, scores.shape[1]))
+    found = []
+    for row, made_of in zip(scores, values, strict=True):
+        first = np.argsort(-row, kind="stable")[:_FIRST]
+        found.append(
+            {
+                "classes": first.tolist(),
+                "scores": [_rounded(row[number]) for number in first],
+                "sums": [_rounded(sum) for sum in weights @ made_of / len(made_of) ** 0.5],
+                "size": _rounded(np.sqrt(np.mean(made_of**2))),
+            }
+        )
+    return found
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.6g}")
 
 
 def differences_of(manifest: Manifest, wanted: Manifest, folder: Folder, paths: Sequence[str]) -> list[str]:
@@ -164,9 +198,31 @@ def differences_of(manifest: Manifest, wanted: Manifest, folder: Folder, paths: 
 
 def _same_answers(there: Any, here: Any) -> bool:
     """True where two networks may be the same one: what is not known is no difference."""
-    if there is None or here is None:
+    try:
+        pairs = list(zip(there, here, strict=True))
+        return all(_same_first(old, new) and _same_sums(old, new) for old, new in pairs)
+    except (TypeError, KeyError, ValueError):  # None, or answers of another form, as a store of before has them
         return True
-    return np.shape(there) == np.shape(here) and bool(np.allclose(there, here, _CLOSE, _CLOSE, equal_nan=True))
+
+
+def _same_first(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the first classes of two answers have the same scores."""
+    (scores, other_scores) = (dict(zip(answer["classes"], answer["scores"], strict=True)) for answer in (one, other))
+    (last, other_last) = (min(found.values()) for found in (scores, other_scores))
+    for number in {*scores, *other_scores}:
+        # A class that only one of them names has in the other no more than the last score there.
+        score = scores[number] if number in scores else min(last, other_scores[number])
+        other_score = other_scores[number] if number in other_scores else min(other_last, scores[number])
+        if not np.isclose(score, other_score, _CLOSE, _CLOSE, equal_nan=True):
+            return False
+    return True
+
+
+def _same_sums(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if one["sums"] is None or other["sums"] is None:
+        return True
+    size = max(one["size"], other["size"])
+    return bool(np.allclose(one["sums"], other["sums"], 0, _CLOSE_SUMS * size, equal_nan=True))
 
 
 def _other_photos(folder: Folder, manifest: Manifest, paths: Sequence[str]) -> str:

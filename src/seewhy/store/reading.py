@@ -30,6 +30,7 @@ from seewhy.store.manifest import Manifest
 from seewhy.store.maps import unpacked
 from seewhy.store.opening import edited, file_hash, named_file
 from seewhy.store.places import Folder, LocalFolder
+from seewhy.store.sources import source_hash, sources_of
 from seewhy.store.tars import find_member, read_member
 
 _COLUMNS = ("method", "targets", "signed", "units", "layer", "by_class", "partial", "seed", "cost", "note_targets")
@@ -68,6 +69,10 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> t
     try:
         if root is None:
             reason = "where the photos lie is not kept with the store"
+        elif path_below(row["path"]) != Path(row["path"]):
+            reason = "its path leads out of the photos' folder"
+        elif (source := _changed_source(row, root)) is not None:
+            reason = f"'{source}', which it was edited with, has changed since"
         elif (photo := _same(row, manifest, root, geometry)) is not None:
             return photo, []
         else:
@@ -77,6 +82,25 @@ def _photo(row: Mapping[str, Any], manifest: Manifest, root: Folder | None) -> t
     except (OSError, PhotoError, OptionError):  # the last: of an edit that takes something from outside the photos' folder
         reason = "the photo cannot be read any more"
     return thumbnail_photo(row, manifest), [f"{reason}: its thumbnail from the store is shown"]
+
+
+def path_below(path: str) -> Path:
+    """A row's path as one that stays below the folder that it is put in. A store may come from anybody: what leads up, or is
+    absolute, is left out."""
+    given = Path(path)
+    return Path(*(part for part in given.parts if part not in (given.anchor, "..")))
+
+
+def photo_file(root: Folder | None, path: str) -> Path:
+    """Where the photo of a row lies, below the photos' root; of one that is no file of this machine the path itself."""
+    return root.path / path_below(path) if isinstance(root, LocalFolder) else path_below(path)
+
+
+def _changed_source(row: Mapping[str, Any], root: Folder) -> str | None:
+    """The first photo that a row's edit takes something from and that has other bytes now. Raises OptionError."""
+    kept = row.get("source_sha256") or []  # not known in shards of before
+    sources = sources_of(json.loads(row["edit"])) if kept else ()
+    return next((path for path, was in zip(sources, kept, strict=True) if source_hash(root, path) not in (None, was)), None)
 
 
 def thumbnail_photo(row: Mapping[str, Any], manifest: Manifest, input: tuple[int, int] | None = None) -> Photo:

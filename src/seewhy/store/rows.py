@@ -38,11 +38,11 @@ def schema() -> pyarrow.Schema:
     """Of every shard.
 
     number : the photo's place in the sorted list. path : from the photos' root. edit : what was changed in it, as JSON (see
-    ``seewhy.edits``); null for the photo as it is. sha256 : of the photo's file. height, width : of
-    the photo, upright. label, predicted : classes; wrong : null where the label is not known. score : of the predicted class.
-    predictions : the first five. geometry : what the network saw of the photo. thumbnail : a JPEG. embedding : the mean over
-    space of the feature layer. explanations : one for each method; their maps are ``values`` (float16) times ``scales``, and
-    ``choice_note`` is the place of the note on what "auto" took.
+    ``seewhy.edits``); null for the photo as it is. sha256 : of the photo's file. source_sha256 : of the files of the edit's
+    ``sources``. height, width : of the photo, upright. label, predicted : classes; wrong : null where the label is not known.
+    score : of the predicted class. predictions : the first five. geometry : what the network saw of the photo. thumbnail : a
+    JPEG. embedding : the mean over space of the feature layer. explanations : one for each method; their maps are ``values``
+    (float16) times ``scales``, and ``choice_note`` is the place of the note on what "auto" took.
     """
     import pyarrow as pa
 
@@ -83,6 +83,7 @@ def schema() -> pyarrow.Schema:
             ("path", pa.string()),
             ("edit", pa.string()),
             ("sha256", pa.string()),
+            ("source_sha256", pa.list_(pa.string())),
             ("height", pa.int32()),
             ("width", pa.int32()),
             ("label", pa.string()),
@@ -105,7 +106,8 @@ class StoredPhoto:
     """What a row keeps of a photo beside its explanations.
 
     number : its place in the list. sha256 : of its file. edit : what was changed in it, None for nothing. geometry : of the whole
-    photo. thumbnail : a JPEG. label : an index, None where it is not known.
+    photo. thumbnail : a JPEG. label : an index, None where it is not known. source_sha256 : of the files that the edit takes
+    something from.
     """
 
     number: int
@@ -115,6 +117,7 @@ class StoredPhoto:
     geometry: Geometry
     thumbnail: bytes
     label: int | None = None
+    source_sha256: Sequence[str | None] = ()
 
 
 def row(
@@ -130,6 +133,7 @@ def row(
         "path": photo.path,
         "edit": None if photo.edit is None else json.dumps(photo.edit, ensure_ascii=False),
         "sha256": photo.sha256,
+        "source_sha256": list(photo.source_sha256),
         "height": photo.geometry.photo[0],
         "width": photo.geometry.photo[1],
         "label": None if label is None else classes[label],

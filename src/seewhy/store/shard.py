@@ -29,6 +29,7 @@ from seewhy.store.manifest import UnreadPhoto
 from seewhy.store.opening import edited, open_photo, printable
 from seewhy.store.places import folder_at
 from seewhy.store.rows import THUMBNAIL, StoredPhoto, row, table, thumbnail
+from seewhy.store.sources import source_hashes
 from seewhy.store.tars import Member
 from seewhy.targets import LABEL, Also
 
@@ -153,6 +154,9 @@ def with_rows_of_before(shard: Shard, before: pyarrow.Table, places: range) -> S
     if not known:
         return shard
     kept = before.filter(pa.compute.is_in(before["number"], pa.array(sorted(known))))
+    for column in shard.rows.schema:
+        if column.name not in kept.column_names:  # in a shard of before
+            kept = kept.append_column(column, pa.nulls(len(kept), column.type))
     rows = pa.concat_tables([shard.rows, kept.select(shard.rows.column_names).cast(shard.rows.schema)])
     in_order = np.argsort(rows["number"].to_numpy())
     still = [photo for number, photo in zip(unread, shard.unread, strict=True) if number not in known]
@@ -179,9 +183,12 @@ def _opened(clf: Classifier, spec: RunSpec, place: int) -> _OpenedPhoto:
         return clf.read(source if edit is None else edited(clf.picture, root, source, edit))
 
     member = None if spec.members is None else spec.members[place]
+    sources = source_hashes(root, edit)  # before they are read: what is replaced meanwhile is seen by the next run
     (photo, sha256) = open_photo(read, root, path, member, "" if spec.queries is None else spec.queries[place])
     small = reduced(photo, THUMBNAIL)
-    return _OpenedPhoto(small, StoredPhoto(place, path, edit, sha256, photo.geometry, thumbnail(small), spec.labels[place]))
+    return _OpenedPhoto(
+        small, StoredPhoto(place, path, edit, sha256, photo.geometry, thumbnail(small), spec.labels[place], sources)
+    )
 
 
 def _looked_at(

@@ -23,7 +23,7 @@ from seewhy.features.known import KnownFeatures
 from seewhy.store.known import known_features
 from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardEntry, UnreadPhoto
 from seewhy.store.places import LocalFolder, Place, folder_at, photos_root
-from seewhy.store.reading import explanations_of
+from seewhy.store.reading import explanations_of, photo_file
 from seewhy.store.report.page import ReportedRows, write
 from seewhy.store.rows import PLAIN, schema, table
 from seewhy.store.where import parse
@@ -180,7 +180,7 @@ class Store:
 
     def photo_file(self, path: str) -> Path:
         """Where the photo with this path lies, if nobody has moved it; of one that is no file of this machine the path itself."""
-        return self._root.path / path if isinstance(self._root, LocalFolder) else Path(path)
+        return photo_file(self._root, path)
 
     def where(self, condition: str) -> Store:
         """The rows for which a condition holds, as a store: ``store.where("wrong and score > 0.9")``.

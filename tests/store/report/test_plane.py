@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from seewhy.store.report.plane import plane
 
@@ -25,3 +26,13 @@ def test_without_features_or_with_three_photos_there_is_no_plane() -> None:
     assert plane([(n, None) for n in range(9)]) is None
     assert plane([(n, n * alike) for n in range(3)]) is None
     assert plane([(n, alike) for n in range(9)]) is None
+
+
+@pytest.mark.parametrize(("count", "perplexity"), [(4, 1.0), (5, 4 / 3), (6, 5 / 3), (7, 2.0), (100, 30.0)])
+def test_the_perplexity_is_one_that_so_few_photos_have(count: int, perplexity: float, caplog: pytest.LogCaptureFixture) -> None:
+    features = np.random.default_rng(0).normal(size=(count, 6)).astype(np.float32)
+    placed = plane(list(enumerate(features)))
+    assert placed is not None
+    assert placed.perplexity == pytest.approx(perplexity)
+    assert len(np.unique(placed.points, axis=0)) == count
+    assert not caplog.records  # the library has nothing to say of it
