@@ -32,6 +32,7 @@ from seewhy.store.replaced import has_replaced, photos_stamp
 from seewhy.store.rows import table_bytes
 from seewhy.store.sequences import Cycled, repeated
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards, with_rows_of_before
+from seewhy.store.sources import check_sources
 from seewhy.targets import LABEL, check_classes, resolve
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def run(
     batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
     changes = _edit_records(edits)
     listed_photos = list_photos(photos, labels, clf.class_names())
+    check_sources(listed_photos.root, listed_photos.paths, changes)
     spec = RunSpec(
         root=listed_photos.root.address,
         paths=repeated(listed_photos.paths, len(changes)),

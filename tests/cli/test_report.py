@@ -34,6 +34,17 @@ def test_lines_for_people_end_with_the_model(clf: seewhy.Classifier, capsys: pyt
     )
 
 
+def test_control_characters_do_not_reach_the_terminal(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(clf, as_json=False)
+    report.line("a\x1b[31m.jpg\u00a0%")
+    report.skip("b\x1b]0;title\x07.jpg", "broken\x9b2J")
+    with pytest.raises(typer.Exit):
+        report.__exit__(None, None, None)
+    (lines, errors) = printed(capsys)
+    assert lines[0] == r"a\x1b[31m.jpg" + "\u00a0%"
+    assert errors[0] == r"Skipped b\x1b]0;title\x07.jpg: broken\x9b2J"
+
+
 def test_several_models_are_named_in_words(clf: seewhy.Classifier, capsys: pytest.CaptureFixture[str]) -> None:
     for names, text in ((["a"], "Model a;"), (["a", "b"], "Models a and b;"), (["a", "b", "c"], "Models a, b and c;")):
         with Report(clf, as_json=False) as report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -283,6 +284,18 @@ def test_what_was_changed_is_shown_where_it_is_asked_for(run: Run, tmp_path: Pat
     assert numbers["condition"] == "each photo once, as it is or with the first edit"
     run("report", "store", "--where", "predicted = sheep")
     assert json.loads((tmp_path / "report.json").read_text())["photos"] == 1
+
+
+def test_the_rows_of_a_cell_are_those_that_were_counted(run: Run, tmp_path: Path) -> None:
+    edits = [seewhy.edits.Fill(box=(0, 0, 1, 1), colour=colour) for colour in ((1, 0, 0), (0, 1, 0))]
+    answers = [("cow", "cow"), ("cow", "bear"), ("cow", "bear"), ("cow", "bear")]
+    store = stored_answers(tmp_path / "store", answers, edits=tuple(edits))
+    (_, out, _) = run("confusion", "store")
+    assert out.startswith("1 of 2 photos right (50 %).")
+    (line,) = (line for line in out.splitlines() if "Their maps: " in line)
+    condition = shlex.split(line)[shlex.split(line).index("--where") + 1]
+    (row,) = store.where(condition).to_arrow(["path", "edit"]).to_pylist()
+    assert (row["path"], json.loads(row["edit"])) == ("1.png", json.loads(json.dumps(edits[0].record())))
 
 
 def test_pictures_of_somebody_else_s_store_stay_in_the_folder(

@@ -7,8 +7,9 @@ import buckets
 import pytest
 
 from seewhy.edits import Fill, Paste
+from seewhy.errors import PhotoError
 from seewhy.store.places import LocalFolder, folder_at
-from seewhy.store.sources import hash_now, source_hashes, source_stamps, sources_of
+from seewhy.store.sources import check_sources, hash_now, source_hashes, source_stamps, sources_of
 from seewhy.store.tars import find_member
 
 PASTE = Paste(source="sub/b.png", box=(0, 0, 1, 1)).record()
@@ -38,6 +39,16 @@ def test_their_hashes_are_those_of_the_files(root: LocalFolder) -> None:
     (root.path / "sub/b.png").unlink()
     root.write("all.tar", buckets.tar_bytes({"d.png": b"two"}))
     assert (source_hashes(root, PASTE), source_hashes(root, PACKED)) == ([None], [None])
+
+
+def test_a_source_that_is_not_there_is_named_with_what_was_meant(root: LocalFolder) -> None:
+    check_sources(root, ["sub/b.png"], [None, FILL, PASTE, PACKED])
+    lost = Paste(source="b.png", box=(0, 0, 1, 1)).record()
+    said = "^There is no file 'b.png' below the photos' folder, and an edit takes something from it."
+    with pytest.raises(PhotoError, match=rf"{said} Did you mean 'sub/b.png'\?$"):
+        check_sources(root, ["a.png", "sub/b.png"], [None, lost])
+    with pytest.raises(PhotoError, match=rf"{said}$"):
+        check_sources(root, ["a.png"], [lost])
 
 
 def test_the_place_in_a_tar_may_be_known(root: LocalFolder) -> None:

@@ -126,10 +126,14 @@ def _root(files: dict[Path, Path]) -> Path:
 
 
 def _condition(store: seewhy.Store, true: int, predicted: int) -> str:
-    """Of seewhy show, for the photos of one cell."""
-    some_edited = 0 < len(store.where("edit is null")) < len(store)
+    """Of seewhy show, for the photos of one cell: each once, as it was counted."""
+    once = store.each_photo_once()
+    kind = ""
+    if 0 < len(once) < len(store):
+        edit = once.to_arrow(["edit"])["edit"][0].as_py()
+        kind = " and edit is null" if edit is None else f" and edit = '{edit}'"
     (label, choice) = (_quoted(store.classes, index) for index in (true, predicted))
-    return f"label = {label} and predicted = {choice}{' and edit is null' * some_edited}"
+    return f"label = {label} and predicted = {choice}{kind}"
 
 
 def _quoted(names: Sequence[str], index: int) -> str:

@@ -36,7 +36,7 @@ class Report:
     def line(self, text: str) -> None:
         """A line for people."""
         if not self.as_json:
-            out.print(Text(text))
+            out.print(plain_text(text))
 
     def notes(self, notes: Sequence[str]) -> None:
         """A result's diagnoses, for people."""
@@ -72,7 +72,7 @@ class Report:
         for file in self._skipped:
             photos.setdefault(file["reason"], []).append(file["photo"])
         for reason, names in photos.items():
-            err.print(Text(f"Skipped {listed(names, 3)}: {reason}"))
+            err.print(plain_text(f"Skipped {listed(names, 3)}: {reason}"))
         if self._skipped and error is None:
             count = len(self._skipped)
             others = ", all others are done" * (count < self._files)
@@ -80,9 +80,17 @@ class Report:
             raise typer.Exit(2)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def quoted(text: str) -> str:
     """A part of a command as it can be copied into a shell: text that holds single quotes stands in double ones where it can."""
     return f'"{text}"' if "'" in text and not re.search(r'[$`\\"!]', text) else shlex.quote(text)
+
+
+def plain_text(text: str) -> Text:
+    """For the terminal, with the control characters that a file's name may hold as escapes: they would steer it."""
+    return Text(_CONTROL.sub(lambda character: character[0].encode("unicode_escape").decode(), text))
 
 
 def joined(names: Sequence[str]) -> str:

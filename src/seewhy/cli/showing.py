@@ -13,14 +13,13 @@ from typing import Annotated, Any, overload
 
 import typer
 from rich.table import Column, Table
-from rich.text import Text
 from typer import Option
 
 import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.files import Names, check_output
 from seewhy.cli.options import AsJson, ModelOptions, err, out, spread
-from seewhy.cli.report import Report, quoted
+from seewhy.cli.report import Report, plain_text, quoted
 from seewhy.errors import OptionError, PhotoError, did_you_mean, listed
 from seewhy.explanation import page
 from seewhy.files import write_whole
@@ -178,7 +177,7 @@ def _print_table(records: Sequence[Mapping[str, Any]]) -> None:
     for record in records:
         cells = [record["path"].replace("\n", "\\n"), record["label"] or "", record["predicted"] or ""]
         number = "" if record["score"] is None else _score_text(record["score"])
-        table.add_row(*(Text(cell) for cell in (*cells, number)), style="bold" if record["wrong"] else None)
+        table.add_row(*(plain_text(cell) for cell in (*cells, number)), style="bold" if record["wrong"] else None)
     out.print(table)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seewhy.edits import edit_of
+from seewhy.errors import PhotoError
 from seewhy.store.opening import file_hash
 from seewhy.store.places import Folder, LocalFolder
 from seewhy.store.tars import Member, find_member, read_member
@@ -15,6 +16,16 @@ from seewhy.store.tars import Member, find_member, read_member
 def sources_of(edit: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The paths of the photos that an edit takes something from. edit : its record; None for a photo as it is."""
     return () if edit is None else edit_of(edit).sources
+
+
+def check_sources(root: Folder, paths: Sequence[str], edits: Iterable[Mapping[str, Any] | None]) -> None:
+    """Raises PhotoError for a source that is not there, before every photo that it is laid on is listed as not read. paths : of
+    the run's photos, which may show what was meant."""
+    for source in sorted({source for edit in edits for source in sources_of(edit)}):
+        if source_hash(root, source) is None:
+            near = next((path for path in paths if path.endswith(f"/{source.rpartition('/')[2]}")), None)
+            meant = "" if near is None else f" Did you mean '{near}'?"
+            raise PhotoError(f"There is no file '{source}' below the photos' folder, and an edit takes something from it.{meant}")
 
 
 def source_hashes(root: Folder, edit: Mapping[str, Any] | None) -> list[str | None]:

@@ -280,7 +280,8 @@ class Store:
         once = self.each_photo_once()
         condition = self._words if once is self else "each photo once, as it is or with the first edit"
         unread = list(dict.fromkeys(self.unread))
-        source = ReportedRows(once.dataset(), self._manifest, self.methods, unread, self.complete, condition)
+        chosen = self._words is not None
+        source = ReportedRows(once.dataset(), self._manifest, self.methods, unread, self.complete, condition, chosen)
         return write(source, Path(path), title)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from hand_made_store import HandMadeRow, hand_made, spot
 
 from seewhy.store.manifest import UnreadPhoto
 from seewhy.store.report.record import by_concentration, record, without_folders
-from seewhy.store.report.tally import count, examples
+from seewhy.store.report.tally import count, examples, interval
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,10 @@ def test_numbers_of_a_store_made_by_hand(tmp_path: Path) -> None:
     found = examples(store.dataset(), tally, [0, 1, 2], [0, 1, 2])
     numbers = record(tally, found, store._manifest, store.unread, store.complete, None)
     assert json.loads(json.dumps(numbers)) == numbers
+    assert numbers["interval"] == list(interval(24, 25))
+    assert numbers["classes"][1]["recall_interval"] == list(interval(11, 12))
+    chosen = record(tally, found, store._manifest, store.unread, store.complete, "wrong", chosen=True)
+    assert (chosen["accuracy"], chosen["interval"], chosen["classes"][1]["recall_interval"]) == (24 / 25, None, None)
     assert (numbers["photos"], numbers["labelled"], numbers["right"], numbers["accuracy"]) == (25, 25, 24, 24 / 25)
     (bear, cow, sheep) = numbers["classes"]
     assert (bear["labelled"], bear["right"], bear["recall"], bear["called"], bear["precision"]) == (12, 12, 1.0, 13, 12 / 13)

@@ -49,7 +49,8 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, eq=False)
 class ReportedRows:
-    """What a report is made of. condition : in words, where the rows are a part of the store."""
+    """What a report is made of. condition : in words, where the rows are a part of the store. chosen : that part is a person's
+    choice."""
 
     rows: pyarrow.dataset.Dataset
     manifest: Manifest
@@ -57,6 +58,7 @@ class ReportedRows:
     unread: list[UnreadPhoto]
     complete: bool
     condition: str | None = None
+    chosen: bool = False
 
 
 def write(source: ReportedRows, path: Path, title: str | None = None) -> Path:
@@ -80,7 +82,7 @@ def page(source: ReportedRows, title: str | None = None) -> tuple[str, dict[str,
     order = hinted + [index for index in by_concentration(tally) if index not in hinted]
     drawn = drawn_classes(tally)
     found = examples(source.rows, tally, drawn, order[:MOST_CLASSES])
-    numbers = record(tally, found, source.manifest, source.unread, source.complete, source.condition, found_hints)
+    numbers = record(tally, found, source.manifest, source.unread, source.complete, source.condition, found_hints, source.chosen)
     numbers = {"title": title or title_of(tally.photos, numbers["model"]["name"])} | numbers
     placed = plane(tally.sampled)
     sampled = pictures.sampled(source.rows, [number for number, _ in tally.sampled])

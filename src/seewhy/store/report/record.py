@@ -45,11 +45,14 @@ def record(
     complete: bool,
     condition: str | None,
     hints: Sequence[Hint] = (),
+    chosen: bool = False,
 ) -> dict[str, Any]:
     """Everything that was counted. Photos are named by their number in the store.
 
     Of a run that has not ended shares have no interval: its photos are the first by their paths, which are not drawn by chance.
+    Nor have they where the rows were chosen: it may have been by what is counted here ("wrong").
     """
+    drawn = complete and not chosen
     names = manifest.model["classes"]
     entries = sorted(manifest.shards.items())
     model = {name: value for name, value in manifest.model.items() if name != "classes"}
@@ -58,10 +61,11 @@ def record(
         "listed": manifest.count // max(1, len(manifest.photos.get("edits", []))),  # each photo once
         "complete": complete,
         "condition": condition,
+        "chosen": chosen,
         "labelled": tally.labelled,
         "right": tally.right,
         "accuracy": tally.right / tally.labelled if tally.labelled else None,
-        "interval": list(interval(tally.right, tally.labelled)) if tally.labelled and complete else None,
+        "interval": list(interval(tally.right, tally.labelled)) if tally.labelled and drawn else None,
         "unfinished": None if complete else _unfinished(tally, manifest, condition),
         "hints": [
             {
@@ -80,7 +84,7 @@ def record(
             {"true": names[true], "predicted": names[predicted], "true_index": true, "predicted_index": predicted, "count": count}
             for (true, predicted), count in sorted(tally.cells.items())
         ],
-        "classes": _classes(tally, found, names, complete),
+        "classes": _classes(tally, found, names, drawn),
         "mistakes": tally.mistakes,
         "unsure": tally.unsure,
         "unread": [{"path": photo.path, "reason": without_folders(photo.reason)} for photo in unread],
@@ -112,7 +116,7 @@ def _unfinished(tally: Tally, manifest: Manifest, condition: str | None) -> dict
     }
 
 
-def _classes(tally: Tally, found: Examples, names: Sequence[str], complete: bool) -> list[dict[str, Any]]:
+def _classes(tally: Tally, found: Examples, names: Sequence[str], drawn: bool) -> list[dict[str, Any]]:
     """In index order, those that a photo belongs to or was taken for."""
     supports = dict.fromkeys(tally.called, 0)
     rights = dict(supports)
@@ -131,7 +135,7 @@ def _classes(tally: Tally, found: Examples, names: Sequence[str], complete: bool
                 "labelled": support,
                 "right": right,
                 "recall": right / support if support else None,
-                "recall_interval": list(interval(right, support)) if support and complete else None,
+                "recall_interval": list(interval(right, support)) if support and drawn else None,
                 "called": tally.called.get(index, 0),
                 "precision": right / called if called else None,
                 "maps": [{"method": method} | _where(where[index]) for method, where in tally.where if index in where],
