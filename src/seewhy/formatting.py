@@ -52,7 +52,7 @@ def format_share(share: float) -> str:
     if 0 < percent < 0.01:
         return "less than 0.01 %"
     if 99.5 <= percent < 100:
-        return f"{math.floor(10 * percent) / 10:g} %"
+        return f"{min(round(percent, 1), 99.9):g} %"
     return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.1g} %"
 
 
