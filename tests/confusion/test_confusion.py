@@ -321,7 +321,7 @@ def test_the_picture_shows_shares_above_the_counts(three: Confusion) -> None:
     texts = [text.get_text() for text in three.plot("true").axes[0].texts]
     assert texts[:4] == ["67 %", "2", "33 %", "1"]
     rare = seewhy.confusion([0] * 300 + [1], [1] + [0] * 299 + [1], ["a", "b"])
-    assert cells(rare.plot("true"), 2) == [["99.6 %", "<1 %"], ["0", "100 %"]]
+    assert cells(rare.plot("true"), 2) == [["99.7 %", "<1 %"], ["0", "100 %"]]
 
 
 def test_blue_is_right_and_orange_is_wrong(three: Confusion) -> None:
