@@ -1,9 +1,9 @@
 """A run killed (-9) at random moments, and begun again until it is through: what is lost, doubled or different?
 ``python -m bench.kills``.
 
-Each trial starts the command on a folder of drawn scenes, kills it at a random moment of its life, several times over, lets the
-last one end, and compares the store row by row with that of an unbroken run. Trials are kept under ``out/kills``: a bench that is
-cut off goes on.
+Each trial starts the command on a folder of drawn scenes, kills it at a random moment of what is left of its work, several times
+over, lets the last one end, and compares the store row by row with that of an unbroken run. Trials go on until so many kills have
+hit a run that was at work. They are kept under ``out/kills``: a bench that is cut off goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PIL import Image
 import seewhy
 from bench.timing import ROOT, Figure, options, save, show_figures, sources
 
-KILLS, KILLS_OF_TRIAL, PHOTOS, SHARD = 100, 5, 60, 8
+KILLS, KILLS_OF_TRIAL, PHOTOS, SHARD = 100, 3, 60, 8
 TRIALS = ROOT / "out" / "kills"
 METHODS = ("grad_cam", "occlusion")
 
@@ -38,46 +38,47 @@ seewhy.run(seewhy.load("demo:honest"), sys.argv[1], sys.argv[2], {methods}, labe
 
 
 def measure(kills: int = KILLS, of_trial: int = KILLS_OF_TRIAL) -> list[Figure]:
-    """Rows that were lost, doubled or different over all trials, beside how many kills there were and how many of them hit."""
+    """Rows that were lost, doubled or different over all trials, beside how many kills there were."""
     place = TRIALS / sources()
     place.mkdir(parents=True, exist_ok=True)
     trials = []
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder) / "photos"
         unbroken: list[dict[str, Any]] = []
-        for number in range(-(-kills // of_trial)):
+        number = 0
+        while sum(trial["kills"] for trial in trials) < kills:
             path = place / f"{number}, {of_trial} kills.json"
             if not path.is_file():
                 if not unbroken:
                     _save_scenes(photos)
+                    process = _begun(photos, Path(folder) / "unbroken")
                     seconds = time.perf_counter()
-                    _started(photos, Path(folder) / "unbroken").wait()
+                    process.wait()
                     length = time.perf_counter() - seconds
                     unbroken = _rows(Path(folder) / "unbroken")
                 path.write_text(json.dumps(_trial(number, photos, unbroken, of_trial, length)))
             trials.append(json.loads(path.read_text()))
+            number += 1
     totals = {name: float(sum(trial[name] for trial in trials)) for name in trials[0]}
     goals = {"rows lost": 0.0, "rows doubled": 0.0, "rows different": 0.0, "files left over": 0.0}
     return [Figure(f"kills/{name}", value, value, value, "", goals.get(name)) for name, value in totals.items()]
 
 
 def _trial(number: int, photos: Path, unbroken: list[dict[str, Any]], kills: int, length: float) -> dict[str, int]:
-    """One store, killed so many times and finished."""
+    """One store, killed so many times while it is at work, and finished. length : seconds of an unbroken run."""
     moments = random.Random(number)
     hits = 0
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
         for _ in range(kills):
-            process = _started(photos, store)
-            assert process.stdout is not None
-            process.stdout.readline()
+            process = _begun(photos, store)
             try:
-                process.wait(moments.uniform(0, 0.8 * length))
+                process.wait(moments.uniform(0, 0.9 * length * _left(store)))
             except subprocess.TimeoutExpired:
                 process.kill()
                 hits += 1
             process.wait()
-        if _started(photos, store).wait():
+        if _begun(photos, store).wait():
             raise RuntimeError(f"The run could not be finished: see {store}.")
         rows = _rows(store)
         names = {path.relative_to(store).as_posix() for path in store.rglob("*")}
@@ -85,8 +86,7 @@ def _trial(number: int, photos: Path, unbroken: list[dict[str, Any]], kills: int
     numbers = [row["number"] for row in rows]
     shards = {f"shards/{shard:06}.parquet" for shard in range(-(-len(expected) // SHARD))}
     return {
-        "kills": kills,
-        "kills while it ran": hits,
+        "kills": hits,
         "rows": len(rows),
         "rows lost": len(expected.keys() - numbers),
         "rows doubled": len(numbers) - len(set(numbers)),
@@ -95,10 +95,21 @@ def _trial(number: int, photos: Path, unbroken: list[dict[str, Any]], kills: int
     }
 
 
-def _started(photos: Path, store: Path) -> subprocess.Popen[str]:
+def _left(store: Path) -> float:
+    """The share of the shards that are not entered yet."""
+    manifest = store / "manifest.json"
+    entered = len(json.loads(manifest.read_text())["shards"]) if manifest.is_file() else 0
+    return 1 - entered * SHARD / PHOTOS
+
+
+def _begun(photos: Path, store: Path) -> subprocess.Popen[str]:
+    """The run in a process of its own, which has imported everything."""
     command = [sys.executable, "-c", _RUN.format(methods=list(METHODS), shard=SHARD), str(photos), str(store)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
 
 
 def _rows(store: Path) -> list[dict[str, Any]]:
