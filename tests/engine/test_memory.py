@@ -307,3 +307,38 @@ print(sizes[1] - sizes[0])
         [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": source}, capture_output=True, text=True, check=True
     )
     assert int(process.stdout) < 5e6
+
+
+def test_long_work_gives_its_free_memory_back_once_it_has_grown(libc: FakeLibc, monkeypatch: pytest.MonkeyPatch) -> None:
+    resident = [500_000_000]
+    monkeypatch.setattr(memory, "resident_memory", lambda: resident[0])
+    assert memory.without_growth(0) == 500_000_000
+    resident[0] += memory._GROWTH
+    assert memory.without_growth(500_000_000) == 500_000_000
+    assert libc.trims == []
+    resident[0] += 1
+    assert memory.without_growth(500_000_000) == 500_000_000  # of the first time, so that it cannot creep on
+    assert libc.trims == [0]
+    resident[0] = 0  # where the system does not tell
+    memory.without_growth(500_000_000)
+    assert libc.trims == [0]
+
+
+@needs_glibc
+def test_what_lies_in_the_holes_of_a_heap_is_given_back() -> None:
+    code = (
+        "import json\n"
+        "import torch\n"
+        "from seewhy.engine import memory\n"
+        "memory.keep_always()\n"
+        "first = memory.without_growth(0)\n"
+        "tensors = [torch.ones(1_000_000) for _ in range(40)]\n"
+        "del tensors[:-1]\n"  # 160 MB, below one that stays
+        "grown = memory.resident_memory()\n"
+        "memory.without_growth(first)\n"
+        "print(json.dumps([first, grown, memory.resident_memory()]))\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (first, grown, after) = json.loads(process.stdout)
+    assert grown - first > 150_000_000
+    assert after - first < 20_000_000

@@ -32,6 +32,7 @@ from seewhy.startup import is_command
 
 KEPT = 48_000_000  # bytes of free memory that may stay with a person's process ...
 _TOP = 32_000_000  # ... of which so much lies at the heap's end, where it has no large holes
+_GROWTH = 32_000_000  # bytes by which long work may grow before its free memory is given back
 # Numbers of malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST = 2**31 - 1  # mallopt takes an int
@@ -113,6 +114,20 @@ def _give_back(libc: Any) -> None:
     has_holes = free.fordblks - free.keepcost > _TOP
     libc.malloc_trim(0 if has_holes else _TOP)
     (_resident_then, _free_then) = (resident_memory(), min(_TOP, libc.mallinfo2().keepcost))
+
+
+def without_growth(resident_before: int) -> int:
+    """For long work that keeps its memory, now and then: where more than ``_GROWTH`` bytes have become resident since the first
+    time, all that is free goes back to the system. What little lives long comes to lie in the holes between tensors, which then
+    need new room, 70 MB at a time.
+
+    resident_before : what the last call gave, 0 at first. Returns the resident bytes of the first time.
+    """
+    libc = _glibc()
+    resident = resident_memory()
+    if libc is not None and resident_before and resident - resident_before > _GROWTH:
+        libc.malloc_trim(0)
+    return resident_before or resident
 
 
 def resident_memory() -> int:

@@ -127,6 +127,7 @@ def run_shards(
         draws=True,
     )
     with memory.kept(), contextlib.closing(outcomes):
+        resident = 0
         for number in numbers:
             (rows, unread) = ([], [])
             for outcome in islice(outcomes, len(spec.places(number))):
@@ -136,6 +137,7 @@ def run_shards(
                     rows.append(outcome.result)
                 told(1, int(outcome.error is not None))
             yield number, Shard(table(rows), unread)
+            resident = memory.without_growth(resident)
 
 
 def run_shard(clf: Classifier, spec: RunSpec, number: int, told: Callable[[int, int], None] = lambda done, unread: None) -> Shard:
