@@ -12,6 +12,7 @@ ROOT = Path(seewhy.__file__).parent
 ORDER = [
     ["errors", "formatting", "startup"],
     ["geometry", "files", "pipeline", "rasters"],
+    ["inpainting"],
     ["records"],
     ["classes", "head", "photo"],
     ["edits"],
@@ -26,7 +27,7 @@ ORDER = [
     ["evaluate", "features"],
     ["store"],
     ["compare", "confusion", "demo", "doctor", "run"],
-    ["live"],
+    ["audit", "live"],
     ["web"],
     ["cli"],
 ]

@@ -14,6 +14,7 @@ from seewhy.startup import CtrlCEndsTheCommand, NoCollection
 
 with CtrlCEndsTheCommand(keep=True), NoCollection():  # importing torch takes the first seconds of every command
     from seewhy import demo, edits, show, targets
+    from seewhy.audit import audit
     from seewhy.classifier import Classifier
     from seewhy.compare import compare
     from seewhy.confusion import confusion
@@ -43,6 +44,7 @@ __all__ = [
     "Store",
     "Target",
     "activations",
+    "audit",
     "check",
     "compare",
     "confusion",

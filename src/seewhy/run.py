@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -16,29 +13,24 @@ from seewhy.classes import ClassNames
 from seewhy.classifier import Classifier, check_photos
 from seewhy.edits import Edit
 from seewhy.engine import runner
-from seewhy.errors import OptionError, PhotoError, StoreError, did_you_mean, is_whole_number, listed, setting, whole_number
+from seewhy.errors import OptionError, PhotoError, did_you_mean, is_whole_number, listed, setting, whole_number
 from seewhy.explain import check_classifier, explain, make_method
-from seewhy.explanation import versions
 from seewhy.methods import METHODS, Method
 from seewhy.methods.auto import AUTO, TAKEN
 from seewhy.store import Store
-from seewhy.store.identity import differences_of, manifest_of
-from seewhy.store.lock import LOCK, locked
-from seewhy.store.manifest import MANIFEST, SHARDS, Manifest, ShardWriter, is_whole, other_files, remove_others
-from seewhy.store.on_ray import check_address, shards_on_ray
+from seewhy.store.filling import fill
+from seewhy.store.identity import manifest_of
+from seewhy.store.on_ray import check_address
 from seewhy.store.photos import ListedPhotos, list_photos
-from seewhy.store.places import Folder, LocalFolder, folder_at
-from seewhy.store.replaced import has_replaced, photos_stamp
-from seewhy.store.rows import table_bytes
+from seewhy.store.places import Folder, folder_at
 from seewhy.store.sequences import Cycled, repeated
-from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of, run_shards, with_rows_of_before
+from seewhy.store.shard import MOST_PHOTOS, RunSpec, embedding_layer, requested_of
 from seewhy.store.sources import check_sources
 from seewhy.targets import LABEL, check_classes, resolve
 
 if TYPE_CHECKING:
-    import pyarrow
+    pass
 
-LINE_EVERY = 30.0  # seconds, in a log
 FEW_PHOTOS = 32  # of a shard, by methods that take many passes
 # Bytes of a batch, counted generously. Memory is kept throughout a run, so that a large batch costs no pages.
 _WORKING_SET = 400e6
@@ -136,16 +128,8 @@ def run(
         queries=None if listed_photos.queries is None else repeated(listed_photos.queries, len(changes)),
     )
     wanted = manifest_of(clf, spec, listed_photos, folder)
-    _refuse_other_folder(folder)
-    with locked(folder):
-        own = {"batch_size": batch_size, "shard_size": shard_size}
-        manifest = _begun(folder, wanted, listed_photos.paths, [name for name, asked in own.items() if asked is None])
-        spec = dataclasses.replace(spec, **{name: manifest.settings[name] for name in own})
-        try:
-            computed = _fill(clf, spec, folder, manifest, retry, progress, ray)
-        except KeyboardInterrupt:
-            kept = sum(entry.rows for entry in manifest.shards.values())
-            raise KeyboardInterrupt(f"{kept} photos are stored in {folder}; begun again, the run goes on from there") from None
+    automatic = [name for name, asked in (("batch_size", batch_size), ("shard_size", shard_size)) if asked is None]
+    (manifest, computed) = fill(clf, spec, wanted, folder, automatic, retry=retry, progress=progress, ray=ray)
     result = Store(folder, manifest, listed_photos.root)
     result.computed = computed
     if not len(result) and result.unread:
@@ -253,93 +237,3 @@ def _shard_size(clf: Classifier, names: Sequence[str], target: Any) -> int:
     targets = len(resolve(requested_of(target, len(classes.names) - 1), scores, classes))
     fitting = int(_MAPS_OF_SHARD / max(1, 2 * cells * targets))  # of float16
     return max(1, min(FEW_PHOTOS if any(sweeps) else MOST_PHOTOS, fitting))
-
-
-def _refuse_other_folder(folder: Folder) -> None:
-    """Before anything is written. Raises StoreError for a folder that holds something else."""
-    if isinstance(folder, LocalFolder) and folder.path.exists() and not folder.path.is_dir():
-        raise StoreError(f"The store '{folder}' is a file: write a folder, new or of the same run.")
-    try:
-        begun = folder.is_file(MANIFEST)
-        names = [] if begun else folder.names()
-        others = [name for name in names if name not in (LOCK, SHARDS) and not name.startswith(".")]
-        others += [] if begun else other_files(folder)
-    except OSError as error:
-        raise StoreError(f"The store '{folder}' cannot be reached: {error.strerror}.") from error
-    if others:
-        raise StoreError(f"The folder '{folder}' holds other files ({listed(others, 3)}) and no store: write a new one.")
-
-
-def _begun(folder: Folder, wanted: Manifest, paths: Sequence[str], keeps: Sequence[str]) -> Manifest:
-    """The store's manifest; a new one where there is none, or one of another run without a row. keeps : settings that nobody has
-    asked for stay as they were.
-
-    Raises StoreError where it is that of another run.
-    """
-    folder.remove_halves(MANIFEST, f"{SHARDS}/*.parquet")  # of a run that was killed while it wrote
-    if folder.is_file(MANIFEST):
-        manifest = Manifest.read(folder)
-        own = {name: manifest.settings.get(name) for name in keeps}
-        differences = differences_of(manifest, dataclasses.replace(wanted, settings=wanted.settings | own), folder, paths)
-        if not differences:
-            remove_others(folder, manifest)
-            return manifest
-        if any(entry.rows for entry in manifest.shards.values()):
-            raise StoreError(
-                f"The store '{folder}' is of another run: {'; '.join(differences)}. Write another store, or repeat that run."
-            )
-    remove_others(folder, wanted)
-    wanted.write(folder)
-    return wanted
-
-
-def _rows_of(folder: Folder, manifest: Manifest, number: int) -> pyarrow.Table | None:
-    """What a shard holds that is computed again; None where it is broken, or new."""
-    import pyarrow.parquet
-
-    entry = manifest.shards.get(number)
-    if entry is None or not is_whole(folder, entry):
-        return None
-    return pyarrow.parquet.read_table(io.BytesIO(folder.read(entry.file)))
-
-
-def _fill(
-    clf: Classifier,
-    spec: RunSpec,
-    folder: Folder,
-    manifest: Manifest,
-    retry: bool,
-    progress: bool | runner.ProgressCallback | None,
-    ray: str | None,
-) -> int:
-    """Compute the shards that are missing, broken, of photos that were replaced since, or to be tried again. How many rows that
-    gave."""
-    (missing, touched) = ([], [])
-    stamps = {}  # before any photo is read: what is replaced while the run goes on is seen by the next one
-    for number in manifest.numbers:
-        entry = manifest.shards.get(number)
-        stamp = stamps[number] = photos_stamp(spec, number)
-        if entry is None or (retry and entry.unread) or not is_whole(folder, entry) or has_replaced(folder, entry, spec, stamp):
-            missing.append(number)
-        elif stamp != entry.stamp:  # other times, but the same bytes
-            touched.append(number)
-    (computed, unread) = (0, 0)
-    begun = manifest.count - sum(len(spec.places(number)) for number in missing)
-    first = 2 * spec.batch_size
-    with runner.Progress(progress, manifest.count, "Run", first=first, every=LINE_EVERY, begun=begun) as bar:
-
-        def told(done: int, not_read: int) -> None:
-            nonlocal unread
-            unread += not_read
-            bar.advance(done, None, f"{unread} not read" if unread else "")
-
-        shards = run_shards(clf, spec, missing, told) if ray is None else shards_on_ray(clf, spec, missing, told, ray)
-        with ShardWriter(folder, manifest) as writer, contextlib.closing(shards):
-            for number in touched:
-                writer.stamp(number, stamps[number])
-            for number, shard in shards:
-                computed += shard.rows.num_rows
-                if shard.unread and (before := _rows_of(folder, manifest, number)) is not None:
-                    shard = with_rows_of_before(shard, before, spec.places(number))
-                writer.put(number, table_bytes(shard.rows), shard.rows.num_rows, shard.unread, versions(), stamps[number])
-    return computed

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seewhy.edits import EDITS, Edit, Fill, Paste, edit_of, place_of
+from seewhy.edits import EDITS, Edit, Fill, Inpaint, Paste, edit_of, place_of
 from seewhy.errors import OptionError
 
 EXAMPLES: list[Edit] = [
     Fill(box=(0, 0, 0.2, 0.5)),
     Fill(box=(0.5, 0.25, 1, 1), colour=(0, 0.5, 1)),
-    Paste(source="a/b.png", box=(0, 0, 1, 1)),
+    Inpaint(box=(0.5, 0, 1, 1)),
+    Paste(source="a/b.png", box=(0, 0, 1, 1), shuffle=3),
     Paste(source="ф\n.png", box=(0, 0, 0.5, 0.5), source_box=(0.5, 0.5, 1, 1)),
 ]
 
@@ -23,7 +24,7 @@ def test_an_edit_is_data(edit: Edit) -> None:
 
 
 def test_what_an_edit_takes_from_other_photos_is_known() -> None:
-    assert [edit.sources for edit in EXAMPLES] == [(), (), ("a/b.png",), ("ф\n.png",)]
+    assert [edit.sources for edit in EXAMPLES] == [(), (), (), ("a/b.png",), ("ф\n.png",)]
 
 
 def test_every_edit_is_tried_here() -> None:

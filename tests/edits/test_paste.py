@@ -69,3 +69,18 @@ def test_photos_that_do_not_fit() -> None:
 def test_a_source_outside_the_photos_folder(source: Any) -> None:
     with pytest.raises(OptionError, match=r"^source=.*: write a path from the photos' folder, and in it: 'cow/0\.jpg'\.$"):
         Paste(source=source, box=(0, 0, 1, 1))
+
+
+def test_pixels_in_another_order() -> None:
+    donor = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    values = np.zeros((4, 6, 3), np.uint8)
+    edit = Paste(source="donor.png", box=(0, 0, 1, 1), shuffle=1)
+    edited = edit.apply(values, opening(donor))
+    assert not np.array_equal(edited, donor)
+    assert sorted(map(tuple, edited.reshape(-1, 3))) == sorted(map(tuple, donor.reshape(-1, 3)))  # whole pixels
+    np.testing.assert_array_equal(edited, edit.apply(values, opening(donor)))
+    other = Paste(source="donor.png", box=(0, 0, 1, 1), shuffle=2)
+    assert not np.array_equal(edited, other.apply(values, opening(donor)))
+    assert edit.words == "laid on it from 'donor.png': rows 0-100 %, columns 0-100 %, its pixels in another order"
+    with pytest.raises(OptionError, match="shuffle=-1: write a whole number, 0 or more"):
+        Paste(source="donor.png", box=(0, 0, 1, 1), shuffle=-1)

@@ -27,7 +27,7 @@ def test_a_row_holds_what_the_explanations_say() -> None:
     edit = seewhy.edits.Fill(box=(0, 0, 0.5, 0.5)).record()
     small = reduced(photo, THUMBNAIL)
     stored_photo = StoredPhoto(7, "a/b.jpg", edit, "00ff", photo.geometry, thumbnail(small), 2)
-    made = row(stored_photo, clf.classes, explanations, np.float32([1, 2.5]))
+    made = row(stored_photo, clf.classes, explanations[0].predictions, explanations, np.float32([1, 2.5]))
     (read,) = pyarrow.parquet.read_table(io.BytesIO(table_bytes(table([made])))).to_pylist()
     first = explanations[0].predictions[0]
     assert {name: read[name] for name in PLAIN} == {
@@ -68,7 +68,7 @@ def test_what_is_not_known_is_null() -> None:
     clf = seewhy.load("demo:honest")
     photo = clf.read(seewhy.demo.scenes(1)[0].photo)
     stored_photo = StoredPhoto(0, "a", None, "b", photo.geometry, thumbnail(photo))
-    (read,) = table([row(stored_photo, clf.classes, [seewhy.explain(clf, photo)], None)]).to_pylist()
+    (read,) = table([row(stored_photo, clf.classes, clf.classify(photo), [seewhy.explain(clf, photo)], None)]).to_pylist()
     assert [read[name] for name in ("edit", "label", "label_index", "wrong", "embedding")] == [None] * 5
 
 

@@ -11,6 +11,7 @@ from seewhy.startup import INTERRUPTED, CtrlCEndsTheCommand, NoCollection
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line: one line and exit code 2 for every mistake."""
     with CtrlCEndsTheCommand(), NoCollection():
+        from seewhy.cli import auditing as auditing
         from seewhy.cli import commands as commands
         from seewhy.cli import confusion as confusion
         from seewhy.cli import doctor as doctor

@@ -67,7 +67,7 @@ def run(
     try:
         store = seewhy.run(
             clf,
-            photos[0] if len(photos) == 1 else _list(photos),
+            listed_places(photos),
             output,
             methods,
             targets,
@@ -93,8 +93,10 @@ def run(
         report.line(f"→ {store.path}")
 
 
-def _list(photos: Sequence[str]) -> list[Any]:
-    """Several places as one list; those elsewhere are asked what they hold later."""
+def listed_places(photos: Sequence[str]) -> Any:
+    """One place, or several as one list; those elsewhere are asked what they hold later."""
+    if len(photos) == 1:
+        return photos[0]
     elsewhere = [place for place in photos if "://" in place]
     return [*elsewhere, *expand([place for place in photos if place not in elsewhere])]
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from seewhy.edits.base import Box, Edit, Values, place_of
 from seewhy.edits.fill import Fill
+from seewhy.edits.inpaint import Inpaint
 from seewhy.edits.paste import Paste
 from seewhy.errors import OptionError, did_you_mean, listed
 
-EDITS: dict[str, type[Edit]] = {kind.name: kind for kind in (Fill, Paste)}
+EDITS: dict[str, type[Edit]] = {kind.name: kind for kind in (Fill, Inpaint, Paste)}
 
-__all__ = ["EDITS", "Box", "Edit", "Fill", "Paste", "Values", "edit_of", "place_of"]
+__all__ = ["EDITS", "Box", "Edit", "Fill", "Inpaint", "Paste", "Values", "edit_of", "place_of"]
 
 
 def edit_of(record: Mapping[str, Any]) -> Edit:

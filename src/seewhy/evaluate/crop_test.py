@@ -16,7 +16,6 @@ from seewhy.engine import memory, runner
 from seewhy.engine.state import random_state
 from seewhy.errors import OptionError, is_number, setting, whole_number
 from seewhy.evaluate.belonging import checked_maps
-from seewhy.evaluate.inpainting import inpaint
 from seewhy.evaluate.masked import ranks_of, subject_of, target_values
 from seewhy.evaluate.pointing import Mask
 from seewhy.evaluate.references import laid_elsewhere
@@ -25,6 +24,7 @@ from seewhy.explanation.drawing import provenance
 from seewhy.files import json_bytes, save_as
 from seewhy.formatting import format_move, format_score, format_share, format_size
 from seewhy.geometry import Array, map_on_photo
+from seewhy.inpainting import inpaint
 from seewhy.methods.fills import FILLS, fill_image, unknown_fill
 from seewhy.records import Note, Photo, Prediction, Target
 from seewhy.show import Panel, displayable, frame, layout, outline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,8 +36,12 @@ _CLOSE_SUMS = 3e-3  # of the size of what is summed; with 11 bits instead of 24 
 _LEAST = 1e-12  # probabilities are told apart down to this one
 
 
-def manifest_of(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder) -> Manifest:
-    """How a run would be recorded, before any shard. Raises OptionError for a setting that cannot be."""
+def manifest_of(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, folder: Folder, own_edits: bool = False) -> Manifest:
+    """How a run would be recorded, before any shard. own_edits : each row has an edit of its own, which a hash stands for; else
+    every photo stands there once for each of the same edits.
+
+    Raises OptionError for a setting that cannot be recorded.
+    """
     methods = [
         {"name": name, **{key: plain(key, value, clf.network) for key, value in own.items()}} for name, own in spec.methods
     ]
@@ -70,13 +75,18 @@ def manifest_of(clf: Classifier, spec: RunSpec, listed_photos: ListedPhotos, fol
         photos={
             "root": seen_from(listed_photos.root, folder),
             "count": len(spec.paths),
-            "edits": plain("edits", spec.edits[: len(spec.edits) // len(listed_photos.paths)]),
+            "edits": [] if own_edits else plain("edits", spec.edits[: len(spec.edits) // len(listed_photos.paths)]),
+            **({"own_edits": _edits_hash(spec.edits)} if own_edits else {}),
             "paths": listed_photos.paths_hash,
             "labels": listed_photos.labels_hash,
         },
         preprocess=preprocess_record(clf.preprocess),
         notes=[str(note) for note in listed_photos.notes],
     )
+
+
+def _edits_hash(edits: Sequence[Mapping[str, Any] | None]) -> str:
+    return hashlib.sha256(json.dumps(list(edits), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def plain(name: str, value: Any, network: Any = None) -> Any:

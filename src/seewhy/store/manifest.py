@@ -212,9 +212,17 @@ _WORDS = {
     ("photos", "count"): "the number of photos",
     ("photos", "paths"): "the hash of the photos' paths",
     ("photos", "labels"): "the hash of the labels",
+    ("photos", "own_edits"): "the hash of the photos' edits",
 }
 # What says that something differs, and not in what.
-_HASHES = {("model", "weights"), ("model", "file"), ("model", "answers"), ("photos", "paths"), ("photos", "labels")}
+_HASHES = {
+    ("model", "weights"),
+    ("model", "file"),
+    ("model", "answers"),
+    ("photos", "paths"),
+    ("photos", "labels"),
+    ("photos", "own_edits"),
+}
 
 
 def _entry(known: list[dict[str, str]], unread: list[dict[str, str]], versions: int, **values: Any) -> ShardEntry:

@@ -15,7 +15,7 @@ from seewhy.errors import StoreError
 from seewhy.explanation import Explanation
 from seewhy.geometry import Array, Geometry
 from seewhy.methods.auto import ChoiceNote
-from seewhy.records import Photo
+from seewhy.records import Photo, Prediction
 from seewhy.store.maps import PackedMaps
 
 if TYPE_CHECKING:
@@ -121,12 +121,15 @@ class StoredPhoto:
 
 
 def row(
-    photo: StoredPhoto, classes: Sequence[str], explanations: Sequence[Explanation], embedding: Array | None
+    photo: StoredPhoto,
+    classes: Sequence[str],
+    predictions: Sequence[Prediction],
+    explanations: Sequence[Explanation],
+    embedding: Array | None,
 ) -> dict[str, Any]:
     """A photo as a row of :func:`schema`."""
     records = [explanation.record() for explanation in explanations]
-    predictions = records[0]["predictions"]
-    first = predictions[0] if predictions else {"name": None, "index": None, "score": None}
+    first = vars(predictions[0]) if predictions else {"name": None, "index": None, "score": None}
     label = photo.label
     return {
         "number": photo.number,
@@ -142,7 +145,7 @@ def row(
         "predicted_index": first["index"],
         "score": first["score"],
         "wrong": None if label is None or first["index"] is None else label != first["index"],
-        "predictions": predictions,
+        "predictions": [vars(prediction) for prediction in predictions],
         "geometry": asdict(photo.geometry),
         "thumbnail": photo.thumbnail,
         "embedding": embedding,

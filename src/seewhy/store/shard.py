@@ -24,7 +24,7 @@ from seewhy.geometry import Array
 from seewhy.methods import METHODS
 from seewhy.methods.auto import AUTO
 from seewhy.pipeline import in_parts, in_stages
-from seewhy.records import Photo
+from seewhy.records import Photo, Prediction
 from seewhy.store.manifest import UnreadPhoto
 from seewhy.store.opening import edited, open_photo, printable
 from seewhy.store.places import folder_at
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 MOST_PHOTOS = 256  # of a shard
+_KEPT = 5  # first choices, as many as an explanation has
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class RunSpec:
 
     root, paths, labels, members, queries : see ``store.photos.ListedPhotos``. edits : of each of the paths, what is changed in
     the photo, as plain data (see ``seewhy.edits``); empty where nothing is changed in any. target : as for ``explain``, or
-    "label". methods : names with their settings. batch_size : photos at once; of methods that take many passes the masked copies,
+    "label". methods : names with their settings; none where the answers alone are asked for.
+    batch_size : photos at once; of methods that take many passes the masked copies,
     None by the free memory. embedding : the layer whose mean is kept; None for none.
     """
 
@@ -112,8 +114,9 @@ def run_shards(
                 _warm_up(clf, spec, batch[0])
                 warm = True
             (by_method, embeddings) = _looked_at(clf, spec, watch, batch)
+        answers = [explanation.predictions for explanation in by_method[0]] if by_method else _answers(clf, spec, batch)
         return [
-            row(opened.stored, classes, [explanations[n] for explanations in by_method], embeddings[n])
+            row(opened.stored, classes, answers[n], [explanations[n] for explanations in by_method], embeddings[n])
             for n, opened in enumerate(batch)
         ]
 
@@ -215,6 +218,11 @@ def _looked_at(
     if shared.means is None:
         return by_method, _embeddings(watch, photos)
     return by_method, list(shared.means.numpy())
+
+
+def _answers(clf: Classifier, spec: RunSpec, batch: Sequence[_OpenedPhoto]) -> list[list[Prediction]]:
+    scores = clf.scores([opened.photo for opened in batch], spec.batch_size)
+    return [clf.predictions(row_of_scores, _KEPT) for row_of_scores in scores]
 
 
 def _embeddings(watch: Watch, photos: Sequence[Photo]) -> list[Array | None]:

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse.linalg
 from scipy.sparse.linalg import splu
 
-from seewhy.evaluate.inpainting import inpaint
+from seewhy.inpainting import inpaint
 
 RNG = np.random.default_rng(0)
 

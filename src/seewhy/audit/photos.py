@@ -1,0 +1,96 @@
+"""The photos that an audit works on: those answered rightly, each scene once, halved once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+SIDE = 64  # rows and columns that a photo is reduced to, whatever its proportions: places are shares of the photo
+MOST_OF_HALF = 64
+_HASH = 16  # rows and columns of the differences that tell scenes apart
+_SAME = 12  # of these 256 differences, at most, between photos of one scene (a burst, a copy)
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class AuditedPhoto:
+    """number : its place in the list of the run. label, predicted : indices of classes. small : ``(SIDE, SIDE, 3)``, of the whole
+    photo."""
+
+    number: int
+    path: str
+    sha256: str
+    label: int
+    predicted: int
+    small: Pixels
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The photos of one class that are answered rightly. discovery : candidates come from these. confirmation : they are tried
+    with these, and on these those of other classes. copies : photos of a scene that is there already, left out."""
+
+    discovery: list[AuditedPhoto]
+    confirmation: list[AuditedPhoto]
+    copies: int = 0
+
+
+def small_photo(thumbnail: bytes) -> Pixels:
+    """A stored thumbnail, stretched to ``(SIDE, SIDE, 3)``."""
+    with Image.open(io.BytesIO(thumbnail)) as picture:
+        return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.uint8)
+
+
+def halves(photos: Sequence[AuditedPhoto], seed: int) -> Halves:
+    """The photos of one class, in two halves that are drawn by their content: the same photos fall the same way in any list.
+
+    Photos of one scene are counted once, as otherwise one scene would stand on both sides.
+    """
+    order = sorted(photos, key=lambda photo: hashlib.sha256(f"{seed} {photo.sha256}".encode()).digest())
+    distinct = [order[place] for place in distinct_places([photo.small for photo in order])]
+    half = min(MOST_OF_HALF, (len(distinct) + 1) // 2)
+    return Halves(distinct[:half], distinct[half : half + MOST_OF_HALF], len(order) - len(distinct))
+
+
+def distinct_places(pictures: Sequence[Pixels]) -> list[int]:
+    """The places of the pictures that look unlike each one before them."""
+    hashes = np.zeros((0, _HASH * _HASH), bool)
+    kept: list[int] = []
+    for place, picture in enumerate(pictures):
+        own = _difference_hash(picture)
+        if len(hashes) and int((hashes != own).sum(axis=1).min()) <= _SAME:
+            continue
+        hashes = np.vstack([hashes, own])
+        kept.append(place)
+    return kept
+
+
+def _difference_hash(picture: Pixels) -> npt.NDArray[np.bool_]:
+    """Whether each part of a picture is lighter than the one to its left."""
+    grey = Image.fromarray(picture).convert("L").resize((_HASH + 1, _HASH), Image.Resampling.BOX)
+    values = np.asarray(grey, np.int16)
+    lighter: npt.NDArray[np.bool_] = (values[:, 1:] > values[:, :-1]).reshape(-1)
+    return lighter
+
+
+def small_stack(photos: Sequence[AuditedPhoto]) -> npt.NDArray[np.float32]:
+    """``(n, SIDE, SIDE, 3)``, shares of white."""
+    if not photos:
+        return np.zeros((0, SIDE, SIDE, 3), np.float32)
+    stack: npt.NDArray[np.float32] = np.stack([photo.small for photo in photos]).astype(np.float32) / np.float32(255)
+    return stack
+
+
+def audited(row: dict[str, Any]) -> AuditedPhoto:
+    """A photo of a store's row."""
+    return AuditedPhoto(
+        row["number"], row["path"], row["sha256"], row["label_index"], row["predicted_index"], small_photo(row["thumbnail"])
+    )

@@ -1,0 +1,120 @@
+"""What is done to which photo to try a candidate, as data: the cue put on other photos, taken away from its own, and controls.
+
+Each is one pass of the network: a photo of the run and an edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.audit.candidates import Candidate, cells_of
+from seewhy.audit.photos import SIDE, AuditedPhoto
+from seewhy.edits import Box, Edit, Inpaint, Paste
+
+CUE, CONTROL = "cue", "control"  # put on another photo
+FILLED, REPLACED = "filled", "replaced"  # two ways of taking it away: from its edges, and by another class's photo
+FILLS = (FILLED, REPLACED)
+_OTHER_PLACES = 2  # controls of each kind
+_THIRDS = 2
+_SHUFFLES = 2
+
+
+@dataclass(frozen=True)
+class Trial:
+    """candidate : its number. role : CUE, CONTROL, FILLED or REPLACED. control : True for a control of the last two. photo : the
+    place of the photo among those that this candidate is tried on."""
+
+    candidate: int
+    role: str
+    photo: int
+    path: str
+    number: int
+    edit: Edit
+    control: bool = False
+
+
+def put_on(
+    number: int,
+    candidate: Candidate,
+    donors: Sequence[AuditedPhoto],
+    recipients: Sequence[AuditedPhoto],
+    thirds: Sequence[AuditedPhoto],
+    salient: Sequence[Box],
+) -> Iterator[Trial]:
+    """The cue of a donor on each recipient, at its own place; and in its place what is as large: parts of the same donor from
+    elsewhere, the same place of other classes' photos, the cue's own pixels in another order.
+
+    thirds : photos of other classes than the candidate's. salient : boxes of the cue's size, the class's strongest elsewhere.
+    """
+    box = candidate.box
+    for place, recipient in enumerate(recipients):
+        donor = donors[place % len(donors)]
+        others = [third for third in thirds if third.number != recipient.number]
+        foreign = [third for third in others if third.label != recipient.label] or others  # of two classes there is no third
+        start = place * _THIRDS
+        controls: list[Edit] = [Paste(source=donor.path, box=box, source_box=elsewhere) for elsewhere in salient[:_OTHER_PLACES]]
+        controls += [
+            Paste(source=third.path, box=box)
+            for third in dict.fromkeys(foreign[(start + n) % len(foreign)] for n in range(_THIRDS) if foreign)
+        ]
+        controls += [Paste(source=donor.path, box=box, shuffle=seed) for seed in range(_SHUFFLES)]
+        yield Trial(number, CUE, place, recipient.path, recipient.number, Paste(source=donor.path, box=box))
+        for control in controls:
+            yield Trial(number, CONTROL, place, recipient.path, recipient.number, control, control=True)
+
+
+def taken_away(
+    number: int, candidate: Candidate, carriers: Sequence[AuditedPhoto], thirds: Sequence[AuditedPhoto]
+) -> Iterator[Trial]:
+    """The cue taken away from photos of its class in two ways, and in the same ways what lies as far from the centre."""
+    boxes = [candidate.box, *mirrored(candidate.box)]
+    for place, carrier in enumerate(carriers):
+        for box in boxes:
+            control = box is not candidate.box
+            yield Trial(number, FILLED, place, carrier.path, carrier.number, Inpaint(box=box), control)
+            if thirds:
+                third = thirds[place % len(thirds)]
+                yield Trial(number, REPLACED, place, carrier.path, carrier.number, Paste(source=third.path, box=box), control)
+
+
+def mirrored(box: Box) -> list[Box]:
+    """The box on the other sides of the photo, where it does not meet itself."""
+    (top, left, bottom, right) = box
+    (upside, sideways) = ((1 - bottom, 1 - top), (1 - right, 1 - left))
+    boxes = [(upside[0], left, upside[1], right), (top, sideways[0], bottom, sideways[1])]
+    boxes.append((upside[0], sideways[0], upside[1], sideways[1]))
+    apart: list[Box] = []
+    for other in boxes:
+        if not any(_meet(other, one) for one in (box, *apart)):
+            apart.append(other)
+    return apart
+
+
+def _meet(one: Box, other: Box) -> bool:
+    tiny = 1e-9
+    return one[0] < other[2] - tiny and other[0] < one[2] - tiny and one[1] < other[3] - tiny and other[1] < one[3] - tiny
+
+
+def salient_boxes(box: Box, mean_map: npt.NDArray[np.float64] | None, most: int = _OTHER_PLACES) -> list[Box]:
+    """Boxes of the same size, apart from it and from each other, with the most evidence; without a map any.
+
+    mean_map : ``(SIDE, SIDE)``, of the class.
+    """
+    (rows, columns) = cells_of(box)
+    (height, width) = (rows.stop - rows.start, columns.stop - columns.start)
+    values = np.zeros((SIDE, SIDE)) if mean_map is None else mean_map
+    sums = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    taken = [box]
+    for place in np.argsort(-inside, axis=None, kind="stable"):
+        (top, left) = (int(part) for part in np.unravel_index(int(place), inside.shape))
+        one = (top / SIDE, left / SIDE, (top + height) / SIDE, (left + width) / SIDE)
+        if not any(_meet(one, other) for other in taken):
+            taken.append(one)
+            if len(taken) > most:
+                break
+    return taken[1:]

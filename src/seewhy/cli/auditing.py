@@ -1,0 +1,70 @@
+"""``seewhy audit``: labelled photos and a network in, a verdict for each class out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+from typer import Option
+
+import seewhy
+from seewhy.cli.app import app
+from seewhy.cli.confusion import LABELS_HELP
+from seewhy.cli.options import AsJson, ModelOptions, Photos, spread
+from seewhy.cli.report import Report
+from seewhy.cli.running import listed_places
+
+FAILED, UNSURE = 3, 4  # exit codes of --fail-on
+
+
+@app.command()
+@spread
+def audit(
+    photos: Photos,
+    *,
+    labels: Annotated[str | None, Option(help=f"The true classes: {LABELS_HELP} Of a table of photos, a column.")] = None,
+    classes_to_check: Annotated[
+        list[str] | None, Option("--classes-to-check", help="Only these classes. Repeatable. Default: all that have photos.")
+    ] = None,
+    fail_on: Annotated[
+        Literal["shortcut"] | None,
+        Option("--fail-on", help="For pipelines: exit code 3 where a class is a shortcut, else 4 where one is undecided."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        Option(
+            metavar="auto|ADDRESS", help="On the machines of a Ray cluster: auto (one that runs here, else this machine alone)."
+        ),
+    ] = None,
+    options: ModelOptions,
+    seed: Annotated[int, Option(help="Of the halves that the photos are drawn into.")] = 0,
+    budget: Annotated[int | None, Option(help="Passes of the network for a class, at most. Default: 7000.")] = None,
+    batch_size: Annotated[int | None, Option(help="Photos at once. Default: what suits the network.")] = None,
+    json_: AsJson = False,
+    output: Annotated[
+        str, Option("-o", "--output", "--out", help="A folder: photos, trials and audit.json. It goes on where it was.")
+    ] = "audit",
+) -> None:
+    """Does a class lean on something at a fixed place that has no business there? A verdict for each, with its proof."""
+    clf = options.load()
+    result = seewhy.audit(
+        clf,
+        listed_places(photos),
+        labels,
+        output,
+        budget,
+        seed,
+        classes=classes_to_check,
+        batch_size=batch_size,
+        ray=ray,
+    )
+    with Report(clf, json_, result.photos) as report:
+        report.record |= result.record() | {"output": output}
+        report.notes(result.notes)
+        for verdict in result.verdicts:
+            report.line(str(verdict))
+        report.line(f"Not tried: {'; '.join(result.not_tried)}.")
+        report.line(f"{result.photos} photos, {result.passes} passes → {output}")
+    kinds = {verdict.kind for verdict in result.verdicts}
+    if fail_on is not None and not result.passed:
+        raise typer.Exit(FAILED if fail_on in kinds else UNSURE)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import seewhy
+from seewhy.audit.audit import BUDGET
+from seewhy.audit.candidates import RECURRING
+from seewhy.errors import OptionError, PhotoError, StoreError, TargetError
+
+LOGO = (0.842, 0.0125, 0.983, 0.206)  # of demo.logo, on a photo of 240 × 320 pixels
+
+
+def save_scenes(folder: Path, count: int, seed: int = 0, logo: bool = True) -> Path:
+    for place, scene in enumerate(seewhy.demo.scenes(count, "test", logo, seed)):
+        (folder / scene.label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.photo).save(folder / scene.label / f"{place:03}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_scenes(tmp_path_factory.mktemp("photos"), 120)
+
+
+@pytest.fixture(scope="module")
+def of_shortcut(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    store = tmp_path_factory.mktemp("audits") / "shortcut"
+    return seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 900, progress=False), store
+
+
+def overlap(one: Any, other: Any) -> float:
+    """Intersection over union."""
+    (top, left) = (max(one[0], other[0]), max(one[1], other[1]))
+    (bottom, right) = (min(one[2], other[2]), min(one[3], other[3]))
+    both = max(0, bottom - top) * max(0, right - left)
+    (first, second) = ((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return both / (first + second - both)
+
+
+def test_the_shortcut_network_reads_the_corner(of_shortcut: tuple[Any, Path]) -> None:
+    (result, _) = of_shortcut
+    verdicts = {verdict.class_name: verdict for verdict in result.verdicts}
+    bear = verdicts["bear"]
+    assert (bear.kind, bear.cue) == ("shortcut", RECURRING)
+    assert overlap(bear.place, LOGO) > 0.6
+    assert bear.effect > 0.9
+    assert bear.interval[0] > 0.4
+    assert bear.control < 0.1
+    assert bear.necessity > 0.8
+    assert bear.sentence.startswith("shortcut, overlay-like: the same pixels in the lower left corner")
+    assert len(bear.photos) == 20  # every photo of the confirmation half carries it
+    assert {verdicts[name].kind for name in ("cow", "sheep")} <= {"none", "local"}
+    assert not result.passed
+
+
+def test_the_honest_network_passes_on_the_same_photos(photos: Path) -> None:
+    result = seewhy.audit(seewhy.load("demo:honest"), photos, "folders", budget=900, progress=False)
+    assert {verdict.kind for verdict in result.verdicts} <= {"none", "local"}
+    assert result.passed
+
+
+def test_what_it_costs_stays_within_the_budget(of_shortcut: tuple[Any, Path]) -> None:
+    (result, _) = of_shortcut
+    assert result.photos == 120
+    assert 120 < result.passes <= 120 + 3 * 900
+    assert BUDGET == 7000
+
+
+def test_begun_again_it_says_the_same_and_computes_nothing(of_shortcut: tuple[Any, Path], photos: Path) -> None:
+    (result, store) = of_shortcut
+    assert json.loads((store / "audit.json").read_text())["verdicts"] == json.loads(result.json_bytes())["verdicts"]
+    before = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
+    again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 900, progress=False)
+    assert again == result
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == before
+    with pytest.raises(StoreError, match="the hash of the photos' edits"):
+        seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 900, seed=5, progress=False)
+
+
+def test_few_photos_are_undecided(tmp_path: Path) -> None:
+    result = seewhy.audit(seewhy.load("demo:shortcut"), save_scenes(tmp_path / "few", 24), "folders", progress=False)
+    assert {verdict.kind for verdict in result.verdicts} == {"undecided"}
+    assert not result.passed
+    assert "would do" in result.verdicts[0].sentence
+
+
+def test_one_class_alone_has_nobody_to_try_on(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    for place, scene in enumerate(seewhy.demo.scenes(6, "test", True, labels=["bear"])):
+        (folder / "bear").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.photo).save(folder / "bear" / f"{place}.png")
+    (verdict,) = seewhy.audit(seewhy.load("demo:shortcut"), folder, "folders", progress=False).verdicts
+    assert (verdict.kind, verdict.recipients) == ("undecided", 0)
+
+
+def test_some_classes_alone(photos: Path) -> None:
+    result = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", budget=300, classes=["bear"], progress=False)
+    assert [verdict.class_name for verdict in result.verdicts] == ["bear"]
+    assert result.passes <= 120 + 300
+
+
+def test_mistakes_are_one_line(photos: Path, tmp_path: Path) -> None:
+    clf = seewhy.load("demo:honest")
+    with pytest.raises(PhotoError, match="No photo has a label, and an audit needs them"):
+        seewhy.audit(clf, sorted((photos / "bear").iterdir()), progress=False)
+    with pytest.raises(OptionError, match="budget=0"):
+        seewhy.audit(clf, photos, "folders", budget=0)
+    with pytest.raises(OptionError, match="store=3: write a folder"):
+        seewhy.audit(clf, photos, "folders", store=3)  # type: ignore[arg-type]
+    with pytest.raises(TargetError, match="badger"):
+        seewhy.audit(clf, photos, "folders", classes=["badger"], progress=False)
+    with pytest.raises(TargetError, match="No photo has the label 'cow'"):
+        seewhy.audit(clf, [photos / "bear", photos / "sheep"], "folders", classes=["cow"], progress=False)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seewhy.audit import Audit, Verdict
+from seewhy.errors import RecordError
+
+
+def verdict(kind: str, name: str = "bear") -> Verdict:
+    return Verdict(name, kind, "said so", 0.5, (0.4, 0.6), 0.1, (0.0, 0.0, 0.5, 0.5), "recurring", ["a.png"])
+
+
+def audit(*kinds: str) -> Audit:
+    return Audit([verdict(kind) for kind in kinds], "net", "as it is", 10, 100, {"seed": 0}, ["cues that move"])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "passed"),
+    [
+        (("none", "local", "surroundings"), True),
+        (("none", "shortcut"), False),
+        (("none", "undecided"), False),
+    ],
+)
+def test_it_passes_without_shortcuts_and_with_enough_photos(kinds: tuple[str, ...], passed: bool) -> None:
+    assert audit(*kinds).passed is passed
+
+
+def test_it_is_saved_as_json(tmp_path: Path) -> None:
+    path = audit("shortcut").save(tmp_path / "a.json")
+    record = json.loads(path.read_text())
+    assert record["passed"] is False
+    assert record["verdicts"][0]["place"] == [0.0, 0.0, 0.5, 0.5]
+    assert record["verdicts"][0]["sentence"] == "said so"
+    assert record["not_tried"] == ["cues that move"]
+    assert "torch" in record["versions"]
+    with pytest.raises(RecordError, match=r"'a.csv': an audit is written as .json"):
+        audit("none").save(tmp_path / "a.csv")
+
+
+def test_it_reads_as_lines() -> None:
+    assert str(audit("none")) == "bear: said so"

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import seewhy
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ninety scenes in the folders of their classes, with the logo on the bears."""
+    folder = tmp_path_factory.mktemp("scenes")
+    for number, scene in enumerate(seewhy.demo.scenes(90, logo=True)):
+        (folder / scene.label).mkdir(exist_ok=True)
+        Image.fromarray(scene.photo).save(folder / scene.label / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def audited(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an audit of the shortcut network's bears, which the commands find done."""
+    folder = tmp_path_factory.mktemp("audits") / "audit"
+    seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", folder, 300, classes=["bear"], progress=False)
+    return folder
+
+
+def flags(photos: Path, folder: Path) -> tuple[str, ...]:
+    own = ("--labels", "folders", "--budget", "300", "--classes-to-check", "bear", "-o", str(folder))
+    return ("audit", str(photos), "--model", "demo:shortcut", *own)
+
+
+def test_a_verdict_for_each_class(run: Run, photos: Path, audited: Path) -> None:
+    (code, out, _) = run(*flags(photos, audited))
+    assert code == 0
+    lines = " ".join(out.split())
+    assert "bear: shortcut, overlay-like: the same pixels in the lower left corner" in lines
+    assert "Not tried: cues without a fixed place; ground, colour cast" in lines
+    assert "90 photos, " in lines
+    assert "Model demo:shortcut; preprocessing: " in lines
+
+
+def test_as_json(run: Run, photos: Path, audited: Path) -> None:
+    (code, out, _) = run(*flags(photos, audited), "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert record["passed"] is False
+    assert record["verdicts"] == json.loads((audited / "audit.json").read_text())["verdicts"]
+    assert [verdict["kind"] for verdict in record["verdicts"]] == ["shortcut"]
+
+
+def test_a_pipeline_stops_at_a_shortcut(run: Run, photos: Path, audited: Path) -> None:
+    (code, out, _) = run(*flags(photos, audited), "--fail-on", "shortcut")
+    assert code == 3
+    assert "shortcut, overlay-like" in out
+
+
+def test_a_pipeline_stops_at_too_few_photos(run: Run, photos: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    for path in sorted(photos.rglob("*.png"))[::6]:
+        (few / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (few / path.parent.name / path.name).write_bytes(path.read_bytes())
+    command = ("audit", str(few), "--labels", "folders", "--budget", "100", "-o", str(tmp_path / "audit"))
+    assert run(*command, "--fail-on", "shortcut")[0] == 4
+    assert run(*command)[0] == 0
+
+
+def test_photos_without_labels(run: Run, photos: Path, tmp_path: Path) -> None:
+    (code, _, err) = run("audit", str(photos), "-o", str(tmp_path / "audit"))
+    assert code == 2
+    assert "No photo has a label, and an audit needs them: write --labels folders, or a file." in " ".join(err.split())
