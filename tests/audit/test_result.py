@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from seewhy.audit import Audit, Verdict
+from seewhy.audit.exhibits import Exhibit
 from seewhy.errors import RecordError
 
 
@@ -37,8 +38,17 @@ def test_it_is_saved_as_json(tmp_path: Path) -> None:
     assert record["verdicts"][0]["sentence"] == "said so"
     assert record["not_tried"] == ["cues that move"]
     assert "torch" in record["versions"]
-    with pytest.raises(RecordError, match=r"'a.csv': an audit is written as .json"):
+    with pytest.raises(RecordError, match=r"'a.csv': an audit is written as .html or .json"):
         audit("none").save(tmp_path / "a.csv")
+
+
+def test_pictures_are_in_no_record_and_of_no_weight_when_compared() -> None:
+    plain = audit("shortcut")
+    pictured = Verdict(**{**vars(plain.verdicts[0]), "exhibits": [Exhibit("cue", "a title", b"jpeg", "bear", 0.5, None)]})
+    assert pictured == plain.verdicts[0]
+    assert "exhibits" not in repr(pictured)
+    assert Audit([pictured], "net", "as it is", 10, 100, {"seed": 0}, ["cues that move"]).record() == plain.record()
+    assert "exhibits" not in plain.record()["verdicts"][0]
 
 
 def test_it_reads_as_lines() -> None:

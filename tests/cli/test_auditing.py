@@ -42,6 +42,8 @@ def test_a_verdict_for_each_class(run: Run, photos: Path, audited: Path) -> None
     assert "bear: shortcut, overlay-like: the same pixels in the lower left corner" in lines
     assert "Not tried: cues without a fixed place; ground, colour cast" in lines
     assert "90 photos, " in lines
+    assert f"passes→{audited}/audit.html" in "".join(out.split())
+    assert (audited / "audit.html").read_text().count('<img src="data:image/jpeg') == 4
     assert "Model demo:shortcut; preprocessing: " in lines
 
 
@@ -50,6 +52,7 @@ def test_as_json(run: Run, photos: Path, audited: Path) -> None:
     record = json.loads(out)
     assert code == 0
     assert record["passed"] is False
+    assert record["page"] == str(audited / "audit.html")
     assert record["verdicts"] == json.loads((audited / "audit.json").read_text())["verdicts"]
     assert [verdict["kind"] for verdict in record["verdicts"]] == ["shortcut"]
 

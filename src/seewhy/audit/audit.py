@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from seewhy.audit import statistics
 from seewhy.audit.candidates import EVIDENCE, Candidate
+from seewhy.audit.exhibits import exhibits_of
 from seewhy.audit.fixed_place import brightest_place, recurring_places
 from seewhy.audit.judge import Judgement, Outcome, judged, outcomes
 from seewhy.audit.photos import AuditedPhoto, Halves, audited, halves
-from seewhy.audit.result import RECORD, Audit, Verdict
+from seewhy.audit.result import PAGE, RECORD, Audit, Verdict
 from seewhy.audit.sentences import sentence
 from seewhy.audit.trials import CUE, Trial, put_on, salient_boxes, taken_away
 from seewhy.classifier import Classifier, check_photos
@@ -71,8 +72,8 @@ def audit(
     its own. What turns more than ``statistics.TOLERATED`` of them is declared, with the expected share of false ones among all
     that is declared at most ``statistics.FALSE_DISCOVERIES``.
 
-    photos, labels : as for :func:`seewhy.run`; every photo needs one. store : a folder where photos, trials and audit.json are
-        kept, so that the same call goes on after an interruption; None: they are forgotten.
+    photos, labels : as for :func:`seewhy.run`; every photo needs one. store : a folder where photos, trials, audit.json and
+        audit.html are kept, so that the same call goes on after an interruption; None: they are forgotten.
     budget : passes of the network for a class, at most; None: 7,000. seed : of the halves. classes : the ones to judge; None: all
         that have a photo. ray, progress, batch_size : as there.
 
@@ -102,12 +103,14 @@ def audit(
         found = outcomes(plan.candidates, plan.trials, answers, plan.shares)
         judgements = judged(asked, plan.candidates, found, plan.recipients)
         verdicts = [_verdict(clf, index, judgements[index], plan, found, by_class) for index in asked]
+        shown = exhibits_of(clf, listed_photos, judgements, [one.effect for one in found], plan.trials, answers)
+        verdicts = [dataclasses.replace(one, exhibits=shown.get(index, [])) for index, one in zip(asked, verdicts, strict=True)]
         result = Audit(
             verdicts=verdicts,
             model=clf.name,
             preprocessing=clf.describe_input(),
             photos=len(base),
-            passes=len(base) + len(plan.trials),
+            passes=len(base) + len(plan.trials) + sum(map(len, shown.values())),
             settings={
                 "seed": seed,
                 "budget": budget,
@@ -118,6 +121,8 @@ def audit(
             notes=base.notes,
         )
         folder_at(folder).write(RECORD, result.json_bytes())
+        if store is not None:
+            folder_at(folder).write(PAGE, result.html_bytes())
         return result
 
 

@@ -1,4 +1,4 @@
-"""What an audit says: a verdict for each class, saved as JSON."""
+"""What an audit says: a verdict for each class, saved as a page and as JSON."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seewhy.audit.exhibits import Exhibit
 from seewhy.audit.judge import SHORTCUT, UNDECIDED
+from seewhy.audit.page import page
 from seewhy.edits import Box
 from seewhy.errors import RecordError
 from seewhy.explanation import versions
 from seewhy.files import write_whole
 
-SUFFIXES = (".json",)
-RECORD = "audit.json"  # in the folder of an audit
+SUFFIXES = (".html", ".json")
+RECORD, PAGE = "audit.json", "audit.html"  # in the folder of an audit
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Verdict:
     photos : of the confirmation half, those that carry it. necessity : how many answers change when the cue is taken away, less
     controls; None where that was not tried. share : of the class's photos that carry it. limit : what the candidates turn at
     most, all at once. candidates : how many were tried. recipients : photos of other classes that they were tried on. labelled,
-    right, copies : photos of the class, those answered rightly (at most 128 are used), and copies of a scene left out.
+    right, copies : photos of the class, those answered rightly (at most 128 are used), and copies of a scene left out. exhibits :
+    pictures of what decided, in no record; empty where nothing does.
     """
 
     class_name: str
@@ -49,6 +52,7 @@ class Verdict:
     labelled: int = 0
     right: int = 0
     copies: int = 0
+    exhibits: list[Exhibit] = field(default_factory=list, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.class_name}: {self.sentence}"
@@ -74,15 +78,28 @@ class Audit:
         return all(verdict.kind not in (SHORTCUT, UNDECIDED) for verdict in self.verdicts)
 
     def record(self) -> dict[str, Any]:
-        """All of it as plain data."""
-        return {**asdict(self), "passed": self.passed, "versions": versions()}
+        """All of it as plain data, without the pictures."""
+        fields = asdict(self)
+        for verdict in fields["verdicts"]:
+            del verdict["exhibits"]
+        return {**fields, "passed": self.passed, "versions": versions()}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the audit as ``.json``. Raises RecordError for another suffix, or a place that cannot be written."""
+        """Write the audit as one page, ``.html``, and beside it its record, ``.json``; or as ``.json`` alone. Returns the path.
+
+        Raises RecordError for another suffix, or a place that cannot be written.
+        """
         path = Path(path)
         if path.suffix.lower() not in SUFFIXES:
-            raise RecordError(f"'{path.name}': an audit is written as .json.")
+            raise RecordError(f"'{path.name}': an audit is written as {' or '.join(SUFFIXES)}.")
+        if path.suffix.lower() == ".html":
+            write_whole(path.with_suffix(".json"), self.json_bytes())
+            return write_whole(path, self.html_bytes())
         return write_whole(path, self.json_bytes())
+
+    def html_bytes(self) -> bytes:
+        """The page as a file."""
+        return page(self.record(), [verdict.exhibits for verdict in self.verdicts]).encode()
 
     def json_bytes(self) -> bytes:
         """:meth:`record` as a file."""

@@ -42,7 +42,7 @@ def audit(
     batch_size: Annotated[int | None, Option(help="Photos at once. Default: what suits the network.")] = None,
     json_: AsJson = False,
     output: Annotated[
-        str, Option("-o", "--output", "--out", help="A folder: photos, trials and audit.json. It goes on where it was.")
+        str, Option("-o", "--output", "--out", help="A folder: audit.html, audit.json, photos, trials. It goes on where it was.")
     ] = "audit",
 ) -> None:
     """Does a class lean on something at a fixed place that has no business there? A verdict for each, with its proof."""
@@ -59,12 +59,13 @@ def audit(
         ray=ray,
     )
     with Report(clf, json_, result.photos) as report:
-        report.record |= result.record() | {"output": output}
+        page = f"{output.rstrip('/')}/audit.html"
+        report.record |= result.record() | {"output": output, "page": page}
         report.notes(result.notes)
         for verdict in result.verdicts:
             report.line(str(verdict))
         report.line(f"Not tried: {'; '.join(result.not_tried)}.")
-        report.line(f"{result.photos} photos, {result.passes} passes → {output}")
+        report.line(f"{result.photos} photos, {result.passes} passes → {page}")
     kinds = {verdict.kind for verdict in result.verdicts}
     if fail_on is not None and not result.passed:
         raise typer.Exit(FAILED if fail_on in kinds else UNSURE)

@@ -1,0 +1,205 @@
+"""An audit as one page: the sentence first, and beside it what was done to which photos. No script, and nothing is fetched."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seewhy.audit.candidates import EVIDENCE, LEAST_LIFT, LEAST_SHARE, RECURRING
+from seewhy.audit.exhibits import WITHOUT, Exhibit
+from seewhy.audit.judge import KINDS, LEAST_EFFECT, LEAST_POWER, LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED
+from seewhy.audit.trials import CUE
+from seewhy.edits import Box
+from seewhy.formatting import format_score, format_share, shortened
+from seewhy.show.html import environment
+from seewhy.store.report.heading import photos_in_words
+from seewhy.store.report.record import without_folders
+
+MOST_BYTES = 10_000_000
+MOST_CARDS = 200
+MOST_LISTED = 1000  # rows of the table of classes
+MOST_PATHS = 200  # of a class
+MOST_NOTES = 20
+LONGEST_NAME = 60  # letters of a class
+LONGEST_PATH = 200
+NO_BREAK = "\u00a0"
+KIND_NAMES = {
+    SHORTCUT: "shortcut",
+    SURROUNDINGS: "surroundings",
+    LOCAL: "local reliance",
+    UNDECIDED: "undecided",
+    NONE: "none found",
+}
+ORDER = tuple(KIND_NAMES)  # of the cards
+_WHY = {RECURRING: "the same pixels recur there", EVIDENCE: "the maps are brightest there"}
+_HERE = Path(__file__).parent
+
+
+def page(record: Mapping[str, Any], exhibits: Sequence[Sequence[Exhibit]]) -> str:
+    """The page as text, at most MOST_BYTES long in UTF-8. record : of an audit. exhibits : of each of its verdicts."""
+    verdicts = list(zip(record["verdicts"], exhibits, strict=True))
+    verdicts.sort(key=lambda pair: (ORDER.index(pair[0]["kind"]), -pair[0]["effect"]))
+    lowest = -1.0 if any(_is_measured(one) and min(one["effect"], one["interval"][0]) < 0 for one, _ in verdicts) else 0.0
+    rows = [_row(one, number if number < MOST_CARDS else None) for number, (one, _) in enumerate(verdicts)]
+    cards = [
+        row | {"shots": _shots(shown, one), "facts": _figures(one), **_paths(one)}
+        for row, (one, shown) in list(zip(rows, verdicts, strict=True))[:MOST_CARDS]
+    ]
+    model = shortened(without_folders(record["model"]), LONGEST_NAME)
+    context = {
+        "title": f"Audit of {model or 'the network'} on {photos_in_words(record['photos'])}",
+        "about": [without_folders(record["preprocessing"]), f"{record['passes']:,} passes of the network"],
+        "record": dict(record) | {"notes": [without_folders(note) for note in record["notes"]]},
+        "overall": overall(record),
+        "listed": rows[:MOST_LISTED],
+        "cards": cards,
+        "kinds": KIND_NAMES,
+        "facts": _settings(record),
+        "marks": [_percent(share) for share in ((-1.0, -0.5, 0.0, 0.5, 1.0) if lowest else (0.0, 0.25, 0.5, 0.75, 1.0))],
+        "place": lambda share: f"{_along(share, lowest):.2f}",
+        "right": lambda share: f"{100 - _along(share, lowest):.2f}",
+        "most_notes": MOST_NOTES,
+    }
+    template = environment(_HERE / "templates").get_template("audit.html")
+    while True:
+        text = template.render(context)
+        excess = len(text.encode()) - MOST_BYTES
+        pictured = [card for card in cards if card["shots"]]
+        if excess <= 0 or not pictured:
+            return text
+        while pictured and excess > 0:  # the pictures of the classes with the least effects go
+            excess -= sum(len(shot["source"]) for shot in pictured[-1]["shots"])
+            pictured.pop()["shots"] = []
+
+
+def overall(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Whether the audit is passed, and what that means. Never that there is no shortcut."""
+    of_kind = {
+        kind: [shortened(one["class_name"], LONGEST_NAME) for one in record["verdicts"] if one["kind"] == kind] for kind in KINDS
+    }
+    (count, found, unsure) = (len(record["verdicts"]), of_kind[SHORTCUT], of_kind[UNDECIDED])
+    of_all = f"of {count:,} class{'' if count == 1 else 'es'}"
+    if record["passed"]:
+        return "Passed.", (
+            f"{'None of the classes' if count != 1 else 'The class'} was {'not ' * (count == 1)}found to lean on an overlay, and "
+            "there were photos enough to find one that turns half of the others. What was not tried may exist."
+        )
+    parts = []
+    if found:
+        parts.append(f"{len(found):,} {of_all} lean{'s' * (len(found) == 1)} on a shortcut: {_named(found)}.")
+    if unsure:
+        parts.append(f"{len(unsure):,} {of_all} {'is' if len(unsure) == 1 else 'are'} undecided: {_named(unsure)}.")
+    return "Not passed.", " ".join(parts)
+
+
+def _named(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} others" if len(names) > most else "")
+
+
+def _is_measured(verdict: Mapping[str, Any]) -> bool:
+    return verdict["kind"] != UNDECIDED and verdict["place"] is not None
+
+
+def _row(verdict: Mapping[str, Any], number: int | None) -> dict[str, Any]:
+    """A class as the template sees it. number : of its card."""
+    (low, high) = (max(verdict["interval"][0], -1.0), min(verdict["interval"][1], 1.0))
+    figures = f"{_percent(verdict['effect'])} [{_percent(low)}, {_percent(high)}]"
+    return {
+        "name": shortened(verdict["class_name"].replace("\n", " "), LONGEST_NAME),
+        "anchor": "" if number is None else f"class-{number}",
+        "kind": verdict["kind"],
+        "sentence": verdict["sentence"].replace(" %", f"{NO_BREAK}%"),
+        "effect": verdict["effect"],
+        "low": low,
+        "high": high,
+        "measured": _is_measured(verdict),
+        "in_figures": figures,
+        "in_words": f"Effect {_percent(verdict['effect'])}, interval {_percent(low)} to {_percent(high)}",
+    }
+
+
+def _shots(exhibits: Sequence[Exhibit], verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": one.title,
+            "source": f"data:image/jpeg;base64,{base64.b64encode(one.picture).decode('ascii')}",
+            "answer": shortened(one.answer, LONGEST_NAME),
+            "score": f" ({format_score(one.score)})",
+            "turned": (one.role == CUE) == (one.answer == verdict["class_name"]) and one.role in (CUE, WITHOUT),
+            "frame": "" if one.frame is None else _inset(one.frame),
+        }
+        for one in exhibits
+    ]
+
+
+def _inset(box: Box) -> str:
+    """A box as the distances from the four sides of a picture, in CSS."""
+    (top, left, bottom, right) = box
+    return " ".join(f"{100 * side:.2f}%" for side in (top, 1 - right, 1 - bottom, left))
+
+
+def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of a class, by name."""
+    (share, necessity) = (verdict["share"], verdict["necessity"])
+    figures = {
+        "effect [95 % interval]": _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
+        "matched controls turn": _percent(verdict["control"]) if verdict["place"] is not None else "",
+        "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
+        "photos of the second half that carry it": "" if share is None or not verdict["cue"] else _percent(share),
+        "why the place was tried": _WHY.get(verdict["cue"], verdict["cue"]),
+        "no candidate turns more than": _percent(verdict["limit"]) if verdict["limit"] < 1 else "",
+        "candidates tried": f"{verdict['candidates']:,}",
+        "photos of other classes to try on": f"{verdict['recipients']:,}",
+        "photos of the class": f"{verdict['labelled']:,}",
+        "of these used: answered rightly, each scene once": f"{verdict['right']:,}",
+        "copies of a scene left out": f"{verdict['copies']:,}",
+    }
+    return [(name, value) for name, value in figures.items() if value]
+
+
+def _paths(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    paths = verdict["photos"]
+    return {
+        "paths": [shortened(path, LONGEST_PATH) for path in paths[:MOST_PATHS]],
+        "count": len(paths),
+        "carriers": photos_in_words(len(paths)),
+    }
+
+
+def _settings(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    settings = {
+        "preprocessing": without_folders(record["preprocessing"]),
+        "passes of the network": f"{record['passes']:,}",
+        **{_NAMES.get(name, name.replace("_", " ")): _word(name, value) for name, value in record["settings"].items()},
+        "the same pixels: at least": f"{_percent(LEAST_SHARE)} of the class's photos, {LEAST_LIFT:g} times as often as in others",
+        "undecided": f"where an effect of {_percent(LEAST_EFFECT)} is not found with a probability of {_percent(LEAST_POWER)}",
+        **record["versions"],
+    }
+    return list(settings.items())
+
+
+_NAMES = {
+    "tolerated": "tolerated effect",
+    "false_discoveries": "expected share of false ones among the declared, at most",
+    "budget": "passes for a class, at most",
+}
+_SHARES = ("tolerated", "false_discoveries")
+
+
+def _word(name: str, value: Any) -> str:
+    if name in _SHARES:
+        return _percent(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) and name != "seed" else str(value)
+
+
+def _along(share: float, lowest: float) -> float:
+    """Where a share lies on the scale, in percent."""
+    return 100 * min(1.0, max(0.0, (share - lowest) / (1 - lowest)))
+
+
+def _percent(share: float) -> str:
+    """A share in percent, with a minus where it is one."""
+    text = format_share(abs(share)).replace(" ", NO_BREAK)
+    return f"−{text}" if share < 0 and text != f"0{NO_BREAK}%" else text

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import seewhy
+from seewhy.audit import exhibits
+from seewhy.audit.exhibits import LONGER_SIDE, ORIGINAL, WITHOUT, Exhibit, exhibits_of
+from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, Judgement
+from seewhy.audit.trials import CONTROL, CUE, FILLED, Trial
+from seewhy.edits import Inpaint, Paste
+from seewhy.store.photos import ListedPhotos, list_photos
+
+BOX = (0.83, 0.0, 1.0, 0.22)  # of the logo
+ELSEWHERE = (0.0, 0.5, 0.17, 0.72)
+BEAR, COW = 0, 1
+PATHS = ["bear/0.png", "bear/1.png", "cow/2.png", "cow/3.png"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bears with the logo and two cows; the camera wrote its place into the first one's file."""
+    folder = tmp_path_factory.mktemp("photos")
+    scenes = [
+        *seewhy.demo.scenes(2, "test", True, labels=["bear"]),
+        *seewhy.demo.scenes(2, "test", True, labels=["cow"]),
+    ]
+    for path, scene in zip(PATHS, scenes, strict=True):
+        (folder / path).parent.mkdir(exist_ok=True)
+        exif = Image.Exif()
+        exif.get_ifd(0x8825)[1] = "N"
+        Image.fromarray(scene.photo).resize((640, 480)).save(folder / path, exif=exif)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clf() -> seewhy.Classifier:
+    return seewhy.load("demo:shortcut")
+
+
+def trials(number: int = 0) -> list[Trial]:
+    """Photo 0, a cow, is turned by the cue alone, photo 1 by its control alone; of the bears the second one holds."""
+    (cue, control) = (Paste(source=PATHS[1], box=BOX), Paste(source=PATHS[1], box=BOX, source_box=ELSEWHERE))
+    return [
+        Trial(number, CUE, 1, PATHS[3], 3, cue),
+        Trial(number, CONTROL, 1, PATHS[3], 3, control, control=True),
+        Trial(number, CUE, 0, PATHS[2], 2, cue),
+        Trial(number, CONTROL, 0, PATHS[2], 2, control, control=True),
+        Trial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=BOX)),
+        Trial(number, FILLED, 1, PATHS[1], 1, Inpaint(box=BOX)),
+        Trial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=ELSEWHERE), control=True),
+    ]
+
+
+ANSWERS = {0: COW, 1: BEAR, 2: BEAR, 3: COW, 4: COW, 5: COW, 6: BEAR}
+
+
+def shown(
+    clf: seewhy.Classifier,
+    photos: Path,
+    judgements: Mapping[int, Judgement],
+    effects: Sequence[float] = (1.0,),
+    answers: Mapping[int, int] = ANSWERS,
+    listed: ListedPhotos | None = None,
+    every: Sequence[Trial] | None = None,
+) -> dict[int, list[Exhibit]]:
+    listed = listed or list_photos(photos, "folders", clf.class_names())
+    return exhibits_of(clf, listed, judgements, effects, every or trials(), answers)
+
+
+def test_four_pictures_show_what_decided(clf: seewhy.Classifier, photos: Path) -> None:
+    four = shown(clf, photos, {BEAR: Judgement(SHORTCUT, 0)})[BEAR]
+    assert [one.role for one in four] == [ORIGINAL, WITHOUT, CUE, CONTROL]
+    assert [one.title for one in four] == [
+        "A photo of bear",
+        "The same without the cue",
+        "The cue on a photo of cow",
+        "Control: another part of the cue's photo",
+    ]
+    answers = [one.answer for one in four]
+    assert answers[1] != "bear"
+    assert (answers[0], *answers[2:]) == ("bear", "bear", "cow")
+    assert all(0.3 < one.score <= 1 for one in four)
+    assert {one.frame for one in four} == {BOX}
+
+
+def test_the_pictures_are_small_and_hold_nothing_of_the_camera(clf: seewhy.Classifier, photos: Path) -> None:
+    four = shown(clf, photos, {BEAR: Judgement(SHORTCUT, 0)})[BEAR]
+    opened = [Image.open(io.BytesIO(one.picture)) for one in four]
+    assert {(picture.format, picture.size) for picture in opened} == {("JPEG", (LONGER_SIDE, 180))}
+    assert all(not picture.getexif() for picture in opened)
+    pixels = [np.asarray(picture, np.float64) for picture in opened]
+    (rows, columns) = (slice(152, 178), slice(2, 50))
+    assert np.abs(pixels[0] - pixels[1])[rows, columns].mean() > 20  # the logo is away
+    assert np.abs(pixels[0] - pixels[1])[:145].mean() < 2  # and nothing else changed
+    assert np.abs(pixels[0] - pixels[2])[rows, columns].mean() < 5  # the very logo of the first picture
+    assert np.abs(pixels[2] - pixels[3])[rows, columns].mean() > 20
+
+
+@pytest.mark.parametrize(("effect", "other"), [(1.0, PATHS[2]), (-1.0, PATHS[3])])
+def test_a_typical_photo_is_chosen_not_the_best(
+    clf: seewhy.Classifier, photos: Path, effect: float, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    monkeypatch.setattr(exhibits, "_exhibit", lambda clf, listed, role, trial: taken.append((role, trial.path)))
+    shown(clf, photos, {BEAR: Judgement(LOCAL, 0)}, [effect])
+    assert taken == [(ORIGINAL, PATHS[1]), (WITHOUT, PATHS[1]), (CUE, other), (CONTROL, other)]
+
+
+def test_shortcuts_come_first_and_nothing_is_shown_where_nothing_decides(
+    clf: seewhy.Classifier, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exhibits, "MOST_CLASSES", 1)
+    every = [*trials(0), *trials(1), *trials(2)]
+    answers = {7 * number + place: answer for number in range(3) for place, answer in ANSWERS.items()}
+    judgements = {0: Judgement(LOCAL, 0), 1: Judgement(SHORTCUT, 1), 2: Judgement(NONE, 2)}
+    assert list(shown(clf, photos, judgements, [0.9, 0.5, 0.0], answers, every=every)) == [1]
+    assert shown(clf, photos, {2: Judgement(NONE, 2)}, [0.9, 0.5, 0.0], answers, every=every) == {}
+
+
+def test_trials_without_an_answer_and_photos_that_are_gone_are_left_out(
+    clf: seewhy.Classifier, photos: Path, tmp_path: Path
+) -> None:
+    without_control = {place: answer for place, answer in ANSWERS.items() if place not in (1, 3)}
+    two = shown(clf, photos, {BEAR: Judgement(SHORTCUT, 0)}, answers=without_control)[BEAR]
+    assert [one.role for one in two] == [ORIGINAL, WITHOUT]
+    for path in PATHS[:3]:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes((photos / path).read_bytes())
+    listed = list_photos(tmp_path, "folders", clf.class_names())
+    (tmp_path / PATHS[2]).unlink()
+    two = shown(clf, tmp_path, {BEAR: Judgement(SHORTCUT, 0)}, listed=listed)[BEAR]
+    assert [one.role for one in two] == [ORIGINAL, WITHOUT]

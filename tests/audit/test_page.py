@@ -1,0 +1,198 @@
+"""The page of an audit: the sentence and its proof, names that stay texts, nothing fetched, and an end of its bytes."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from seewhy.audit import Audit, Verdict
+from seewhy.audit import page as pages
+from seewhy.audit.exhibits import ORIGINAL, WITHOUT, Exhibit
+from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, UNDECIDED
+from seewhy.audit.page import overall
+from seewhy.audit.trials import CONTROL, CUE
+
+BOX = (0.8, 0.0, 1.0, 0.25)
+
+
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (24, 18), (90, 40, 10)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+FOUR = [
+    Exhibit(ORIGINAL, "A photo of bear", picture(), "bear", 0.95, BOX),
+    Exhibit(WITHOUT, "The same without the cue", picture(), "cow", 0.46, BOX),
+    Exhibit(CUE, "The cue on a photo of cow", picture(), "bear", 0.72, BOX),
+    Exhibit(CONTROL, "Control: another part of the cue's photo", picture(), "cow", 0.99, BOX),
+]
+
+
+def verdict(kind: str, name: str = "bear", effect: float = 0.9, interval: tuple[float, float] = (0.5, 1.0)) -> Verdict:
+    if kind == UNDECIDED:
+        return Verdict(name, kind, "undecided: too few photos", 0.0, (-1.0, 1.0), 0.0, None, "", [])
+    shown = FOUR if kind in (SHORTCUT, LOCAL) else []
+    found = Verdict(
+        name, kind, f"{kind}: said of {name}, 40 % of it", effect, interval, 0.02, BOX, "recurring", ["a/1.jpg", "a/2.jpg"]
+    )
+    return dataclasses.replace(found, necessity=0.3, share=0.85, limit=0.4, candidates=4, recipients=29, exhibits=shown)
+
+
+def audit(*verdicts: Verdict, model: str = "net") -> Audit:
+    settings = {"seed": 0, "budget": 7000, "tolerated": 0.1, "false_discoveries": 0.05}
+    return Audit(list(verdicts), model, "as it is", 120, 2730, settings, ["cues that move", "a border"], ["a note"])
+
+
+def text_of(found: Audit) -> str:
+    return found.html_bytes().decode().replace("\u00a0", " ").replace("&nbsp;", " ")
+
+
+def test_a_shortcut_is_shown_by_four_pictures(tmp_path: Path) -> None:
+    text = text_of(audit(verdict(SHORTCUT)))
+    assert re.findall(r'alt="([^"]*)"', text) == [
+        "A photo of bear: the network says bear",
+        "The same without the cue: the network says cow",
+        "The cue on a photo of cow: the network says bear",
+        "Control: another part of the cue&#39;s photo: the network says cow",
+    ]
+    sources = re.findall(r'src="data:image/jpeg;base64,([^"]*)"', text)
+    assert [base64.b64decode(source) for source in sources] == [picture()] * 4
+    assert text.count('class="frame" style="inset: 80.00% 75.00% 0.00% 0.00%"') == 4
+    assert re.findall(r'<b class="turned">(\w+)</b>', text) == ["cow", "bear"]  # what the network should not say
+    assert "<b>cow</b> (0.99)" in text
+
+
+def test_the_figures_stand_beside_the_sentence() -> None:
+    text = text_of(audit(verdict(SHORTCUT)))
+    assert "<h1>Audit of net on 120 photos</h1>" in text
+    assert "<b>Not passed.</b> 1 of 1 class leans on a shortcut: bear." in text
+    assert '<p class="said">shortcut: said of bear, 40 % of it</p>' in text
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text))
+    assert facts["effect [95 % interval]"] == "90 % [50 %, 100 %]"
+    assert facts["answers that change without it, less controls"] == "30 %"
+    assert facts["photos of the second half that carry it"] == "85 %"
+    assert facts["matched controls turn"] == "2 %"
+    assert facts["why the place was tried"] == "the same pixels recur there"
+    assert (facts["candidates tried"], facts["photos of other classes to try on"]) == ("4", "29")
+    assert "2 photos of the second half carry it" in text
+    assert "<li>a/1.jpg</li><li>a/2.jpg</li>" in text
+    assert "<li>cues that move</li><li>a border</li>" in text
+    settings = dict(re.findall(r"<tr><th>([^<]*)</th><td>([^<]*)</td></tr>", text))
+    assert settings["tolerated effect"] == "10 %"
+    assert settings["passes for a class, at most"] == "7,000"
+    assert settings["the same pixels: at least"] == "10 % of the class's photos, 3 times as often as in others".replace(
+        "'", "&#39;"
+    )
+    assert "torch" in settings
+    assert "a note" in text
+
+
+def test_classes_stand_by_what_was_found_and_by_effect() -> None:
+    found = [verdict(NONE, "newt", 0.01, (-0.2, 0.3)), verdict(LOCAL, "lark"), verdict(UNDECIDED, "urchin")]
+    found += [verdict(SHORTCUT, "snail", 0.4), verdict(SHORTCUT, "shark", 0.8)]
+    text = text_of(audit(*found))
+    names = ["shark", "snail", "lark", "urchin", "newt"]
+    assert re.findall(r'<a href="#class-\d">(\w+)</a>', text) == names
+    assert re.findall(r"<header><h2>(\w+)</h2>", text) == names
+    assert text.count("<img") == 12  # the class of which nothing was found has none
+    assert text.count("no effect is stated") == 1
+    # An effect below zero: the scale has two sides.
+    assert "<span>−100 %</span><span>−50 %</span><span>0 %</span>" in text
+    assert 'aria-label="Effect 1 %, interval −20 % to 30 %"' in text
+    assert '<i class="none" style="left: 40.00%; right: 35.00%"></i><b style="left: 50.50%"></b>' in text
+
+
+def test_without_an_effect_below_zero_the_scale_begins_there() -> None:
+    text = text_of(audit(verdict(SHORTCUT, effect=0.9, interval=(0.5, 1.0))))
+    assert "<span>0 %</span><span>25 %</span>" in text
+    assert '<i class="shortcut" style="left: 50.00%; right: 0.00%"></i><b style="left: 90.00%"></b>' in text
+
+
+@pytest.mark.parametrize(
+    ("kinds", "title", "words"),
+    [
+        ((NONE, LOCAL), "Passed.", "None of the classes was found to lean on an overlay"),
+        ((NONE,), "Passed.", "The class was not found to lean on an overlay"),
+        ((SHORTCUT, SHORTCUT, NONE), "Not passed.", "2 of 3 classes lean on a shortcut: class 0, class 1."),
+        ((UNDECIDED, NONE), "Not passed.", "1 of 2 classes is undecided: class 0."),
+        (
+            (UNDECIDED,) * 9,
+            "Not passed.",
+            "9 of 9 classes are undecided: class 0, class 1, class 2, class 3, class 4, class 5 and 3",
+        ),
+    ],
+)
+def test_the_overall_line_never_says_that_there_is_none(kinds: tuple[str, ...], title: str, words: str) -> None:
+    found = audit(*(verdict(kind, f"class {number}") for number, kind in enumerate(kinds)))
+    (first, rest) = overall(found.record())
+    assert first == title
+    assert rest.startswith(words)
+    assert "clean" not in text_of(found)
+    if title == "Passed.":
+        assert rest.endswith("What was not tried may exist.")
+
+
+def test_nothing_is_fetched_and_names_stay_texts(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>\n&<img src=x>"
+    one = dataclasses.replace(
+        verdict(SHORTCUT, evil), photos=[f"{evil}.jpg"], exhibits=[dataclasses.replace(FOUR[0], title=evil)]
+    )
+    path = audit(one, model="/home/ann/secret/net.py:build").save(tmp_path / "x.html")
+    text = path.read_text()
+    assert "<script" not in text
+    assert "<img src=x>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "http" not in text.replace("http-equiv", "")
+    assert not re.search(r"@import|url\(", text)
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in text
+    for private in ("/home", "secret", str(tmp_path), "GPS"):
+        assert private not in text
+    assert "net.py:build" in text
+
+
+def test_it_has_a_dark_dress_a_narrow_one_and_one_for_paper() -> None:
+    text = text_of(audit(verdict(SHORTCUT)))
+    assert text.count("@media (prefers-color-scheme: dark)") == 3  # the base's, the sheet's and its own
+    assert "@media (max-width: 30rem)" in text
+    assert "@media print" in text
+
+
+def test_the_record_lies_beside_the_page(tmp_path: Path) -> None:
+    found = audit(verdict(SHORTCUT), verdict(NONE, "cow"))
+    assert found.save(tmp_path / "x.html") == tmp_path / "x.html"
+    assert (tmp_path / "x.json").read_bytes() == found.json_bytes()
+    record: dict[str, Any] = json.loads((tmp_path / "x.json").read_text())
+    assert [one["class_name"] for one in record["verdicts"]] == ["bear", "cow"]
+    assert "exhibits" not in record["verdicts"][0]
+
+
+def test_its_bytes_have_an_end_and_the_largest_effects_keep_their_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = audit(*(verdict(SHORTCUT, f"class {number}", number / 10) for number in range(10)))
+    whole = found.html_bytes()
+    assert whole.count(b"<img") == 40
+    monkeypatch.setattr(pages, "MOST_BYTES", len(whole) - 5000)
+    fewer = found.html_bytes()
+    assert len(fewer) <= len(whole) - 5000
+    assert 0 < fewer.count(b"<img") < 40
+    kept = [
+        name for name in range(10) if b"<img" in fewer.partition(f"<h2>class {name}</h2>".encode())[2].partition(b"</section>")[0]
+    ]
+    assert kept == list(range(10 - len(kept), 10))
+
+
+def test_a_thousand_classes_are_one_page() -> None:
+    found = audit(*(verdict(SHORTCUT, f"class {number}", number / 1000) for number in range(1001)))
+    text = text_of(found)
+    assert len(text.encode()) <= pages.MOST_BYTES
+    assert text.count('<section class="card class"') == pages.MOST_CARDS
+    assert "200 of 1,001 classes have a card, shortcuts first." in text
+    assert "1000 of 1,001 classes; the JSON file has all." in text
