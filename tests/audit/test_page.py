@@ -16,6 +16,7 @@ from PIL import Image
 from seewhy.audit import Audit, Verdict
 from seewhy.audit import page as pages
 from seewhy.audit.exhibits import ORIGINAL, WITHOUT, Exhibit
+from seewhy.audit.groups import PhotoGroup
 from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, UNDECIDED
 from seewhy.audit.page import overall
 from seewhy.audit.trials import CONTROL, CUE
@@ -83,7 +84,7 @@ def test_the_figures_stand_beside_the_sentence() -> None:
     assert facts["matched controls turn"] == "2 %"
     assert facts["why the place was tried"] == "the same pixels recur there"
     assert (facts["candidates tried"], facts["photos of other classes to try on"]) == ("4", "29")
-    assert "2 photos of the second half carry it" in text
+    assert "<summary>2 photos with the cue, of those that it was tried with</summary>" in text
     assert "<li>a/1.jpg</li><li>a/2.jpg</li>" in text
     assert "<li>cues that move</li><li>a border</li>" in text
     settings = dict(re.findall(r"<tr><th>([^<]*)</th><td>([^<]*)</td></tr>", text))
@@ -94,6 +95,24 @@ def test_the_figures_stand_beside_the_sentence() -> None:
     )
     assert "torch" in settings
     assert "a note" in text
+
+
+def test_photos_with_the_cue_and_those_without_stand_beside_each_other_wrong_ones_first() -> None:
+    many = [f"c/{number}.jpg" for number in range(200)]
+    one = dataclasses.replace(verdict(SHORTCUT), carrying=PhotoGroup(40, 39, ["b/1.jpg"]), others=PhotoGroup(600, 300, many))
+    text = text_of(audit(one))
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text))
+    assert facts["answered rightly, of all that carry it"] == "98 % of 40 photos"
+    assert facts["answered rightly, of all that do not"] == "50 % of 600 photos"
+    assert re.findall(r"<summary>([^<]*)</summary>", text)[:3] == [
+        "1 photo answered wrongly, of those that carry the cue",
+        "300 photos answered wrongly, of those that do not carry it",
+        "2 photos with the cue, of those that it was tried with",
+    ]
+    assert text.count("<li>c/") == 200
+    assert "And 100 others." in text
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(dataclasses.replace(one, others=PhotoGroup())))))
+    assert facts["answered rightly, of all that do not"] == "there is none"
 
 
 def test_classes_stand_by_what_was_found_and_by_effect() -> None:

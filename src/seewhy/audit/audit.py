@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from seewhy.audit import statistics
 from seewhy.audit.candidates import EVIDENCE, Candidate
-from seewhy.audit.exhibits import exhibits_of
+from seewhy.audit.exhibits import SHOWN, exhibits_of
 from seewhy.audit.fixed_place import brightest_place, recurring_places
+from seewhy.audit.groups import groups
 from seewhy.audit.judge import Judgement, Outcome, judged, outcomes
 from seewhy.audit.photos import AuditedPhoto, Halves, audited, halves
 from seewhy.audit.result import PAGE, RECORD, Audit, Verdict
@@ -104,7 +105,12 @@ def audit(
         judgements = judged(asked, plan.candidates, found, plan.recipients)
         verdicts = [_verdict(clf, index, judgements[index], plan, found, by_class) for index in asked]
         shown = exhibits_of(clf, listed_photos, judgements, [one.effect for one in found], plan.trials, answers)
-        verdicts = [dataclasses.replace(one, exhibits=shown.get(index, [])) for index, one in zip(asked, verdicts, strict=True)]
+        deciding = {index: one.candidate for index, one in judgements.items() if one.kind in SHOWN}
+        grouped = groups(base.dataset(), {index: plan.candidates[n] for index, n in deciding.items() if n is not None})
+        for place, index in enumerate(asked):
+            (carrying, others) = grouped.get(index, (None, None))
+            own = shown.get(index, [])
+            verdicts[place] = dataclasses.replace(verdicts[place], carrying=carrying, others=others, exhibits=own)
         result = Audit(
             verdicts=verdicts,
             model=clf.name,

@@ -44,7 +44,7 @@ def page(record: Mapping[str, Any], exhibits: Sequence[Sequence[Exhibit]]) -> st
     lowest = -1.0 if any(_is_measured(one) and min(one["effect"], one["interval"][0]) < 0 for one, _ in verdicts) else 0.0
     rows = [_row(one, number if number < MOST_CARDS else None) for number, (one, _) in enumerate(verdicts)]
     cards = [
-        row | {"shots": _shots(shown, one), "facts": _figures(one), **_paths(one)}
+        row | {"shots": _shots(shown, one), "facts": _figures(one), "paths": _paths(one)}
         for row, (one, shown) in list(zip(rows, verdicts, strict=True))[:MOST_CARDS]
     ]
     model = shortened(without_folders(record["model"]), LONGEST_NAME)
@@ -148,6 +148,8 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         "matched controls turn": _percent(verdict["control"]) if verdict["place"] is not None else "",
         "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
         "photos of the second half that carry it": "" if share is None or not verdict["cue"] else _percent(share),
+        "answered rightly, of all that carry it": _accuracy(verdict["carrying"]),
+        "answered rightly, of all that do not": _accuracy(verdict["others"]),
         "why the place was tried": _WHY.get(verdict["cue"], verdict["cue"]),
         "no candidate turns more than": _percent(verdict["limit"]) if verdict["limit"] < 1 else "",
         "candidates tried": f"{verdict['candidates']:,}",
@@ -159,13 +161,31 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in figures.items() if value]
 
 
-def _paths(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    paths = verdict["photos"]
-    return {
-        "paths": [shortened(path, LONGEST_PATH) for path in paths[:MOST_PATHS]],
-        "count": len(paths),
-        "carriers": photos_in_words(len(paths)),
-    }
+def _accuracy(group: Mapping[str, Any] | None) -> str:
+    if group is None:
+        return ""
+    if not group["photos"]:
+        return "there is none"
+    return f"{_percent(group['right'] / group['photos'])} of {photos_in_words(group['photos'])}"
+
+
+def _paths(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lists of photos, the wrong ones first."""
+    lists = []
+    for group, words in ((verdict["carrying"], "carry the cue"), (verdict["others"], "do not carry it")):
+        wrong = 0 if group is None else group["photos"] - group["right"]
+        if wrong:
+            lists.append((wrong, f"answered wrongly, of those that {words}", group["wrong"]))
+    if verdict["photos"]:
+        lists.append((len(verdict["photos"]), "with the cue, of those that it was tried with", verdict["photos"]))
+    return [
+        {
+            "title": f"{photos_in_words(count)} {words}",
+            "paths": [shortened(path, LONGEST_PATH) for path in paths[:MOST_PATHS]],
+            "left_out": max(0, count - MOST_PATHS),
+        }
+        for count, words, paths in lists
+    ]
 
 
 def _settings(record: Mapping[str, Any]) -> list[tuple[str, str]]:

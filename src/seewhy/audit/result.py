@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.audit.exhibits import Exhibit
+from seewhy.audit.groups import PhotoGroup
 from seewhy.audit.judge import SHORTCUT, UNDECIDED
 from seewhy.audit.page import page
 from seewhy.edits import Box
@@ -31,8 +32,9 @@ class Verdict:
     photos : of the confirmation half, those that carry it. necessity : how many answers change when the cue is taken away, less
     controls; None where that was not tried. share : of the class's photos that carry it. limit : what the candidates turn at
     most, all at once. candidates : how many were tried. recipients : photos of other classes that they were tried on. labelled,
-    right, copies : photos of the class, those answered rightly (at most 128 are used), and copies of a scene left out. exhibits :
-    pictures of what decided, in no record; empty where nothing does.
+    right, copies : photos of the class, those answered rightly (at most 128 are used), and copies of a scene left out. carrying,
+    others : all photos of the class, those with the cue and those without; exhibits : pictures of what decided, in no record.
+    Where nothing decides there are none.
     """
 
     class_name: str
@@ -52,6 +54,8 @@ class Verdict:
     labelled: int = 0
     right: int = 0
     copies: int = 0
+    carrying: PhotoGroup | None = None
+    others: PhotoGroup | None = None
     exhibits: list[Exhibit] = field(default_factory=list, compare=False, repr=False)
 
     def __str__(self) -> str:
