@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ import pytest
 from PIL import Image
 
 import seewhy
-from seewhy.audit.audit import BUDGET
 from seewhy.audit.candidates import RECURRING
 from seewhy.errors import OptionError, PhotoError, StoreError, TargetError
 
+BUDGET = 1400
 LOGO = (0.842, 0.0125, 0.983, 0.206)  # of demo.logo, on a photo of 240 × 320 pixels
 
 
@@ -30,7 +31,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def of_shortcut(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     store = tmp_path_factory.mktemp("audits") / "shortcut"
-    return seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 900, progress=False), store
+    return seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False), store
 
 
 def overlap(one: Any, other: Any) -> float:
@@ -59,7 +60,7 @@ def test_the_shortcut_network_reads_the_corner(of_shortcut: tuple[Any, Path]) ->
 
 
 def test_the_honest_network_passes_on_the_same_photos(photos: Path) -> None:
-    result = seewhy.audit(seewhy.load("demo:honest"), photos, "folders", budget=900, progress=False)
+    result = seewhy.audit(seewhy.load("demo:honest"), photos, "folders", budget=BUDGET, progress=False)
     assert {verdict.kind for verdict in result.verdicts} <= {"none", "local"}
     assert result.passed
 
@@ -67,18 +68,17 @@ def test_the_honest_network_passes_on_the_same_photos(photos: Path) -> None:
 def test_what_it_costs_stays_within_the_budget(of_shortcut: tuple[Any, Path]) -> None:
     (result, _) = of_shortcut
     assert result.photos == 120
-    assert 120 < result.passes <= 120 + 3 * 900
-    assert BUDGET == 7000
+    assert 120 < result.passes <= 120 + 3 * BUDGET
 
 
 def test_begun_again_it_says_the_same_and_computes_nothing(of_shortcut: tuple[Any, Path], photos: Path) -> None:
     (result, store) = of_shortcut
     assert json.loads((store / "audit.json").read_text())["verdicts"] == json.loads(result.json_bytes())["verdicts"]
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
-    again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 900, progress=False)
+    again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False)
     assert again == result
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == before
-    with pytest.raises(StoreError, match="the hash of the photos' edits"):
+    with pytest.raises(StoreError, match="is of another run: "):
         seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 900, seed=5, progress=False)
 
 
@@ -106,6 +106,9 @@ def test_some_classes_alone(photos: Path) -> None:
 
 def test_mistakes_are_one_line(photos: Path, tmp_path: Path) -> None:
     clf = seewhy.load("demo:honest")
+    two = tmp_path / "two"
+    for name in ("bear", "sheep"):
+        shutil.copytree(photos / name, two / name)
     with pytest.raises(PhotoError, match="No photo has a label, and an audit needs them"):
         seewhy.audit(clf, sorted((photos / "bear").iterdir()), progress=False)
     with pytest.raises(OptionError, match="budget=0"):
@@ -115,4 +118,4 @@ def test_mistakes_are_one_line(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="badger"):
         seewhy.audit(clf, photos, "folders", classes=["badger"], progress=False)
     with pytest.raises(TargetError, match="No photo has the label 'cow'"):
-        seewhy.audit(clf, [photos / "bear", photos / "sheep"], "folders", classes=["cow"], progress=False)
+        seewhy.audit(clf, two, "folders", classes=["cow"], progress=False)

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from seewhy.audit import statistics
 from seewhy.audit.candidates import EVIDENCE, Candidate
 from seewhy.audit.fixed_place import brightest_place, recurring_places
-from seewhy.audit.judge import Judgement, Outcome, judged, outcomes
+from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.photos import AuditedPhoto, Halves, audited, halves
 from seewhy.audit.result import RECORD, Audit, Verdict
 from seewhy.audit.sentences import sentence
-from seewhy.audit.trials import CUE, Trial, put_on, salient_boxes, taken_away
+from seewhy.audit.trials import CUE, AuditTrial, put_on, salient_boxes, taken_away
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
 from seewhy.errors import OptionError, PhotoError, TargetError, did_you_mean, setting, whole_number
@@ -143,7 +143,7 @@ class _Plan:
 
     candidates: list[Candidate]
     shares: list[tuple[float, float]]
-    trials: list[Trial]
+    trials: list[AuditTrial]
     recipients: dict[int, int]
 
 
@@ -253,7 +253,7 @@ def _mean_maps(base: Store, discovery: dict[int, set[int]]) -> dict[int, npt.NDA
 def _answers(
     clf: Classifier,
     listed_photos: ListedPhotos,
-    trials: Sequence[Trial],
+    trials: Sequence[AuditTrial],
     folder: Folder,
     batch_size: int | None,
     ray: str | None,
@@ -291,7 +291,7 @@ def _verdict(
     index: int,
     judgement: Judgement,
     plan: _Plan,
-    found: Sequence[Outcome],
+    found: Sequence[TrialOutcome],
     by_class: dict[int, tuple[Halves, int]],
 ) -> Verdict:
     number = judgement.candidate

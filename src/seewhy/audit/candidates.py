@@ -16,7 +16,10 @@ LEAST_SHARE = 0.10  # of a class's photos that carry a cue ...
 LEAST_LIFT = 3.0  # ... and how many times as often as others
 ALIKE = 0.9  # correlation of two patches that show the same
 FLAT = 0.03  # standard deviation of a patch, as a share of white, below which it shows nothing
-_APART = 0.15  # and their mean difference, as a share of white: a light and a dark sky correlate, too
+# Mean difference of two patches, as a share of white: of the same pixels, saved as a small JPEG, it is 0.01 to 0.02; of dark
+# furs before the same grass 0.03 to 0.08.
+SAME = 0.03
+SIMILAR = 0.15  # a light and a dark sky correlate, too; a window may show some of what lies behind a cue
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,7 +38,7 @@ class Candidate:
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
         """The photos that show the template at this place."""
         patches = patches_at(small_stack(photos), self.box)
-        return [photo for photo, alike in zip(photos, resembles(patches, self.template, self.mask), strict=True) if alike]
+        return [photo for photo, alike in zip(photos, resembles(patches, self.template, SAME, self.mask), strict=True) if alike]
 
     def share_of(self, photos: Sequence[AuditedPhoto]) -> float:
         """The share of the photos that carry it; 0 of none."""
@@ -60,15 +63,18 @@ def box_of(rows: slice, columns: slice) -> Box:
     return (rows.start / SIDE, columns.start / SIDE, rows.stop / SIDE, columns.stop / SIDE)
 
 
-def resembles(patches: Floats, template: Floats, mask: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.bool_]:
-    """Which of ``(n, h, w, 3)`` patches show what the template shows, where the mask is True."""
+def resembles(
+    patches: Floats, template: Floats, apart: float, mask: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """Which of ``(n, h, w, 3)`` patches show what the template shows, where the mask is True. apart : their mean difference, at
+    most."""
     if not len(patches):
         return np.zeros(0, bool)
     if mask is not None:
         (patches, template) = (patches[:, mask], template[mask])
     (vectors, vector) = (patches.reshape(len(patches), -1), template.reshape(1, -1))
     correlations = normalised(vectors) @ normalised(vector)[0]
-    alike: npt.NDArray[np.bool_] = (correlations > ALIKE) & (np.abs(vectors - vector).mean(axis=1) < _APART)
+    alike: npt.NDArray[np.bool_] = (correlations > ALIKE) & (np.abs(vectors - vector).mean(axis=1) < apart)
     return alike
 
 
