@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seewhy.audit import statistics
-from seewhy.audit.candidates import RECURRING, Candidate
+from seewhy.audit.candidates import EVIDENCE, RECURRING, Candidate
 from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, UNDECIDED, TrialOutcome, judged, outcomes
 from seewhy.audit.trials import CONTROL, CUE, FILLED, REPLACED, AuditTrial
 from seewhy.edits import Fill
@@ -56,6 +56,14 @@ def test_the_same_pixels_that_turn_others_are_a_shortcut() -> None:
     judgement = judged([CLASS], [candidate()], [outcome(STRONG)], {CLASS: 60})[CLASS]
     assert (judgement.kind, judgement.candidate) == (SHORTCUT, 0)
     assert judgement.interval == statistics.effect_interval(STRONG)
+
+
+def test_where_maps_point_nothing_is_called_an_overlay() -> None:
+    """Nor where the same pixels fill a small part of the box alone: the rest may be what turned the answers."""
+    box = np.zeros((4, 4, 3), np.float32)
+    for why, mask in ((EVIDENCE, np.ones((4, 4), bool)), (RECURRING, np.eye(4, dtype=bool))):
+        pointed = Candidate(CLASS, why, (0, 0, 0.5, 0.5), box, mask)
+        assert judged([CLASS], [pointed], [outcome(STRONG)], {CLASS: 60})[CLASS].kind == LOCAL
 
 
 @pytest.mark.parametrize(("share", "others"), [(0.05, 0.0), (0.6, 0.3)])

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.audit import statistics
-from seewhy.audit.candidates import EVIDENCE, Candidate
-from seewhy.audit.fixed_place import brightest_place, recurring_places
+from seewhy.audit.candidates import RECURRING, Candidate
+from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.photos import AuditedPhoto, Halves, audited, halves
 from seewhy.audit.result import RECORD, Audit, Verdict
@@ -190,6 +190,8 @@ def _planned(base: Store, by_class: dict[int, tuple[Halves, int]], asked: Sequen
         if index in maps and parts.discovery:
             brightest = brightest_place(index, maps[index], parts.discovery)
             own_candidates += [brightest] if brightest is not None else []
+        if not own_candidates and parts.discovery:
+            own_candidates = corners(index, parts.discovery)
         pool = [photo for other, (part, _) in by_class.items() if other != index for photo in part.confirmation]
         plan.recipients[index] = len(pool)
         own_candidates = [one for one in own_candidates if parts.confirmation and pool]
@@ -218,7 +220,7 @@ def _add_trials(
     carried_by_others = {photo.number for photo in candidate.carriers(pool)}
     plan.candidates.append(candidate)
     plan.shares.append((candidate.share_of(parts.confirmation), candidate.share_of(pool)))
-    if candidate.why == EVIDENCE and len(carriers) < _LEAST_CARRIERS:
+    if candidate.why != RECURRING and len(carriers) < _LEAST_CARRIERS:
         carriers = list(parts.confirmation)  # nothing recurs there: every photo of the class has its own
     donors = carriers or list(parts.confirmation)
     most_carriers = min(_MOST_CARRIERS, max(1, int(budget * _SHARE_OF_NECESSITY) // _EACH_CARRIER))

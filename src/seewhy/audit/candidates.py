@@ -11,9 +11,11 @@ import numpy.typing as npt
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
 from seewhy.edits import Box
 
-RECURRING, EVIDENCE = "recurring", "evidence"  # why a place is a candidate: the same pixels stand there; maps point there
+# Why a place is a candidate: the same pixels stand there; maps point there; nothing else is known of the class.
+RECURRING, EVIDENCE, CORNER = "recurring", "evidence", "corner"
 LEAST_SHARE = 0.10  # of a class's photos that carry a cue ...
 LEAST_LIFT = 3.0  # ... and how many times as often as others
+_LEAST_CONSTANT = 0.7  # of a box that a cue fills; a round one fills 0.79
 ALIKE = 0.9  # correlation of two patches that show the same
 FLAT = 0.03  # standard deviation of a patch, as a share of white, below which it shows nothing
 # Mean difference of two patches, as a share of white: of the same pixels, saved as a small JPEG, it is 0.01 to 0.02; of dark
@@ -26,14 +28,19 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A box of the photos of one class. why : RECURRING or EVIDENCE. template : ``(h, w, 3)``, what mostly stands there on the
-    discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same: the rest is what lies behind."""
+    """A box of the photos of one class. why : RECURRING, EVIDENCE or CORNER. template : ``(h, w, 3)``, what mostly stands there
+    on the discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same: the rest is what lies behind."""
 
     class_index: int
     why: str
     box: Box
     template: Floats
     mask: npt.NDArray[np.bool_]
+
+    @property
+    def is_constant(self) -> bool:
+        """True where the same pixels make up the place: what is around them in its box cannot be what turns an answer."""
+        return self.why == RECURRING and float(self.mask.mean()) >= _LEAST_CONSTANT
 
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
         """The photos that show the template at this place."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from seewhy.audit.candidates import (
     ALIKE,
+    CORNER,
     EVIDENCE,
     LEAST_LIFT,
     LEAST_SHARE,
@@ -32,7 +33,9 @@ _MOST = 3  # places of a class, by what recurs
 _LEAST_PARTNERS = 2  # photos that show the same as one
 _CONSTANT = 0.06  # standard deviation over the photos that carry a cue, as a share of white ...
 _STEADIER = 0.5  # ... and of what the class's photos have on the average
+_MOST_CELLS = 28  # rows and columns of a place that maps point at
 _LEAST_CELLS = 12  # of a cue; less shows nothing
+_CORNER = 0.25  # of the photo's sides
 _BRIGHTEST = 0.05  # of the photo's area, by maps
 
 
@@ -165,6 +168,26 @@ def brightest_place(class_index: int, mean_map: npt.NDArray[np.float64], own: Se
     threshold = max(np.quantile(mean_map, 1 - _BRIGHTEST), 0.5 * mean_map.max())
     (regions, _) = label(mean_map >= threshold)
     peak = np.unravel_index(int(mean_map.argmax()), mean_map.shape)
-    box = box_of(*find_objects(regions)[regions[peak] - 1])
+    (rows, columns) = find_objects(regions)[regions[peak] - 1]
+    box = box_of(_around(rows, int(peak[0])), _around(columns, int(peak[1])))
+    return _at_box(class_index, EVIDENCE, box, own)
+
+
+def _around(cells: slice, peak: int) -> slice:
+    """Rows or columns, those near the peak where they are too many: of a map without a shape, or nearly all of the photo."""
+    if cells.stop - cells.start <= _MOST_CELLS:
+        return cells
+    start = min(max(0, peak - _MOST_CELLS // 2), SIDE - _MOST_CELLS)
+    return slice(start, start + _MOST_CELLS)
+
+
+def corners(class_index: int, own: Sequence[AuditedPhoto]) -> list[Candidate]:
+    """For a network without maps, where nothing recurs: logos and stamps lie in corners."""
+    (near, far) = ((0.0, _CORNER), (1 - _CORNER, 1.0))
+    boxes = [(top, left, bottom, right) for (top, bottom) in (near, far) for (left, right) in (near, far)]
+    return [_at_box(class_index, CORNER, box, own) for box in boxes]
+
+
+def _at_box(class_index: int, why: str, box: Box, own: Sequence[AuditedPhoto]) -> Candidate:
     template = np.median(patches_at(small_stack(own), box), axis=0).astype(np.float32)
-    return Candidate(class_index, EVIDENCE, box, template, np.ones(template.shape[:2], bool))
+    return Candidate(class_index, why, box, template, np.ones(template.shape[:2], bool))

@@ -41,8 +41,8 @@ class TrialOutcome:
         return float(np.mean(self.effects)) if self.effects else 0.0
 
     @property
-    def is_overlay(self) -> bool:
-        """True where the same pixels stand at the place, more often than in other classes."""
+    def is_frequent(self) -> bool:
+        """True where the unseen photos of the class carry the cue, and more often than others."""
         return self.share >= LEAST_SHARE and self.share >= LEAST_LIFT * self.share_others
 
 
@@ -127,7 +127,7 @@ def judged(
         limit = max(limits, default=1.0)
         needed = statistics.recipients_needed(LEAST_EFFECT, hypotheses, LEAST_POWER)
         of_class = sorted((n for n in tried if n in declared), key=lambda n: -found[n].effect)
-        overlays = [n for n in of_class if found[n].is_overlay]
+        overlays = [n for n in of_class if found[n].is_frequent and candidates[n].is_constant]
         count = recipients[index]
         if of_class:
             deciding = (overlays or of_class)[0]
