@@ -24,3 +24,12 @@ def wilson(successes: float, count: int, z: float = 1.959964) -> tuple[float, fl
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def exact_interval(successes: int, count: int, alpha: float = 0.05) -> tuple[float, float]:
+    """The exact interval for a share (Clopper and Pearson 1934)."""
+    from scipy.special import betaincinv
+
+    low = float(betaincinv(successes, count - successes + 1, alpha / 2)) if successes else 0.0
+    high = float(betaincinv(successes + 1, count - successes, 1 - alpha / 2)) if successes < count else 1.0
+    return low, high

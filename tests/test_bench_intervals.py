@@ -22,3 +22,10 @@ def test_the_interval_of_a_mean() -> None:
     (mean, low, high) = intervals.mean_and_interval(list(values))
     assert mean == pytest.approx(values.mean())
     assert (high - low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
+
+
+def test_exact_shares() -> None:
+    """Of n without one the upper limit is 1 - 0.025 ** (1 / n); 5 of 20 stands in every table."""
+    assert intervals.exact_interval(0, 59) == (0.0, pytest.approx(1 - 0.025 ** (1 / 59)))
+    assert intervals.exact_interval(20, 20) == (pytest.approx(0.025 ** (1 / 20)), 1.0)
+    assert intervals.exact_interval(5, 20) == (pytest.approx(0.0866, abs=1e-4), pytest.approx(0.4910, abs=1e-4))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reduced_photos import COLUMNS, ROWS, STAMP, noise, photos, stamped
 
-from seewhy.audit.candidates import RECURRING, Candidate, box_of, cells_of, normalised, resembles
+from seewhy.audit.candidates import RECURRING, SAME, SIMILAR, Candidate, box_of, cells_of, normalised, resembles
 
 
 def stamp_candidate() -> Candidate:
@@ -41,8 +41,14 @@ def test_what_is_behind_a_cue_does_not_count() -> None:
 def test_dark_and_light_copies_of_a_pattern_differ_and_flat_ones_are_like_nothing() -> None:
     template = np.tile(np.float32([[0.1], [0.2]]), (4, 4, 1)).repeat(3, axis=2)
     patches = np.stack([template, template + 0.5, np.full_like(template, 0.15)])
-    assert resembles(patches, template).tolist() == [True, False, False]
-    assert resembles(patches[:0], template).tolist() == []
+    assert resembles(patches, template, SAME).tolist() == [True, False, False]
+    assert resembles(patches[:0], template, SAME).tolist() == []
+
+
+def test_similar_is_not_the_same() -> None:
+    template = np.random.default_rng(0).random((10, 10, 3)).astype(np.float32) / 2
+    patch = (template + 0.05)[None]
+    assert (resembles(patch, template, SIMILAR).tolist(), resembles(patch, template, SAME).tolist()) == ([True], [False])
 
 
 def test_normalised_rows_multiply_to_their_correlation() -> None:

@@ -12,7 +12,7 @@ import seewhy
 from seewhy.audit import exhibits
 from seewhy.audit.exhibits import LONGER_SIDE, ORIGINAL, WITHOUT, Exhibit, exhibits_of
 from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, Judgement
-from seewhy.audit.trials import CONTROL, CUE, FILLED, Trial
+from seewhy.audit.trials import CONTROL, CUE, FILLED, AuditTrial
 from seewhy.edits import Inpaint, Paste
 from seewhy.store.photos import ListedPhotos, list_photos
 
@@ -43,17 +43,17 @@ def clf() -> seewhy.Classifier:
     return seewhy.load("demo:shortcut")
 
 
-def trials(number: int = 0) -> list[Trial]:
+def trials(number: int = 0) -> list[AuditTrial]:
     """Photo 0, a cow, is turned by the cue alone, photo 1 by its control alone; of the bears the second one holds."""
     (cue, control) = (Paste(source=PATHS[1], box=BOX), Paste(source=PATHS[1], box=BOX, source_box=ELSEWHERE))
     return [
-        Trial(number, CUE, 1, PATHS[3], 3, cue),
-        Trial(number, CONTROL, 1, PATHS[3], 3, control, control=True),
-        Trial(number, CUE, 0, PATHS[2], 2, cue),
-        Trial(number, CONTROL, 0, PATHS[2], 2, control, control=True),
-        Trial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=BOX)),
-        Trial(number, FILLED, 1, PATHS[1], 1, Inpaint(box=BOX)),
-        Trial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=ELSEWHERE), control=True),
+        AuditTrial(number, CUE, 1, PATHS[3], 3, cue),
+        AuditTrial(number, CONTROL, 1, PATHS[3], 3, control, control=True),
+        AuditTrial(number, CUE, 0, PATHS[2], 2, cue),
+        AuditTrial(number, CONTROL, 0, PATHS[2], 2, control, control=True),
+        AuditTrial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=BOX)),
+        AuditTrial(number, FILLED, 1, PATHS[1], 1, Inpaint(box=BOX)),
+        AuditTrial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=ELSEWHERE), control=True),
     ]
 
 
@@ -67,7 +67,7 @@ def shown(
     effects: Sequence[float] = (1.0,),
     answers: Mapping[int, int] = ANSWERS,
     listed: ListedPhotos | None = None,
-    every: Sequence[Trial] | None = None,
+    every: Sequence[AuditTrial] | None = None,
 ) -> dict[int, list[Exhibit]]:
     listed = listed or list_photos(photos, "folders", clf.class_names())
     return exhibits_of(clf, listed, judgements, effects, every or trials(), answers)

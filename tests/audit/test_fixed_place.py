@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from reduced_photos import COLUMNS, ROWS, noise, photos, stamped
 
-from seewhy.audit.candidates import EVIDENCE, RECURRING, box_of, cells_of
-from seewhy.audit.fixed_place import brightest_place, recurring_places
+from seewhy.audit.candidates import CORNER, EVIDENCE, RECURRING, box_of, cells_of
+from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.photos import SIDE
 
 
@@ -60,3 +60,15 @@ def test_maps_point_at_the_region_around_their_peak() -> None:
     assert candidate.box == box_of(slice(10, 16), slice(20, 30))
     assert candidate.template.shape == (6, 10, 3)
     assert brightest_place(0, np.zeros((SIDE, SIDE)), photos([noise(1)])) is None
+
+
+def test_without_anything_known_the_corners_are_left() -> None:
+    candidates = corners(1, photos([noise(1), noise(2)]))
+    assert [candidate.box for candidate in candidates] == [
+        (0.0, 0.0, 0.25, 0.25),
+        (0.0, 0.75, 0.25, 1.0),
+        (0.75, 0.0, 1.0, 0.25),
+        (0.75, 0.75, 1.0, 1.0),
+    ]
+    assert {(candidate.why, candidate.class_index) for candidate in candidates} == {(CORNER, 1)}
+    assert candidates[0].template.shape == (16, 16, 3)

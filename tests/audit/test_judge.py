@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from seewhy.audit import statistics
-from seewhy.audit.candidates import RECURRING, Candidate
-from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, UNDECIDED, Outcome, judged, outcomes
-from seewhy.audit.trials import CONTROL, CUE, FILLED, REPLACED, Trial
+from seewhy.audit.candidates import EVIDENCE, RECURRING, Candidate
+from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, UNDECIDED, TrialOutcome, judged, outcomes
+from seewhy.audit.trials import CONTROL, CUE, FILLED, REPLACED, AuditTrial
 from seewhy.edits import Fill
 
 EDIT = Fill(box=(0, 0, 0.5, 0.5))
@@ -17,8 +17,8 @@ def candidate(class_index: int = CLASS) -> Candidate:
     return Candidate(class_index, RECURRING, (0, 0, 0.5, 0.5), np.zeros((1, 1, 3), np.float32), np.ones((1, 1), bool))
 
 
-def trial(role: str, photo: int, control: bool = False, number: int = 0) -> Trial:
-    return Trial(number, role, photo, "a.png", 0, EDIT, control or role == CONTROL)
+def trial(role: str, photo: int, control: bool = False, number: int = 0) -> AuditTrial:
+    return AuditTrial(number, role, photo, "a.png", 0, EDIT, control or role == CONTROL)
 
 
 def test_an_effect_is_what_the_cue_turns_less_what_its_controls_turn() -> None:
@@ -45,8 +45,8 @@ def test_what_is_needed_is_counted_by_the_fill_with_the_smaller_effect() -> None
     assert (found.effects, found.effect) == ([], 0.0)
 
 
-def outcome(effects: list[float], share: float = 0.9, share_others: float = 0.0) -> Outcome:
-    return Outcome(effects, sum(effect > 0 for effect in effects), 0.0, [], share, share_others)
+def outcome(effects: list[float], share: float = 0.9, share_others: float = 0.0) -> TrialOutcome:
+    return TrialOutcome(effects, sum(effect > 0 for effect in effects), 0.0, [], share, share_others)
 
 
 STRONG, NOTHING = [1.0] * 60, [0.0] * 60
@@ -56,6 +56,14 @@ def test_the_same_pixels_that_turn_others_are_a_shortcut() -> None:
     judgement = judged([CLASS], [candidate()], [outcome(STRONG)], {CLASS: 60})[CLASS]
     assert (judgement.kind, judgement.candidate) == (SHORTCUT, 0)
     assert judgement.interval == statistics.effect_interval(STRONG)
+
+
+def test_where_maps_point_nothing_is_called_an_overlay() -> None:
+    """Nor where the same pixels fill a small part of the box alone: the rest may be what turned the answers."""
+    box = np.zeros((4, 4, 3), np.float32)
+    for why, mask in ((EVIDENCE, np.ones((4, 4), bool)), (RECURRING, np.eye(4, dtype=bool))):
+        pointed = Candidate(CLASS, why, (0, 0, 0.5, 0.5), box, mask)
+        assert judged([CLASS], [pointed], [outcome(STRONG)], {CLASS: 60})[CLASS].kind == LOCAL
 
 
 @pytest.mark.parametrize(("share", "others"), [(0.05, 0.0), (0.6, 0.3)])

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED, Judgement, Outcome
+from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED, Judgement, TrialOutcome
 from seewhy.audit.sentences import place_in_words, sentence
 
 BOX = (0.84, 0.02, 0.98, 0.2)
-OUTCOME = Outcome([1.0] * 57 + [0.0] * 3, 57, 0.02, [], 0.975, 0.0)
+OUTCOME = TrialOutcome([1.0] * 57 + [0.0] * 3, 57, 0.02, [], 0.975, 0.0)
 
 
 @pytest.mark.parametrize(

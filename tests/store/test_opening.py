@@ -12,8 +12,10 @@ import pytest
 
 import seewhy
 from seewhy.errors import PhotoError
+from seewhy.photo import Picture
+from seewhy.rasters import NamedFile
 from seewhy.records import Photo
-from seewhy.store.opening import edited, file_hash, open_photo, printable
+from seewhy.store.opening import OpenedPictures, edited, file_hash, open_photo, printable
 from seewhy.store.places import Folder, LocalFolder, folder_at
 from seewhy.store.tars import photo_members
 
@@ -121,3 +123,39 @@ def test_an_edit_s_other_photo_is_named_from_the_root(clf: seewhy.Classifier, ro
         root.write("sub/b.png", b"text")
         with pytest.raises(PhotoError, match=r"^'sub/b\.png' is not a picture that can be read"):
             open_photo(lambda source, root=root: clf.read(edited(clf.picture, root, source, paste)), root, "a.png", None)
+
+
+def test_a_picture_is_opened_once_until_its_file_changes(tmp_path: Path) -> None:
+    opened: list[str] = []
+
+    def picture_of(source: NamedFile) -> Picture:
+        opened.append(source.name)
+        return Picture(np.zeros((10, 10), np.uint8), source.name)
+
+    pictures = OpenedPictures(picture_of, most=250)
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in paths:
+        path.write_bytes(b"photo")
+    (first, second, third) = (NamedFile(path, path.name) for path in paths)
+    assert pictures(first) is pictures(first)
+    pictures(second)
+    assert opened == ["0.png", "1.png"]
+    pictures(third)  # 300 bytes: the one that was asked for longest ago goes
+    pictures(second)
+    assert opened == ["0.png", "1.png", "2.png"]
+    pictures(first)
+    assert opened[3:] == ["0.png"]
+    os.utime(paths[0], ns=(1, 1))
+    pictures(first)
+    assert opened[4:] == ["0.png"]
+    in_memory = [NamedFile(Path("a.png"), "a.png", content) for content in (b"one", b"two", b"one")]
+    for source in in_memory:
+        pictures(source)
+    assert opened[5:] == ["a.png", "a.png"]
+    large = OpenedPictures(picture_of, most=50)
+    large(first)
+    large(first)
+    assert opened[7:] == ["0.png", "0.png"]
+    none = NamedFile(tmp_path / "none.png", "none.png")
+    pictures(none)  # what opens it says that it is not there
+    assert opened[-1] == "none.png"

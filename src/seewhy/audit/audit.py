@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.audit import statistics
-from seewhy.audit.candidates import EVIDENCE, Candidate
-from seewhy.audit.exhibits import SHOWN, exhibits_of
-from seewhy.audit.fixed_place import brightest_place, recurring_places
+from seewhy.audit.candidates import RECURRING, Candidate
+from seewhy.audit.exhibits import SHOWN, Exhibit, exhibits_of
+from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.groups import groups
-from seewhy.audit.judge import Judgement, Outcome, judged, outcomes
+from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.photos import AuditedPhoto, Halves, audited, halves
 from seewhy.audit.result import PAGE, RECORD, Audit, Verdict
 from seewhy.audit.sentences import sentence
-from seewhy.audit.trials import CUE, Trial, put_on, salient_boxes, taken_away
+from seewhy.audit.trials import CUE, AuditTrial, put_on, salient_boxes, taken_away
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
 from seewhy.errors import OptionError, PhotoError, TargetError, did_you_mean, setting, whole_number
@@ -105,12 +105,7 @@ def audit(
         judgements = judged(asked, plan.candidates, found, plan.recipients)
         verdicts = [_verdict(clf, index, judgements[index], plan, found, by_class) for index in asked]
         shown = exhibits_of(clf, listed_photos, judgements, [one.effect for one in found], plan.trials, answers)
-        deciding = {index: one.candidate for index, one in judgements.items() if one.kind in SHOWN}
-        grouped = groups(base.dataset(), {index: plan.candidates[n] for index, n in deciding.items() if n is not None})
-        for place, index in enumerate(asked):
-            (carrying, others) = grouped.get(index, (None, None))
-            own = shown.get(index, [])
-            verdicts[place] = dataclasses.replace(verdicts[place], carrying=carrying, others=others, exhibits=own)
+        verdicts = _shown(base, plan, judgements, shown, verdicts)
         result = Audit(
             verdicts=verdicts,
             model=clf.name,
@@ -154,7 +149,7 @@ class _Plan:
 
     candidates: list[Candidate]
     shares: list[tuple[float, float]]
-    trials: list[Trial]
+    trials: list[AuditTrial]
     recipients: dict[int, int]
 
 
@@ -201,6 +196,8 @@ def _planned(base: Store, by_class: dict[int, tuple[Halves, int]], asked: Sequen
         if index in maps and parts.discovery:
             brightest = brightest_place(index, maps[index], parts.discovery)
             own_candidates += [brightest] if brightest is not None else []
+        if not own_candidates and parts.discovery:
+            own_candidates = corners(index, parts.discovery)
         pool = [photo for other, (part, _) in by_class.items() if other != index for photo in part.confirmation]
         plan.recipients[index] = len(pool)
         own_candidates = [one for one in own_candidates if parts.confirmation and pool]
@@ -229,7 +226,7 @@ def _add_trials(
     carried_by_others = {photo.number for photo in candidate.carriers(pool)}
     plan.candidates.append(candidate)
     plan.shares.append((candidate.share_of(parts.confirmation), candidate.share_of(pool)))
-    if candidate.why == EVIDENCE and len(carriers) < _LEAST_CARRIERS:
+    if candidate.why != RECURRING and len(carriers) < _LEAST_CARRIERS:
         carriers = list(parts.confirmation)  # nothing recurs there: every photo of the class has its own
     donors = carriers or list(parts.confirmation)
     most_carriers = min(_MOST_CARRIERS, max(1, int(budget * _SHARE_OF_NECESSITY) // _EACH_CARRIER))
@@ -264,7 +261,7 @@ def _mean_maps(base: Store, discovery: dict[int, set[int]]) -> dict[int, npt.NDA
 def _answers(
     clf: Classifier,
     listed_photos: ListedPhotos,
-    trials: Sequence[Trial],
+    trials: Sequence[AuditTrial],
     folder: Folder,
     batch_size: int | None,
     ray: str | None,
@@ -297,12 +294,32 @@ def _answers(
     return {order[row["number"]]: row["predicted_index"] for row in rows}
 
 
+def _shown(
+    base: Store,
+    plan: _Plan,
+    judgements: dict[int, Judgement],
+    shown: dict[int, list[Exhibit]],
+    verdicts: list[Verdict],
+) -> list[Verdict]:
+    """The verdicts, in the order of the judgements, with their pictures; and where the same pixels decide, with all photos of the
+    class that show them, and those that do not."""
+    deciding = {index: one.candidate for index, one in judgements.items() if one.kind in SHOWN and one.candidate is not None}
+    cues = {index: plan.candidates[number] for index, number in deciding.items()}
+    grouped = groups(base.dataset(), {index: cue for index, cue in cues.items() if cue.why == RECURRING})
+    completed = []
+    for index, verdict in zip(judgements, verdicts, strict=True):
+        (carrying, others) = grouped.get(index, (None, None))
+        own = shown.get(index, [])
+        completed.append(dataclasses.replace(verdict, carrying=carrying, others=others, exhibits=own))
+    return completed
+
+
 def _verdict(
     clf: Classifier,
     index: int,
     judgement: Judgement,
     plan: _Plan,
-    found: Sequence[Outcome],
+    found: Sequence[TrialOutcome],
     by_class: dict[int, tuple[Halves, int]],
 ) -> Verdict:
     number = judgement.candidate

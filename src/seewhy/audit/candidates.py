@@ -11,20 +11,25 @@ import numpy.typing as npt
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
 from seewhy.edits import Box
 
-RECURRING, EVIDENCE = "recurring", "evidence"  # why a place is a candidate: the same pixels stand there; maps point there
+# Why a place is a candidate: the same pixels stand there; maps point there; nothing else is known of the class.
+RECURRING, EVIDENCE, CORNER = "recurring", "evidence", "corner"
 LEAST_SHARE = 0.10  # of a class's photos that carry a cue ...
 LEAST_LIFT = 3.0  # ... and how many times as often as others
+_LEAST_CONSTANT = 0.7  # of a box that a cue fills; a round one fills 0.79
 ALIKE = 0.9  # correlation of two patches that show the same
 FLAT = 0.03  # standard deviation of a patch, as a share of white, below which it shows nothing
-_APART = 0.15  # and their mean difference, as a share of white: a light and a dark sky correlate, too
+# Mean difference of two patches, as a share of white: of the same pixels, saved as a small JPEG, it is 0.01 to 0.02; of dark
+# furs before the same grass 0.03 to 0.08.
+SAME = 0.03
+SIMILAR = 0.15  # a light and a dark sky correlate, too; a window may show some of what lies behind a cue
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A box of the photos of one class. why : RECURRING or EVIDENCE. template : ``(h, w, 3)``, what mostly stands there on the
-    discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same: the rest is what lies behind."""
+    """A box of the photos of one class. why : RECURRING, EVIDENCE or CORNER. template : ``(h, w, 3)``, what mostly stands there
+    on the discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same: the rest is what lies behind."""
 
     class_index: int
     why: str
@@ -32,10 +37,15 @@ class Candidate:
     template: Floats
     mask: npt.NDArray[np.bool_]
 
+    @property
+    def is_constant(self) -> bool:
+        """True where the same pixels make up the place: what is around them in its box cannot be what turns an answer."""
+        return self.why == RECURRING and float(self.mask.mean()) >= _LEAST_CONSTANT
+
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
         """The photos that show the template at this place."""
         patches = patches_at(small_stack(photos), self.box)
-        return [photo for photo, alike in zip(photos, resembles(patches, self.template, self.mask), strict=True) if alike]
+        return [photo for photo, alike in zip(photos, resembles(patches, self.template, SAME, self.mask), strict=True) if alike]
 
     def share_of(self, photos: Sequence[AuditedPhoto]) -> float:
         """The share of the photos that carry it; 0 of none."""
@@ -60,15 +70,18 @@ def box_of(rows: slice, columns: slice) -> Box:
     return (rows.start / SIDE, columns.start / SIDE, rows.stop / SIDE, columns.stop / SIDE)
 
 
-def resembles(patches: Floats, template: Floats, mask: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.bool_]:
-    """Which of ``(n, h, w, 3)`` patches show what the template shows, where the mask is True."""
+def resembles(
+    patches: Floats, template: Floats, apart: float, mask: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """Which of ``(n, h, w, 3)`` patches show what the template shows, where the mask is True. apart : their mean difference, at
+    most."""
     if not len(patches):
         return np.zeros(0, bool)
     if mask is not None:
         (patches, template) = (patches[:, mask], template[mask])
     (vectors, vector) = (patches.reshape(len(patches), -1), template.reshape(1, -1))
     correlations = normalised(vectors) @ normalised(vector)[0]
-    alike: npt.NDArray[np.bool_] = (correlations > ALIKE) & (np.abs(vectors - vector).mean(axis=1) < _APART)
+    alike: npt.NDArray[np.bool_] = (correlations > ALIKE) & (np.abs(vectors - vector).mean(axis=1) < apart)
     return alike
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seewhy.audit.judge import KINDS, LOCAL, SHORTCUT, SURROUNDINGS, Judgement
-from seewhy.audit.trials import CONTROL, CUE, FILLED, Trial
+from seewhy.audit.trials import CONTROL, CUE, FILLED, AuditTrial
 from seewhy.classifier import Classifier
 from seewhy.edits import Box, Edit, Paste
 from seewhy.errors import PhotoError
@@ -41,7 +41,7 @@ def exhibits_of(
     listed_photos: ListedPhotos,
     judgements: Mapping[int, Judgement],
     effects: Sequence[float],
-    trials: Sequence[Trial],
+    trials: Sequence[AuditTrial],
     answers: Mapping[int, int],
 ) -> dict[int, list[Exhibit]]:
     """By class the four pictures of what decided, of at most MOST_CLASSES classes: shortcuts before others, by their effects.
@@ -52,7 +52,7 @@ def exhibits_of(
     deciding = {index: one.candidate for index, one in judgements.items() if one.candidate is not None and one.kind in SHOWN}
     order = sorted(deciding, key=lambda index: (KINDS.index(judgements[index].kind), -effects[deciding[index]]))
     chosen = {deciding[index]: index for index in order[:MOST_CLASSES]}
-    answered: dict[int, list[tuple[Trial, int]]] = {number: [] for number in chosen}
+    answered: dict[int, list[tuple[AuditTrial, int]]] = {number: [] for number in chosen}
     for place, trial in enumerate(trials):
         if trial.candidate in chosen and place in answers:
             answered[trial.candidate].append((trial, answers[place]))
@@ -68,9 +68,9 @@ def exhibits_of(
     return shown
 
 
-def _typical(answered: Sequence[tuple[Trial, int]], index: int, effect: float) -> list[tuple[str, Trial]]:
+def _typical(answered: Sequence[tuple[AuditTrial, int]], index: int, effect: float) -> list[tuple[str, AuditTrial]]:
     """The trials that are shown, by role. answered : of one candidate, with their answers. index : the class."""
-    on_photo: dict[int, tuple[list[tuple[Trial, bool]], list[tuple[Trial, bool]]]] = {}
+    on_photo: dict[int, tuple[list[tuple[AuditTrial, bool]], list[tuple[AuditTrial, bool]]]] = {}
     away = []
     for trial, answer in answered:
         if trial.role in (CUE, CONTROL):
@@ -78,7 +78,7 @@ def _typical(answered: Sequence[tuple[Trial, int]], index: int, effect: float) -
         elif trial.role == FILLED and not trial.control:
             away.append((trial, answer != index))
     complete = [(cues, controls) for cues, controls in on_photo.values() if cues and controls]
-    found: list[tuple[str, Trial]] = []
+    found: list[tuple[str, AuditTrial]] = []
     if complete:
         (cues, controls) = min(complete, key=lambda pair: abs(_share(pair[0]) - _share(pair[1]) - effect))
         found = [(CUE, _usual(cues)), (CONTROL, _usual(controls))]
@@ -92,17 +92,17 @@ def _typical(answered: Sequence[tuple[Trial, int]], index: int, effect: float) -
     return found
 
 
-def _share(results: Sequence[tuple[Trial, bool]]) -> float:
+def _share(results: Sequence[tuple[AuditTrial, bool]]) -> float:
     return sum(turned for _, turned in results) / len(results)
 
 
-def _usual(results: Sequence[tuple[Trial, bool]]) -> Trial:
+def _usual(results: Sequence[tuple[AuditTrial, bool]]) -> AuditTrial:
     """The first that did what most of them did."""
     usual = _share(results) >= 0.5
     return next(trial for trial, turned in results if turned == usual)
 
 
-def _exhibit(clf: Classifier, listed_photos: ListedPhotos, role: str, trial: Trial) -> Exhibit:
+def _exhibit(clf: Classifier, listed_photos: ListedPhotos, role: str, trial: AuditTrial) -> Exhibit:
     """Raises PhotoError."""
     (number, edit) = (trial.number, None if role == ORIGINAL else trial.edit.record())
     member = None if listed_photos.members is None else listed_photos.members[number]

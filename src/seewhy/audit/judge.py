@@ -10,7 +10,7 @@ import numpy as np
 
 from seewhy.audit import statistics
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate
-from seewhy.audit.trials import CONTROL, CUE, FILLS, Trial
+from seewhy.audit.trials import CONTROL, CUE, FILLS, AuditTrial
 
 SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED = "shortcut", "surroundings", "local", "none", "undecided"
 KINDS = (SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED)
@@ -19,7 +19,7 @@ LEAST_POWER = 0.8  # ... is found so probably
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """What the trials of a candidate gave. effects : S of each recipient. turned, tried : of the cue. control : the mean share
     that controls turned. necessity : N of each carrier, by the fill with the smaller mean; empty where nothing was taken away.
     share, share_others : of the confirmation photos that carry the cue, of the class and of the recipients.
@@ -41,8 +41,8 @@ class Outcome:
         return float(np.mean(self.effects)) if self.effects else 0.0
 
     @property
-    def is_overlay(self) -> bool:
-        """True where the same pixels stand at the place, more often than in other classes."""
+    def is_frequent(self) -> bool:
+        """True where the unseen photos of the class carry the cue, and more often than others."""
         return self.share >= LEAST_SHARE and self.share >= LEAST_LIFT * self.share_others
 
 
@@ -63,12 +63,12 @@ class Judgement:
 
 def outcomes(
     candidates: Sequence[Candidate],
-    trials: Sequence[Trial],
+    trials: Sequence[AuditTrial],
     answers: Mapping[int, int],
     shares: Sequence[tuple[float, float]],
-) -> list[Outcome]:
+) -> list[TrialOutcome]:
     """answers : the predicted class of each trial, by its place; a trial that could not be read is missing, and with it its
-    photo. shares : of each candidate, see Outcome."""
+    photo. shares : of each candidate, see TrialOutcome."""
     turned: dict[tuple[int, str, int, bool], list[bool]] = defaultdict(list)
     broken: set[tuple[int, str, int]] = set()
     for place, trial in enumerate(trials):
@@ -95,7 +95,7 @@ def outcomes(
         by_fill = [effects(number, fill) for fill in FILLS]
         of_controls = [share(number, CUE, photo, True) for photo in photos[(number, CUE)]]
         found.append(
-            Outcome(
+            TrialOutcome(
                 effects(number, CUE),
                 sum(share(number, CUE, photo, False) > 0 for photo in photos[(number, CUE)]),
                 float(np.mean(of_controls)) if of_controls else 0.0,
@@ -109,7 +109,7 @@ def outcomes(
 def judged(
     classes: Sequence[int],
     candidates: Sequence[Candidate],
-    found: Sequence[Outcome],
+    found: Sequence[TrialOutcome],
     recipients: Mapping[int, int],
     alpha: float = statistics.FALSE_DISCOVERIES,
 ) -> dict[int, Judgement]:
@@ -127,7 +127,7 @@ def judged(
         limit = max(limits, default=1.0)
         needed = statistics.recipients_needed(LEAST_EFFECT, hypotheses, LEAST_POWER)
         of_class = sorted((n for n in tried if n in declared), key=lambda n: -found[n].effect)
-        overlays = [n for n in of_class if found[n].is_overlay]
+        overlays = [n for n in of_class if found[n].is_frequent and candidates[n].is_constant]
         count = recipients[index]
         if of_class:
             deciding = (overlays or of_class)[0]

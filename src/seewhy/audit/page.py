@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seewhy.audit.candidates import EVIDENCE, LEAST_LIFT, LEAST_SHARE, RECURRING
+from seewhy.audit.candidates import CORNER, EVIDENCE, LEAST_LIFT, LEAST_SHARE, RECURRING
 from seewhy.audit.exhibits import WITHOUT, Exhibit
 from seewhy.audit.judge import KINDS, LEAST_EFFECT, LEAST_POWER, LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED
 from seewhy.audit.trials import CUE
@@ -33,7 +33,11 @@ KIND_NAMES = {
     NONE: "none found",
 }
 ORDER = tuple(KIND_NAMES)  # of the cards
-_WHY = {RECURRING: "the same pixels recur there", EVIDENCE: "the maps are brightest there"}
+_WHY = {
+    RECURRING: "the same pixels recur there",
+    EVIDENCE: "the maps are brightest there",
+    CORNER: "it is a corner; nothing else was known of the class",
+}
 _HERE = Path(__file__).parent
 
 
@@ -147,7 +151,7 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         "effect [95 % interval]": _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
         "matched controls turn": _percent(verdict["control"]) if verdict["place"] is not None else "",
         "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
-        "photos of the second half that carry it": "" if share is None or not verdict["cue"] else _percent(share),
+        "photos of the second half that carry it": "" if share is None or verdict["cue"] != RECURRING else _percent(share),
         "answered rightly, of all that carry it": _accuracy(verdict["carrying"]),
         "answered rightly, of all that do not": _accuracy(verdict["others"]),
         "why the place was tried": _WHY.get(verdict["cue"], verdict["cue"]),

@@ -28,13 +28,14 @@ class Verdict:
     kind : "shortcut", "surroundings", "local", "none" or "undecided". sentence : the same for people. effect : the share of other
     photos that the cue turns into the class, less what matched controls turn, -1 to 1; interval : where its mean lies, with 95 %
     confidence after selection over all classes; control : the share that controls turned. place : (top, left, bottom, right) as
-    shares of the photo, None where there is none. cue : why the place was tried: "recurring" pixels, or "evidence" of maps.
+    shares of the photo, None where there is none. cue : why the place was tried: "recurring" pixels, "evidence" of maps, or
+    a "corner" where neither is known.
     photos : of the confirmation half, those that carry it. necessity : how many answers change when the cue is taken away, less
     controls; None where that was not tried. share : of the class's photos that carry it. limit : what the candidates turn at
     most, all at once. candidates : how many were tried. recipients : photos of other classes that they were tried on. labelled,
     right, copies : photos of the class, those answered rightly (at most 128 are used), and copies of a scene left out. carrying,
-    others : all photos of the class, those with the cue and those without; exhibits : pictures of what decided, in no record.
-    Where nothing decides there are none.
+    others : all photos of the class, those that show the pixels that decide and those that do not; None where no recurring ones
+    decide. exhibits : pictures of what decided, in no record.
     """
 
     class_name: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from seewhy.audit.judge import LEAST_EFFECT, LEAST_POWER, LOCAL, NONE, SHORTCUT, SURROUNDINGS, Judgement, Outcome
+from seewhy.audit.judge import LEAST_EFFECT, LEAST_POWER, LOCAL, NONE, SHORTCUT, SURROUNDINGS, Judgement, TrialOutcome
 from seewhy.edits import Box
 from seewhy.formatting import format_share
 
 _THIRD = 1 / 3
 
 
-def sentence(judgement: Judgement, outcome: Outcome | None, box: Box | None) -> str:
+def sentence(judgement: Judgement, outcome: TrialOutcome | None, box: Box | None) -> str:
     """outcome, box : of the candidate that decides; None where none was tried."""
     count = len(judgement.tried)
     if judgement.kind == NONE:

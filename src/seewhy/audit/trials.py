@@ -24,7 +24,7 @@ _SHUFFLES = 2
 
 
 @dataclass(frozen=True)
-class Trial:
+class AuditTrial:
     """candidate : its number. role : CUE, CONTROL, FILLED or REPLACED. control : True for a control of the last two. photo : the
     place of the photo among those that this candidate is tried on."""
 
@@ -44,7 +44,7 @@ def put_on(
     recipients: Sequence[AuditedPhoto],
     thirds: Sequence[AuditedPhoto],
     salient: Sequence[Box],
-) -> Iterator[Trial]:
+) -> Iterator[AuditTrial]:
     """The cue of a donor on each recipient, at its own place; and in its place what is as large: parts of the same donor from
     elsewhere, the same place of other classes' photos, the cue's own pixels in another order.
 
@@ -62,23 +62,25 @@ def put_on(
             for third in dict.fromkeys(foreign[(start + n) % len(foreign)] for n in range(_THIRDS) if foreign)
         ]
         controls += [Paste(source=donor.path, box=box, shuffle=seed) for seed in range(_SHUFFLES)]
-        yield Trial(number, CUE, place, recipient.path, recipient.number, Paste(source=donor.path, box=box))
+        yield AuditTrial(number, CUE, place, recipient.path, recipient.number, Paste(source=donor.path, box=box))
         for control in controls:
-            yield Trial(number, CONTROL, place, recipient.path, recipient.number, control, control=True)
+            yield AuditTrial(number, CONTROL, place, recipient.path, recipient.number, control, control=True)
 
 
 def taken_away(
     number: int, candidate: Candidate, carriers: Sequence[AuditedPhoto], thirds: Sequence[AuditedPhoto]
-) -> Iterator[Trial]:
+) -> Iterator[AuditTrial]:
     """The cue taken away from photos of its class in two ways, and in the same ways what lies as far from the centre."""
     boxes = [candidate.box, *mirrored(candidate.box)]
     for place, carrier in enumerate(carriers):
         for box in boxes:
             control = box is not candidate.box
-            yield Trial(number, FILLED, place, carrier.path, carrier.number, Inpaint(box=box), control)
+            yield AuditTrial(number, FILLED, place, carrier.path, carrier.number, Inpaint(box=box), control)
             if thirds:
                 third = thirds[place % len(thirds)]
-                yield Trial(number, REPLACED, place, carrier.path, carrier.number, Paste(source=third.path, box=box), control)
+                yield AuditTrial(
+                    number, REPLACED, place, carrier.path, carrier.number, Paste(source=third.path, box=box), control
+                )
 
 
 def mirrored(box: Box) -> list[Box]:

@@ -6,6 +6,8 @@ import dataclasses
 import hashlib
 import os
 import posixpath
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,47 @@ def open_photo(
 def named_file(path: str, content: bytes) -> NamedFile:
     """A photo whose file is in memory, as a reader takes it. path : from the photos' root."""
     return NamedFile(Path(posixpath.basename(path)), _in_a_line(path), content)
+
+
+class OpenedPictures:
+    """Pictures that were opened lately, each once: of a run with edits many rows take the same ones. For several threads.
+
+    picture_of : opens a picture. most : bytes that are kept; a picture of more is opened each time.
+    """
+
+    def __init__(self, picture_of: Callable[[Any], Picture], most: int = 64_000_000) -> None:
+        (self._picture_of, self._most) = (picture_of, most)
+        self._opened: OrderedDict[Any, Picture] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, source: NamedFile) -> Picture:
+        """Raises what opening raises, each time."""
+        key = _key_of(source)
+        with self._lock:
+            if key in self._opened:
+                self._opened.move_to_end(key)
+                return self._opened[key]
+        picture = self._picture_of(source)
+        with self._lock:
+            if key not in self._opened and picture.values.nbytes <= self._most:
+                self._opened[key] = picture
+                self._bytes += picture.values.nbytes
+                while self._bytes > self._most:
+                    (_, oldest) = self._opened.popitem(last=False)
+                    self._bytes -= oldest.values.nbytes
+        return picture
+
+
+def _key_of(source: NamedFile) -> Any:
+    """What changes when the picture does."""
+    if source.content is not None:
+        return (source.name, hashlib.sha256(source.content).digest())
+    try:
+        status = source.path.stat()
+    except OSError:
+        return (source.path, None)  # opening says what is wrong
+    return (source.path, status.st_mtime_ns, status.st_size)
 
 
 def edited(picture_of: Callable[[Any], Picture], root: Folder, source: Any, edit: dict[str, Any]) -> Picture:

@@ -26,7 +26,7 @@ from seewhy.methods.auto import AUTO
 from seewhy.pipeline import in_parts, in_stages
 from seewhy.records import Photo, Prediction
 from seewhy.store.manifest import UnreadPhoto
-from seewhy.store.opening import edited, open_photo, printable
+from seewhy.store.opening import OpenedPictures, edited, open_photo, printable
 from seewhy.store.places import folder_at
 from seewhy.store.rows import THUMBNAIL, StoredPhoto, row, table, thumbnail
 from seewhy.store.sources import source_hashes
@@ -103,9 +103,10 @@ def run_shards(
     watch = None if spec.embedding is None else Watch(clf, spec.embedding, [])
     warm = spec.budget is None
     classes = clf.class_names().names
+    pictures = OpenedPictures(clf.picture)
 
     def read(place: int) -> _OpenedPhoto:
-        return _opened(clf, spec, place)
+        return _opened(clf, spec, place, pictures)
 
     def work(batch: list[_OpenedPhoto]) -> list[dict[str, Any]]:
         nonlocal warm
@@ -179,13 +180,13 @@ def embedding_layer(clf: Classifier) -> str | None:
         return None
 
 
-def _opened(clf: Classifier, spec: RunSpec, place: int) -> _OpenedPhoto:
+def _opened(clf: Classifier, spec: RunSpec, place: int, pictures: OpenedPictures) -> _OpenedPhoto:
     """The photo, edited where it is to be, and the hash of the very bytes that it was read from."""
     (root, path) = (folder_at(spec.root), spec.paths[place])
     edit = spec.edits[place] if spec.edits else None
 
     def read(source: Any) -> Photo:
-        return clf.read(source if edit is None else edited(clf.picture, root, source, edit))
+        return clf.read(source if edit is None else edited(pictures, root, source, edit))
 
     member = None if spec.members is None else spec.members[place]
     sources = source_hashes(root, edit)  # before they are read: what is replaced meanwhile is seen by the next run
