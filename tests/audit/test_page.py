@@ -125,14 +125,15 @@ def test_classes_stand_by_what_was_found_and_by_effect() -> None:
     assert text.count("<img") == 12  # the class of which nothing was found has none
     assert text.count("no effect is stated") == 1
     # An effect below zero: the scale has two sides.
-    assert "<span>−100 %</span><span>−50 %</span><span>0 %</span>" in text
+    assert re.findall(r'<span style="left: (\d+)%">([^<]*)</span>', text)[:3] == [("0", "−100 %"), ("25", "−50 %"), ("50", "0 %")]
+    assert "<dt>the strongest candidate&#39;s effect [95 % interval]</dt><dd>1 % [−20 %, 30 %]</dd>" in text
     assert 'aria-label="Effect 1 %, interval −20 % to 30 %"' in text
     assert '<i class="none" style="left: 40.00%; right: 35.00%"></i><b style="left: 50.50%"></b>' in text
 
 
 def test_without_an_effect_below_zero_the_scale_begins_there() -> None:
     text = text_of(audit(verdict(SHORTCUT, effect=0.9, interval=(0.5, 1.0))))
-    assert "<span>0 %</span><span>25 %</span>" in text
+    assert re.findall(r'<span style="left: (\d+)%">([^<]*)</span>', text)[:2] == [("0", "0 %"), ("25", "25 %")]
     assert '<i class="shortcut" style="left: 50.00%; right: 0.00%"></i><b style="left: 90.00%"></b>' in text
 
 

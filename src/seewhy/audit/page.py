@@ -147,8 +147,9 @@ def _inset(box: Box) -> str:
 def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of a class, by name."""
     (share, necessity) = (verdict["share"], verdict["necessity"])
+    effect = "the strongest candidate's effect [95 % interval]" if verdict["kind"] == NONE else "effect [95 % interval]"
     figures = {
-        "effect [95 % interval]": _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
+        effect: _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
         "matched controls turn": _percent(verdict["control"]) if verdict["place"] is not None else "",
         "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
         "photos of the second half that carry it": "" if share is None or verdict["cue"] != RECURRING else _percent(share),
