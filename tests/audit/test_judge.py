@@ -53,7 +53,7 @@ STRONG, NOTHING = [1.0] * 60, [0.0] * 60
 
 
 def test_the_same_pixels_that_turn_others_are_a_shortcut() -> None:
-    judgement = judged([CLASS], [candidate()], [outcome(STRONG)], {CLASS: 60})[CLASS]
+    judgement = judged([CLASS], [candidate()], [outcome(STRONG)], {CLASS: 60}, {CLASS: 60})[CLASS]
     assert (judgement.kind, judgement.candidate) == (SHORTCUT, 0)
     assert judgement.interval == statistics.effect_interval(STRONG)
 
@@ -63,43 +63,43 @@ def test_where_maps_point_nothing_is_called_an_overlay() -> None:
     box = np.zeros((4, 4, 3), np.float32)
     for why, mask in ((EVIDENCE, np.ones((4, 4), bool)), (RECURRING, np.eye(4, dtype=bool))):
         pointed = Candidate(CLASS, why, (0, 0, 0.5, 0.5), box, mask)
-        assert judged([CLASS], [pointed], [outcome(STRONG)], {CLASS: 60})[CLASS].kind == LOCAL
+        assert judged([CLASS], [pointed], [outcome(STRONG)], {CLASS: 60}, {CLASS: 60})[CLASS].kind == LOCAL
 
 
 @pytest.mark.parametrize(("share", "others"), [(0.05, 0.0), (0.6, 0.3)])
 def test_what_does_not_recur_in_the_class_alone_is_local(share: float, others: float) -> None:
-    judgement = judged([CLASS], [candidate()], [outcome(STRONG, share, others)], {CLASS: 60})[CLASS]
+    judgement = judged([CLASS], [candidate()], [outcome(STRONG, share, others)], {CLASS: 60}, {CLASS: 60})[CLASS]
     assert judgement.kind == LOCAL
 
 
 def test_nothing_turned_is_none_with_a_limit() -> None:
     candidates = [candidate(), candidate()]
-    judgement = judged([CLASS], candidates, [outcome(NOTHING), outcome([1.0, *NOTHING])], {CLASS: 60})[CLASS]
+    judgement = judged([CLASS], candidates, [outcome(NOTHING), outcome([1.0, *NOTHING])], {CLASS: 60}, {CLASS: 60})[CLASS]
     assert judgement.kind == NONE
     assert judgement.candidate == 1
     assert judgement.limit == pytest.approx(statistics.effect_limit([1.0, *NOTHING], 0.05 / 2))
 
 
 def test_too_few_photos_are_undecided_and_how_many_would_do_is_said() -> None:
-    judgement = judged([CLASS], [candidate()], [outcome([0.0] * 6)], {CLASS: 6})[CLASS]
+    judgement = judged([CLASS], [candidate()], [outcome([0.0] * 6)], {CLASS: 6}, {CLASS: 6})[CLASS]
     assert judgement.kind == UNDECIDED
     assert judgement.needed == statistics.recipients_needed(0.5, 1)
-    assert judged([CLASS], [], [], {CLASS: 60})[CLASS].kind == UNDECIDED  # nothing to try
+    assert judged([CLASS], [], [], {CLASS: 60}, {CLASS: 60})[CLASS].kind == UNDECIDED  # nothing to try
 
 
 def test_a_class_is_judged_among_all_that_was_tried() -> None:
     """The same outcomes, declared alone, are not declared among many that give nothing."""
     weak = [1.0] * 9 + [0.0] * 11
-    alone = judged([CLASS], [candidate()], [outcome(weak)], {CLASS: 20})[CLASS]
+    alone = judged([CLASS], [candidate()], [outcome(weak)], {CLASS: 20}, {CLASS: 20})[CLASS]
     assert alone.kind == SHORTCUT
     candidates = [candidate(), *(candidate(class_index) for class_index in range(5, 45))]
     found = [outcome(weak), *(outcome([0.0] * 20) for _ in range(40))]
-    among = judged([CLASS], candidates, found, {CLASS: 20})[CLASS]
+    among = judged([CLASS], candidates, found, {CLASS: 20}, {CLASS: 20})[CLASS]
     assert among.kind in (NONE, UNDECIDED)
 
 
 def test_the_overlay_decides_before_a_stronger_part() -> None:
     candidates = [candidate(), candidate()]
     weaker = [1.0] * 45 + [0.0] * 15
-    judgement = judged([CLASS], candidates, [outcome(STRONG, share=0.0), outcome(weaker)], {CLASS: 60})[CLASS]
+    judgement = judged([CLASS], candidates, [outcome(STRONG, share=0.0), outcome(weaker)], {CLASS: 60}, {CLASS: 60})[CLASS]
     assert (judgement.kind, judgement.candidate) == (SHORTCUT, 1)

@@ -25,7 +25,7 @@ def test_a_place_in_words(box: tuple[float, float, float, float], words: str) ->
 
 
 def test_a_shortcut() -> None:
-    judgement = Judgement(SHORTCUT, 0, (0.81, 1.0), 1.0, 60, 30, [0, 1])
+    judgement = Judgement(SHORTCUT, 0, (0.81, 1.0), 1.0, 60, 60, 30, [0, 1])
     assert sentence(judgement, OUTCOME, BOX) == (
         "shortcut, overlay-like: the same pixels in the lower left corner (rows 84-98 %, columns 2-20 %) in 98 % of the class's "
         "photos; alone they turn 95 % of other photos, a matched control 2 %: an effect of 95 % [81 %, 100 %]"
@@ -45,10 +45,12 @@ def test_the_other_four() -> None:
     assert "the one candidate tried did not turn more than 11 %" in sentence(
         Judgement(NONE, 0, limit=0.11, tried=[0]), OUTCOME, BOX
     )
-    assert sentence(Judgement(UNDECIDED, None, recipients=8, needed=33), None, None) == (
+    assert sentence(Judgement(UNDECIDED, None, recipients=8, available=8, needed=33), None, None) == (
         "undecided: too few photos; a cue that turns 50 % of other photos must be found with a probability of 80 %, "
         "and there are 8 to try it on, 33 would do"
     )
+    passes = sentence(Judgement(UNDECIDED, None, recipients=8, available=60, needed=33), None, None)
+    assert passes.startswith("undecided: too few passes for the photos at hand; ")
 
 
 def test_none_is_never_called_clean() -> None:

@@ -102,7 +102,7 @@ def audit(
         plan = _planned(base, by_class, asked, budget)
         answers = _answers(clf, listed_photos, plan.trials, folder_at(_below(folder, "trials")), batch_size, ray, progress)
         found = outcomes(plan.candidates, plan.trials, answers, plan.shares)
-        judgements = judged(asked, plan.candidates, found, plan.recipients)
+        judgements = judged(asked, plan.candidates, found, plan.recipients, plan.available)
         verdicts = [_verdict(clf, index, judgements[index], plan, found, by_class) for index in asked]
         shown = exhibits_of(clf, listed_photos, judgements, [one.effect for one in found], plan.trials, answers)
         verdicts = _shown(base, plan, judgements, shown, verdicts)
@@ -144,13 +144,14 @@ def _below(folder: str, name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """candidates, and for each the shares of photos that carry it; trials; recipients : how many photos each class has to try on.
-    copies : photos that were left out."""
+    """candidates, and for each the shares of photos that carry it; trials; recipients, available : how many photos
+    each class's candidates are tried on, and how many there are."""
 
     candidates: list[Candidate]
     shares: list[tuple[float, float]]
     trials: list[AuditTrial]
     recipients: dict[int, int]
+    available: dict[int, int]
 
 
 def _by_class(base: Store, seed: int) -> dict[int, tuple[Halves, int]]:
@@ -188,7 +189,7 @@ def _asked(clf: Classifier, classes: Sequence[str | int] | None, by_class: dict[
 def _planned(base: Store, by_class: dict[int, tuple[Halves, int]], asked: Sequence[int], budget: int) -> _Plan:
     """Candidates are proposed and frozen before any photo of the confirmation halves is looked at."""
     maps = _mean_maps(base, {index: {photo.number for photo in parts.discovery} for index, (parts, _) in by_class.items()})
-    plan = _Plan([], [], [], {})
+    plan = _Plan([], [], [], {}, {})
     for index in asked:
         (parts, _) = by_class[index]
         others = [photo for other, (part, _) in by_class.items() if other != index for photo in part.discovery]
@@ -199,7 +200,7 @@ def _planned(base: Store, by_class: dict[int, tuple[Halves, int]], asked: Sequen
         if not own_candidates and parts.discovery:
             own_candidates = corners(index, parts.discovery)
         pool = [photo for other, (part, _) in by_class.items() if other != index for photo in part.confirmation]
-        plan.recipients[index] = len(pool)
+        plan.recipients[index] = plan.available[index] = len(pool)
         own_candidates = [one for one in own_candidates if parts.confirmation and pool]
         for candidate in own_candidates:
             _add_trials(plan, candidate, parts, pool, maps.get(index), budget // len(own_candidates))

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float32]
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A box of the photos of one class. why : RECURRING, EVIDENCE or CORNER. template : ``(h, w, 3)``, what mostly stands there
-    on the discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same: the rest is what lies behind."""
+    on the discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same; the rest lies behind it."""
 
     class_index: int
     why: str

@@ -49,14 +49,15 @@ class TrialOutcome:
 @dataclass(frozen=True)
 class Judgement:
     """kind : one of KINDS. candidate : the number of the one that decides, None where none does. interval : of the mean effect,
-    after selection. limit : what the candidates tried turn at most, all at once. recipients : photos to try on. needed : how many
-    would do; None where no number would."""
+    after selection. limit : what the candidates tried turn at most, all at once. recipients, available : photos that candidates
+    were tried on, and that there are. needed : how many would do; None where no number would."""
 
     kind: str
     candidate: int | None
     interval: tuple[float, float] = (-1.0, 1.0)
     limit: float = 1.0
     recipients: int = 0
+    available: int = 0
     needed: int | None = None
     tried: list[int] = field(default_factory=list)
 
@@ -111,9 +112,11 @@ def judged(
     candidates: Sequence[Candidate],
     found: Sequence[TrialOutcome],
     recipients: Mapping[int, int],
+    available: Mapping[int, int],
     alpha: float = statistics.FALSE_DISCOVERIES,
 ) -> dict[int, Judgement]:
-    """A judgement for each class. recipients : how many photos each class's candidates could be tried on.
+    """A judgement for each class. recipients, available : how many photos each class's candidates were tried
+    on, and how many there are.
 
     False discoveries are controlled over all candidates of all classes.
     """
@@ -133,11 +136,11 @@ def judged(
             deciding = (overlays or of_class)[0]
             interval = statistics.effect_interval(found[deciding].effects, own_alpha)
             kind = SHORTCUT if overlays else LOCAL
-            judgements[index] = Judgement(kind, deciding, interval, limit, count, needed, tried)
+            judgements[index] = Judgement(kind, deciding, interval, limit, count, available[index], needed, tried)
         elif not tried or statistics.power(LEAST_EFFECT, count, hypotheses, alpha) < LEAST_POWER:
-            judgements[index] = Judgement(UNDECIDED, None, (-1.0, 1.0), limit, count, needed, tried)
+            judgements[index] = Judgement(UNDECIDED, None, (-1.0, 1.0), limit, count, available[index], needed, tried)
         else:
             strongest = max(tried, key=lambda n: found[n].effect)
             interval = statistics.effect_interval(found[strongest].effects, alpha / len(tried))
-            judgements[index] = Judgement(NONE, strongest, interval, limit, count, needed, tried)
+            judgements[index] = Judgement(NONE, strongest, interval, limit, count, available[index], needed, tried)
     return judgements

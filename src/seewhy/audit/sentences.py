@@ -21,8 +21,9 @@ def sentence(judgement: Judgement, outcome: TrialOutcome | None, box: Box | None
         )
     if outcome is None or box is None or judgement.kind not in (SHORTCUT, SURROUNDINGS, LOCAL):
         needed = "" if judgement.needed is None else f", {judgement.needed} would do"
+        few = "photos" if judgement.recipients >= judgement.available else "passes for the photos at hand"
         return (
-            f"undecided: too few photos; a cue that turns {format_share(LEAST_EFFECT)} of other photos must be found with a "
+            f"undecided: too few {few}; a cue that turns {format_share(LEAST_EFFECT)} of other photos must be found with a "
             f"probability of {format_share(LEAST_POWER)}, and there are {judgement.recipients} to try it on{needed}"
         )
     (low, high) = judgement.interval
