@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,7 +24,7 @@ from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.photos import AuditedPhoto, Halves, audited, halves
 from seewhy.audit.result import PAGE, RECORD, Audit, Verdict
 from seewhy.audit.sentences import sentence
-from seewhy.audit.trials import CUE, AuditTrial, put_on, salient_boxes, taken_away
+from seewhy.audit.trials import AuditTrial, put_on, salient_boxes, taken_away
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
 from seewhy.errors import OptionError, PhotoError, TargetError, did_you_mean, setting, whole_number
@@ -38,11 +40,12 @@ from seewhy.store.report.regions import evidence_on_photo
 from seewhy.store.report.scanning import scan
 from seewhy.store.shard import MOST_PHOTOS, RunSpec
 
+LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network a class, at most
 _MOST_RECIPIENTS = 256
 _MOST_CARRIERS = 64
-_LEAST_CARRIERS = 8
-_EACH_RECIPIENT, _EACH_CARRIER = 7, 8  # passes, at most
+_LEAST_CARRIERS = 3  # of the second half, for a cue to be tried
+_EACH_RECIPIENT, _EACH_CARRIER = 8, 8  # passes, at most
 _SHARE_OF_NECESSITY = 0.2  # of the budget
 NOT_TRIED = (
     "cues without a fixed place",
@@ -83,7 +86,14 @@ def audit(
     check_classifier(clf)
     check_photos(clf, "audit")
     budget = BUDGET if budget is None else whole_number("budget", budget)
+    if budget < LEAST_BUDGET:
+        raise OptionError(f"{setting('budget', budget)}: nothing can be said of a class by less than {LEAST_BUDGET} passes.")
     with _place(store) as folder:
+        listed_photos = list_photos(photos, labels, clf.class_names())
+        labelled = {label for label in listed_photos.labels if label is not None}
+        if not labelled:
+            raise PhotoError(f"No photo has a label, and an audit needs them: write {setting('labels', 'folders')}, or a file.")
+        asked = _asked(clf, classes, sorted(labelled))
         base = run(
             clf,
             photos,
@@ -94,15 +104,15 @@ def audit(
             ray=ray,
             progress=progress,
         )
-        listed_photos = list_photos(photos, labels, clf.class_names())
-        if all(label is None for label in listed_photos.labels):
-            raise PhotoError(f"No photo has a label, and an audit needs them: write {setting('labels', 'folders')}, or a file.")
         by_class = _by_class(base, seed)
-        asked = _asked(clf, classes, by_class)
+        asked = [index for index in asked if index in by_class]  # the others' photos cannot be read
         plan = _planned(base, by_class, asked, budget)
-        answers = _answers(clf, listed_photos, plan.trials, folder_at(_below(folder, "trials")), batch_size, ray, progress)
+        question = hashlib.sha256(json.dumps([seed, budget, asked]).encode()).hexdigest()[:8]  # another one has its own trials
+        trials_folder = folder_at(_below(folder, f"trials-{question}"))
+        (answers, reason) = _answers(clf, listed_photos, plan.trials, trials_folder, batch_size, ray, progress)
+        unread = len(plan.trials) - len(answers)
         found = outcomes(plan.candidates, plan.trials, answers, plan.shares)
-        judgements = judged(asked, plan.candidates, found, plan.recipients, plan.available)
+        judgements = judged(asked, plan.candidates, found, plan.available)
         verdicts = [_verdict(clf, index, judgements[index], plan, found, by_class) for index in asked]
         shown = exhibits_of(clf, listed_photos, judgements, [one.effect for one in found], plan.trials, answers)
         verdicts = _shown(base, plan, judgements, shown, verdicts)
@@ -119,7 +129,7 @@ def audit(
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
             },
             not_tried=list(NOT_TRIED),
-            notes=base.notes,
+            notes=[*base.notes, *([f"{unread} of {len(plan.trials)} trials could not be made: {reason}"] if unread else [])],
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:
@@ -144,13 +154,12 @@ def _below(folder: str, name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """candidates, and for each the shares of photos that carry it; trials; recipients, available : how many photos
-    each class's candidates are tried on, and how many there are."""
+    """candidates, and for each the shares of photos that carry it; trials; available : how many photos of each
+    class there are to take cues from."""
 
     candidates: list[Candidate]
     shares: list[tuple[float, float]]
     trials: list[AuditTrial]
-    recipients: dict[int, int]
     available: dict[int, int]
 
 
@@ -169,18 +178,18 @@ def _by_class(base: Store, seed: int) -> dict[int, tuple[Halves, int]]:
     return {label: (halves(rightly[label], seed), count[label]) for label in sorted(count)}
 
 
-def _asked(clf: Classifier, classes: Sequence[str | int] | None, by_class: dict[int, Any]) -> list[int]:
+def _asked(clf: Classifier, classes: Sequence[str | int] | None, labelled: Sequence[int]) -> list[int]:
     if classes is None:
-        return list(by_class)
+        return list(labelled)
     if isinstance(classes, (str, int)):
         classes = [classes]
     names = clf.class_names()
     asked = []
     for one in classes:
         index = names.index(one)
-        if index not in by_class:
+        if index not in labelled:
             raise TargetError(
-                f"No photo has the label '{names.names[index]}'.{did_you_mean(str(one), [names.names[n] for n in by_class])}"
+                f"No photo has the label '{names.names[index]}'.{did_you_mean(str(one), [names.names[n] for n in labelled])}"
             )
         asked.append(index)
     return list(dict.fromkeys(asked))
@@ -189,7 +198,7 @@ def _asked(clf: Classifier, classes: Sequence[str | int] | None, by_class: dict[
 def _planned(base: Store, by_class: dict[int, tuple[Halves, int]], asked: Sequence[int], budget: int) -> _Plan:
     """Candidates are proposed and frozen before any photo of the confirmation halves is looked at."""
     maps = _mean_maps(base, {index: {photo.number for photo in parts.discovery} for index, (parts, _) in by_class.items()})
-    plan = _Plan([], [], [], {}, {})
+    plan = _Plan([], [], [], {})
     for index in asked:
         (parts, _) = by_class[index]
         others = [photo for other, (part, _) in by_class.items() if other != index for photo in part.discovery]
@@ -200,16 +209,10 @@ def _planned(base: Store, by_class: dict[int, tuple[Halves, int]], asked: Sequen
         if not own_candidates and parts.discovery:
             own_candidates = corners(index, parts.discovery)
         pool = [photo for other, (part, _) in by_class.items() if other != index for photo in part.confirmation]
-        plan.recipients[index] = plan.available[index] = len(pool)
+        plan.available[index] = len(parts.confirmation)
         own_candidates = [one for one in own_candidates if parts.confirmation and pool]
         for candidate in own_candidates:
             _add_trials(plan, candidate, parts, pool, maps.get(index), budget // len(own_candidates))
-        if own_candidates:
-            plan.recipients[index] = max(
-                sum(trial.candidate == number and trial.role == CUE for trial in plan.trials)
-                for number, candidate in enumerate(plan.candidates)
-                if candidate.class_index == index
-            )
     return plan
 
 
@@ -227,9 +230,9 @@ def _add_trials(
     carried_by_others = {photo.number for photo in candidate.carriers(pool)}
     plan.candidates.append(candidate)
     plan.shares.append((candidate.share_of(parts.confirmation), candidate.share_of(pool)))
-    if candidate.why != RECURRING and len(carriers) < _LEAST_CARRIERS:
-        carriers = list(parts.confirmation)  # nothing recurs there: every photo of the class has its own
-    donors = carriers or list(parts.confirmation)
+    if candidate.why == RECURRING and len(carriers) < _LEAST_CARRIERS:
+        return  # it did not recur: one of the hypotheses, but nothing to try
+    donors = carriers if candidate.why == RECURRING else list(parts.confirmation)  # each has its own there
     most_carriers = min(_MOST_CARRIERS, max(1, int(budget * _SHARE_OF_NECESSITY) // _EACH_CARRIER))
     away = list(taken_away(number, candidate, donors[:most_carriers], pool))
     most = min(_MOST_RECIPIENTS, max(1, (budget - len(away)) // _EACH_RECIPIENT))
@@ -267,10 +270,10 @@ def _answers(
     batch_size: int | None,
     ray: str | None,
     progress: bool | runner.ProgressCallback | None,
-) -> dict[int, int]:
-    """The predicted class of each trial by its place, without those that could not be read."""
+) -> tuple[dict[int, int], str]:
+    """The predicted class of each trial by its place, without those that could not be made; and why the first could not."""
     if not trials:
-        return {}
+        return {}, ""
     order = sorted(range(len(trials)), key=lambda place: (trials[place].number, place))  # of a photo one after the other
     numbers = [trials[place].number for place in order]
     paths = [listed_photos.paths[number] for number in numbers]
@@ -291,8 +294,10 @@ def _answers(
     repeated_photos = dataclasses.replace(listed_photos, paths=paths, labels=labels, members=members, queries=queries, notes=[])
     wanted = manifest_of(clf, spec, repeated_photos, folder, own_edits=True)
     (manifest, _) = fill(clf, spec, wanted, folder, progress=progress, ray=ray, task="Trials")
-    rows = Store(folder, manifest, None).to_arrow(["number", "predicted_index"]).to_pylist()
-    return {order[row["number"]]: row["predicted_index"] for row in rows}
+    store = Store(folder, manifest, None)
+    rows = store.to_arrow(["number", "predicted_index"]).to_pylist()
+    reason = store.unread[0].reason if store.unread else ""
+    return {order[row["number"]]: row["predicted_index"] for row in rows}, reason
 
 
 def _shown(
@@ -342,7 +347,8 @@ def _verdict(
         share=None if outcome is None else outcome.share,
         limit=judgement.limit,
         candidates=len(judgement.tried),
-        recipients=judgement.recipients,
+        recipients=0 if outcome is None else outcome.tried,
+        donors=judgement.donors,
         labelled=count,
         right=len(parts.discovery) + len(parts.confirmation),
         copies=parts.copies,

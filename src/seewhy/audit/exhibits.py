@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seewhy.audit.judge import KINDS, LOCAL, SHORTCUT, SURROUNDINGS, Judgement
-from seewhy.audit.trials import CONTROL, CUE, FILLED, AuditTrial
+from seewhy.audit.trials import CUE, FILLED, AuditTrial
 from seewhy.classifier import Classifier
 from seewhy.edits import Box, Edit, Paste
 from seewhy.errors import PhotoError
@@ -19,7 +19,7 @@ from seewhy.store.rows import thumbnail
 LONGER_SIDE = 240  # pixels
 MOST_CLASSES = 100  # with pictures: four of about 10 kB each
 SHOWN = (SHORTCUT, SURROUNDINGS, LOCAL)
-ORIGINAL, WITHOUT = "original", "without"  # the other roles are those of the trials
+ORIGINAL, WITHOUT, CONTROL = "original", "without", "control"  # the other role is that of the trials
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def _typical(answered: Sequence[tuple[AuditTrial, int]], index: int, effect: flo
     on_photo: dict[int, tuple[list[tuple[AuditTrial, bool]], list[tuple[AuditTrial, bool]]]] = {}
     away = []
     for trial, answer in answered:
-        if trial.role in (CUE, CONTROL):
-            on_photo.setdefault(trial.photo, ([], []))[trial.role == CONTROL].append((trial, answer == index))
+        if trial.role == CUE:
+            on_photo.setdefault(trial.photo, ([], []))[bool(trial.control)].append((trial, answer == index))
         elif trial.role == FILLED and not trial.control:
             away.append((trial, answer != index))
     complete = [(cues, controls) for cues, controls in on_photo.values() if cues and controls]

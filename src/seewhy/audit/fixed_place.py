@@ -33,6 +33,7 @@ _MOST = 3  # places of a class, by what recurs
 _LEAST_PARTNERS = 2  # photos that show the same as one
 _CONSTANT = 0.06  # standard deviation over the photos that carry a cue, as a share of white ...
 _STEADIER = 0.5  # ... and of what the class's photos have on the average
+_MOST_AREA = 0.25  # of the photo: laying more than that on another one shows little
 _MOST_CELLS = 28  # rows and columns of a place that maps point at
 _LEAST_CELLS = 12  # of a cue; less shows nothing
 _CORNER = 0.25  # of the photo's sides
@@ -59,7 +60,8 @@ def recurring_places(class_index: int, own: Sequence[AuditedPhoto], others: Sequ
         candidate = _grown(class_index, own_pictures, *window)
         (share, elsewhere) = (candidate.share_of(own), candidate.share_of(others))  # a window may have shown a part alone
         if (
-            share >= max(_LEAST_PARTNERS / len(own), LEAST_SHARE)
+            _area(candidate.box) <= _MOST_AREA
+            and share >= max(_LEAST_PARTNERS / len(own), LEAST_SHARE)
             and share >= LEAST_LIFT * elsewhere
             and not _stands_in(candidate, candidates)
         ):
@@ -78,6 +80,10 @@ def _covers(box: Box, top: int, left: int) -> bool:
     middle = _WINDOW // 2
     in_rows: bool = rows.start - middle <= top + middle < rows.stop + middle
     return in_rows and bool(columns.start - middle <= left + middle < columns.stop + middle)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _stands_in(candidate: Candidate, candidates: Sequence[Candidate]) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from seewhy.audit import statistics
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate
-from seewhy.audit.trials import CONTROL, CUE, FILLS, AuditTrial
+from seewhy.audit.trials import CUE, FILLS, AuditTrial
 
 SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED = "shortcut", "surroundings", "local", "none", "undecided"
 KINDS = (SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED)
@@ -20,21 +21,19 @@ LEAST_POWER = 0.8  # ... is found so probably
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What the trials of a candidate gave. effects : S of each recipient. turned, tried : of the cue. control : the mean share
-    that controls turned. necessity : N of each carrier, by the fill with the smaller mean; empty where nothing was taken away.
+    """What the trials of a candidate gave. effects : S of each donor, the mean over the photos that its cue was put on. turned,
+    tried : photos, of the cue alone. control : the mean share that the strongest kind of control turned. necessity : N of each
+    carrier, by the fill with the smaller mean; empty where nothing was taken away.
     share, share_others : of the confirmation photos that carry the cue, of the class and of the recipients.
     """
 
     effects: list[float]
     turned: int
+    tried: int
     control: float
     necessity: list[float]
     share: float
     share_others: float
-
-    @property
-    def tried(self) -> int:
-        return len(self.effects)
 
     @property
     def effect(self) -> float:
@@ -49,14 +48,15 @@ class TrialOutcome:
 @dataclass(frozen=True)
 class Judgement:
     """kind : one of KINDS. candidate : the number of the one that decides, None where none does. interval : of the mean effect,
-    after selection. limit : what the candidates tried turn at most, all at once. recipients, available : photos that candidates
-    were tried on, and that there are. needed : how many would do; None where no number would."""
+    after selection. limit : what the candidates tried turn at most, all at once. donors, available : photos that the cue of the
+    candidate tried least was taken from, and those of the class's second half. needed : how many would do; None where no number
+    would."""
 
     kind: str
     candidate: int | None
     interval: tuple[float, float] = (-1.0, 1.0)
     limit: float = 1.0
-    recipients: int = 0
+    donors: int = 0
     available: int = 0
     needed: int | None = None
     tried: list[int] = field(default_factory=list)
@@ -70,53 +70,61 @@ def outcomes(
 ) -> list[TrialOutcome]:
     """answers : the predicted class of each trial, by its place; a trial that could not be read is missing, and with it its
     photo. shares : of each candidate, see TrialOutcome."""
-    turned: dict[tuple[int, str, int, bool], list[bool]] = defaultdict(list)
-    broken: set[tuple[int, str, int]] = set()
+    turned: dict[tuple[int, str, int], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    donors: dict[tuple[int, str, int], int] = {}
+    unread: set[tuple[int, str, int]] = set()
     for place, trial in enumerate(trials):
-        role = CUE if trial.role == CONTROL else trial.role
+        key = (trial.candidate, trial.role, trial.photo)
+        donors[key] = trial.donor
         if place not in answers:
-            broken.add((trial.candidate, role, trial.photo))
+            unread.add(key)
             continue
         is_class = answers[place] == candidates[trial.candidate].class_index
-        turned[(trial.candidate, role, trial.photo, trial.control)].append(is_class if role == CUE else not is_class)
-    photos: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for candidate, role, photo, control in turned:
-        if not control and (candidate, role, photo) not in broken:
-            photos[(candidate, role)].append(photo)
+        turned[key][trial.control].append(is_class if trial.role == CUE else not is_class)
+    read = {key: of_photo for key, of_photo in turned.items() if key not in unread}
 
-    def share(candidate: int, role: str, photo: int, control: bool) -> float:
-        return float(np.mean(turned.get((candidate, role, photo, control)) or [False]))
-
-    def effects(candidate: int, role: str) -> list[float]:
-        listed = photos[(candidate, role)]
-        return [share(candidate, role, photo, False) - share(candidate, role, photo, True) for photo in listed]
+    def of(number: int, role: str) -> dict[tuple[int, str, int], dict[str, list[bool]]]:
+        return {key: of_photo for key, of_photo in read.items() if key[:2] == (number, role)}
 
     found = []
     for number in range(len(candidates)):
-        by_fill = [effects(number, fill) for fill in FILLS]
-        of_controls = [share(number, CUE, photo, True) for photo in photos[(number, CUE)]]
+        by_fill = [_by_donor(of(number, fill), donors) for fill in FILLS]
+        put_on = of(number, CUE)
+        controls = [_strongest_control(of_photo) for of_photo in put_on.values()]
         found.append(
             TrialOutcome(
-                effects(number, CUE),
-                sum(share(number, CUE, photo, False) > 0 for photo in photos[(number, CUE)]),
-                float(np.mean(of_controls)) if of_controls else 0.0,
-                min((one for one in by_fill if one), key=lambda one: float(np.mean(one)), default=[]),
+                _by_donor(put_on, donors),
+                sum(of_photo[""][0] for of_photo in put_on.values()),
+                len(put_on),
+                float(np.mean(controls)) if controls else 0.0,
+                min((effects for effects in by_fill if effects), key=lambda effects: float(np.mean(effects)), default=[]),
                 *shares[number],
             )
         )
     return found
 
 
+def _by_donor(of_photos: Mapping[tuple[int, str, int], Mapping[str, list[bool]]], donors: Mapping[Any, int]) -> list[float]:
+    """The mean effect of each donor: its photos have its cue in common, so that they are no outcomes of their own."""
+    effects: dict[int, list[float]] = defaultdict(list)
+    for key, of_photo in of_photos.items():
+        effects[donors[key]].append(float(of_photo[""][0]) - _strongest_control(of_photo))
+    return [float(np.mean(of_donor)) for _, of_donor in sorted(effects.items())]
+
+
+def _strongest_control(of_photo: Mapping[str, list[bool]]) -> float:
+    """The share that the kind of control turned which turned most: one kind that explains the answer is enough."""
+    return max((float(np.mean(turned)) for kind, turned in of_photo.items() if kind), default=0.0)
+
+
 def judged(
     classes: Sequence[int],
     candidates: Sequence[Candidate],
     found: Sequence[TrialOutcome],
-    recipients: Mapping[int, int],
     available: Mapping[int, int],
     alpha: float = statistics.FALSE_DISCOVERIES,
 ) -> dict[int, Judgement]:
-    """A judgement for each class. recipients, available : how many photos each class's candidates were tried
-    on, and how many there are.
+    """A judgement for each class. available : how many photos of a class there are to take cues from.
 
     False discoveries are controlled over all candidates of all classes.
     """
@@ -125,13 +133,13 @@ def judged(
     own_alpha = alpha * max(1, len(declared)) / hypotheses  # of an interval after selection
     judgements = {}
     for index in classes:
-        tried = [number for number, candidate in enumerate(candidates) if candidate.class_index == index]
-        limits = [statistics.effect_limit(found[n].effects, alpha / max(1, len(tried))) for n in tried]
-        limit = max(limits, default=1.0)
+        own = [number for number, candidate in enumerate(candidates) if candidate.class_index == index]
+        tried = [n for n in own if found[n].effects]
+        limit = max((statistics.effect_limit(found[n].effects, alpha / hypotheses) for n in tried), default=1.0)
         needed = statistics.recipients_needed(LEAST_EFFECT, hypotheses, LEAST_POWER)
         of_class = sorted((n for n in tried if n in declared), key=lambda n: -found[n].effect)
         overlays = [n for n in of_class if found[n].is_frequent and candidates[n].is_constant]
-        count = recipients[index]
+        count = min((len(found[n].effects) for n in tried), default=0)
         if of_class:
             deciding = (overlays or of_class)[0]
             interval = statistics.effect_interval(found[deciding].effects, own_alpha)
@@ -141,6 +149,6 @@ def judged(
             judgements[index] = Judgement(UNDECIDED, None, (-1.0, 1.0), limit, count, available[index], needed, tried)
         else:
             strongest = max(tried, key=lambda n: found[n].effect)
-            interval = statistics.effect_interval(found[strongest].effects, alpha / len(tried))
+            interval = statistics.effect_interval(found[strongest].effects, alpha / hypotheses)
             judgements[index] = Judgement(NONE, strongest, interval, limit, count, available[index], needed, tried)
     return judgements

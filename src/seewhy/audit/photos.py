@@ -15,6 +15,7 @@ from PIL import Image
 SIDE = 64  # rows and columns that a photo is reduced to, whatever its proportions: places are shares of the photo
 MOST_OF_HALF = 64
 _HASH = 16  # rows and columns of the differences that tell scenes apart
+_APART = 0.1  # of the most different part of two photos of one scene, as a share of white
 _SAME = 12  # of these 256 differences, at most, between photos of one scene (a burst, a copy)
 
 Pixels = npt.NDArray[np.uint8]
@@ -66,11 +67,19 @@ def distinct_places(pictures: Sequence[Pixels]) -> list[int]:
     kept: list[int] = []
     for place, picture in enumerate(pictures):
         own = _difference_hash(picture)
-        if len(hashes) and int((hashes != own).sum(axis=1).min()) <= _SAME:
+        alike = np.flatnonzero((hashes != own).sum(axis=1) <= _SAME)
+        if any(_most_apart(picture, pictures[kept[other]]) <= _APART for other in alike):
             continue
         hashes = np.vstack([hashes, own])
         kept.append(place)
     return kept
+
+
+def _most_apart(one: Pixels, other: Pixels) -> float:
+    """By how much the most different of 8 × 8 parts of two pictures differ, in the mean, as a share of white: a small object
+    before a plain ground changes few bits of the hash, and one part much."""
+    parts = (np.abs(one.astype(np.float32) - other) / 255).reshape(8, SIDE // 8, 8, SIDE // 8, 3)
+    return float(parts.mean(axis=(1, 3, 4)).max())
 
 
 def _difference_hash(picture: Pixels) -> npt.NDArray[np.bool_]:

@@ -32,7 +32,8 @@ class Verdict:
     a "corner" where neither is known.
     photos : of the confirmation half, those that carry it. necessity : how many answers change when the cue is taken away, less
     controls; None where that was not tried. share : of the class's photos that carry it. limit : what the candidates turn at
-    most, all at once. candidates : how many were tried. recipients : photos of other classes that they were tried on. labelled,
+    most, all at once. candidates : how many were tried. recipients : photos of other classes that the deciding
+    one was tried on. donors : photos that the cue of the one tried least was taken from. labelled,
     right, copies : photos of the class, those answered rightly (at most 128 are used), and copies of a scene left out. carrying,
     others : all photos of the class, those that show the pixels that decide and those that do not; None where no recurring ones
     decide. exhibits : pictures of what decided, in no record.
@@ -52,6 +53,7 @@ class Verdict:
     limit: float = 1.0
     candidates: int = 0
     recipients: int = 0
+    donors: int = 0
     labelled: int = 0
     right: int = 0
     copies: int = 0

@@ -20,11 +20,13 @@ def sentence(judgement: Judgement, outcome: TrialOutcome | None, box: Box | None
             "turn (simultaneous upper limit); others may exist"
         )
     if outcome is None or box is None or judgement.kind not in (SHORTCUT, SURROUNDINGS, LOCAL):
-        needed = "" if judgement.needed is None else f", {judgement.needed} would do"
-        few = "photos" if judgement.recipients >= judgement.available else "passes for the photos at hand"
+        if not judgement.available:
+            return "undecided: too few photos; none of this class is left to try anything with"
+        needed = "" if judgement.needed is None else f", {judgement.needed} would do (twice as many photos of the class)"
+        few = "photos" if judgement.donors >= judgement.available else "passes for the photos at hand"
         return (
             f"undecided: too few {few}; a cue that turns {format_share(LEAST_EFFECT)} of other photos must be found with a "
-            f"probability of {format_share(LEAST_POWER)}, and there are {judgement.recipients} to try it on{needed}"
+            f"probability of {format_share(LEAST_POWER)}, and it was taken from {judgement.donors} photos{needed}"
         )
     (low, high) = judgement.interval
     effect = (
@@ -34,7 +36,7 @@ def sentence(judgement: Judgement, outcome: TrialOutcome | None, box: Box | None
     if judgement.kind == SHORTCUT:
         return (
             f"shortcut, overlay-like: the same pixels {place_in_words(box)} in {format_share(outcome.share)} of the class's "
-            f"photos; alone they turn {effect}"
+            f"rightly answered photos; alone they turn {effect}"
         )
     if judgement.kind == SURROUNDINGS:
         return f"leans on its surroundings; you judge whether that is right: they turn {effect}"

@@ -15,9 +15,12 @@ from seewhy.audit.candidates import Candidate, cells_of
 from seewhy.audit.photos import SIDE, AuditedPhoto
 from seewhy.edits import Box, Edit, Inpaint, Paste
 
-CUE, CONTROL = "cue", "control"  # put on another photo
+CUE = "cue"  # put on another photo
 FILLED, REPLACED = "filled", "replaced"  # two ways of taking it away: from its edges, and by another class's photo
 FILLS = (FILLED, REPLACED)
+# Kinds of controls of a cue on another photo: the same donor's other places, a third class's photo, its pixels in another order,
+# nothing but the place covered. Of a cue taken away: another place.
+ELSEWHERE, THIRD, SHUFFLED, COVERED, OTHER_PLACE = "elsewhere", "third", "shuffled", "covered", "other place"
 _OTHER_PLACES = 2  # controls of each kind
 _THIRDS = 2
 _SHUFFLES = 2
@@ -25,8 +28,9 @@ _SHUFFLES = 2
 
 @dataclass(frozen=True)
 class AuditTrial:
-    """candidate : its number. role : CUE, CONTROL, FILLED or REPLACED. control : True for a control of the last two. photo : the
-    place of the photo among those that this candidate is tried on."""
+    """candidate : its number. role : CUE, FILLED or REPLACED. control : the kind of control; empty for the cue itself.
+    photo : the place of the photo among those that this candidate is tried on. donor : the place of the photo that the cue comes
+    from, or is taken from: what has one donor is one outcome."""
 
     candidate: int
     role: str
@@ -34,7 +38,8 @@ class AuditTrial:
     path: str
     number: int
     edit: Edit
-    control: bool = False
+    donor: int
+    control: str = ""
 
 
 def put_on(
@@ -46,7 +51,7 @@ def put_on(
     salient: Sequence[Box],
 ) -> Iterator[AuditTrial]:
     """The cue of a donor on each recipient, at its own place; and in its place what is as large: parts of the same donor from
-    elsewhere, the same place of other classes' photos, the cue's own pixels in another order.
+    elsewhere, the same place of a third class's photos, the cue's own pixels in another order, and what its edges give.
 
     thirds : photos of other classes than the candidate's. salient : boxes of the cue's size, the class's strongest elsewhere.
     """
@@ -54,17 +59,21 @@ def put_on(
     for place, recipient in enumerate(recipients):
         donor = donors[place % len(donors)]
         others = [third for third in thirds if third.number != recipient.number]
-        foreign = [third for third in others if third.label != recipient.label] or others  # of two classes there is no third
+        foreign = [third for third in others if third.label != recipient.label]  # of two classes there is no third
         start = place * _THIRDS
-        controls: list[Edit] = [Paste(source=donor.path, box=box, source_box=elsewhere) for elsewhere in salient[:_OTHER_PLACES]]
+        controls: list[tuple[str, Edit]] = [
+            (ELSEWHERE, Paste(source=donor.path, box=box, source_box=elsewhere)) for elsewhere in salient[:_OTHER_PLACES]
+        ]
         controls += [
-            Paste(source=third.path, box=box)
+            (THIRD, Paste(source=third.path, box=box))
             for third in dict.fromkeys(foreign[(start + n) % len(foreign)] for n in range(_THIRDS) if foreign)
         ]
-        controls += [Paste(source=donor.path, box=box, shuffle=seed) for seed in range(_SHUFFLES)]
-        yield AuditTrial(number, CUE, place, recipient.path, recipient.number, Paste(source=donor.path, box=box))
-        for control in controls:
-            yield AuditTrial(number, CONTROL, place, recipient.path, recipient.number, control, control=True)
+        controls += [(SHUFFLED, Paste(source=donor.path, box=box, shuffle=seed)) for seed in range(_SHUFFLES)]
+        controls.append((COVERED, Inpaint(box=box)))
+        own = place % len(donors)
+        yield AuditTrial(number, CUE, place, recipient.path, recipient.number, Paste(source=donor.path, box=box), own)
+        for kind, control in controls:
+            yield AuditTrial(number, CUE, place, recipient.path, recipient.number, control, own, kind)
 
 
 def taken_away(
@@ -74,13 +83,12 @@ def taken_away(
     boxes = [candidate.box, *mirrored(candidate.box)]
     for place, carrier in enumerate(carriers):
         for box in boxes:
-            control = box is not candidate.box
-            yield AuditTrial(number, FILLED, place, carrier.path, carrier.number, Inpaint(box=box), control)
+            control = "" if box is candidate.box else OTHER_PLACE
+            yield AuditTrial(number, FILLED, place, carrier.path, carrier.number, Inpaint(box=box), place, control)
             if thirds:
                 third = thirds[place % len(thirds)]
-                yield AuditTrial(
-                    number, REPLACED, place, carrier.path, carrier.number, Paste(source=third.path, box=box), control
-                )
+                replaced = Paste(source=third.path, box=box)
+                yield AuditTrial(number, REPLACED, place, carrier.path, carrier.number, replaced, place, control)
 
 
 def mirrored(box: Box) -> list[Box]:
