@@ -1,93 +1,84 @@
-"""What might be a shortcut of a class: a place of the photo, and what recurs there."""
+"""What might be a shortcut of a class, and how it is tried. A new kind is a file, and a line in ``planning.py``."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from seewhy.audit.kinds import LOCAL, SHORTCUT
+from seewhy.audit.photos import AuditedPhoto
+from seewhy.edits import Box, Edit
 
-from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
-from seewhy.edits import Box
-
-# Why a place is a candidate: the same pixels stand there; maps point there; nothing else is known of the class.
-RECURRING, EVIDENCE, CORNER = "recurring", "evidence", "corner"
 LEAST_SHARE = 0.10  # of a class's photos that carry a cue ...
 LEAST_LIFT = 3.0  # ... and how many times as often as others
-_LEAST_CONSTANT = 0.7  # of a box that a cue fills; a round one fills 0.79
-ALIKE = 0.9  # correlation of two patches that show the same
-FLAT = 0.03  # standard deviation of a patch, as a share of white, below which it shows nothing
-# Mean difference of two patches, as a share of white: of the same pixels, saved as a small JPEG, it is 0.01 to 0.02; of dark
-# furs before the same grass 0.03 to 0.08.
-SAME = 0.03
-SIMILAR = 0.15  # a light and a dark sky correlate, too; a window may show some of what lies behind a cue
 
-Floats = npt.NDArray[np.float32]
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to one photo. role : CUE, FILLED or REPLACED. control : its kind; empty for the cue itself."""
+
+    role: str
+    edit: Edit
+    control: str = ""
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """A box of the photos of one class. why : RECURRING, EVIDENCE or CORNER. template : ``(h, w, 3)``, what mostly stands there
-    on the discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same; the rest lies behind it."""
+class Candidate(ABC):
+    """Subclasses are frozen dataclasses, made from the discovery half alone: what is tried is what stands in their donors.
+
+    class_index : whose shortcut it may be. why : what has proposed it, a word of ``kinds``. donors : photos of the discovery half
+    that show it, never none.
+    """
 
     class_index: int
     why: str
-    box: Box
-    template: Floats
-    mask: npt.NDArray[np.bool_]
+    donors: list[AuditedPhoto]
 
     @property
-    def is_constant(self) -> bool:
-        """True where the same pixels make up the place: what is around them in its box cannot be what turns an answer."""
-        return self.why == RECURRING and float(self.mask.mean()) >= _LEAST_CONSTANT
+    def box(self) -> Box | None:
+        """Where it lies in every photo; None where it has no fixed place."""
+        return None
 
+    @property
+    def is_overlay(self) -> bool:
+        """True where the same pixels make up all of it: nothing that lies behind or beside them can be what turns an answer."""
+        return False
+
+    @property
+    def kind(self) -> str:
+        """What it is called where it turns answers and recurs in the class's photos."""
+        return SHORTCUT if self.is_overlay else LOCAL
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """What it is, for people: "what lies in the middle"."""
+
+    @abstractmethod
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
-        """The photos that show the template at this place."""
-        patches = patches_at(small_stack(photos), self.box)
-        return [photo for photo, alike in zip(photos, resembles(patches, self.template, SAME, self.mask), strict=True) if alike]
+        """The photos that show it."""
 
     def share_of(self, photos: Sequence[AuditedPhoto]) -> float:
         """The share of the photos that carry it; 0 of none."""
         return len(self.carriers(photos)) / len(photos) if photos else 0.0
 
+    def donor(self, place: int) -> AuditedPhoto:
+        """The donor of the recipient at this place of a list: they take turns."""
+        return self.donors[place % len(self.donors)]
 
-def patches_at(pictures: Floats, box: Box) -> Floats:
-    """``(n, h, w, 3)`` of reduced photos."""
-    (rows, columns) = cells_of(box)
-    patches: Floats = pictures[:, rows, columns]
-    return patches
+    @abstractmethod
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+        """The cue on another class's photo, and its controls, each of which changes as much of it.
 
+        place : of the recipient in the list of them, by which donors and other choices take turns. thirds : discovery photos of
+        other classes than the candidate's and the recipient's; where there is no third class, others of the recipient's.
+        """
 
-def cells_of(box: Box) -> tuple[slice, slice]:
-    """The rows and columns of a reduced photo."""
-    (top, left, bottom, right) = (round(SIDE * side) for side in box)
-    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+    @abstractmethod
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+        """The cue taken away from a photo of its class that carries it, and controls; empty where that cannot be done."""
 
-
-def box_of(rows: slice, columns: slice) -> Box:
-    """The other way round."""
-    return (rows.start / SIDE, columns.start / SIDE, rows.stop / SIDE, columns.stop / SIDE)
-
-
-def resembles(
-    patches: Floats, template: Floats, apart: float, mask: npt.NDArray[np.bool_] | None = None
-) -> npt.NDArray[np.bool_]:
-    """Which of ``(n, h, w, 3)`` patches show what the template shows, where the mask is True. apart : their mean difference, at
-    most."""
-    if not len(patches):
-        return np.zeros(0, bool)
-    if mask is not None:
-        (patches, template) = (patches[:, mask], template[mask])
-    (vectors, vector) = (patches.reshape(len(patches), -1), template.reshape(1, -1))
-    correlations = normalised(vectors) @ normalised(vector)[0]
-    alike: npt.NDArray[np.bool_] = (correlations > ALIKE) & (np.abs(vectors - vector).mean(axis=1) < apart)
-    return alike
-
-
-def normalised(vectors: Floats) -> Floats:
-    """Rows without their mean, of length 1; what is flat becomes 0 and is like nothing."""
-    centred = vectors - vectors.mean(axis=1, keepdims=True)
-    spread = centred.std(axis=1, keepdims=True)
-    unit: Floats = np.where(spread > FLAT, centred / np.maximum(spread, 1e-6), 0) / np.float32(vectors.shape[1] ** 0.5)
-    return unit
+    def box_in(self, photo: AuditedPhoto) -> Box | None:
+        """Where it lies in a photo that carries it; None where it has no place."""
+        return self.box
