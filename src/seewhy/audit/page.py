@@ -7,10 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seewhy.audit.candidates import CORNER, EVIDENCE, LEAST_LIFT, LEAST_SHARE, RECURRING
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE
 from seewhy.audit.exhibits import WITHOUT, Exhibit
-from seewhy.audit.judge import KINDS, LEAST_EFFECT, LEAST_POWER, LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED
-from seewhy.audit.trials import CUE
+from seewhy.audit.judge import LEAST_EFFECT, LEAST_POWER
+from seewhy.audit.kinds import (
+    CORNER,
+    CUE,
+    EVIDENCE,
+    KINDS,
+    LOCAL,
+    MOVING,
+    NONE,
+    RECURRING,
+    RING,
+    SHORTCUT,
+    SURROUNDINGS,
+    UNDECIDED,
+)
 from seewhy.edits import Box
 from seewhy.formatting import format_score, format_share, shortened
 from seewhy.show.html import environment
@@ -37,6 +50,8 @@ _WHY = {
     RECURRING: "the same pixels recur there",
     EVIDENCE: "the maps are brightest there",
     CORNER: "it is a corner; nothing else was known of the class",
+    MOVING: "the same pixels recur, elsewhere in each photo",
+    RING: "it is the outer ring of the photos",
 }
 _HERE = Path(__file__).parent
 
