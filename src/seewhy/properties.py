@@ -166,10 +166,10 @@ def _sharpness(values: Values) -> Measure:
     return np.array([np.log((fine + _TINY) / (coarse + _TINY))], np.float32)
 
 
-def _roughness(luma: Values, step: int) -> np.float32:
+def _roughness(luma: Values, step: int) -> float:
     changes = [(luma[step:] - luma[:-step]).reshape(-1), (luma[:, step:] - luma[:, :-step]).reshape(-1)]
     squares = [float(np.dot(change, change)) / len(change) for change in changes if len(change)]
-    return np.float32(np.sqrt(sum(squares) / max(1, len(squares))))
+    return float(sum(squares) / max(1, len(squares))) ** 0.5
 
 
 def _with_sharpness(values: Values, to: Measure) -> Values:

@@ -109,8 +109,8 @@ def resized(patch: Values, size: tuple[int, ...]) -> Values:
 
 
 def in_form_of(values: Values, donor: Values) -> Values:
-    """The donor's numbers with the channels and of the type of the photo's: grey as three channels and the other way round, and white
-    as what is white there.
+    """The donor's numbers with the channels and of the type of the photo's: grey as three channels and the other way round, and
+    white as what is white there.
 
     Raises PhotoError where the photo has other channels than 1 or 3 and the donor not the same.
     """
@@ -126,4 +126,5 @@ def in_form_of(values: Values, donor: Values) -> Values:
     if converted.dtype != values.dtype:
         converted = converted.astype(np.float32) * (FULL.get(values.dtype, 1) / FULL.get(donor.dtype, 1))
         converted = (np.rint(converted) if values.dtype.kind == "u" else converted).astype(values.dtype)
-    return converted.reshape(*donor.shape[:2], *values.shape[2:])
+    formed: Values = converted.reshape(*donor.shape[:2], *values.shape[2:])
+    return formed
