@@ -22,7 +22,8 @@ Direction = tuple[float, ...]
 _SIDE = 256  # of the reduced photo, its shorter one
 _MIDDLE = 512  # pixels a side that blocks are looked for in
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green, blue (ITU-R BT.601)
-_COARSE = 4  # pixels of the reduced photo that the slow changes are read over
+# Pixels of the reduced photo that the slow changes are read over; over 4, a blur of 2 pixels is already in them, too.
+_COARSE = 16
 _TINY = np.float32(1e-3)  # share of white
 _STEPS = 9  # of a bisection: a five-hundredth of what is searched
 _QUALITIES = (95, 90, 80, 70, 60, 50, 40, 30, 25, 20, 15, 10, 7, 5, 3, 1)
@@ -169,7 +170,7 @@ def _sharpness(values: Values) -> Measure:
 def _roughness(luma: Values, step: int) -> float:
     changes = [(luma[step:] - luma[:-step]).reshape(-1), (luma[:, step:] - luma[:, :-step]).reshape(-1)]
     squares = [float(np.dot(change, change)) / len(change) for change in changes if len(change)]
-    return float(sum(squares) / max(1, len(squares))) ** 0.5
+    return float(np.sqrt(sum(squares) / max(1, len(squares))))
 
 
 def _with_sharpness(values: Values, to: Measure) -> Values:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seewhy.edits import EDITS, Edit, Fill, Inpaint, Paste, edit_of, place_of
+from seewhy.edits import EDITS, Edit, Fill, Inpaint, Match, Paste, Ring, edit_of, place_of
 from seewhy.errors import OptionError
 
 EXAMPLES: list[Edit] = [
@@ -15,6 +15,9 @@ EXAMPLES: list[Edit] = [
     Inpaint(box=(0.5, 0, 1, 1)),
     Paste(source="a/b.png", box=(0, 0, 1, 1), shuffle=3),
     Paste(source="ф\n.png", box=(0, 0, 0.5, 0.5), source_box=(0.5, 0.5, 1, 1)),
+    Match(source="a.png", property="colour cast", opposite=True),
+    Ring(source="a.png", width=0.2),
+    Ring(source=None),
 ]
 
 
@@ -24,7 +27,7 @@ def test_an_edit_is_data(edit: Edit) -> None:
 
 
 def test_what_an_edit_takes_from_other_photos_is_known() -> None:
-    assert [edit.sources for edit in EXAMPLES] == [(), (), (), ("a/b.png",), ("ф\n.png",)]
+    assert [edit.sources for edit in EXAMPLES] == [(), (), (), ("a/b.png",), ("ф\n.png",), ("a.png",), ("a.png",), ()]
 
 
 def test_every_edit_is_tried_here() -> None:

@@ -28,7 +28,7 @@ _TAIL = 0.05  # of the others lie beyond the value that part of a class is beyon
 _LEAST_SHARE = 0.15  # ... where three times as many of it are: this share of its photos ...
 _LEAST_BEYOND = 3  # ... and so many
 # How often one property in one direction, or a tail, is as far apart by chance, at most.
-_CHANCE = 0.002
+_CHANCE = 0.005
 _CARRIED = 0.10  # of the others may carry a property that predicts the class
 
 
@@ -139,8 +139,7 @@ def _proposed(
         found.append((chance, least))
     if not found:
         return None
-    rare = min(chance for chance, _ in found)
-    least = found[0][1]
+    (rare, least) = min(found)
     donors = [photo for photo, value in zip(read, inside, strict=True) if value > least]
     return (rare, WholePhoto(class_index, name, donors, direction, least)) if donors else None
 
@@ -174,4 +173,5 @@ def _tail(inside: Floats, outside: Floats) -> tuple[float, float]:
     (n, m) = (len(inside), len(outside))
     rank = int(np.ceil(_TAIL * m))
     least = float(np.sort(outside)[m - rank])
-    return least, float(betabinom.sf(int((inside > least).sum()) - 1, n, rank, m + 1 - rank))
+    beyond = np.arange(int((inside > least).sum()), n + 1)
+    return least, float(betabinom.pmf(beyond, n, rank, m + 1 - rank).sum())  # its sf is 1 - cdf, rounded off

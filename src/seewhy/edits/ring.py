@@ -44,15 +44,23 @@ class Ring(Edit):
             edited = self._continued(values)
         else:
             edited = resized(in_form_of(values, other(self.source)), values.shape[:2]).copy()
-        middle = place_of((self.width, self.width, 1 - self.width, 1 - self.width), values)
+        middle = self._middle_of(values)
         edited[middle] = values[middle]
         return edited
 
+    def _middle_of(self, values: Values) -> tuple[slice, slice]:
+        return place_of((self.width, self.width, 1 - self.width, 1 - self.width), values)
+
     def _continued(self, values: Values) -> Values:
         size = (min(values.shape[0], _CELLS), min(values.shape[1], _CELLS))
-        small = resized(values.astype(np.float32), size).reshape(*size, -1).transpose(2, 0, 1)
+        channels = 1 if values.ndim == 2 else values.shape[2]
+        small = np.zeros((channels, *size), np.float32)
+        inside = self._middle_of(small[0])
+        middle = values[self._middle_of(values)].astype(np.float32)
+        cells = resized(middle, small[0][inside].shape)  # of the middle alone: nothing of the ring is mixed in
+        small[:, inside[0], inside[1]] = np.moveaxis(cells.reshape(*cells.shape[:2], channels), 2, 0)
         mask = np.ones(size, bool)
-        mask[place_of((self.width, self.width, 1 - self.width, 1 - self.width), small[0])] = False
+        mask[inside] = False
         filled = resized(inpaint(small, mask).transpose(1, 2, 0), values.shape[:2]).reshape(values.shape)
         return (np.rint(filled) if values.dtype.kind == "u" else filled).astype(values.dtype)
 
