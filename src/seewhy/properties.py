@@ -110,11 +110,12 @@ def _with_brightness(values: Values, to: Measure) -> Values:
     return edited(values, _searched(lambda amount: float(_brightness(edited(sample, amount))[0]), goal, -3, 3))
 
 
-# Contrast: the standard deviation, as a share of white.
+# Contrast: the standard deviation, as a share of the mean, so that a longer exposure alone does not change it.
 
 
 def _contrast(values: Values) -> Measure:
-    return np.array([_luma(_reduced(values)).std()], np.float32)
+    luma = _luma(_reduced(values))
+    return np.array([luma.std() / (luma.mean() + _TINY)], np.float32)
 
 
 def _with_contrast(values: Values, to: Measure) -> Values:
@@ -133,7 +134,7 @@ def _with_contrast(values: Values, to: Measure) -> Values:
     return edited(values, _searched(lambda amount: float(_contrast(edited(sample, amount))[0]), goal, 0, 8))
 
 
-# Saturation: how far the strongest channel is above the weakest, in the mean.
+# Saturation: how far the strongest channel is above the weakest, in the mean, as a share of the brightness.
 
 
 def _saturation(values: Values) -> Measure:
@@ -142,7 +143,8 @@ def _saturation(values: Values) -> Measure:
     shares = _shares(_reduced(values))
     (red, green, blue) = (shares[..., n] for n in range(3))  # of three planes, which is faster than along the last axis
     strongest = np.maximum(np.maximum(red, green), blue)
-    return np.array([(strongest - np.minimum(np.minimum(red, green), blue)).mean()], np.float32)
+    spread = (strongest - np.minimum(np.minimum(red, green), blue)).mean()
+    return np.array([spread / (_luma(_reduced(values)).mean() + _TINY)], np.float32)
 
 
 def _with_saturation(values: Values, to: Measure) -> Values:
