@@ -124,6 +124,20 @@ def test_unusual_photos(name: str, values: Any) -> None:
         assert np.isfinite(edited.astype(np.float64)).all()
 
 
+def test_a_photo_without_blocks_cannot_have_fewer_and_one_with_blocks_can() -> None:
+    kind = PROPERTIES["blockiness"]
+    np.testing.assert_array_equal(kind.adjusted(SCENES[0], np.array([-1], np.float32)), SCENES[0])
+    blocky = jpeg(SCENES[0], 10)
+    softened = kind.adjusted(blocky, np.array([0], np.float32))
+    assert kind.measure(softened)[0] < kind.measure(blocky)[0] - 0.2
+
+
+def test_a_longer_exposure_is_brighter_and_no_more() -> None:
+    kind = PROPERTIES["brightness"]
+    edited = kind.adjusted(plain(40, 60, 20), kind.measure(plain(80, 120, 40)))
+    np.testing.assert_allclose(edited, plain(80, 120, 40), atol=1)
+
+
 @pytest.mark.parametrize("name", ["sharpness", "noise", "brightness"])
 def test_a_large_photo_is_measured_and_edited_as_it_is_shown(name: str) -> None:
     kind = PROPERTIES[name]

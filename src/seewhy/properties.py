@@ -26,6 +26,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green, blue (ITU-
 _COARSE = 16
 _TINY = np.float32(1e-3)  # share of white
 _STEPS = 9  # of a bisection: a five-hundredth of what is searched
+_NO_BLOCKS = 0.1  # of blockiness: photos that never were a JPEG measure -0.05 to 0.1
 _QUALITIES = (95, 90, 80, 70, 60, 50, 40, 30, 25, 20, 15, 10, 7, 5, 3, 1)
 
 
@@ -96,14 +97,14 @@ def _brightness(values: Values) -> Measure:
 
 
 def _with_brightness(values: Values, to: Measure) -> Values:
-    """A power of each number: black and white stay."""
+    """Each number times the same one, as by a longer exposure."""
     (small, sample) = _small_and_sample(values)
     goal = float((_brightness(sample) + (to - _brightness(small)))[0])
 
     def edited(of: Values, amount: float) -> Values:
         def curve(shares: Values) -> Values:
-            raised: Values = shares.clip(0) ** np.float32(np.exp(-amount))
-            return raised
+            exposed: Values = shares * np.float32(np.exp(amount))
+            return exposed
 
         return _curved(of, curve)
 
@@ -247,10 +248,10 @@ def _blockiness(values: Values) -> Measure:
 
 
 def _with_blockiness(values: Values, to: Measure) -> Values:
-    """Compressed as a JPEG of the quality that gives it, or slightly softened."""
+    """Compressed as a JPEG of the quality that gives it, or slightly softened; a photo without blocks cannot have fewer."""
     (goal, own) = (float(to[0]), float(_blockiness(values)[0]))
     if goal <= own:
-        return _softened(values, _blockiness, goal, scaled=False)
+        return _as_it_is(values) if own < _NO_BLOCKS else _softened(values, _blockiness, goal, scaled=False)
     if values.ndim == 3 and values.shape[2] not in (1, 3):
         return _as_it_is(values)
     middle = _middle(values)
