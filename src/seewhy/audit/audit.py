@@ -19,7 +19,7 @@ from seewhy.audit.exhibits import SHOWN, Shown, exhibits_of, typical_trials
 from seewhy.audit.groups import groups
 from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.kinds import MOVING, RECURRING
-from seewhy.audit.planning import Plan, photos_by_class, planned
+from seewhy.audit.planning import AuditPlan, photos_by_class, planned
 from seewhy.audit.result import PAGE, RECORD, Audit, verdict_of
 from seewhy.audit.trials import AuditTrial
 from seewhy.classifier import Classifier, check_photos
@@ -161,7 +161,7 @@ def audit(
         return result
 
 
-def _cost(plan: Plan, seconds: float) -> str:
+def _cost(plan: AuditPlan, seconds: float) -> str:
     passes = plan.passes()
     return (
         f"{_count(plan.tried, 'candidate', 'candidates')}, {passes:,} passes of the network with what is changed in the photos, "
@@ -173,7 +173,7 @@ def _count(things: Sequence[Any], one: str, many: str) -> str:
     return f"{len(things):,} {one if len(things) == 1 else many}"
 
 
-def _cues_of(plan: Plan, judgements: dict[int, Judgement]) -> dict[int, Candidate]:
+def _cues_of(plan: AuditPlan, judgements: dict[int, Judgement]) -> dict[int, Candidate]:
     """By class the cue that decides, where some photos of the class carry it and others do not."""
     deciding = {index: one.candidate for index, one in judgements.items() if one.kind in SHOWN and one.candidate is not None}
     cues = {index: plan.candidates[number] for index, number in deciding.items()}

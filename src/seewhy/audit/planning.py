@@ -35,7 +35,7 @@ class ClassPhotos:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AuditPlan:
     """tried : of all candidates of all classes, by their numbers. shares : of the confirmation photos that carry each, of its
     class and of the others. available : how many photos of other classes there are to try on, by class."""
 
@@ -78,7 +78,7 @@ def photos_by_class(base: Store, seed: int) -> dict[int, ClassPhotos]:
     return {label: ClassPhotos(drawings[label].halves(), labelled[label]) for label in sorted(drawings)}
 
 
-def planned(base: Store, by_class: Mapping[int, ClassPhotos], asked: Sequence[int], budget: int, seed: int) -> Plan:
+def planned(base: Store, by_class: Mapping[int, ClassPhotos], asked: Sequence[int], budget: int, seed: int) -> AuditPlan:
     """Candidates are proposed and frozen before any photo of the confirmation halves is looked at.
 
     budget : passes for a class, which its candidates share.
@@ -86,7 +86,7 @@ def planned(base: Store, by_class: Mapping[int, ClassPhotos], asked: Sequence[in
     maps = _mean_maps(base, by_class)
     discovery = in_turn([photo for own in by_class.values() for photo in own.halves.discovery], seed)
     confirmation = in_turn([photo for own in by_class.values() for photo in own.halves.confirmation], seed)
-    plan = Plan([], [], {})
+    plan = AuditPlan([], [], {})
     for index in asked:
         halves = by_class[index].halves
         others = _without(discovery, index, _OTHERS)
