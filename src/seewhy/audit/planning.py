@@ -129,7 +129,7 @@ def _candidates(
     index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], maps: Mapping[int, Map]
 ) -> list[Candidate]:
     """maps : of the class, by the number of the photo."""
-    mean_map = np.sum([maps[number] for number in sorted(maps)], axis=0, dtype=np.float64) if maps else None
+    mean_map = np.stack([maps[number] for number in sorted(maps)]).mean(axis=0, dtype=np.float64) if maps else None
     candidates: list[Candidate] = [*recurring_places(index, own, others, mean_map)]
     brightest = None if mean_map is None else brightest_place(index, mean_map, own)
     if brightest is not None:
