@@ -81,7 +81,7 @@ def _with_cast(values: Values, to: Measure) -> Values:
     return _multiplied(values, gains)
 
 
-def _multiplied(values: Values, gains: Values) -> Values:
+def _multiplied(values: Values, gains: Values | np.float32) -> Values:
     def curve(shares: Values) -> Values:
         multiplied: Values = shares * gains
         return multiplied
@@ -102,11 +102,7 @@ def _with_brightness(values: Values, to: Measure) -> Values:
     goal = float((_brightness(sample) + (to - _brightness(small)))[0])
 
     def edited(of: Values, amount: float) -> Values:
-        def curve(shares: Values) -> Values:
-            exposed: Values = shares * np.float32(np.exp(amount))
-            return exposed
-
-        return _curved(of, curve)
+        return _multiplied(of, np.float32(np.exp(amount)))
 
     return edited(values, _searched(lambda amount: float(_brightness(edited(sample, amount))[0]), goal, -3, 3))
 
@@ -194,8 +190,7 @@ def _with_sharpness(values: Values, to: Measure) -> Values:
 
 def _noise(values: Values) -> Measure:
     luma = _luma(_reduced(values))
-    if min(luma.shape) < 3:
-        return np.zeros(1, np.float32)
+    luma = np.pad(luma, [(0, max(0, 3 - side)) for side in luma.shape], mode="edge")
     across = luma[:, 2:] - 2 * luma[:, 1:-1] + luma[:, :-2]
     second = across[2:] - 2 * across[1:-1] + across[:-2]
     return np.array([np.median(np.abs(second)) / (6 * 0.6745)], np.float32)  # the mask's norm is 6
@@ -242,9 +237,8 @@ def _blockiness(values: Values) -> Measure:
             changes = np.abs(np.diff(plane, axis=1))
             borders.append(changes[:, 7::8].mean())
             inside.append(np.mean([changes[:, n::8].mean() for n in (2, 3, 4)]))
-    if not borders:
-        return np.zeros(1, np.float32)
-    return np.array([np.log((np.mean(borders) + _TINY) / (np.mean(inside) + _TINY))], np.float32)
+    ratio = (np.mean(borders) + _TINY) / (np.mean(inside) + _TINY) if borders else 1
+    return np.array([np.log(ratio)], np.float32)
 
 
 def _with_blockiness(values: Values, to: Measure) -> Values:
@@ -394,8 +388,7 @@ def _blended(one: Values, other: Values, share: float) -> Values:
     """``one + share · (other - one)``, which goes on beyond the other where the share is above 1."""
     if one.dtype == np.uint8 and (one.ndim == 2 or one.shape[2] == 3):
         return np.array(Image.blend(Image.fromarray(one), Image.fromarray(other), share))
-    start = one.astype(np.float32)
-    return _as_values(start + np.float32(share) * (other.astype(np.float32) - start), other)
+    return _as_values(one + np.float32(share) * (other.astype(np.float32) - one.astype(np.float32)), other)
 
 
 def _grey(values: Values) -> Values:
@@ -429,10 +422,6 @@ def _softened(values: Values, measure: Callable[[Values], Measure], goal: float,
     return _blended(values, _blurred(values, width), share)
 
 
-def _listed(*properties: Property) -> dict[str, Property]:
-    return {one.name: one for one in properties}
-
-
 def _two_ways(more: str, less: str) -> dict[Direction, str]:
     return {(1.0,): f"the {more} of the whole photo", (-1.0,): f"the {less} of the whole photo"}
 
@@ -449,7 +438,7 @@ _TINTS: dict[Direction, str] = {
     (_DIAGONAL, -_DIAGONAL): "orange",
 }
 
-PROPERTIES = _listed(
+_ALL = (
     Property("colour cast", _cast, _with_cast, {way: f"the {tint} cast of the whole photo" for way, tint in _TINTS.items()}),
     Property("brightness", _brightness, _with_brightness, _two_ways("brightness", "darkness")),
     Property("contrast", _contrast, _with_contrast, _two_ways("strong contrast", "weak contrast")),
@@ -458,3 +447,4 @@ PROPERTIES = _listed(
     Property("noise", _noise, _with_noise, _two_ways("noise", "smoothness")),
     Property("blockiness", _blockiness, _with_blockiness, _two_ways("JPEG blockiness", "lack of JPEG blockiness")),
 )
+PROPERTIES = {one.name: one for one in _ALL}

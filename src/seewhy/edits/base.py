@@ -69,7 +69,7 @@ def check_source(source: Any) -> None:
     """Raises OptionError for what is outside the photos' folder: it would not be found on another machine, where the store is
     passed on to, and names a folder of this one."""
     parts = PureWindowsPath(source).parts if isinstance(source, str) else ()  # takes both kinds of slashes
-    outside = not parts or source[0] in "/\\" or re.match("[A-Za-z]:", parts[0]) is not None or ".." in parts
+    outside = not parts or source[0] in "/\\" or re.match("[A-Za-z]:|[A-Za-z0-9+.-]+://", source) is not None or ".." in parts
     if outside:
         raise OptionError(f"{setting('source', source)}: write a path from the photos' folder, and in it: 'cow/0.jpg'.")
 
