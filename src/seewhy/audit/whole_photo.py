@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.audit.candidates import Candidate, Change
+from seewhy.audit.candidates import Candidate, CueChange
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import COVERED, CUE, OPPOSITE, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
 from seewhy.audit.photos import AuditedPhoto
@@ -57,19 +57,19 @@ class WholePhoto(Candidate):
         (read, values) = _values(photos, self.why, self.direction)
         return [photo for photo, value in zip(read, values, strict=True) if value > self.least]
 
-    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         donor = self.donor(place).path
-        changes = [Change(CUE, Match(source=donor, property=self.why))]
+        changes = [CueChange(CUE, Match(source=donor, property=self.why))]
         for third in taking_turns(self._without(thirds), place, _THIRDS):
-            changes.append(Change(CUE, Match(source=third.path, property=self.why), THIRD))
-        return [*changes, Change(CUE, Match(source=donor, property=self.why, opposite=True), OPPOSITE)]
+            changes.append(CueChange(CUE, Match(source=third.path, property=self.why), THIRD))
+        return [*changes, CueChange(CUE, Match(source=donor, property=self.why, opposite=True), OPPOSITE)]
 
-    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         changes = [
-            Change(REPLACED, Match(source=third.path, property=self.why))
+            CueChange(REPLACED, Match(source=third.path, property=self.why))
             for third in taking_turns(self._without(thirds), place, 1)
         ]
-        return changes and [*changes, Change(REPLACED, Match(source=self.donor(place).path, property=self.why), OTHER_PLACE)]
+        return changes and [*changes, CueChange(REPLACED, Match(source=self.donor(place).path, property=self.why), OTHER_PLACE)]
 
     def _without(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
         (read, values) = _values(photos, self.why, self.direction)
@@ -91,15 +91,15 @@ class OuterRing(Candidate):
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
         return [photo for photo in photos if photo.label == self.class_index]
 
-    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
-        changes = [Change(CUE, Ring(source=self.donor(place).path, width=_WIDTH))]
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
+        changes = [CueChange(CUE, Ring(source=self.donor(place).path, width=_WIDTH))]
         for third in taking_turns(thirds, place, _THIRDS):
-            changes.append(Change(CUE, Ring(source=third.path, width=_WIDTH), THIRD))
-        return [*changes, Change(CUE, Ring(source=None, width=_WIDTH), COVERED)]
+            changes.append(CueChange(CUE, Ring(source=third.path, width=_WIDTH), THIRD))
+        return [*changes, CueChange(CUE, Ring(source=None, width=_WIDTH), COVERED)]
 
-    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
-        changes = [Change(REPLACED, Ring(source=third.path, width=_WIDTH)) for third in taking_turns(thirds, place, 1)]
-        return changes and [*changes, Change(REPLACED, Ring(source=self.donor(place).path, width=_WIDTH), OTHER_PLACE)]
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
+        changes = [CueChange(REPLACED, Ring(source=third.path, width=_WIDTH)) for third in taking_turns(thirds, place, 1)]
+        return changes and [*changes, CueChange(REPLACED, Ring(source=self.donor(place).path, width=_WIDTH), OTHER_PLACE)]
 
 
 def whole_photo_candidates(

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, check_source, place_of, resized
-from seewhy.errors import PhotoError, whole_number
+from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, check_source, in_form_of, place_of, resized
+from seewhy.errors import whole_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +37,7 @@ class Paste(Edit):
             object.__setattr__(self, "shuffle", whole_number("shuffle", self.shuffle, least=0))
 
     def apply(self, values: Values, other: Callable[[str], Values]) -> Values:
-        donor = other(self.source)
-        if donor.dtype != values.dtype or donor.shape[2:] != values.shape[2:]:
-            raise PhotoError(
-                f"'{self.source}' is {donor.dtype} with the channels {donor.shape[2:]}, and the photo {values.dtype} with "
-                f"{values.shape[2:]}: nothing of the one can be laid on the other."
-            )
+        donor = in_form_of(values, other(self.source))
         edited: Values = values.copy()
         place = place_of(self.box, values)
         patch = donor[place_of(self.source_box or self.box, donor)]
