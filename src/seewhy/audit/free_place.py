@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +13,18 @@ from PIL import Image
 from seewhy.audit.boxes import meet, overlap, salient_boxes
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, Change
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, MOVING, OTHER_PLACE, REPLACED, SHUFFLED, THIRD
-from seewhy.audit.matching import CELLS, Floats, Matches, best_matches, pictures_of
+from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, pictures_of
 from seewhy.audit.photos import SIDE, AuditedPhoto
 from seewhy.edits import Box, Edit, Inpaint, Paste
 
 _MOST = 2  # candidates of a class
 _SIZES = (8, 12, 18)  # cells of a window
-_TEMPLATES = 96  # windows of each size that are looked for in all photos of the class
+_TEMPLATES = 64  # windows of each size that are looked for in all photos of the class
 _PEAKS = 4  # places of a photo that windows are cut at
 _PEAK = 9  # cells that a place's evidence is summed over; two places of a photo are at least as far apart
-_TRIED = 12  # templates that are looked for in other classes' photos, too, and grown
-_MOST_OTHERS = 256  # photos
+_TRIED = 16  # templates that are looked for in other classes' photos, too, and grown
+_MOST_OTHERS = 256  # photos of other classes ...
+_OTHERS_AT_FIRST = 32  # ... of which so many are searched for every window
 _CARRIED = 0.8  # concordance of a photo that carries a template; the best of other photos' windows reaches 0.75 (measured)
 _LEAST_CONTRAST = 0.04  # standard deviation of a window, as a share of white; flat ones are everywhere
 _LEAST_CARRIERS = 3
@@ -31,9 +33,11 @@ _REACH = 14  # cells around a window that a cue may fill, too
 _CONSTANT = 0.05  # mean difference from what most carriers show, as a share of white ...
 _STEADIER = 0.5  # ... and of what places of photos have that were not aligned
 _LEAST_CELLS = 24  # of a cue; less shows nothing
+_LEAST_FILLED = 0.5  # of its box
 _MOST_AREA = 0.25  # of the photo: laying more than that on another one shows little
 _RIM = 1  # cells around a match: they show the cue and what lies behind it, mixed
-_OVERLAY_CONCORDANCE = 0.9  # of the carriers, their median
+_OVERLAY_CONCORDANCE = 0.94  # of the carriers, their median
+_OVERLAY_CARRIERS = 5  # of the discovery half: fewer photos look alike by chance
 _OVERLAY_FILLED = 0.7  # of a cue's box that shows the same pixels
 _OTHERS_OF_A_KIND = 2  # controls
 _STRIDES = (0.7548776662466927, 0.5698402909980532)  # points that fill a square evenly: the powers of the plastic number's inverse
@@ -61,7 +65,8 @@ class FreePlace(Candidate):
 
     @property
     def is_overlay(self) -> bool:
-        return bool(self.mask.mean() >= _OVERLAY_FILLED) and self.concordance >= _OVERLAY_CONCORDANCE
+        alike = self.concordance >= _OVERLAY_CONCORDANCE and len(self.donors) >= _OVERLAY_CARRIERS
+        return alike and bool(self.mask.mean() >= _OVERLAY_FILLED)
 
     @property
     def words(self) -> str:
@@ -77,11 +82,8 @@ class FreePlace(Candidate):
     def matches(self, photos: Sequence[AuditedPhoto]) -> list[Match]:
         """The best place in each photo, whether it carries the cue or not; each photo is searched once."""
         new = list({photo.number: photo for photo in photos if photo.number not in self._matches}.values())
-        found = best_matches(pictures_of(new), self.template[None], self.mask)
-        size = (self.mask.shape[0], self.mask.shape[1])
-        for place, photo in enumerate(new):
-            box = _box_of(int(found.tops[0, place]), int(found.lefts[0, place]), size)
-            self._matches[photo.number] = Match(float(found.scores[0, place]), box)
+        found = _matches_of(best_matches(pictures_of(new), self.template[None], self.mask), (self.mask.shape[0], self.mask.shape[1]))
+        self._matches.update(zip((photo.number for photo in new), found, strict=True))
         return [self._matches[photo.number] for photo in photos]
 
     def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
@@ -133,15 +135,12 @@ def moving_cues(
         return []
     step = -(-len(others) // _MOST_OTHERS) or 1
     search = _Search(class_index, own, others[::step], maps, pictures_of(own), pictures_of(others[::step]))
+    grown = [candidate for candidate in map(search.grown, search.groups()) if candidate is not None]
+    grown.sort(key=lambda candidate: (not candidate.is_overlay, -len(candidate.donors), -candidate.template.size))
     found: list[FreePlace] = []
-    for group in search.groups():
-        if any(_same_cue(group, candidate) for candidate in found):
-            continue
-        candidate = search.grown(group)
-        if candidate is not None and not any(_meet_mostly(candidate, other) for other in found):
+    for candidate in grown:
+        if len(found) < _MOST and not any(_same_cue(candidate, other) for other in found):
             found.append(candidate)
-            if len(found) == _MOST:
-                break
     return list(found)
 
 
@@ -163,12 +162,6 @@ class _Group:
         return self.mask.shape[0], self.mask.shape[1]
 
     @property
-    def boxes(self) -> dict[int, Box]:
-        """By the photo's number."""
-        places = zip(self.photos, self.tops, self.lefts, strict=True)
-        return {photo.number: _box_of(int(top), int(left), self.size) for photo, top, left in places}
-
-    @property
     def at_one_place(self) -> bool:
         """True where most lie at one place of the photo: ``fixed_place`` finds those."""
         apart = np.maximum(np.abs(self.tops - np.median(self.tops)), np.abs(self.lefts - np.median(self.lefts)))
@@ -177,23 +170,27 @@ class _Group:
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """The photos of a class and the others', and their pictures ``(n, 3, CELLS, CELLS)``."""
+    """The photos of a class and of the others, and their pictures."""
 
     class_index: int
     own: Sequence[AuditedPhoto]
     others: Sequence[AuditedPhoto]
     maps: Mapping[int, npt.NDArray[np.floating]]
-    own_pictures: Floats
-    other_pictures: Floats
+    own_pictures: Pictures
+    other_pictures: Pictures
 
-    def groups(self) -> Iterator[_Group]:
+    @cached_property
+    def spread(self) -> float:
+        """Of the pictures' values at a cell, in the mean."""
+        values = self.own_pictures.values
+        return float(np.abs(values - np.median(values, axis=0)).mean())
+
+    def groups(self) -> list[_Group]:
         """Windows that recur in the class three times as often as in others, the most frequent first."""
         peaks = [self._peaks(place) for place in range(len(self.own))]
         groups = [group for size in _SIZES for group in self._groups_of(size, peaks)]
         groups.sort(key=lambda group: (-len(group.photos), -float(group.scores.sum())))
-        for group in groups[:_TRIED]:
-            if self._is_own(group):
-                yield group
+        return groups[:_TRIED]
 
     def _peaks(self, place: int) -> list[tuple[int, int]]:
         """The cells of a photo at which windows are cut."""
@@ -201,7 +198,8 @@ class _Search:
         changes = _enlarged(_changes(photo))
         if photo.number not in self.maps:
             return _brightest(changes, _PEAKS)
-        return _brightest(_enlarged(self.maps[photo.number]), _PEAKS // 2) + _brightest(changes, _PEAKS // 2)
+        by_map = _brightest(_enlarged(self.maps[photo.number]), _PEAKS // 2)
+        return [peak for pair in zip(by_map, _brightest(changes, _PEAKS // 2), strict=True) for peak in pair]
 
     def _groups_of(self, size: int, peaks: Sequence[Sequence[tuple[int, int]]]) -> list[_Group]:
         """The groups of windows of one size that are large enough. Photos take turns, so that none gives more windows."""
@@ -210,14 +208,14 @@ class _Search:
             for place, cells in enumerate(peaks):
                 if rank < len(cells):
                     (top, left) = (min(max(0, cell - size // 2), CELLS - size) for cell in cells[rank])
-                    window = self.own_pictures[place, :, top : top + size, left : left + size]
+                    window = self.own_pictures.values[place, :, top : top + size, left : left + size]
                     if window.std(axis=(1, 2)).mean() >= _LEAST_CONTRAST:
                         windows.append(window)
         mask = np.ones((size, size), bool)
         templates = np.stack(windows[:_TEMPLATES]) if windows else np.zeros((0, 3, size, size), np.float32)
         found = best_matches(self.own_pictures, templates, mask)
         groups = [self._group(template, mask, found, number) for number, template in enumerate(templates)]
-        return [group for group in groups if self._is_large(group) and not group.at_one_place]
+        return self._own_of([group for group in groups if self._is_large(group) and not group.at_one_place])
 
     def _group(self, template: Floats, mask: npt.NDArray[np.bool_], found: Matches, number: int) -> _Group:
         places = np.flatnonzero(found.scores[number] >= _CARRIED)
@@ -227,36 +225,47 @@ class _Search:
     def _is_large(self, group: _Group) -> bool:
         return len(group.photos) >= max(_LEAST_CARRIERS, LEAST_SHARE * len(self.own))
 
-    def _is_own(self, group: _Group) -> bool:
-        found = best_matches(self.other_pictures, group.template[None], group.mask)
-        elsewhere = float((found.scores >= _CARRIED).mean()) if len(self.others) else 0.0
-        return len(group.photos) / len(self.own) >= LEAST_LIFT * elsewhere
+    def _own_of(self, groups: Sequence[_Group], photos: int = _OTHERS_AT_FIRST) -> list[_Group]:
+        """The groups of one mask that are the class's own: three times as frequent as in so many photos of other classes."""
+        if not groups or not len(self.others):
+            return list(groups)
+        step = -(-len(self.others) // photos)
+        templates = np.stack([group.template for group in groups])
+        scores = best_matches(self.other_pictures.every(step), templates, groups[0].mask).scores
+        elsewhere = (scores >= _CARRIED).mean(axis=1)
+        return [
+            group
+            for group, share in zip(groups, elsewhere, strict=True)
+            if len(group.photos) / len(self.own) >= LEAST_LIFT * float(share)
+        ]
 
     def grown(self, group: _Group) -> FreePlace | None:
         """The whole cue that a window shows a part of, searched for again; None where that is not the class's own."""
         for _ in range(2):  # the second time without what was aligned by a part of it, badly
-            region = _constant_region(self.own_pictures, group)
+            region = _constant_region(self.own_pictures.values, self.spread, group)
             if region is None:
                 return None
             (template, mask) = region
-            group = self._group(template, mask, best_matches(self.own_pictures, template[None], mask), 0)
+            found = best_matches(self.own_pictures, template[None], mask)
+            group = self._group(template, mask, found, 0)
             if not self._is_large(group):
                 return None
         area = group.mask.size / CELLS**2
-        if area > _MOST_AREA or group.at_one_place or not self._is_own(group):
+        if area > _MOST_AREA or group.mask.mean() < _LEAST_FILLED or group.at_one_place or not self._own_of([group], _MOST_OTHERS):
             return None
         order = np.argsort(-group.scores, kind="stable")
         donors = [group.photos[place] for place in order]
         concordance = float(np.median(group.scores))
-        return FreePlace(self.class_index, MOVING, donors, group.template, group.mask, concordance, self.maps)
+        known = dict(zip((photo.number for photo in self.own), _matches_of(found, group.size), strict=True))
+        return FreePlace(self.class_index, MOVING, donors, group.template, group.mask, concordance, self.maps, known)
 
 
-def _constant_region(pictures: Floats, group: _Group) -> tuple[Floats, npt.NDArray[np.bool_]] | None:
+def _constant_region(pictures: Floats, spread: float, group: _Group) -> tuple[Floats, npt.NDArray[np.bool_]] | None:
     """What stays the same around a window where it is laid over itself in all photos that carry it: template and mask.
 
-    None where that is too small.
+    spread : of the photos' values where they are not aligned. None where the region is too small.
     """
-    from scipy.ndimage import binary_fill_holes, binary_opening, find_objects, label
+    from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening, find_objects, label
 
     (height, width) = group.size
     padded = np.pad(pictures[group.places], ((0, 0), (0, 0), (_REACH, _REACH), (_REACH, _REACH)), constant_values=np.nan)
@@ -266,18 +275,19 @@ def _constant_region(pictures: Floats, group: _Group) -> tuple[Floats, npt.NDArr
             for picture, top, left in zip(padded, group.tops, group.lefts, strict=True)
         ]
     )
-    known = (~np.isnan(aligned[:, 0])).sum(axis=0) >= max(_LEAST_CARRIERS, len(aligned) / 2)
-    (median, difference) = (np.zeros(aligned.shape[1:], np.float32), np.full(known.shape, np.inf))
-    median[:, known] = np.nanmedian(aligned[:, :, known], axis=0)
-    difference[known] = np.nanmean(np.abs(aligned[:, :, known] - median[:, known]), axis=(0, 1))
-    usual = float(np.abs(pictures - np.median(pictures, axis=0)).mean())
-    constant = (difference < _CONSTANT) & (difference < _STEADIER * usual)
-    (regions, _) = label(binary_opening(constant, np.ones((3, 3), bool)))
+    counts = (~np.isnan(aligned[:, 0])).sum(axis=0)
+    known = counts >= max(_LEAST_CARRIERS, len(aligned) / 2)
+    middle = np.broadcast_to((np.maximum(counts, 1) - 1) // 2, (1, *aligned.shape[1:]))
+    median = np.take_along_axis(np.sort(aligned, axis=0), middle, axis=0)[0]  # what is not known is sorted behind
+    difference = np.full(known.shape, np.inf)
+    difference[known] = np.nanmean(np.abs(aligned - median)[:, :, known], axis=(0, 1))
+    constant = (difference < _CONSTANT) & (difference < _STEADIER * spread)
+    square = np.ones((3, 3), bool)
+    (regions, _) = label(binary_opening(binary_closing(constant, square), square))
     inside = regions[_REACH : _REACH + height, _REACH : _REACH + width]
-    counts = np.bincount(inside[inside > 0]) if (inside > 0).any() else np.zeros(0, np.int64)
-    if not len(counts):
+    if not inside.any():
         return None
-    region = int(counts.argmax())
+    region = int(np.bincount(inside[inside > 0]).argmax())
     (rows, columns) = find_objects(regions)[region - 1]
     mask: npt.NDArray[np.bool_] = binary_fill_holes(regions[rows, columns] == region) & known[rows, columns]
     if mask.sum() < _LEAST_CELLS or max(mask.shape) > CELLS // 2:
@@ -285,17 +295,17 @@ def _constant_region(pictures: Floats, group: _Group) -> tuple[Floats, npt.NDArr
     return np.ascontiguousarray(median[:, rows, columns]), mask
 
 
-def _same_cue(group: _Group, candidate: FreePlace) -> bool:
-    """True where a window lies in the cue, in most of the photos that show both."""
-    both = [(box, candidate.box_in(photo)) for photo, box in zip(group.photos, group.boxes.values(), strict=True)]
-    met = [meet(box, other) for box, other in both if other is not None]
+def _same_cue(one: FreePlace, other: FreePlace) -> bool:
+    """True where they lie on each other in most of the photos that show both."""
+    pairs = [(one.box_in(photo), other.box_in(photo)) for photo in one.donors]
+    met = [meet(box, there) for box, there in pairs if box is not None and there is not None]
     return bool(met) and float(np.mean(met)) > 0.5
 
 
-def _meet_mostly(one: FreePlace, other: FreePlace) -> bool:
-    boxes = [(one.box_in(photo), other.box_in(photo)) for photo in one.donors]
-    met = [meet(box, there) for box, there in boxes if box is not None and there is not None]
-    return bool(met) and float(np.mean(met)) > 0.5
+def _matches_of(found: Matches, size: tuple[int, int]) -> list[Match]:
+    """Of one template in each picture."""
+    places = zip(found.scores[0], found.tops[0], found.lefts[0], strict=True)
+    return [Match(float(score), _box_of(int(top), int(left), size)) for score, top, left in places]
 
 
 def _box_of(top: int, left: int, size: tuple[int, int]) -> Box:

@@ -40,30 +40,45 @@ def picture_of(photo: AuditedPhoto) -> Floats:
     return np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
-def pictures_of(photos: Sequence[AuditedPhoto]) -> Floats:
-    """``(n, 3, CELLS, CELLS)``"""
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Photos as templates are looked for in them. values : ``(n, 3, CELLS, CELLS)``. spectra, squared : of the values, and of their
+    squares."""
+
+    values: Floats
+    spectra: torch.Tensor
+    squared: torch.Tensor
+
+    def every(self, step: int) -> Pictures:
+        """Each so many-th of them."""
+        return Pictures(self.values[::step], self.spectra[::step], self.squared[::step])
+
+
+def pictures_of(photos: Sequence[AuditedPhoto]) -> Pictures:
+    """Each photo's picture, and what each search needs of it."""
     if not photos:
-        return np.zeros((0, 3, CELLS, CELLS), np.float32)
-    return np.stack([picture_of(photo) for photo in photos])
+        nothing = torch.zeros((0, 3, CELLS, CELLS))
+        return Pictures(nothing.numpy(), nothing, nothing[:, 0])
+    values = np.stack([picture_of(photo) for photo in photos])
+    seen = torch.from_numpy(values)
+    return Pictures(values, torch.fft.rfft2(seen), torch.fft.rfft2((seen**2).sum(1)))
 
 
-def best_matches(pictures: Floats, templates: Floats, mask: npt.NDArray[np.bool_]) -> Matches:
-    """Each template ``(k, 3, h, w)`` at its best place in each picture ``(n, 3, CELLS, CELLS)``, by its cells in the mask alone.
+def best_matches(pictures: Pictures, templates: Floats, mask: npt.NDArray[np.bool_]) -> Matches:
+    """Each template ``(k, 3, h, w)`` at its best place in each picture, by its cells in the mask alone.
 
     Scores are Lin's concordance: a correlation that a difference in brightness, contrast or colour lowers, too. With M(t) the mean
     over the cells, and sums over the channels, it is 2 · cov(p, t) / (var p + var t + (M(p) - M(t))²).
     """
-    (count, cells) = (len(templates), int(mask.sum()))
-    if not len(pictures) or not count:
-        nothing = np.zeros((count, len(pictures)), np.int64)
+    (count, photos, cells) = (len(templates), len(pictures.values), int(mask.sum()))
+    if not photos or not count:
+        nothing = np.zeros((count, photos), np.int64)
         return Matches(nothing.astype(np.float32), nothing, nothing)
-    seen = torch.from_numpy(pictures)
     weights = torch.from_numpy(mask.astype(np.float32) / np.float32(cells))
     size = (weights.shape[0], weights.shape[1])
-    spectra = torch.fft.rfft2(seen)
-    means = _sums(spectra, weights, size)  # (n, 3, places)
-    variances = (_sums(torch.fft.rfft2(seen**2), weights, size) - means**2).sum(1).clamp(min=0)
+    means = _sums(pictures.spectra, weights, size)  # (n, 3, places)
     squared_means = (means**2).sum(1)
+    variances = (_sums(pictures.squared, weights, size) - squared_means).clamp(min=0)
 
     wanted = torch.from_numpy(templates)
     own_means = (wanted * weights).sum((2, 3))
@@ -74,7 +89,7 @@ def best_matches(pictures: Floats, templates: Floats, mask: npt.NDArray[np.bool_
     for start in range(0, count, _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         kernels = torch.fft.rfft2(centred[part], s=(CELLS, CELLS)).conj()
-        products = torch.einsum("nchw,kchw->knhw", spectra, kernels)
+        products = torch.einsum("nchw,kchw->knhw", pictures.spectra, kernels)
         covariances = _valid(torch.fft.irfft2(products, s=(CELLS, CELLS)), size)
         apart = squared_means - 2 * torch.einsum("nchw,kc->knhw", means, own_means[part])
         apart += (own_means[part] ** 2).sum(1)[:, None, None, None]
