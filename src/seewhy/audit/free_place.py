@@ -12,6 +12,7 @@ from PIL import Image
 
 from seewhy.audit.boxes import meet, overlap, salient_boxes
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, Change
+from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, MOVING, OTHER_PLACE, REPLACED, SHUFFLED, THIRD
 from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, pictures_of
 from seewhy.audit.photos import SIDE, AuditedPhoto
@@ -23,6 +24,7 @@ _TEMPLATES = 64  # windows of each size that are looked for in all photos of the
 _PEAKS = 4  # places of a photo that windows are cut at
 _PEAK = 9  # cells that a place's evidence is summed over; two places of a photo are at least as far apart
 _TRIED = 16  # templates that are looked for in other classes' photos, too, and grown
+_TRIED_OF_A_CUE = 3
 _MOST_OTHERS = 256  # photos of other classes ...
 _OTHERS_AT_FIRST = 32  # ... of which so many are searched for every window
 _CARRIED = 0.8  # concordance of a photo that carries a template; the best of other photos' windows reaches 0.75 (measured)
@@ -36,11 +38,15 @@ _LEAST_CELLS = 24  # of a cue; less shows nothing
 _LEAST_FILLED = 0.5  # of its box
 _MOST_AREA = 0.25  # of the photo: laying more than that on another one shows little
 _RIM = 1  # cells around a match: they show the cue and what lies behind it, mixed
-_OVERLAY_CONCORDANCE = 0.94  # of the carriers, their median
+_OVERLAY_CONCORDANCE = 0.945  # without the edges; stickers reach 0.95 and more, animals' parts 0.935 (measured)
+_LEAST_INNER = 12  # cells of a cue without its edges
 _OVERLAY_CARRIERS = 5  # of the discovery half: fewer photos look alike by chance
 _OVERLAY_FILLED = 0.7  # of a cue's box that shows the same pixels
 _OTHERS_OF_A_KIND = 2  # controls
-_STRIDES = (0.7548776662466927, 0.5698402909980532)  # points that fill a square evenly: the powers of the plastic number's inverse
+_STRIDES = (
+    0.7548776662466927,
+    0.5698402909980532,
+)  # points that fill a square evenly: the powers of the plastic number's inverse
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Match:
 @dataclass(frozen=True, eq=False)
 class FreePlace(Candidate):
     """template : ``(3, h, w)``, what the carriers show where it lies. mask : ``(h, w)``, its cells that are the same in all.
-    concordance : of the donors, their median. evidence : maps of the class ``(SIDE, SIDE)``, by the photo's number.
+    concordance : of the donors without the cue's edges, their median. evidence : maps of the class ``(SIDE, SIDE)``, by the photo's number.
     """
 
     template: Floats
@@ -82,8 +88,10 @@ class FreePlace(Candidate):
     def matches(self, photos: Sequence[AuditedPhoto]) -> list[Match]:
         """The best place in each photo, whether it carries the cue or not; each photo is searched once."""
         new = list({photo.number: photo for photo in photos if photo.number not in self._matches}.values())
-        found = _matches_of(best_matches(pictures_of(new), self.template[None], self.mask), (self.mask.shape[0], self.mask.shape[1]))
-        self._matches.update(zip((photo.number for photo in new), found, strict=True))
+        if new:
+            best = best_matches(pictures_of(new), self.template[None], self.mask)
+            found = _matches_of(best, (self.mask.shape[0], self.mask.shape[1]))
+            self._matches.update(zip((photo.number for photo in new), found, strict=True))
         return [self._matches[photo.number] for photo in photos]
 
     def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
@@ -93,10 +101,9 @@ class FreePlace(Candidate):
         edits: list[tuple[str, Edit]] = [("", Paste(source=donor.path, source_box=own, box=box))]
         for other in self._salient(donor, own):
             edits.append((ELSEWHERE, Paste(source=donor.path, source_box=other, box=box)))
-        foreign = [third for third in thirds if third.number != recipient.number]
-        for third in _in_turn(foreign, place * _OTHERS_OF_A_KIND):
-            salient = self._salient(third, box)[0:1] or [box]
-            edits.append((THIRD, Paste(source=third.path, source_box=salient[0], box=box)))
+        for third in taking_turns(thirds, place, _OTHERS_OF_A_KIND):
+            (salient, *_) = [*self._salient(third, box), box]
+            edits.append((THIRD, Paste(source=third.path, source_box=salient, box=box)))
         edits.append((COVERED, Inpaint(box=box)))
         edits.append((SHUFFLED, Paste(source=donor.path, source_box=own, box=box, shuffle=0)))
         return [Change(CUE, edit, control) for control, edit in edits]
@@ -109,9 +116,7 @@ class FreePlace(Candidate):
         for box in [own, *self._salient(carrier, own)]:
             control = "" if box is own else OTHER_PLACE
             changes.append(Change(FILLED, Inpaint(box=box), control))
-            if thirds:
-                third = thirds[place % len(thirds)]
-                changes.append(Change(REPLACED, Paste(source=third.path, box=box), control))
+            changes += [Change(REPLACED, Paste(source=third.path, box=box), control) for third in taking_turns(thirds, place, 1)]
         return changes
 
     def _salient(self, photo: AuditedPhoto, box: Box) -> list[Box]:
@@ -135,7 +140,7 @@ def moving_cues(
         return []
     step = -(-len(others) // _MOST_OTHERS) or 1
     search = _Search(class_index, own, others[::step], maps, pictures_of(own), pictures_of(others[::step]))
-    grown = [candidate for candidate in map(search.grown, search.groups()) if candidate is not None]
+    grown = search.candidates()
     grown.sort(key=lambda candidate: (not candidate.is_overlay, -len(candidate.donors), -candidate.template.size))
     found: list[FreePlace] = []
     for candidate in grown:
@@ -190,7 +195,17 @@ class _Search:
         peaks = [self._peaks(place) for place in range(len(self.own))]
         groups = [group for size in _SIZES for group in self._groups_of(size, peaks)]
         groups.sort(key=lambda group: (-len(group.photos), -float(group.scores.sum())))
-        return groups[:_TRIED]
+        return groups
+
+    def candidates(self) -> list[FreePlace]:
+        """What the most frequent windows grow to; a few windows of each cue, as one may lie askew."""
+        (grown, tried) = (list[FreePlace](), 0)
+        for group in self.groups():
+            if tried < _TRIED and sum(_lies_on(group, candidate) for candidate in grown) < _TRIED_OF_A_CUE:
+                tried += 1
+                candidate = self.grown(group)
+                grown += [] if candidate is None else [candidate]
+        return grown
 
     def _peaks(self, place: int) -> list[tuple[int, int]]:
         """The cells of a photo at which windows are cut."""
@@ -251,11 +266,16 @@ class _Search:
             if not self._is_large(group):
                 return None
         area = group.mask.size / CELLS**2
-        if area > _MOST_AREA or group.mask.mean() < _LEAST_FILLED or group.at_one_place or not self._own_of([group], _MOST_OTHERS):
+        if (
+            area > _MOST_AREA
+            or group.mask.mean() < _LEAST_FILLED
+            or group.at_one_place
+            or not self._own_of([group], _MOST_OTHERS)
+        ):
             return None
         order = np.argsort(-group.scores, kind="stable")
         donors = [group.photos[place] for place in order]
-        concordance = float(np.median(group.scores))
+        concordance = _inner_concordance(self.own_pictures.values, group)
         known = dict(zip((photo.number for photo in self.own), _matches_of(found, group.size), strict=True))
         return FreePlace(self.class_index, MOVING, donors, group.template, group.mask, concordance, self.maps, known)
 
@@ -295,6 +315,31 @@ def _constant_region(pictures: Floats, spread: float, group: _Group) -> tuple[Fl
     return np.ascontiguousarray(median[:, rows, columns]), mask
 
 
+def _inner_concordance(pictures: Floats, group: _Group) -> float:
+    """The median over the carriers, without the cue's edges: those mix with what lies behind, and tell an overlay from a part less
+    than its middle does."""
+    from scipy.ndimage import binary_erosion
+
+    inner = binary_erosion(group.mask, np.ones((3, 3), bool))
+    mask = inner if inner.sum() >= _LEAST_INNER else group.mask
+    wanted = group.template[:, mask]
+    scores = []
+    for place, top, left in zip(group.places, group.tops, group.lefts, strict=True):
+        seen = pictures[place, :, top : top + group.size[0], left : left + group.size[1]][:, mask]
+        differences = ((seen - wanted) ** 2).mean(axis=1).sum()
+        apart = ((seen.mean(axis=1) - wanted.mean(axis=1)) ** 2).sum()
+        scores.append(1 - differences / max(float(seen.var(axis=1).sum() + wanted.var(axis=1).sum() + apart), 1e-6))
+    return float(np.median(scores))
+
+
+def _lies_on(group: _Group, candidate: FreePlace) -> bool:
+    """True for a window that shows a part of the cue in most of the photos that show both."""
+    places = zip(group.photos, group.tops, group.lefts, strict=True)
+    pairs = [(_box_of(int(top), int(left), group.size), candidate.box_in(photo)) for photo, top, left in places]
+    met = [meet(box, there) for box, there in pairs if there is not None]
+    return bool(met) and float(np.mean(met)) > 0.5
+
+
 def _same_cue(one: FreePlace, other: FreePlace) -> bool:
     """True where they lie on each other in most of the photos that show both."""
     pairs = [(one.box_in(photo), other.box_in(photo)) for photo in one.donors]
@@ -326,11 +371,6 @@ def _spread(height: float, width: float, place: int, turn: int) -> Box:
     point = place + 1 + 1000 * turn
     (top, left) = (point * _STRIDES[0] % 1 * (1 - height), point * _STRIDES[1] % 1 * (1 - width))
     return (top, left, min(1.0, top + height), min(1.0, left + width))
-
-
-def _in_turn(photos: Sequence[AuditedPhoto], start: int) -> list[AuditedPhoto]:
-    """Some of them, from another place on for each recipient."""
-    return list(dict.fromkeys(photos[(start + n) % len(photos)] for n in range(_OTHERS_OF_A_KIND) if photos))
 
 
 def _changes(photo: AuditedPhoto) -> npt.NDArray[np.float64]:
