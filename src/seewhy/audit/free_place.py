@@ -15,7 +15,7 @@ from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, Change
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, MOVING, OTHER_PLACE, REPLACED, SHUFFLED, THIRD
 from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, pictures_of
-from seewhy.audit.photos import SIDE, AuditedPhoto
+from seewhy.audit.photos import AuditedPhoto
 from seewhy.edits import Box, Edit, Inpaint, Paste
 
 _MOST = 2  # candidates of a class
@@ -60,7 +60,7 @@ class Match:
 @dataclass(frozen=True, eq=False)
 class FreePlace(Candidate):
     """template : ``(3, h, w)``, what the carriers show where it lies. mask : ``(h, w)``, its cells that are the same in all.
-    concordance : of the donors without the cue's edges, their median. evidence : maps of the class ``(SIDE, SIDE)``, by the photo's number.
+    concordance : of the donors without the cue's edges, their median. evidence : maps of the class ``(SIDE, SIDE)``, by number.
     """
 
     template: Floats
@@ -120,7 +120,7 @@ class FreePlace(Candidate):
         return changes
 
     def _salient(self, photo: AuditedPhoto, box: Box) -> list[Box]:
-        """Boxes as large as this one, apart from it: where the class's map of the photo is brightest, or the photo changes most."""
+        """Boxes as large as this one, apart from it: where the class's map is brightest, or else the photo changes most."""
         values = self.evidence.get(photo.number)
         return salient_boxes(box, _changes(photo) if values is None else np.asarray(values, np.float64), _OTHERS_OF_A_KIND)
 
@@ -133,7 +133,7 @@ def moving_cues(
 ) -> list[Candidate]:
     """What at least a tenth of a class's photos show somewhere, three times as often as the others; the most frequent first.
 
-    own, others : the discovery halves of the class and of all others. maps : of the class ``(SIDE, SIDE)``, by the photo's number;
+    own, others : the discovery halves of the class and of all others. maps : of the class ``(SIDE, SIDE)``, by number;
     windows are cut where they are brightest, and where a photo changes most.
     """
     if len(own) < _LEAST_CARRIERS:
@@ -235,7 +235,7 @@ class _Search:
     def _group(self, template: Floats, mask: npt.NDArray[np.bool_], found: Matches, number: int) -> _Group:
         places = np.flatnonzero(found.scores[number] >= _CARRIED)
         (tops, lefts, scores) = (values[number, places] for values in (found.tops, found.lefts, found.scores))
-        return _Group(template, mask, [self.own[place] for place in places], places, tops, lefts, scores)
+        return _Group(template, mask, [self.own[int(place)] for place in places], places, tops, lefts, scores)
 
     def _is_large(self, group: _Group) -> bool:
         return len(group.photos) >= max(_LEAST_CARRIERS, LEAST_SHARE * len(self.own))
@@ -316,8 +316,8 @@ def _constant_region(pictures: Floats, spread: float, group: _Group) -> tuple[Fl
 
 
 def _inner_concordance(pictures: Floats, group: _Group) -> float:
-    """The median over the carriers, without the cue's edges: those mix with what lies behind, and tell an overlay from a part less
-    than its middle does."""
+    """The median over the carriers, without the cue's edges: those mix with what lies behind, and tell an overlay from a part
+    less than its middle does."""
     from scipy.ndimage import binary_erosion
 
     inner = binary_erosion(group.mask, np.ones((3, 3), bool))
