@@ -67,8 +67,8 @@ def pictures_of(photos: Sequence[AuditedPhoto]) -> Pictures:
 def best_matches(pictures: Pictures, templates: Floats, mask: npt.NDArray[np.bool_]) -> Matches:
     """Each template ``(k, 3, h, w)`` at its best place in each picture, by its cells in the mask alone.
 
-    Scores are Lin's concordance: a correlation that a difference in brightness, contrast or colour lowers, too. With M(t) the mean over
-    the cells, and sums over the channels, it is 2 · cov(p, t) / (var p + var t + (M(p) - M(t))²).
+    Scores are Lin's concordance: a correlation that a difference in brightness, contrast or colour lowers, too. With M(t) the
+    mean over the cells, and sums over the channels: 2 · cov(p, t) / (var p + var t + (M(p) - M(t))²).
     """
     (count, photos, cells) = (len(templates), len(pictures.values), int(mask.sum()))
     if not photos or not count:
