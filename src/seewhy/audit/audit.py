@@ -36,7 +36,8 @@ LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
 _MOST_TRIALS = 100_000  # that are held at once
 NOT_TRIED = (
-    "cues without a fixed place",
+    "cues without a fixed place that are translucent, of one colour, or narrower than a tenth of the photo",
+    "the ground behind the object, but for the outer ring of the photo",
     "cues that only work together",
     "whether an overlay is a legitimate one",
 )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from seewhy.audit.boxes import meet, overlap, salient_boxes
-from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, Change
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChange
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, MOVING, OTHER_PLACE, REPLACED, SHUFFLED, THIRD
 from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, pictures_of
@@ -50,7 +50,7 @@ _STRIDES = (
 
 
 @dataclass(frozen=True)
-class Match:
+class FoundPlace:
     """score : concordance of the best place. box : of that place, a rim around it."""
 
     score: float
@@ -67,7 +67,7 @@ class FreePlace(Candidate):
     mask: npt.NDArray[np.bool_]
     concordance: float
     evidence: Mapping[int, npt.NDArray[np.floating]] = field(repr=False)
-    _matches: dict[int, Match] = field(default_factory=dict, repr=False)
+    _matches: dict[int, FoundPlace] = field(default_factory=dict, repr=False)
 
     @property
     def is_overlay(self) -> bool:
@@ -85,7 +85,7 @@ class FreePlace(Candidate):
         match = self.matches([photo])[0]
         return match.box if match.score >= _CARRIED else None
 
-    def matches(self, photos: Sequence[AuditedPhoto]) -> list[Match]:
+    def matches(self, photos: Sequence[AuditedPhoto]) -> list[FoundPlace]:
         """The best place in each photo, whether it carries the cue or not; each photo is searched once."""
         new = list({photo.number: photo for photo in photos if photo.number not in self._matches}.values())
         if new:
@@ -94,7 +94,7 @@ class FreePlace(Candidate):
             self._matches.update(zip((photo.number for photo in new), found, strict=True))
         return [self._matches[photo.number] for photo in photos]
 
-    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         donor = self.donor(place)
         own = self.matches([donor])[0].box
         box = _target(own, place)
@@ -106,17 +106,19 @@ class FreePlace(Candidate):
             edits.append((THIRD, Paste(source=third.path, source_box=salient, box=box)))
         edits.append((COVERED, Inpaint(box=box)))
         edits.append((SHUFFLED, Paste(source=donor.path, source_box=own, box=box, shuffle=0)))
-        return [Change(CUE, edit, control) for control, edit in edits]
+        return [CueChange(CUE, edit, control) for control, edit in edits]
 
-    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         own = self.box_in(carrier)
         if own is None:
             return []
-        changes: list[Change] = []
+        changes: list[CueChange] = []
         for box in [own, *self._salient(carrier, own)]:
             control = "" if box is own else OTHER_PLACE
-            changes.append(Change(FILLED, Inpaint(box=box), control))
-            changes += [Change(REPLACED, Paste(source=third.path, box=box), control) for third in taking_turns(thirds, place, 1)]
+            changes.append(CueChange(FILLED, Inpaint(box=box), control))
+            changes += [
+                CueChange(REPLACED, Paste(source=third.path, box=box), control) for third in taking_turns(thirds, place, 1)
+            ]
         return changes
 
     def _salient(self, photo: AuditedPhoto, box: Box) -> list[Box]:
@@ -347,10 +349,10 @@ def _same_cue(one: FreePlace, other: FreePlace) -> bool:
     return bool(met) and float(np.mean(met)) > 0.5
 
 
-def _matches_of(found: Matches, size: tuple[int, int]) -> list[Match]:
+def _matches_of(found: Matches, size: tuple[int, int]) -> list[FoundPlace]:
     """Of one template in each picture."""
     places = zip(found.scores[0], found.tops[0], found.lefts[0], strict=True)
-    return [Match(float(score), _box_of(int(top), int(left), size)) for score, top, left in places]
+    return [FoundPlace(float(score), _box_of(int(top), int(left), size)) for score, top, left in places]
 
 
 def _box_of(top: int, left: int, size: tuple[int, int]) -> Box:

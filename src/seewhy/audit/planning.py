@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
+from seewhy.audit.free_place import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried, within
 from seewhy.audit.whole_photo import whole_photo_candidates
@@ -139,6 +140,8 @@ def _candidates(
     """maps : of the class, by the number of the photo."""
     mean_map = np.stack([maps[number] for number in sorted(maps)]).mean(axis=0, dtype=np.float64) if maps else None
     candidates: list[Candidate] = [*recurring_places(index, own, others, mean_map)]
+    # Parts of objects recur, too; where the maps point decides about these.
+    candidates += [cue for cue in moving_cues(index, own, others, maps) if cue.is_overlay]
     candidates += whole_photo_candidates(index, own, others)
     brightest = None if mean_map is None else brightest_place(index, mean_map, own)
     if brightest is not None:
