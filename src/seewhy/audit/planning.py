@@ -16,13 +16,14 @@ from seewhy.audit.candidates import Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.free_place import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
-from seewhy.audit.trials import MOST_RECIPIENTS, Tried, within
+from seewhy.audit.trials import MOST_RECIPIENTS, Tried
 from seewhy.audit.whole_photo import whole_photo_candidates
 from seewhy.store import Store
 from seewhy.store.report.regions import evidence_on_photo
 from seewhy.store.report.scanning import scan
 
 _OTHERS = 256  # discovery photos of other classes that a class is compared with
+_SHARE_OF_REMOVALS = 0.15  # of the passes of a class, for taking away what decides
 _CLASSES_AT_ONCE = 64  # whose maps are held
 
 Inspect = Callable[[Sequence[AuditedPhoto]], list[AuditedPhoto]]
@@ -124,12 +125,13 @@ def _add(
     budget: int,
 ) -> None:
     """The candidates of one class. pool : confirmation photos of other classes. others : discovery photos of these."""
+    removals = int(_SHARE_OF_REMOVALS * budget)
     for candidate in candidates:
         carried = {photo.number for photo in candidate.carriers(pool)}
         recipients = [photo for photo in pool if photo.number not in carried]
         carriers = candidate.carriers(halves.confirmation)
         tried = Tried(len(plan.tried), candidate, recipients, carriers, others)
-        plan.tried.append(within(tried, budget // len(candidates)))
+        plan.tried.append(tried.within((budget - removals) // len(candidates), removals))
         share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
         plan.shares.append((share, len(carried) / len(pool)))
 
