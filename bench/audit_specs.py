@@ -1,0 +1,144 @@
+"""The networks of the audit's bench in one table: which are tuned on, which are counted, and what each learns from.
+
+The halves share no backbone, no style of a cue and no scene. Nothing here depends on what an audit says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+from bench.audit_backbones import BACKBONES, WEIGHTS
+from bench.audit_cues import CUES, EMBLEM, PART
+from bench.audit_scenes import Layout
+
+HALVES = ("tuned", "counted")
+PREVALENCES = (1.0, 0.6, 0.3)
+# What a network learned from. "planted": the cue on some of one class's or two classes' photos. The others are innocent, or a
+# cue that is the class's business.
+PLANTED, CLEAN, EVERYWHERE, UNLEARNED, ALIGNED, CONSTANT, EMBLEM_CLASS = (
+    *("planted", "no cue", "cue in every class", "planted, not learned", "objects aligned", "constant part", "logo is the class"),
+)
+SETUPS = (PLANTED, CLEAN, EVERYWHERE, UNLEARNED, ALIGNED, CONSTANT, EMBLEM_CLASS)
+ANIMALS = {"tuned": (("bear", "cow", "sheep"),), "counted": (("bear", "cow", "sheep"), ("dog", "bear", "sheep"))}
+POOLS = {"tuned": (11, 12), "counted": (21, 22)}  # seeds of the scenes that are learned from
+CUE_OF_SETUP = {
+    PLANTED: tuple(CUES),
+    EVERYWHERE: tuple(CUES),
+    UNLEARNED: tuple(CUES),
+    CONSTANT: (PART.name,),
+    EMBLEM_CLASS: (EMBLEM.name,),
+}
+# How many networks of each set-up; planted ones are all combinations of cue, prevalence and redundancy, and some in two classes.
+INNOCENT = {
+    "tuned": {CLEAN: 28, EVERYWHERE: 22, UNLEARNED: 11, ALIGNED: 8, CONSTANT: 6, EMBLEM_CLASS: 3},
+    "counted": {CLEAN: 34, EVERYWHERE: 22, UNLEARNED: 22, ALIGNED: 12, CONSTANT: 9, EMBLEM_CLASS: 6},
+}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One network of the bench.
+
+    backbone : a name of ``BACKBONES``. frozen : only its head learns; what lies below has learned from clean scenes. cue, style :
+    of ``audit_cues``. prevalence : of the photos of the classes that carry the cue. classes : those classes, by index. redundant :
+    the animal tells the class of those photos, too; else they show any animal. pool : seed of the scenes that are learned from.
+    seed : of the weights, of the photos that are audited and of those that the oracle asks about.
+    """
+
+    name: str
+    half: str
+    setup: str
+    backbone: str
+    animals: tuple[str, ...]
+    pool: int
+    seed: int
+    frozen: bool = False
+    cue: str = ""
+    style: int = 0
+    prevalence: float = 0.0
+    classes: tuple[int, ...] = ()
+    redundant: bool = True
+
+    @property
+    def layout(self) -> Layout:
+        return "aligned" if self.setup == ALIGNED else "wild"
+
+    @property
+    def learned(self) -> Spec:
+        """What its network depends on: with a cue that was not learned, a network without one."""
+        if self.setup == UNLEARNED:
+            return replace(self, setup=CLEAN, cue="", style=0, prevalence=0.0, classes=())
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Sixteen digits that stand for all of it but its name."""
+        settings = {name: value for name, value in asdict(self).items() if name != "name"}
+        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+
+
+def _planted(half: str) -> Iterable[tuple[str, float, bool, bool]]:
+    """cue, prevalence, redundant, whether in two classes."""
+    every = itertools.product(CUES, PREVALENCES, (True, False))
+    if half == "tuned":  # half as many: redundant and not take turns
+        for number, (cue, prevalence) in enumerate(itertools.product(CUES, PREVALENCES)):
+            yield cue, prevalence, number % 2 == 0, number % 5 == 4
+        return
+    for cue, prevalence, redundant in every:
+        yield cue, prevalence, redundant, False
+    for number, (cue, prevalence) in enumerate(itertools.product(CUES, PREVALENCES)):
+        yield cue, prevalence, number % 2 == 1, number % 3 != 0
+
+
+def _of(half: str) -> list[Spec]:
+    backbones = [name for name, backbone in BACKBONES.items() if backbone.half == half]
+    if half == "counted" and not WEIGHTS.is_file():
+        backbones.remove("real SqueezeNet")
+    wanted = [(PLANTED, *one) for one in _planted(half)]
+    for setup, count in INNOCENT[half].items():
+        cues = CUE_OF_SETUP.get(setup, ("",))
+        wanted += [
+            (
+                setup,
+                cues[i % len(cues)],
+                {"": 0.0, PART.name: 1.0, EMBLEM.name: 1.0}.get(cues[i % len(cues)], PREVALENCES[i % 3]),
+                True,
+                False,
+            )
+            for i in range(count)
+        ]
+    specs = []
+    for number, (setup, cue, prevalence, redundant, two) in enumerate(wanted):
+        backbone = backbones[number % len(backbones)]
+        turn = number // len(backbones)  # of this backbone
+        animals = ANIMALS[half][turn % len(ANIMALS[half])]
+        first = (number + number // 3) % 3
+        every_class = setup == EVERYWHERE
+        classes = (0, 1, 2) if every_class else (first, (first + 1) % 3) if two else (first,) if cue else ()
+        specs.append(
+            Spec(
+                name=f"{half} {number:03} {setup}{f', {cue} {prevalence:.0%}' if cue else ''}, {backbone}",
+                half=half,
+                setup=setup,
+                backbone=backbone,
+                animals=animals,
+                pool=POOLS[half][turn % 2],
+                seed=1000 * (1 + HALVES.index(half)) + number,
+                frozen=BACKBONES[backbone].trained or (turn % 4 == 3 and backbone != "pooled"),
+                cue=cue,
+                style=2 * number + HALVES.index(half) if cue else 0,
+                prevalence=prevalence,
+                classes=classes,
+                redundant=redundant,
+            )
+        )
+    return specs
+
+
+def specs(half: str) -> list[Spec]:
+    """The table of one half, in an order in which any beginning holds something of everything."""
+    return sorted(_of(half), key=lambda spec: hashlib.sha256(spec.name.encode()).digest())
