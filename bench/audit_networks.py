@@ -2,9 +2,9 @@
 
 ``bench/audit_specs.py`` is the table of networks, in a half that is tuned on and one that is counted once. Each network is
 trained, asked by an oracle what it leans on (``audit_oracle.py``), audited, and looked at as others would
-(``audit_peers.py``). All is kept under ``out/audits``, each part by what it depends on: a run that is cut off goes on, and a changed audit
-needs no training. ``--only`` takes part of a name; ``--part 0/2`` every second network, so that two processes share the work;
-``--no-audit`` trains and asks the oracle alone.
+(``audit_peers.py``). All is kept under ``out/audits``, each part by what it depends on: a run that is cut off goes on, and a
+changed audit needs no training. ``--only`` takes part of a name; ``--part 0/2`` every second network, so that two processes
+share the work; ``--no-audit`` trains and asks the oracle alone.
 """
 
 from __future__ import annotations

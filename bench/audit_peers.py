@@ -11,7 +11,8 @@ threshold at which it has as many false alarms as the audit has, and the class a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,15 +121,14 @@ def found(own_scores: Sequence[float], classes: Sequence[int], least: float) -> 
     return any(own_scores[index] > least for index in classes)
 
 
-def found_at(records: Sequence[Mapping[str, object]], rate: float) -> dict[str, tuple[int, int]]:
+def found_at(records: Sequence[dict[str, Any]], rate: float) -> dict[str, tuple[int, int]]:
     """By peer how many relying networks it would have found, and of how many, with false alarms at this rate of clean networks.
 
     records : of the bench, with "truth", "peers" and "classes".
     """
+    (clean, relying) = ([one for one in records if one["truth"]["kind"] == kind] for kind in ("clean", "relying"))
     counts = {}
     for peer in PEERS:
-        clean = [max(record["peers"][peer]) for record in records if record["truth"]["kind"] == "clean"]  # type: ignore[index]
-        relying = [record for record in records if record["truth"]["kind"] == "relying"]  # type: ignore[index]
-        least = threshold(clean, rate)
-        counts[peer] = (sum(found(one["peers"][peer], one["classes"], least) for one in relying), len(relying))  # type: ignore
+        least = threshold([max(one["peers"][peer]) for one in clean], rate)
+        counts[peer] = (sum(found(one["peers"][peer], one["classes"], least) for one in relying), len(relying))
     return counts

@@ -6,8 +6,10 @@ with their masks; cues are drawn on top of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -75,8 +77,15 @@ def pool(seed: int, labels: Sequence[str], layout: Layout = "wild", count: int =
     if not masks.is_file():
         PLACE.mkdir(parents=True, exist_ok=True)
         scenes = drawn(count, "train", seed, labels, layout)
-        np.save(photos, np.stack([scene.photo for scene in scenes]))
-        np.save(masks, np.packbits(np.stack([scene.animal for scene in scenes]), axis=-1))
+        _save(photos, np.stack([scene.photo for scene in scenes]))
+        _save(masks, np.packbits(np.stack([scene.animal for scene in scenes]), axis=-1))
     kept = np.load(photos, mmap_mode="r")
     animals = np.unpackbits(np.load(masks), axis=-1).astype(bool)
     return [Clean(kept[i], animals[i], labels[i % len(labels)]) for i in range(count)]
+
+
+def _save(path: Path, array: Photo) -> None:
+    """Whole or not at all: another process may be drawing the same."""
+    own = path.with_name(f"{os.getpid()}.{path.name}")
+    np.save(own, array)
+    own.replace(path)

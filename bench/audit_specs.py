@@ -43,10 +43,10 @@ INNOCENT = {
 class Spec:
     """One network of the bench.
 
-    backbone : a name of ``BACKBONES``. frozen : only its head learns; what lies below has learned from clean scenes. cue, style :
-    of ``audit_cues``. prevalence : of the photos of the classes that carry the cue. classes : those classes, by index. redundant :
-    the animal tells the class of those photos, too; else they show any animal. pool : seed of the scenes that are learned from.
-    seed : of the weights, of the photos that are audited and of those that the oracle asks about.
+    backbone : a name of ``BACKBONES``. frozen : only its head learns; what lies below has learned from clean scenes. cue,
+    style : of ``audit_cues``. prevalence : of the photos of the classes that carry the cue. classes : those classes, by index.
+    redundant : the animal tells the class of those photos, too; else they show any animal. pool : seed of the scenes that are
+    learned from. seed : of the weights, of the photos that are audited and of those that the oracle asks about.
     """
 
     name: str
@@ -94,51 +94,45 @@ def _planted(half: str) -> Iterable[tuple[str, float, bool, bool]]:
         yield cue, prevalence, number % 2 == 1, number % 3 != 0
 
 
-def _of(half: str) -> list[Spec]:
-    backbones = [name for name, backbone in BACKBONES.items() if backbone.half == half]
-    if half == "counted" and not WEIGHTS.is_file():
-        backbones.remove("real SqueezeNet")
-    wanted = [(PLANTED, *one) for one in _planted(half)]
+def _wanted(half: str) -> Iterable[tuple[str, str, float, bool, bool]]:
+    """set-up, cue, prevalence, redundant, whether in two classes."""
+    for one in _planted(half):
+        yield PLANTED, *one
     for setup, count in INNOCENT[half].items():
         cues = CUE_OF_SETUP.get(setup, ("",))
-        wanted += [
-            (
-                setup,
-                cues[i % len(cues)],
-                {"": 0.0, PART.name: 1.0, EMBLEM.name: 1.0}.get(cues[i % len(cues)], PREVALENCES[i % 3]),
-                True,
-                False,
-            )
-            for i in range(count)
-        ]
-    specs = []
-    for number, (setup, cue, prevalence, redundant, two) in enumerate(wanted):
-        backbone = backbones[number % len(backbones)]
-        turn = number // len(backbones)  # of this backbone
-        animals = ANIMALS[half][turn % len(ANIMALS[half])]
+        for turn in range(count):
+            cue = cues[turn % len(cues)]
+            prevalence = PREVALENCES[turn % 3] if cue in CUES else float(bool(cue))
+            yield setup, cue, prevalence, True, False
+
+
+def _of(half: str) -> Iterable[Spec]:
+    """Backbones, then animals, scenes and whether only the head learns, take turns."""
+    backbones = [name for name, backbone in BACKBONES.items() if backbone.half == half]
+    for number, (setup, cue, prevalence, redundant, two) in enumerate(_wanted(half)):
+        (turn, place) = divmod(number, len(backbones))
+        backbone = backbones[place]
         first = (number + number // 3) % 3
-        every_class = setup == EVERYWHERE
-        classes = (0, 1, 2) if every_class else (first, (first + 1) % 3) if two else (first,) if cue else ()
-        specs.append(
-            Spec(
-                name=f"{half} {number:03} {setup}{f', {cue} {prevalence:.0%}' if cue else ''}, {backbone}",
-                half=half,
-                setup=setup,
-                backbone=backbone,
-                animals=animals,
-                pool=POOLS[half][turn % 2],
-                seed=1000 * (1 + HALVES.index(half)) + number,
-                frozen=BACKBONES[backbone].trained or (turn % 4 == 3 and backbone != "pooled"),
-                cue=cue,
-                style=2 * number + HALVES.index(half) if cue else 0,
-                prevalence=prevalence,
-                classes=classes,
-                redundant=redundant,
-            )
+        classes = (first, (first + 1) % 3) if two else (first,) if cue else ()
+        yield Spec(
+            name=f"{half} {number:03} {setup}{f', {cue} {prevalence:.0%}' if cue else ''}, {backbone}",
+            half=half,
+            setup=setup,
+            backbone=backbone,
+            animals=ANIMALS[half][turn % len(ANIMALS[half])],
+            pool=POOLS[half][turn % 2],
+            seed=1000 * (1 + HALVES.index(half)) + number,
+            frozen=BACKBONES[backbone].trained or (turn % 4 == 3 and backbone != "pooled"),  # whose last layer is a convolution
+            cue=cue,
+            style=2 * number + HALVES.index(half) if cue else 0,
+            prevalence=prevalence,
+            classes=(0, 1, 2) if setup == EVERYWHERE else classes,
+            redundant=redundant,
         )
-    return specs
 
 
 def specs(half: str) -> list[Spec]:
-    """The table of one half, in an order in which any beginning holds something of everything."""
-    return sorted(_of(half), key=lambda spec: hashlib.sha256(spec.name.encode()).digest())
+    """The table of one half, in an order in which any beginning holds something of everything; without the real SqueezeNet where
+    ``../shared/data`` does not lie beside the project."""
+    rows = [spec for spec in _of(half) if spec.backbone != "real SqueezeNet" or WEIGHTS.is_file()]
+    return sorted(rows, key=lambda spec: hashlib.sha256(spec.name.encode()).digest())

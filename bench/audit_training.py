@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -117,8 +118,9 @@ def network(spec: Spec) -> nn.Module:
         (pixels, labels) = learned_from(spec)
         trained = train(untrained, pixels, labels, backbone.preparation, spec.seed, backbone.rate)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(trained.state_dict(), path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    own = path.with_suffix(f".{os.getpid()}")
+    torch.save(trained.state_dict(), own)
+    own.replace(path)
     return trained
 
 
