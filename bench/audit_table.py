@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from bench import audit_peers as peers
 from bench.audit_cues import EVERY, SHORTCUT, SURROUNDINGS, Box
 from bench.audit_oracle import BETWEEN, LEANS, LEGITIMATE, SOUND
@@ -16,6 +18,8 @@ Record = dict[str, Any]
 LEAST_OVERLAP = 0.5  # of a place that is named with the cue's, intersection over union
 EDGE = 0.02  # a place at the border begins within this of the photo's edge
 ALARMS = (SHORTCUT, SURROUNDINGS)
+MOST_PASSES = 10_000  # for a network
+DRAWS = 2_000  # of the bootstrap
 
 
 def overlap(one: Sequence[float], other: Sequence[float]) -> float:
@@ -89,6 +93,11 @@ def figures(records: Sequence[Record]) -> list[Figure]:
         *share("clean networks with a false alarm", wrong, 0.05),
         *share("intervals that hold the oracle's effect", held, 0.95, True),
     ]
+    for name, chosen, hit in (("found", relying, is_found), ("false alarms", clean, lambda record: bool(alarms(record)))):
+        result += resampled(f"{name}, resampled by backbone", chosen, hit)
+    if records:
+        passes = [float(record["passes"]) for record in records]
+        result.append(Figure("audit/networks/passes, at most", max(passes), min(passes), max(passes), "passes", MOST_PASSES))
     for setup in dict.fromkeys(record["setup"] for record in own):
         result += share(f"alarms: {setup}", [bool(alarms(record)) for record in own if record["setup"] == setup])
     rate = sum(wrong) / len(wrong) if wrong else 0.0
@@ -103,6 +112,19 @@ def share(name: str, hits: Sequence[bool], goal: float | None = None, more_is_be
         return []
     (low, high) = exact_interval(sum(hits), len(hits))
     return [Figure(f"audit/networks/{name}", sum(hits) / len(hits), low, high, f"of {len(hits)}", goal, more_is_better)]
+
+
+def resampled(name: str, records: Sequence[Record], hit: Callable[[Record], bool], seed: int = 0) -> list[Figure]:
+    """A share with its bootstrap interval, in which backbones are drawn, each with all its networks: those of one backbone are
+    not independent."""
+    backbones = sorted({record["backbone"] for record in records})
+    if not backbones:
+        return []
+    own = [[hit(record) for record in records if record["backbone"] == backbone] for backbone in backbones]
+    (hits, counts) = (np.array([sum(one) for one in own]), np.array([len(one) for one in own]))
+    draws = np.random.default_rng(seed).integers(0, len(own), (DRAWS, len(own)))
+    (low, high) = np.quantile(hits[draws].sum(1) / counts[draws].sum(1), [0.025, 0.975])
+    return [Figure(f"audit/networks/{name}", hits.sum() / counts.sum(), float(low), float(high), f"{len(own)} backbones")]
 
 
 def show(records: Sequence[Record]) -> None:

@@ -61,3 +61,16 @@ def test_some_by_name(measured: list[str]) -> None:
     assert records
     assert all("corner logo 100%" in record["name"] for record in records)
     assert "verdicts" not in records[0]
+
+
+def test_what_only_shows_an_audit_is_no_other_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "seewhy"
+    (package / "audit").mkdir(parents=True)
+    monkeypatch.setattr(audit_networks.seewhy, "__file__", str(package / "__init__.py"))
+    for name in ("judge.py", "page.py"):
+        (package / "audit" / name).write_text("1")
+    before = audit_networks._sources()
+    (package / "audit" / "page.py").write_text("2")
+    assert audit_networks._sources() == before
+    (package / "audit" / "judge.py").write_text("2")
+    assert audit_networks._sources() != before

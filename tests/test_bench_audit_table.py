@@ -22,7 +22,7 @@ def verdict(name: str = "cow", kind: str = "shortcut", place: Any = LOGO, **more
 def record(*verdicts: Record, **more: Any) -> Record:
     truth = {"kind": "relying", "turned": 0.9, "effects": {"cow": 0.85}}
     usual = {"name": "by hand", "setup": "planted", "backbone": "plain", "cue": "corner logo", "style": 2, "prevalence": 1.0}
-    own = {"redundant": True, "animals": ["bear", "cow", "sheep"], "classes": [1], "truth": truth, "boxes": {}}
+    own = {"redundant": True, "animals": ["bear", "cow", "sheep"], "classes": [1], "truth": truth, "boxes": {}, "passes": 9_000}
     return usual | own | {"verdicts": list(verdicts), "peers": {peer: [0.1, 0.9, 0.2] for peer in PEERS}} | more
 
 
@@ -101,13 +101,25 @@ def test_the_main_numbers() -> None:
     assert figures["intervals that hold the oracle's effect"].value == 0.5
     assert figures["alarms: constant part"].value == 1.0
     assert all(figures[f"found at the same false alarms: {peer}"].value == 0.0 for peer in PEERS)  # all have 0.9 somewhere
+    assert figures["passes, at most"].reached
+    assert not next(one for one in audit_table.figures([clean(passes=10_001)]) if one.unit == "passes").reached
     audit_table.show(records)
+
+
+def test_backbones_are_resampled_with_all_their_networks() -> None:
+    records = [record(verdict(), backbone="a")] * 3 + [record(backbone="b")]
+    (figure,) = audit_table.resampled("found", records, is_found)
+    assert (figure.value, figure.low, figure.high) == (0.75, 0.0, 1.0)  # either of the two may be drawn twice
+    (alike,) = audit_table.resampled("found", [record(verdict(), backbone=name) for name in "abc"], is_found)
+    assert (alike.low, alike.high) == (1.0, 1.0)
 
 
 def test_nothing_measured_gives_no_figures() -> None:
     assert audit_table.figures([]) == []
     assert [figure.name for figure in audit_table.figures([clean(verdict(kind="none"))])] == [
-        "audit/networks/clean networks with a false alarm"
+        "audit/networks/clean networks with a false alarm",
+        "audit/networks/false alarms, resampled by backbone",
+        "audit/networks/passes, at most",
     ]
 
 
