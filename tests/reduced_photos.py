@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
 from seewhy.audit.photos import SIDE, AuditedPhoto, Pixels
 
@@ -25,9 +27,17 @@ def stamped(picture: Pixels) -> Pixels:
     return changed
 
 
+def picture_file(picture: Pixels) -> bytes:
+    """A thumbnail without losses."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def photo(picture: Pixels, number: int = 0, label: int = 0, predicted: int | None = None) -> AuditedPhoto:
+    thumbnail = picture_file(picture)
     return AuditedPhoto(
-        number, f"{label}/{number}.png", f"{number:064x}", label, label if predicted is None else predicted, picture
+        number, f"{label}/{number}.png", f"{number:064x}", label, label if predicted is None else predicted, thumbnail
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import torch
 from PIL import Image
 
 import seewhy
-from seewhy.audit.candidates import RECURRING
+from seewhy.audit.boxes import overlap
+from seewhy.audit.kinds import RECURRING
 from seewhy.errors import OptionError, PhotoError, StoreError, TargetError
 
 BUDGET = 1400
@@ -34,15 +36,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def of_shortcut(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     store = tmp_path_factory.mktemp("audits") / "shortcut"
     return seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False), store
-
-
-def overlap(one: Any, other: Any) -> float:
-    """Intersection over union."""
-    (top, left) = (max(one[0], other[0]), max(one[1], other[1]))
-    (bottom, right) = (min(one[2], other[2]), min(one[3], other[3]))
-    both = max(0, bottom - top) * max(0, right - left)
-    (first, second) = ((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return both / (first + second - both)
 
 
 def test_the_shortcut_network_reads_the_corner(of_shortcut: tuple[Any, Path]) -> None:
@@ -80,8 +73,39 @@ def test_begun_again_it_says_the_same_and_computes_nothing(of_shortcut: tuple[An
     again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False)
     assert again == result
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == before
+    other = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 300, 5, classes=["bear"], progress=False)
+    assert other.settings["seed"] == 5
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}.items()  # beside them
     with pytest.raises(StoreError, match="is of another run: "):
-        seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 900, seed=5, progress=False)
+        seewhy.audit(seewhy.load("demo:honest"), photos, "folders", store, BUDGET, progress=False)
+
+
+def test_an_owner_may_declare_a_cue_legitimate(of_shortcut: tuple[Any, Path], photos: Path) -> None:
+    (result, store) = of_shortcut
+    bear = result.verdicts[0]
+    cue = f"{bear.cue_id}=Dr. Who: it is ours"
+    accepted = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, accept=[cue], progress=False)
+    verdict = accepted.verdicts[0]
+    assert (verdict.kind, verdict.place, verdict.effect) == ("shortcut", bear.place, bear.effect)
+    assert verdict.acceptance is not None
+    assert verdict.acceptance.reason == "Dr. Who: it is ours"
+    assert verdict.sentence.startswith(bear.sentence)
+    assert verdict.sentence.endswith(f"declared legitimate on {verdict.acceptance.date}: Dr. Who: it is ours")
+    assert accepted.passed
+    assert accepted.verdicts[1:] == result.verdicts[1:]
+
+
+def test_what_it_costs_is_said_before(photos: Path) -> None:
+    lines: list[str] = []
+    result = seewhy.audit(
+        seewhy.load("demo:shortcut"), photos, "folders", None, 300, classes=["bear"], progress=False, told=lines.append
+    )
+    assert lines[0] == "120 photos, then at most 300 passes for each of 1 class"
+    (passes,) = re.findall(
+        r"\d candidates, (\d+) passes of the network with what is changed in the photos, about \d+ s", lines[1]
+    )
+    assert int(passes) == result.passes - 120 - 4  # four pictures
+    assert len(lines) == 2
 
 
 def test_few_photos_are_undecided(tmp_path: Path) -> None:
@@ -177,4 +201,5 @@ def test_functions_of_two_classes(discs: Path, network: Any, kinds: list[str]) -
     assert of_b.kind in ("none", "local")
     if kinds == ["shortcut"]:
         assert overlap(of_a.place, (72 / 96, 4 / 96, 92 / 96, 24 / 96)) > 0.6
-        assert of_a.effect == pytest.approx(1 - 2 / 6)  # in another order its pixels are as blue: two of six controls turn, too
+        assert of_a.effect == 1
+        assert of_a.shuffled == 1  # in another order its pixels are as blue, and that is what is read

@@ -10,14 +10,16 @@ from PIL import Image
 
 import seewhy
 from seewhy.audit import exhibits
-from seewhy.audit.exhibits import LONGER_SIDE, ORIGINAL, WITHOUT, Exhibit, exhibits_of
-from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, Judgement
-from seewhy.audit.trials import CONTROL, CUE, FILLED, AuditTrial
-from seewhy.edits import Inpaint, Paste
+from seewhy.audit.candidates import Change
+from seewhy.audit.exhibits import CONTROL, LONGER_SIDE, ORIGINAL, WITHOUT, Exhibit, exhibits_of, typical_trials
+from seewhy.audit.judge import Judgement, TrialOutcome
+from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, LOCAL, NONE, OTHER_PLACE, REPLACED, SHORTCUT
+from seewhy.audit.trials import AuditTrial
+from seewhy.edits import Edit, Inpaint, Paste
 from seewhy.store.photos import ListedPhotos, list_photos
 
 BOX = (0.83, 0.0, 1.0, 0.22)  # of the logo
-ELSEWHERE = (0.0, 0.5, 0.17, 0.72)
+OTHER_BOX = (0.0, 0.5, 0.17, 0.72)
 BEAR, COW = 0, 1
 PATHS = ["bear/0.png", "bear/1.png", "cow/2.png", "cow/3.png"]
 
@@ -43,21 +45,33 @@ def clf() -> seewhy.Classifier:
     return seewhy.load("demo:shortcut")
 
 
-def trials(number: int = 0) -> list[AuditTrial]:
+def trials() -> list[AuditTrial]:
     """Photo 0, a cow, is turned by the cue alone, photo 1 by its control alone; of the bears the second one holds."""
-    (cue, control) = (Paste(source=PATHS[1], box=BOX), Paste(source=PATHS[1], box=BOX, source_box=ELSEWHERE))
+    (cue, control) = (Paste(source=PATHS[1], box=BOX), Paste(source=PATHS[1], box=BOX, source_box=OTHER_BOX))
+
+    def trial(role: str, photo: int, number: int, edit: Edit, control: str = "") -> AuditTrial:
+        return AuditTrial(0, photo, PATHS[number], number, Change(role, edit, control))
+
     return [
-        AuditTrial(number, CUE, 1, PATHS[3], 3, cue),
-        AuditTrial(number, CONTROL, 1, PATHS[3], 3, control, control=True),
-        AuditTrial(number, CUE, 0, PATHS[2], 2, cue),
-        AuditTrial(number, CONTROL, 0, PATHS[2], 2, control, control=True),
-        AuditTrial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=BOX)),
-        AuditTrial(number, FILLED, 1, PATHS[1], 1, Inpaint(box=BOX)),
-        AuditTrial(number, FILLED, 0, PATHS[0], 0, Inpaint(box=ELSEWHERE), control=True),
+        trial(CUE, 1, 3, cue),
+        trial(CUE, 1, 3, control, ELSEWHERE),
+        trial(CUE, 0, 2, cue),
+        trial(CUE, 0, 2, control, ELSEWHERE),
+        trial(FILLED, 0, 0, Inpaint(box=BOX)),
+        trial(FILLED, 1, 1, Inpaint(box=BOX)),
+        trial(FILLED, 0, 0, Inpaint(box=OTHER_BOX), OTHER_PLACE),
+        trial(CUE, 0, 2, Inpaint(box=BOX), COVERED),
+        trial(REPLACED, 0, 0, Paste(source=PATHS[2], box=BOX)),
     ]
 
 
-ANSWERS = {0: COW, 1: BEAR, 2: BEAR, 3: COW, 4: COW, 5: COW, 6: BEAR}
+ANSWERS = {0: COW, 1: BEAR, 2: BEAR, 3: COW, 4: COW, 5: COW, 6: BEAR, 7: COW, 8: BEAR}
+
+
+def typical(effect: float = 1.0, answers: Mapping[int, int] = ANSWERS) -> list[tuple[str, AuditTrial]]:
+    outcome = TrialOutcome({ELSEWHERE: [effect], COVERED: [1.5]}, 1, 1, [], 1.0, 0.0)
+    answered = [(trial, answers[place]) for place, trial in enumerate(trials()) if place in answers]
+    return typical_trials(answered, BEAR, outcome)
 
 
 def shown(
@@ -67,10 +81,10 @@ def shown(
     effects: Sequence[float] = (1.0,),
     answers: Mapping[int, int] = ANSWERS,
     listed: ListedPhotos | None = None,
-    every: Sequence[AuditTrial] | None = None,
 ) -> dict[int, list[Exhibit]]:
     listed = listed or list_photos(photos, "folders", clf.class_names())
-    return exhibits_of(clf, listed, judgements, effects, every or trials(), answers)
+    of_each = {number: typical(answers=answers) for number in range(len(effects))}
+    return exhibits_of(clf, listed, judgements, dict(enumerate(effects)), of_each)
 
 
 def test_four_pictures_show_what_decided(clf: seewhy.Classifier, photos: Path) -> None:
@@ -103,30 +117,30 @@ def test_the_pictures_are_small_and_hold_nothing_of_the_camera(clf: seewhy.Class
 
 
 @pytest.mark.parametrize(("effect", "other"), [(1.0, PATHS[2]), (-1.0, PATHS[3])])
-def test_a_typical_photo_is_chosen_not_the_best(
-    clf: seewhy.Classifier, photos: Path, effect: float, other: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken = []
-    monkeypatch.setattr(exhibits, "_exhibit", lambda clf, listed, role, trial: taken.append((role, trial.path)))
-    shown(clf, photos, {BEAR: Judgement(LOCAL, 0)}, [effect])
-    assert taken == [(ORIGINAL, PATHS[1]), (WITHOUT, PATHS[1]), (CUE, other), (CONTROL, other)]
+def test_a_typical_photo_is_chosen_not_the_best(effect: float, other: str) -> None:
+    """And the control is one of the strongest kind."""
+    roles = [(role, trial.path, trial.control) for role, trial in typical(effect)]
+    assert roles == [
+        (ORIGINAL, PATHS[0], ""),
+        (WITHOUT, PATHS[0], ""),
+        (CUE, other, ""),
+        (CONTROL, other, ELSEWHERE),
+    ]
 
 
 def test_shortcuts_come_first_and_nothing_is_shown_where_nothing_decides(
     clf: seewhy.Classifier, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exhibits, "MOST_CLASSES", 1)
-    every = [*trials(0), *trials(1), *trials(2)]
-    answers = {7 * number + place: answer for number in range(3) for place, answer in ANSWERS.items()}
     judgements = {0: Judgement(LOCAL, 0), 1: Judgement(SHORTCUT, 1), 2: Judgement(NONE, 2)}
-    assert list(shown(clf, photos, judgements, [0.9, 0.5, 0.0], answers, every=every)) == [1]
-    assert shown(clf, photos, {2: Judgement(NONE, 2)}, [0.9, 0.5, 0.0], answers, every=every) == {}
+    assert list(shown(clf, photos, judgements, [0.9, 0.5, 0.0])) == [1]
+    assert shown(clf, photos, {2: Judgement(NONE, 2)}, [0.9, 0.5, 0.0]) == {}
 
 
 def test_trials_without_an_answer_and_photos_that_are_gone_are_left_out(
     clf: seewhy.Classifier, photos: Path, tmp_path: Path
 ) -> None:
-    without_control = {place: answer for place, answer in ANSWERS.items() if place not in (1, 3)}
+    without_control = {place: answer for place, answer in ANSWERS.items() if place not in (1, 3)}  # of that kind
     two = shown(clf, photos, {BEAR: Judgement(SHORTCUT, 0)}, answers=without_control)[BEAR]
     assert [one.role for one in two] == [ORIGINAL, WITHOUT]
     for path in PATHS[:3]:

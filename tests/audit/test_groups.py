@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from seewhy.audit import groups as module
-from seewhy.audit.candidates import RECURRING, Candidate
+from seewhy.audit.fixed_place import FixedPlace
 from seewhy.audit.groups import PhotoGroup, groups
+from seewhy.audit.kinds import RECURRING
 from seewhy.audit.photos import SIDE
 
 BEAR, COW = 0, 1
@@ -34,8 +35,8 @@ def rows_of(*rows: tuple[int | None, int | None, bool]) -> pyarrow.dataset.Datas
     return pyarrow.dataset.dataset(pyarrow.Table.from_pylist([row(number, *one) for number, one in enumerate(rows)]))
 
 
-def candidate(index: int) -> Candidate:
-    return Candidate(index, RECURRING, BOX, CUE.astype(np.float32), np.ones((16, 16), bool))
+def candidate(index: int) -> FixedPlace:
+    return FixedPlace(index, RECURRING, [], BOX, CUE.astype(np.float32), np.ones((16, 16), bool), [])
 
 
 def test_photos_fall_by_what_they_carry() -> None:

@@ -2,104 +2,164 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tried_candidates import stamp_candidate
 
 from seewhy.audit import statistics
-from seewhy.audit.candidates import EVIDENCE, RECURRING, Candidate
-from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, UNDECIDED, TrialOutcome, judged, outcomes
-from seewhy.audit.trials import CONTROL, CUE, FILLED, REPLACED, AuditTrial
+from seewhy.audit.candidates import Change
+from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
+from seewhy.audit.kinds import (
+    COVERED,
+    CUE,
+    ELSEWHERE,
+    EVIDENCE,
+    FILLED,
+    LOCAL,
+    NONE,
+    OTHER_PLACE,
+    REPLACED,
+    SHORTCUT,
+    SHUFFLED,
+    THIRD,
+    UNDECIDED,
+)
+from seewhy.audit.trials import AuditTrial
 from seewhy.edits import Fill
 
 EDIT = Fill(box=(0, 0, 0.5, 0.5))
 CLASS, OTHER = 4, 1
 
 
-def candidate(class_index: int = CLASS) -> Candidate:
-    return Candidate(class_index, RECURRING, (0, 0, 0.5, 0.5), np.zeros((1, 1, 3), np.float32), np.ones((1, 1), bool))
+def outcome_of(*answered: tuple[str, int, str, int | None], share: float = 1.0, share_others: float = 0.0) -> TrialOutcome:
+    """answered : role, photo, control and answer of each trial; None where it could not be read."""
+    trials = [AuditTrial(0, photo, "a.png", 0, Change(role, EDIT, control)) for role, photo, control, _ in answered]
+    answers = {place: answer for place, (*_, answer) in enumerate(answered) if answer is not None}
+    return outcomes([0], [stamp_candidate(CLASS)], trials, answers, [(share, share_others)])[0]
 
 
-def trial(role: str, photo: int, control: bool = False, number: int = 0) -> AuditTrial:
-    return AuditTrial(number, role, photo, "a.png", 0, EDIT, control or role == CONTROL)
+def test_an_effect_is_what_the_cue_turns_less_what_one_kind_of_control_turns() -> None:
+    outcome = outcome_of(
+        *((CUE, 0, "", CLASS), (CUE, 0, THIRD, CLASS), (CUE, 0, THIRD, OTHER), (CUE, 0, COVERED, OTHER)),
+        *((CUE, 1, "", OTHER), (CUE, 1, THIRD, OTHER), (CUE, 1, THIRD, CLASS), (CUE, 1, COVERED, OTHER)),
+        *((CUE, 2, "", CLASS), (CUE, 2, THIRD, OTHER), (CUE, 2, THIRD, OTHER), (CUE, 2, COVERED, OTHER)),
+        share=0.9,
+        share_others=0.1,
+    )
+    assert outcome.effects_by_control == {THIRD: [0.5, -0.5, 1.0], COVERED: [1.0, 0.0, 1.0]}
+    assert (outcome.turned, outcome.tried) == (2, 3)
+    assert outcome.strongest_control == THIRD
+    assert outcome.effects == [0.5, -0.5, 1.0]
+    assert outcome.effect == pytest.approx(1 / 3)
+    assert outcome.control == pytest.approx(1 / 3)
+    assert (outcome.share, outcome.share_others, outcome.necessity, outcome.shuffled) == (0.9, 0.1, [], None)
 
 
-def test_an_effect_is_what_the_cue_turns_less_what_its_controls_turn() -> None:
-    trials = [trial(CUE, 0), trial(CONTROL, 0), trial(CONTROL, 0), trial(CUE, 1), trial(CONTROL, 1), trial(CONTROL, 1)]
-    answers = dict(enumerate([CLASS, CLASS, OTHER, OTHER, OTHER, CLASS]))
-    (found,) = outcomes([candidate()], trials, answers, [(0.9, 0.1)])
-    assert found.effects == [0.5, -0.5]
-    assert (found.turned, found.tried, found.control) == (1, 2, 0.5)
-    assert (found.share, found.share_others) == (0.9, 0.1)
-    assert found.necessity == []
+def test_the_same_pixels_in_another_order_decide_nothing() -> None:
+    """A coloured patch is a cue, too."""
+    trials = [
+        (CUE, photo, control, CLASS if control != THIRD else OTHER) for photo in range(2) for control in ("", SHUFFLED, THIRD)
+    ]
+    outcome = outcome_of(*trials)
+    assert outcome.effects == [1.0, 1.0]
+    assert outcome.shuffled == 1.0
 
 
 def test_a_photo_with_a_trial_that_was_not_read_does_not_count() -> None:
-    trials = [trial(CUE, 0), trial(CONTROL, 0), trial(CUE, 1), trial(CONTROL, 1)]
-    (found,) = outcomes([candidate()], trials, {0: CLASS, 1: OTHER, 2: CLASS}, [(1.0, 0.0)])
-    assert found.effects == [1.0]
+    outcome = outcome_of((CUE, 0, "", CLASS), (CUE, 0, THIRD, OTHER), (CUE, 1, "", CLASS), (CUE, 1, THIRD, None))
+    assert outcome.effects == [1.0]
+    assert outcome_of((CUE, 0, "", None)).effects == []
 
 
 def test_what_is_needed_is_counted_by_the_fill_with_the_smaller_effect() -> None:
-    trials = [trial(role, photo, control) for role in (FILLED, REPLACED) for photo in (0, 1) for control in (False, True)]
     left = [OTHER, CLASS, OTHER, CLASS, OTHER, OTHER, CLASS, CLASS]  # filled: both leave; replaced: one, with its control
-    (found,) = outcomes([candidate()], trials, dict(enumerate(left)), [(1.0, 0.0)])
-    assert found.necessity == [0.0, 0.0]
-    assert (found.effects, found.effect) == ([], 0.0)
-
-
-def outcome(effects: list[float], share: float = 0.9, share_others: float = 0.0) -> TrialOutcome:
-    return TrialOutcome(effects, sum(effect > 0 for effect in effects), 0.0, [], share, share_others)
+    trials = [(role, photo, control) for role in (FILLED, REPLACED) for photo in (0, 1) for control in ("", OTHER_PLACE)]
+    outcome = outcome_of(*((*trial, answer) for trial, answer in zip(trials, left, strict=True)))
+    assert outcome.necessity == [0.0, 0.0]
+    assert (outcome.effects, outcome.effect, outcome.control) == ([], 0.0, 0.0)
+    assert outcome_of((FILLED, 0, "", OTHER)).necessity == [1.0]  # without a control
 
 
 STRONG, NOTHING = [1.0] * 60, [0.0] * 60
 
 
+def outcome(effects: list[float], share: float = 0.9, share_others: float = 0.0, **others: list[float]) -> TrialOutcome:
+    turned = sum(effect > 0 for effect in effects)
+    return TrialOutcome({THIRD: effects, **others}, turned, len(effects), [], share, share_others)
+
+
+def judged_alone(*tried: TrialOutcome, count: int = 60, why: str = "recurring", constant: bool = True) -> Judgement:
+    candidates = [stamp_candidate(CLASS, why, constant=constant) for _ in tried]
+    return judged([CLASS], candidates, dict(enumerate(tried)), {CLASS: count})[CLASS]
+
+
+def test_each_kind_of_control_has_to_be_beaten() -> None:
+    """What any salient patch of the class turns, or the mere covering of the place, is no effect of the cue."""
+    beaten = outcome(STRONG, elsewhere=STRONG)
+    equal = outcome(STRONG, elsewhere=NOTHING)
+    assert beaten.log_e_value == statistics.log_e_value(STRONG)
+    assert equal.log_e_value == statistics.log_e_value(NOTHING) < 0
+    assert equal.strongest_control == ELSEWHERE
+    assert judged_alone(beaten).kind == SHORTCUT
+    assert judged_alone(equal).kind == NONE
+
+
+def test_an_interval_holds_for_the_strongest_control_whichever_it_is() -> None:
+    """The lower end is that of the kind with the lowest; the upper one takes into account that there are two."""
+    two = outcome([1.0] * 30, elsewhere=[0.5] * 30)
+    (low, high) = two.interval(0.1)
+    assert low == statistics.effect_interval([0.5] * 30, 0.1)[0]
+    assert high == statistics.effect_interval([0.5] * 30, 0.05)[1]
+    assert two.limit(0.05) == high
+    assert TrialOutcome({}, 0, 0, [], 0.0, 0.0).interval(0.1) == (-1.0, 1.0)
+    misses = 0
+    random = np.random.default_rng(0)
+    for _ in range(300):  # two kinds that turn equally much: the true effect is 0.4
+        (cue, first, second) = (random.random(60) < share for share in (0.6, 0.2, 0.2))
+        effects = {THIRD: (cue * 1.0 - first).tolist(), ELSEWHERE: (cue * 1.0 - second).tolist()}
+        (low, high) = TrialOutcome(effects, int(cue.sum()), 60, [], 1.0, 0.0).interval(0.1)
+        misses += not low <= 0.4 <= high
+    assert misses <= 30
+
+
 def test_the_same_pixels_that_turn_others_are_a_shortcut() -> None:
-    judgement = judged([CLASS], [candidate()], [outcome(STRONG)], {CLASS: 60}, {CLASS: 60})[CLASS]
-    assert (judgement.kind, judgement.candidate) == (SHORTCUT, 0)
+    judgement = judged_alone(outcome(STRONG))
+    assert (judgement.kind, judgement.candidate, judgement.declared) == (SHORTCUT, 0, [0])
     assert judgement.interval == statistics.effect_interval(STRONG)
 
 
-def test_where_maps_point_nothing_is_called_an_overlay() -> None:
-    """Nor where the same pixels fill a small part of the box alone: the rest may be what turned the answers."""
-    box = np.zeros((4, 4, 3), np.float32)
-    for why, mask in ((EVIDENCE, np.ones((4, 4), bool)), (RECURRING, np.eye(4, dtype=bool))):
-        pointed = Candidate(CLASS, why, (0, 0, 0.5, 0.5), box, mask)
-        assert judged([CLASS], [pointed], [outcome(STRONG)], {CLASS: 60}, {CLASS: 60})[CLASS].kind == LOCAL
+def test_what_is_no_overlay_is_local() -> None:
+    assert judged_alone(outcome(STRONG), why=EVIDENCE).kind == LOCAL
+    assert judged_alone(outcome(STRONG), constant=False).kind == LOCAL
 
 
 @pytest.mark.parametrize(("share", "others"), [(0.05, 0.0), (0.6, 0.3)])
 def test_what_does_not_recur_in_the_class_alone_is_local(share: float, others: float) -> None:
-    judgement = judged([CLASS], [candidate()], [outcome(STRONG, share, others)], {CLASS: 60}, {CLASS: 60})[CLASS]
-    assert judgement.kind == LOCAL
+    assert judged_alone(outcome(STRONG, share, others)).kind == LOCAL
 
 
 def test_nothing_turned_is_none_with_a_limit() -> None:
-    candidates = [candidate(), candidate()]
-    judgement = judged([CLASS], candidates, [outcome(NOTHING), outcome([1.0, *NOTHING])], {CLASS: 60}, {CLASS: 60})[CLASS]
-    assert judgement.kind == NONE
-    assert judgement.candidate == 1
+    judgement = judged_alone(outcome(NOTHING), outcome([1.0, *NOTHING]))
+    assert (judgement.kind, judgement.candidate, judgement.declared) == (NONE, 1, [])
     assert judgement.limit == pytest.approx(statistics.effect_limit([1.0, *NOTHING], 0.05 / 2))
 
 
 def test_too_few_photos_are_undecided_and_how_many_would_do_is_said() -> None:
-    judgement = judged([CLASS], [candidate()], [outcome([0.0] * 6)], {CLASS: 6}, {CLASS: 6})[CLASS]
-    assert judgement.kind == UNDECIDED
+    judgement = judged_alone(outcome([0.0] * 6), count=6)
+    assert (judgement.kind, judgement.recipients, judgement.available) == (UNDECIDED, 6, 6)
     assert judgement.needed == statistics.recipients_needed(0.5, 1)
-    assert judged([CLASS], [], [], {CLASS: 60}, {CLASS: 60})[CLASS].kind == UNDECIDED  # nothing to try
+    assert judged_alone(count=60).kind == UNDECIDED  # nothing to try
+    assert judged_alone(TrialOutcome({}, 0, 0, [], 0.9, 0.0)).kind == UNDECIDED  # what was to be tried could not be read
 
 
 def test_a_class_is_judged_among_all_that_was_tried() -> None:
     """The same outcomes, declared alone, are not declared among many that give nothing."""
     weak = [1.0] * 9 + [0.0] * 11
-    alone = judged([CLASS], [candidate()], [outcome(weak)], {CLASS: 20}, {CLASS: 20})[CLASS]
-    assert alone.kind == SHORTCUT
-    candidates = [candidate(), *(candidate(class_index) for class_index in range(5, 45))]
-    found = [outcome(weak), *(outcome([0.0] * 20) for _ in range(40))]
-    among = judged([CLASS], candidates, found, {CLASS: 20}, {CLASS: 20})[CLASS]
-    assert among.kind in (NONE, UNDECIDED)
+    assert judged_alone(outcome(weak), count=20).kind == SHORTCUT
+    candidates = [stamp_candidate(CLASS), *(stamp_candidate(class_index) for class_index in range(5, 45))]
+    among = {0: outcome(weak)} | {number: outcome([0.0] * 20) for number in range(1, 41)}
+    assert judged([CLASS], candidates, among, {CLASS: 20})[CLASS].kind in (NONE, UNDECIDED)
 
 
 def test_the_overlay_decides_before_a_stronger_part() -> None:
-    candidates = [candidate(), candidate()]
     weaker = [1.0] * 45 + [0.0] * 15
-    judgement = judged([CLASS], candidates, [outcome(STRONG, share=0.0), outcome(weaker)], {CLASS: 60}, {CLASS: 60})[CLASS]
-    assert (judgement.kind, judgement.candidate) == (SHORTCUT, 1)
+    judgement = judged_alone(outcome(STRONG, share=0.0), outcome(weaker))
+    assert (judgement.kind, judgement.candidate, judgement.declared) == (SHORTCUT, 1, [0, 1])

@@ -15,11 +15,12 @@ from PIL import Image
 
 from seewhy.audit import Audit, Verdict
 from seewhy.audit import page as pages
-from seewhy.audit.exhibits import ORIGINAL, WITHOUT, Exhibit
+from seewhy.audit.accepting import Acceptance
+from seewhy.audit.exhibits import CONTROL, ORIGINAL, WITHOUT, Exhibit
 from seewhy.audit.groups import PhotoGroup
-from seewhy.audit.judge import LOCAL, NONE, SHORTCUT, UNDECIDED
+from seewhy.audit.kinds import CUE, LOCAL, NONE, SHORTCUT, UNDECIDED
 from seewhy.audit.page import overall
-from seewhy.audit.trials import CONTROL, CUE
+from seewhy.audit.result import TriedCue
 
 BOX = (0.8, 0.0, 1.0, 0.25)
 
@@ -113,6 +114,33 @@ def test_photos_with_the_cue_and_those_without_stand_beside_each_other_wrong_one
     assert "And 100 others." in text
     facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(dataclasses.replace(one, others=PhotoGroup())))))
     assert facts["answered rightly, of all that do not"] == "there is none"
+
+
+def test_all_that_was_tried_is_listed_the_strongest_first() -> None:
+    cues = [
+        TriedCue(
+            "evidence", "bear@0.10,0.10,0.20,0.20", "what lies in the middle", (0.1, 0.1, 0.2, 0.2), 0.02, 0.4, 30, 1.0, False
+        ),
+        TriedCue("recurring", "bear@0.80,0.00,1.00,0.25", "the same pixels in the corner", BOX, 0.9, 0.0, 29, 0.8, True),
+    ]
+    text = text_of(audit(dataclasses.replace(verdict(SHORTCUT), tried=cues, shuffled=0.25)))
+    table = text.partition('<table class="tried">')[2].partition("</table>")[0]
+    assert "<summary>2 candidates tried</summary>" in text
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", table) == [
+        *("the same pixels in the corner", "90 %", "0 %", "29", "more than is tolerated"),
+        *("what lies in the middle", "2 %", "40 %", "30", ""),
+    ]
+    assert "<dt>its pixels in another order turn</dt><dd>25 %</dd>" in text
+
+
+def test_a_cue_can_be_declared_legitimate_and_whoever_did_stands_there() -> None:
+    one = dataclasses.replace(verdict(SHORTCUT), cue_id="bear@0.80,0.00,1.00,0.25")
+    assert "<dt>to declare it legitimate</dt><dd>--accept &#39;bear@0.80,0.00,1.00,0.25&#39;</dd>" in text_of(audit(one))
+    accepted = dataclasses.replace(one, acceptance=Acceptance(0, BOX, "", "Dr. Who", "2026-11-23"))
+    text = text_of(audit(accepted))
+    assert "<dt>declared legitimate</dt><dd>2026-11-23: Dr. Who</dd>" in text
+    assert "<b>Passed.</b>" in text
+    assert "1 of 1 class leans on a shortcut that is declared legitimate: bear." in text
 
 
 def test_classes_stand_by_what_was_found_and_by_effect() -> None:

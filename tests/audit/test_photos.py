@@ -3,10 +3,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 from reduced_photos import noise, photos
 
-from seewhy.audit.photos import MOST_OF_HALF, SIDE, distinct_places, halves, small_photo, small_stack
+from seewhy.audit import photos as module
+from seewhy.audit.photos import MOST_OF_HALF, SIDE, Drawing, distinct_places, halves, in_turn, small_photo, small_stack
 
 
 def test_two_halves_without_a_common_photo() -> None:
@@ -53,3 +55,29 @@ def test_a_thumbnail_is_stretched() -> None:
     assert small.shape == (SIDE, SIDE, 3)
     assert (small == 128).all()
     np.testing.assert_allclose(small_stack(photos([small])), 128 / 255, rtol=1e-6)
+
+
+def test_of_any_number_the_same_photos_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_DRAWN", 10)
+    every = photos([noise(n) for n in range(30)])
+    drawn = []
+    for order in (every, every[::-1]):
+        drawing = Drawing(seed=3)
+        for photo in order:
+            drawing.add(photo)
+        (first, second) = (drawing.halves().discovery, drawing.halves().confirmation)
+        drawn.append(([photo.number for photo in first], [photo.number for photo in second]))
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0][0] + drawn[0][1]) == 10
+    assert [photo.number for photo in in_turn(every, 3)[:10]] == drawn[0][0] + drawn[0][1]  # the first ten of that order
+
+
+def test_small_objects_before_one_ground_are_other_scenes() -> None:
+    """They change few bits of the hash, and one part of the photo much."""
+    ground = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    pictures = []
+    for column in (8, 24, 40):
+        picture = ground.copy()
+        picture[24:32, column : column + 8] = 240
+        pictures.append(picture)
+    assert distinct_places(pictures) == [0, 1, 2]

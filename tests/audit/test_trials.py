@@ -2,84 +2,52 @@ from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
-import pytest
 from reduced_photos import noise, photos
+from tried_candidates import stamp_candidate
 
-from seewhy.audit.candidates import RECURRING, Candidate
-from seewhy.audit.photos import SIDE
-from seewhy.audit.trials import CONTROL, CUE, FILLED, REPLACED, mirrored, put_on, salient_boxes, taken_away
-from seewhy.edits import Inpaint, Paste
+from seewhy.audit.kinds import CUE, FILLED, REPLACED, THIRD
+from seewhy.audit.photos import AuditedPhoto
+from seewhy.audit.trials import Tried, within
 
-CORNER = (0.75, 0.0, 1.0, 0.25)
-
-
-def candidate(box: tuple[float, float, float, float] = CORNER) -> Candidate:
-    return Candidate(0, RECURRING, box, np.zeros((1, 1, 3), np.float32), np.ones((1, 1), bool))
+RECIPIENTS = photos([noise(10 + n) for n in range(3)], label=1, first=10)
+CARRIERS = photos([noise(30 + n) for n in range(2)], first=30)
+THIRDS = [*photos([noise(20 + n) for n in range(2)], label=2, first=20), *photos([noise(25)], label=1, first=25)]
 
 
-def test_a_cue_is_put_on_each_photo_beside_six_controls() -> None:
-    donors = photos([noise(n) for n in range(2)])
-    recipients = photos([noise(10 + n) for n in range(3)], label=1, first=10)
-    thirds = [*recipients, *photos([noise(20 + n) for n in range(3)], label=2, first=20)]
-    salient = [(0.0, 0.0, 0.25, 0.25), (0.0, 0.5, 0.25, 0.75)]
-    trials = list(put_on(7, candidate(), donors, recipients, thirds, salient))
-    assert Counter(trial.photo for trial in trials) == {0: 7, 1: 7, 2: 7}
+def tried(recipients: list[AuditedPhoto] = RECIPIENTS, thirds: list[AuditedPhoto] = THIRDS) -> Tried:
+    return Tried(7, stamp_candidate(), recipients, CARRIERS, thirds)
+
+
+def test_each_photo_has_its_cue_and_its_controls() -> None:
+    trials = list(tried().trials())
     assert {trial.candidate for trial in trials} == {7}
-    cues = [trial for trial in trials if trial.role == CUE]
-    assert [(trial.path, trial.number) for trial in cues] == [("1/10.png", 10), ("1/11.png", 11), ("1/12.png", 12)]
-    assert [trial.edit for trial in cues] == [Paste(source=f"0/{n}.png", box=CORNER) for n in (0, 1, 0)]
-    controls = [trial.edit for trial in trials if trial.role == CONTROL and trial.photo == 0]
-    assert controls == [
-        *(Paste(source="0/0.png", box=CORNER, source_box=box) for box in salient),
-        *(Paste(source=f"2/{n}.png", box=CORNER) for n in (20, 21)),  # of a class that is neither
-        *(Paste(source="0/0.png", box=CORNER, shuffle=seed) for seed in (0, 1)),
-    ]
+    cues = [(trial.path, trial.number, trial.photo) for trial in trials if (trial.role, trial.control) == (CUE, "")]
+    assert cues == [("1/10.png", 10, 0), ("1/11.png", 11, 1), ("1/12.png", 12, 2)]
+    assert Counter(trial.photo for trial in trials if trial.role == CUE) == {0: 5, 1: 5, 2: 5}
+    assert Counter(trial.role for trial in trials if trial.role != CUE) == {FILLED: 8, REPLACED: 8}
+    assert tried().passes() == len(trials)
+
+
+def test_a_third_class_is_neither_the_cues_nor_the_photos() -> None:
+    sources = {source for trial in tried().trials() if trial.control == THIRD for source in trial.change.edit.sources}
+    assert sources == {"2/20.png", "2/21.png"}
 
 
 def test_of_two_classes_there_is_no_third() -> None:
-    donors = photos([noise(0)])
-    recipients = photos([noise(10 + n) for n in range(3)], label=1, first=10)
-    trials = list(put_on(0, candidate(), donors, recipients, recipients, []))
-    foreign = {trial.edit.source for trial in trials if trial.photo == 0 and trial.edit.sources[0].startswith("1/")}
-    assert foreign == {"1/11.png", "1/12.png"}  # not the photo itself
-
-
-def test_a_cue_is_taken_away_in_two_ways_and_so_are_its_controls() -> None:
-    carriers = photos([noise(0)])
-    third = photos([noise(5)], label=1, first=5)
-    trials = list(taken_away(3, candidate(), carriers, third))
-    assert Counter((trial.role, trial.control) for trial in trials) == {
-        **{(role, False): 1 for role in (FILLED, REPLACED)},
-        **{(role, True): 3 for role in (FILLED, REPLACED)},
+    others = photos([noise(20), noise(21)], label=1, first=20)
+    sources = {
+        source for trial in tried(thirds=others).trials() if trial.control == THIRD for source in trial.change.edit.sources
     }
-    assert [trial.edit for trial in trials if not trial.control] == [
-        Inpaint(box=CORNER),
-        Paste(source="1/5.png", box=CORNER),
-    ]
-    assert {trial.path for trial in trials} == {"0/0.png"}
-    assert {trial.role for trial in taken_away(3, candidate(), carriers, [])} == {FILLED}
+    assert sources == {"1/20.png", "1/21.png"}
+    alone = tried(recipients=others[:1], thirds=others[:1])
+    assert [trial.control for trial in alone.trials() if trial.control == THIRD] == []  # not the photo itself
 
 
-def test_a_corner_is_mirrored_three_times_and_the_middle_never() -> None:
-    assert mirrored(CORNER) == [(0.0, 0.0, 0.25, 0.25), (0.75, 0.75, 1.0, 1.0), (0.0, 0.75, 0.25, 1.0)]
-    assert mirrored((0.25, 0.25, 0.75, 0.75)) == []
-    assert mirrored((0.75, 0.25, 1.0, 0.75)) == [(0.0, 0.25, 0.25, 0.75)]  # its own mirror image sideways
-
-
-def test_other_places_are_the_strongest_that_do_not_meet() -> None:
-    mean_map = np.zeros((SIDE, SIDE))
-    mean_map[0:16, 0:16] = 1
-    mean_map[30:46, 40:56] = 3
-    mean_map[48:64, 0:16] = 9  # the cue's own
-    boxes = salient_boxes(CORNER, mean_map)
-    assert boxes == [(30 / SIDE, 40 / SIDE, 46 / SIDE, 56 / SIDE), (0.0, 0.0, 0.25, 0.25)]
-    assert len(salient_boxes(CORNER, None)) == 2
-    assert salient_boxes((0.0, 0.0, 1.0, 1.0), None) == []
-
-
-@pytest.mark.parametrize("box", [CORNER, (0.1, 0.1, 0.9, 0.9)])
-def test_controls_have_the_size_of_the_cue(box: tuple[float, float, float, float]) -> None:
-    for other in [*mirrored(box), *salient_boxes(box, None)]:
-        assert other[2] - other[0] == pytest.approx(box[2] - box[0], abs=1 / SIDE)
-        assert other[3] - other[1] == pytest.approx(box[3] - box[1], abs=1 / SIDE)
+def test_passes_bound_the_photos() -> None:
+    recipients = photos([noise(n) for n in range(100)], label=1, first=100)
+    whole = tried(recipients)
+    assert within(whole, 10_000).passes() == whole.passes() == 100 * 5 + 2 * 8
+    fewer = within(whole, 100)  # a fifth of them for the carriers, eight each
+    assert (len(fewer.recipients), len(fewer.carriers)) == ((100 - 16) // 5, 2)
+    assert fewer.passes() <= 100
+    assert (len(within(whole, 1).recipients), len(within(whole, 1).carriers)) == (1, 0)

@@ -68,7 +68,7 @@ def test_a_pipeline_stops_at_too_few_photos(run: Run, photos: Path, tmp_path: Pa
     for path in sorted(photos.rglob("*.png"))[::6]:
         (few / path.parent.name).mkdir(parents=True, exist_ok=True)
         (few / path.parent.name / path.name).write_bytes(path.read_bytes())
-    command = ("audit", str(few), "--labels", "folders", "--budget", "100", "-o", str(tmp_path / "audit"))
+    command = ("audit", str(few), "--labels", "folders", "--budget", "200", "-o", str(tmp_path / "audit"))
     assert run(*command, "--fail-on", "shortcut")[0] == 4
     assert run(*command)[0] == 0
 

@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from seewhy.audit import statistics
-from seewhy.audit.candidates import RECURRING, Candidate
-from seewhy.audit.exhibits import SHOWN, Exhibit, exhibits_of
-from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
+from seewhy.audit.accepting import acceptances_of
+from seewhy.audit.answers import answers_of, seconds_of_one
+from seewhy.audit.candidates import Candidate
+from seewhy.audit.exhibits import SHOWN, Shown, exhibits_of, typical_trials
 from seewhy.audit.groups import groups
 from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
-from seewhy.audit.photos import AuditedPhoto, Halves, audited, halves
-from seewhy.audit.result import PAGE, RECORD, Audit, Verdict
-from seewhy.audit.sentences import sentence
-from seewhy.audit.trials import AuditTrial, put_on, salient_boxes, taken_away
+from seewhy.audit.kinds import MOVING, RECURRING
+from seewhy.audit.planning import Plan, photos_by_class, planned
+from seewhy.audit.result import PAGE, RECORD, Audit, verdict_of
+from seewhy.audit.trials import AuditTrial
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
 from seewhy.errors import OptionError, PhotoError, TargetError, did_you_mean, setting, whole_number
 from seewhy.explain import check_classifier
 from seewhy.run import run
-from seewhy.store import Store
-from seewhy.store.filling import fill
-from seewhy.store.identity import manifest_of
-from seewhy.store.photos import ListedPhotos, list_photos
-from seewhy.store.places import Folder, folder_at
-from seewhy.store.report.regions import SIDE as MAP_SIDE
-from seewhy.store.report.regions import evidence_on_photo
-from seewhy.store.report.scanning import scan
-from seewhy.store.shard import MOST_PHOTOS, RunSpec
+from seewhy.store.photos import list_photos
+from seewhy.store.places import folder_at
 
 LEAST_BUDGET = 200
-BUDGET = 7_000  # passes of the network a class, at most
-_MOST_RECIPIENTS = 256
-_MOST_CARRIERS = 64
-_LEAST_CARRIERS = 3  # of the second half, for a cue to be tried
-_EACH_RECIPIENT, _EACH_CARRIER = 8, 8  # passes, at most
-_SHARE_OF_NECESSITY = 0.2  # of the budget
+BUDGET = 7_000  # passes of the network for a class, at most
+_MOST_TRIALS = 100_000  # that are held at once
 NOT_TRIED = (
     "cues without a fixed place",
     "ground, colour cast, brightness, contrast, sharpness, noise and JPEG blocks of the whole photo",
@@ -65,21 +51,24 @@ def audit(
     seed: int = 0,
     *,
     classes: Sequence[str | int] | None = None,
+    accept: Sequence[str] = (),
     batch_size: int | None = None,
     ray: str | None = None,
     progress: bool | runner.ProgressCallback | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> Audit:
-    """For each class whether its answer hangs on something at a fixed place of the photo that has no business there.
+    """For each class whether its answer hangs on something that has no business there.
 
     Half of each class's rightly answered photos give candidates: places where the same pixels recur, and where the maps are
-    brightest. With the other half each candidate is put on photos of other classes, beside matched controls, and taken away from
-    its own. What turns more than ``statistics.TOLERATED`` of them is declared, with the expected share of false ones among all
-    that is declared at most ``statistics.FALSE_DISCOVERIES``.
+    brightest. Each is put on photos of other classes, beside matched controls, and taken away from its own. What turns more than
+    ``statistics.TOLERATED`` of them is declared, with the expected share of false ones among all that is declared at most
+    ``statistics.FALSE_DISCOVERIES``.
 
     photos, labels : as for :func:`seewhy.run`; every photo needs one. store : a folder where photos, trials, audit.json and
         audit.html are kept, so that the same call goes on after an interruption; None: they are forgotten.
     budget : passes of the network for a class, at most; None: 7,000. seed : of the halves. classes : the ones to judge; None: all
-        that have a photo. ray, progress, batch_size : as there.
+        that have a photo. accept : cues that their owner declares legitimate, as their ``cue_id`` names them.
+    ray, progress, batch_size : as there. told : is given lines on what will be done and what it costs, before it is.
 
     Raises PhotoError: no photo has a label; TargetError: a class that the network does not have; what :func:`seewhy.run` raises.
     """
@@ -94,6 +83,11 @@ def audit(
         if not labelled:
             raise PhotoError(f"No photo has a label, and an audit needs them: write {setting('labels', 'folders')}, or a file.")
         asked = _asked(clf, classes, sorted(labelled))
+        acceptances = acceptances_of(accept, clf)
+        tell = told or (lambda line: None)
+        tell(
+            f"{len(listed_photos.paths):,} photos, then at most {budget:,} passes for each of {_count(asked, 'class', 'classes')}"
+        )
         base = run(
             clf,
             photos,
@@ -104,24 +98,54 @@ def audit(
             ray=ray,
             progress=progress,
         )
-        by_class = _by_class(base, seed)
+        by_class = photos_by_class(base, seed)
         asked = [index for index in asked if index in by_class]  # the others' photos cannot be read
-        plan = _planned(base, by_class, asked, budget)
+        plan = planned(base, by_class, asked, budget, seed)
         question = hashlib.sha256(json.dumps([seed, budget, asked]).encode()).hexdigest()[:8]  # another one has its own trials
-        trials_folder = folder_at(_below(folder, f"trials-{question}"))
-        (answers, reason) = _answers(clf, listed_photos, plan.trials, trials_folder, batch_size, ray, progress)
-        unread = len(plan.trials) - len(answers)
-        found = outcomes(plan.candidates, plan.trials, answers, plan.shares)
+        blocks = [*plan.blocks(_MOST_TRIALS)]
+        found: dict[int, TrialOutcome] = {}
+        typical: dict[int, Shown] = {}
+        (passes, unread, reason) = (0, 0, "")
+        for place, block in enumerate(blocks):
+            trials = [trial for tried in block for trial in tried.trials()]
+            if place == 0 and told is not None:
+                tell(_cost(plan, seconds_of_one(clf, listed_photos, trials, batch_size) or 0.0))
+            trials_folder = folder_at(_below(folder, f"trials-{question}{f'-{place}' if place else ''}"))
+            task = "Trials" if len(blocks) == 1 else f"Trials, part {place + 1} of {len(blocks)}"
+            answers = answers_of(clf, listed_photos, trials, trials_folder, batch_size, ray, progress, task)
+            passes += len(trials)
+            unread += len(trials) - len(answers.predicted)
+            reason = reason or answers.reason
+            numbers = [tried.number for tried in block]
+            found |= outcomes(numbers, plan.candidates, trials, answers.predicted, plan.shares)
+            answered: dict[int, list[tuple[AuditTrial, int]]] = {number: [] for number in numbers}
+            for trial_place, answer in sorted(answers.predicted.items()):
+                answered[trials[trial_place].candidate].append((trials[trial_place], answer))
+            for number in numbers:
+                typical[number] = typical_trials(answered[number], plan.candidates[number].class_index, found[number])
         judgements = judged(asked, plan.candidates, found, plan.available)
-        verdicts = [_verdict(clf, index, judgements[index], plan, found, by_class) for index in asked]
-        shown = exhibits_of(clf, listed_photos, judgements, [one.effect for one in found], plan.trials, answers)
-        verdicts = _shown(base, plan, judgements, shown, verdicts)
+        effects = {number: outcome.effect for number, outcome in found.items()}
+        shown = exhibits_of(clf, listed_photos, judgements, effects, typical)
+        grouped = groups(base.dataset(), _cues_of(plan, judgements))
+        verdicts = [
+            verdict_of(
+                clf.classes[index],
+                judgements[index],
+                plan,
+                found,
+                by_class[index],
+                acceptances,
+                grouped.get(index),
+                shown.get(index, []),
+            )
+            for index in asked
+        ]
         result = Audit(
             verdicts=verdicts,
             model=clf.name,
             preprocessing=clf.describe_input(),
             photos=len(base),
-            passes=len(base) + len(plan.trials) + sum(map(len, shown.values())),
+            passes=len(base) + passes + sum(map(len, shown.values())),
             settings={
                 "seed": seed,
                 "budget": budget,
@@ -129,12 +153,31 @@ def audit(
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
             },
             not_tried=list(NOT_TRIED),
-            notes=[*base.notes, *([f"{unread} of {len(plan.trials)} trials could not be made: {reason}"] if unread else [])],
+            notes=[*base.notes, *([f"{unread} of {passes} trials could not be made: {reason}"] if unread else [])],
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:
             folder_at(folder).write(PAGE, result.html_bytes())
         return result
+
+
+def _cost(plan: Plan, seconds: float) -> str:
+    passes = plan.passes()
+    return (
+        f"{_count(plan.tried, 'candidate', 'candidates')}, {passes:,} passes of the network with what is changed in the photos, "
+        f"about {runner.in_time(passes * seconds)}"
+    )
+
+
+def _count(things: Sequence[Any], one: str, many: str) -> str:
+    return f"{len(things):,} {one if len(things) == 1 else many}"
+
+
+def _cues_of(plan: Plan, judgements: dict[int, Judgement]) -> dict[int, Candidate]:
+    """By class the cue that decides, where some photos of the class carry it and others do not."""
+    deciding = {index: one.candidate for index, one in judgements.items() if one.kind in SHOWN and one.candidate is not None}
+    cues = {index: plan.candidates[number] for index, number in deciding.items()}
+    return {index: cue for index, cue in cues.items() if cue.why in (RECURRING, MOVING)}
 
 
 @contextlib.contextmanager
@@ -152,32 +195,6 @@ def _below(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}" if "://" in folder else str(Path(folder) / name)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Plan:
-    """candidates, and for each the shares of photos that carry it; trials; available : how many photos of each
-    class there are to take cues from."""
-
-    candidates: list[Candidate]
-    shares: list[tuple[float, float]]
-    trials: list[AuditTrial]
-    available: dict[int, int]
-
-
-def _by_class(base: Store, seed: int) -> dict[int, tuple[Halves, int]]:
-    """Of each class its halves, and how many photos have its label."""
-    rightly: dict[int, list[AuditedPhoto]] = {}
-    count: dict[int, int] = {}
-    for row in scan(base.dataset(), ("number", "path", "sha256", "label_index", "predicted_index", "thumbnail")):
-        label = row["label_index"]
-        if label is None or row["predicted_index"] is None:
-            continue
-        count[label] = count.get(label, 0) + 1
-        own = rightly.setdefault(label, [])
-        if row["predicted_index"] == label:
-            own.append(audited(row))
-    return {label: (halves(rightly[label], seed), count[label]) for label in sorted(count)}
-
-
 def _asked(clf: Classifier, classes: Sequence[str | int] | None, labelled: Sequence[int]) -> list[int]:
     if classes is None:
         return list(labelled)
@@ -193,163 +210,3 @@ def _asked(clf: Classifier, classes: Sequence[str | int] | None, labelled: Seque
             )
         asked.append(index)
     return list(dict.fromkeys(asked))
-
-
-def _planned(base: Store, by_class: dict[int, tuple[Halves, int]], asked: Sequence[int], budget: int) -> _Plan:
-    """Candidates are proposed and frozen before any photo of the confirmation halves is looked at."""
-    maps = _mean_maps(base, {index: {photo.number for photo in parts.discovery} for index, (parts, _) in by_class.items()})
-    plan = _Plan([], [], [], {})
-    for index in asked:
-        (parts, _) = by_class[index]
-        others = [photo for other, (part, _) in by_class.items() if other != index for photo in part.discovery]
-        own_candidates = recurring_places(index, parts.discovery, others) if len(parts.discovery) > 1 else []
-        if index in maps and parts.discovery:
-            brightest = brightest_place(index, maps[index], parts.discovery)
-            own_candidates += [brightest] if brightest is not None else []
-        if not own_candidates and parts.discovery:
-            own_candidates = corners(index, parts.discovery)
-        pool = [photo for other, (part, _) in by_class.items() if other != index for photo in part.confirmation]
-        plan.available[index] = len(parts.confirmation)
-        own_candidates = [one for one in own_candidates if parts.confirmation and pool]
-        for candidate in own_candidates:
-            _add_trials(plan, candidate, parts, pool, maps.get(index), budget // len(own_candidates))
-    return plan
-
-
-def _add_trials(
-    plan: _Plan,
-    candidate: Candidate,
-    parts: Halves,
-    pool: Sequence[AuditedPhoto],
-    mean_map: npt.NDArray[np.float64] | None,
-    budget: int,
-) -> None:
-    """One candidate, and what is tried of it within its passes."""
-    number = len(plan.candidates)
-    carriers = candidate.carriers(parts.confirmation)
-    carried_by_others = {photo.number for photo in candidate.carriers(pool)}
-    plan.candidates.append(candidate)
-    plan.shares.append((candidate.share_of(parts.confirmation), candidate.share_of(pool)))
-    if candidate.why == RECURRING and len(carriers) < _LEAST_CARRIERS:
-        return  # it did not recur: one of the hypotheses, but nothing to try
-    donors = carriers if candidate.why == RECURRING else list(parts.confirmation)  # each has its own there
-    most_carriers = min(_MOST_CARRIERS, max(1, int(budget * _SHARE_OF_NECESSITY) // _EACH_CARRIER))
-    away = list(taken_away(number, candidate, donors[:most_carriers], pool))
-    most = min(_MOST_RECIPIENTS, max(1, (budget - len(away)) // _EACH_RECIPIENT))
-    recipients = [photo for photo in pool if photo.number not in carried_by_others][:most]
-    salient = salient_boxes(candidate.box, mean_map)
-    plan.trials.extend([*put_on(number, candidate, donors, _mixed(recipients), pool, salient), *away])
-
-
-def _mixed(photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
-    """In an order that the photos' content gives, so that the classes take turns."""
-    return sorted(photos, key=lambda photo: photo.sha256)
-
-
-def _mean_maps(base: Store, discovery: dict[int, set[int]]) -> dict[int, npt.NDArray[np.float64]]:
-    """By class the sum of its maps over the whole photos of its discovery half; without those where nothing speaks for it."""
-    sums: dict[int, npt.NDArray[np.float64]] = {}
-    for row in scan(base.dataset(), ("number", "label_index", "geometry", "explanations")):
-        index = row["label_index"]
-        if row["number"] not in discovery.get(index, ()) or not row["explanations"]:
-            continue
-        stored = row["explanations"][0]
-        values = stored.map_of(index)
-        lying = None if values is None else evidence_on_photo(values, row["geometry"], stored.sample_grid, stored.units)
-        if lying is not None:
-            sums.setdefault(index, np.zeros((MAP_SIDE, MAP_SIDE)))
-            sums[index] += lying[0]
-    return sums
-
-
-def _answers(
-    clf: Classifier,
-    listed_photos: ListedPhotos,
-    trials: Sequence[AuditTrial],
-    folder: Folder,
-    batch_size: int | None,
-    ray: str | None,
-    progress: bool | runner.ProgressCallback | None,
-) -> tuple[dict[int, int], str]:
-    """The predicted class of each trial by its place, without those that could not be made; and why the first could not."""
-    if not trials:
-        return {}, ""
-    order = sorted(range(len(trials)), key=lambda place: (trials[place].number, place))  # of a photo one after the other
-    numbers = [trials[place].number for place in order]
-    paths = [listed_photos.paths[number] for number in numbers]
-    members = None if listed_photos.members is None else [listed_photos.members[number] for number in numbers]
-    queries = None if listed_photos.queries is None else [listed_photos.queries[number] for number in numbers]
-    labels = [listed_photos.labels[number] for number in numbers]
-    spec = RunSpec(
-        root=listed_photos.root.address,
-        paths=paths,
-        labels=labels,
-        methods=[],
-        batch_size=batch_size or (runner.MOST_ON_CPU if clf.device.type == "cpu" else runner.MOST_ON_GPU),
-        shard_size=MOST_PHOTOS,
-        edits=[trials[place].edit.record() for place in order],
-        members=members,
-        queries=queries,
-    )
-    repeated_photos = dataclasses.replace(listed_photos, paths=paths, labels=labels, members=members, queries=queries, notes=[])
-    wanted = manifest_of(clf, spec, repeated_photos, folder, own_edits=True)
-    (manifest, _) = fill(clf, spec, wanted, folder, progress=progress, ray=ray, task="Trials")
-    store = Store(folder, manifest, None)
-    rows = store.to_arrow(["number", "predicted_index"]).to_pylist()
-    reason = store.unread[0].reason if store.unread else ""
-    return {order[row["number"]]: row["predicted_index"] for row in rows}, reason
-
-
-def _shown(
-    base: Store,
-    plan: _Plan,
-    judgements: dict[int, Judgement],
-    shown: dict[int, list[Exhibit]],
-    verdicts: list[Verdict],
-) -> list[Verdict]:
-    """The verdicts, in the order of the judgements, with their pictures; and where the same pixels decide, with all photos of the
-    class that show them, and those that do not."""
-    deciding = {index: one.candidate for index, one in judgements.items() if one.kind in SHOWN and one.candidate is not None}
-    cues = {index: plan.candidates[number] for index, number in deciding.items()}
-    grouped = groups(base.dataset(), {index: cue for index, cue in cues.items() if cue.why == RECURRING})
-    completed = []
-    for index, verdict in zip(judgements, verdicts, strict=True):
-        (carrying, others) = grouped.get(index, (None, None))
-        own = shown.get(index, [])
-        completed.append(dataclasses.replace(verdict, carrying=carrying, others=others, exhibits=own))
-    return completed
-
-
-def _verdict(
-    clf: Classifier,
-    index: int,
-    judgement: Judgement,
-    plan: _Plan,
-    found: Sequence[TrialOutcome],
-    by_class: dict[int, tuple[Halves, int]],
-) -> Verdict:
-    number = judgement.candidate
-    outcome = None if number is None else found[number]
-    candidate = None if number is None else plan.candidates[number]
-    box = None if candidate is None else candidate.box
-    (parts, count) = by_class[index]
-    return Verdict(
-        class_name=clf.classes[index],
-        kind=judgement.kind,
-        sentence=sentence(judgement, outcome, box),
-        effect=0.0 if outcome is None else outcome.effect,
-        interval=judgement.interval,
-        control=0.0 if outcome is None else outcome.control,
-        place=box,
-        cue="" if candidate is None else candidate.why,
-        photos=[photo.path for photo in (candidate.carriers(parts.confirmation) if candidate is not None else ())],
-        necessity=None if outcome is None or not outcome.necessity else float(np.mean(outcome.necessity)),
-        share=None if outcome is None else outcome.share,
-        limit=judgement.limit,
-        candidates=len(judgement.tried),
-        recipients=0 if outcome is None else outcome.tried,
-        donors=judgement.donors,
-        labelled=count,
-        right=len(parts.discovery) + len(parts.confirmation),
-        copies=parts.copies,
-    )

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seewhy.audit.judge import KINDS, LOCAL, SHORTCUT, SURROUNDINGS, Judgement
-from seewhy.audit.trials import CUE, FILLED, AuditTrial
+from seewhy.audit.judge import Judgement, TrialOutcome
+from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, KINDS, LOCAL, OPPOSITE, SHORTCUT, SURROUNDINGS, THIRD
+from seewhy.audit.trials import AuditTrial
 from seewhy.classifier import Classifier
-from seewhy.edits import Box, Edit, Paste
+from seewhy.edits import Box
 from seewhy.errors import PhotoError
 from seewhy.features.folder import reduced
 from seewhy.store.opening import edited, open_photo
@@ -20,6 +21,14 @@ LONGER_SIDE = 240  # pixels
 MOST_CLASSES = 100  # with pictures: four of about 10 kB each
 SHOWN = (SHORTCUT, SURROUNDINGS, LOCAL)
 ORIGINAL, WITHOUT, CONTROL = "original", "without", "control"  # the other role is that of the trials
+_CONTROLS = {
+    ELSEWHERE: "another part of the cue's photo",
+    THIRD: "the same of another class's photo",
+    COVERED: "only covered",
+    OPPOSITE: "the opposite change",
+}
+
+Shown = list[tuple[str, AuditTrial]]  # roles and trials
 
 
 @dataclass(frozen=True)
@@ -40,26 +49,20 @@ def exhibits_of(
     clf: Classifier,
     listed_photos: ListedPhotos,
     judgements: Mapping[int, Judgement],
-    effects: Sequence[float],
-    trials: Sequence[AuditTrial],
-    answers: Mapping[int, int],
+    effects: Mapping[int, float],
+    typical: Mapping[int, Shown],
 ) -> dict[int, list[Exhibit]]:
-    """By class the four pictures of what decided, of at most MOST_CLASSES classes: shortcuts before others, by their effects.
+    """By class the pictures of what decided, of at most MOST_CLASSES classes: shortcuts before others, by their effects.
 
-    The photos are typical ones, not the best: the effect on them is the nearest to the mean. effects : of each candidate.
-    answers : the predicted class of each trial. A photo that can no longer be read is left out.
+    effects, typical : of each candidate by its number, see :func:`typical_trials`. A photo that cannot be read
+    any more is left out.
     """
     deciding = {index: one.candidate for index, one in judgements.items() if one.candidate is not None and one.kind in SHOWN}
     order = sorted(deciding, key=lambda index: (KINDS.index(judgements[index].kind), -effects[deciding[index]]))
-    chosen = {deciding[index]: index for index in order[:MOST_CLASSES]}
-    answered: dict[int, list[tuple[AuditTrial, int]]] = {number: [] for number in chosen}
-    for place, trial in enumerate(trials):
-        if trial.candidate in chosen and place in answers:
-            answered[trial.candidate].append((trial, answers[place]))
     shown = {}
-    for number, index in chosen.items():
+    for index in order[:MOST_CLASSES]:
         pictured = []
-        for role, trial in _typical(answered[number], index, effects[number]):
+        for role, trial in typical[deciding[index]]:
             try:
                 pictured.append(_exhibit(clf, listed_photos, role, trial))
             except PhotoError:
@@ -68,28 +71,30 @@ def exhibits_of(
     return shown
 
 
-def _typical(answered: Sequence[tuple[AuditTrial, int]], index: int, effect: float) -> list[tuple[str, AuditTrial]]:
-    """The trials that are shown, by role. answered : of one candidate, with their answers. index : the class."""
+def typical_trials(answered: Sequence[tuple[AuditTrial, int]], index: int, outcome: TrialOutcome) -> Shown:
+    """What is shown of a candidate: typical trials, not the best; the effect on them is the nearest to the mean. A photo of the
+    class, the same without the cue, the cue on another photo, a control of the strongest kind.
+
+    answered : its trials, with the predicted classes. index : its class.
+    """
     on_photo: dict[int, tuple[list[tuple[AuditTrial, bool]], list[tuple[AuditTrial, bool]]]] = {}
     away = []
     for trial, answer in answered:
-        if trial.role == CUE:
+        if trial.role == CUE and trial.control in ("", outcome.strongest_control):
             on_photo.setdefault(trial.photo, ([], []))[bool(trial.control)].append((trial, answer == index))
-        elif trial.role == FILLED and not trial.control:
+        elif trial.role != CUE and not trial.control:
             away.append((trial, answer != index))
     complete = [(cues, controls) for cues, controls in on_photo.values() if cues and controls]
-    found: list[tuple[str, AuditTrial]] = []
+    shown: Shown = []
     if complete:
-        (cues, controls) = min(complete, key=lambda pair: abs(_share(pair[0]) - _share(pair[1]) - effect))
-        found = [(CUE, _usual(cues)), (CONTROL, _usual(controls))]
+        (cues, controls) = min(complete, key=lambda pair: abs(_share(pair[0]) - _share(pair[1]) - outcome.effect))
+        shown = [(CUE, _usual(cues)), (CONTROL, _usual(controls))]
     if away:
-        donors = [trial.edit.sources for role, trial in found if role == CUE]
-        usual = [trial for trial, changed in away if changed == (_share(away) >= 0.5)]
-        removed = next(
-            (trial for trial in usual if (trial.path,) in donors), usual[0]
-        )  # the photo whose cue is laid on the other
-        found = [(ORIGINAL, removed), (WITHOUT, removed), *found]
-    return found
+        first_role = away[0][0].role  # filled, where that can be done
+        away = [(trial, changed) for trial, changed in away if trial.role == first_role]
+        removed = _usual(away)
+        shown = [(ORIGINAL, removed), (WITHOUT, removed), *shown]
+    return shown
 
 
 def _share(results: Sequence[tuple[AuditTrial, bool]]) -> float:
@@ -104,7 +109,7 @@ def _usual(results: Sequence[tuple[AuditTrial, bool]]) -> AuditTrial:
 
 def _exhibit(clf: Classifier, listed_photos: ListedPhotos, role: str, trial: AuditTrial) -> Exhibit:
     """Raises PhotoError."""
-    (number, edit) = (trial.number, None if role == ORIGINAL else trial.edit.record())
+    (number, edit) = (trial.number, None if role == ORIGINAL else trial.change.edit.record())
     member = None if listed_photos.members is None else listed_photos.members[number]
     query = "" if listed_photos.queries is None else listed_photos.queries[number]
 
@@ -114,23 +119,16 @@ def _exhibit(clf: Classifier, listed_photos: ListedPhotos, role: str, trial: Aud
     (photo, _) = open_photo(read, listed_photos.root, listed_photos.paths[number], member, query)
     (best,) = clf.classify(photo, k=1)
     label = listed_photos.labels[number]
-    title = _title(role, trial.edit, "another class" if label is None else clf.classes[label])
-    return Exhibit(role, title, thumbnail(reduced(photo, LONGER_SIDE)), best.name, best.score, getattr(trial.edit, "box", None))
+    title = _title(role, trial.control, "another class" if label is None else clf.classes[label])
+    frame = getattr(trial.change.edit, "box", None)
+    return Exhibit(role, title, thumbnail(reduced(photo, LONGER_SIDE)), best.name, best.score, frame)
 
 
-def _title(role: str, edit: Edit, label: str) -> str:
+def _title(role: str, control: str, label: str) -> str:
     if role == ORIGINAL:
         return f"A photo of {label}"
     if role == WITHOUT:
         return "The same without the cue"
     if role == CUE:
         return f"The cue on a photo of {label}"
-    if not isinstance(edit, Paste):
-        return f"Control: another change of a photo of {label}"
-    if edit.shuffle is not None:
-        what = "the cue's pixels in another order"
-    elif edit.source_box is not None:
-        what = "another part of the cue's photo"
-    else:
-        what = "the same place of another class's photo"
-    return f"Control: {what}"
+    return f"Control: {_CONTROLS[control]}"

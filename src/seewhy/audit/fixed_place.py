@@ -5,28 +5,32 @@ Takes no pass of the network."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.audit.candidates import (
-    ALIKE,
+from seewhy.audit.boxes import area, box_of, cells_of, mirrored, salient_boxes
+from seewhy.audit.boxes import in_words as box_in_words
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, Change
+from seewhy.audit.kinds import (
     CORNER,
+    COVERED,
+    CUE,
+    ELSEWHERE,
     EVIDENCE,
-    LEAST_LIFT,
-    LEAST_SHARE,
+    FILLED,
+    OTHER_PLACE,
     RECURRING,
-    SIMILAR,
-    Candidate,
-    Floats,
-    box_of,
-    cells_of,
-    normalised,
-    patches_at,
-    resembles,
+    REPLACED,
+    SHUFFLED,
+    THIRD,
 )
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
-from seewhy.edits import Box
+from seewhy.edits import Box, Inpaint, Paste
+
+Floats = npt.NDArray[np.float32]
+Map = npt.NDArray[np.float64]
 
 _WINDOW, _STEP = 8, 4  # of a reduced photo
 _MOST = 3  # places of a class, by what recurs
@@ -38,29 +42,121 @@ _MOST_CELLS = 28  # rows and columns of a place that maps point at
 _LEAST_CELLS = 12  # of a cue; less shows nothing
 _CORNER = 0.25  # of the photo's sides
 _BRIGHTEST = 0.05  # of the photo's area, by maps
+_OTHERS = 2  # controls of a kind
+_LEAST_CONSTANT = 0.7  # of a box that a cue fills; a round one fills 0.79
+ALIKE = 0.9  # correlation of two patches that show the same
+FLAT = 0.03  # standard deviation of a patch, as a share of white, below which it shows nothing
+# Mean difference of two patches, as a share of white: of the same pixels, saved as a small JPEG, it is 0.01 to 0.02; of dark
+# furs before the same grass 0.03 to 0.08.
+SAME = 0.03
+SIMILAR = 0.15  # a light and a dark sky correlate, too; a window may show some of what lies behind a cue
 
 
-def recurring_places(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> list[Candidate]:
+@dataclass(frozen=True, eq=False)
+class FixedPlace(Candidate):
+    """A box of the photos of one class. why : RECURRING, EVIDENCE or CORNER. place : the box. template : ``(h, w, 3)``, what
+    mostly stands there on the discovery half, in the photo's reduced size. mask : ``(h, w)``, what of it stays the same; the rest
+    lies behind it. salient : boxes of its size with the most evidence elsewhere."""
+
+    place: Box
+    template: Floats
+    mask: npt.NDArray[np.bool_]
+    salient: list[Box]
+
+    @property
+    def box(self) -> Box:
+        return self.place
+
+    @property
+    def is_overlay(self) -> bool:
+        return self.why == RECURRING and float(self.mask.mean()) >= _LEAST_CONSTANT
+
+    @property
+    def words(self) -> str:
+        what = "the same pixels" if self.is_overlay else "what lies"
+        return f"{what} {box_in_words(self.place)}"
+
+    def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
+        if self.why != RECURRING:  # each photo of the class has its own there
+            return [photo for photo in photos if photo.label == self.class_index]
+        patches = patches_at(small_stack(photos), self.place)
+        return [photo for photo, alike in zip(photos, resembles(patches, self.template, SAME, self.mask), strict=True) if alike]
+
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+        (donor, box) = (self.donor(place).path, self.place)
+        changes = [Change(CUE, Paste(source=donor, box=box))]
+        changes += [Change(CUE, Paste(source=donor, box=box, source_box=other), ELSEWHERE) for other in self.salient]
+        changes += [Change(CUE, Paste(source=third.path, box=box), THIRD) for third in taking_turns(thirds, place, _OTHERS)]
+        return [*changes, Change(CUE, Inpaint(box=box), COVERED), Change(CUE, Paste(source=donor, box=box, shuffle=0), SHUFFLED)]
+
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+        changes = []
+        for box in (self.place, *mirrored(self.place)):
+            control = "" if box is self.place else OTHER_PLACE
+            changes.append(Change(FILLED, Inpaint(box=box), control))
+            changes += [Change(REPLACED, Paste(source=third.path, box=box), control) for third in taking_turns(thirds, place, 1)]
+        return changes
+
+
+def taking_turns(photos: Sequence[AuditedPhoto], place: int, most: int) -> list[AuditedPhoto]:
+    """So many of the photos, other ones for each place of a list."""
+    start = place * most
+    return list(dict.fromkeys(photos[(start + n) % len(photos)] for n in range(most) if photos))
+
+
+def patches_at(pictures: Floats, box: Box) -> Floats:
+    """``(n, h, w, 3)`` of reduced photos."""
+    (rows, columns) = cells_of(box)
+    patches: Floats = pictures[:, rows, columns]
+    return patches
+
+
+def resembles(
+    patches: Floats, template: Floats, apart: float, mask: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """Which of ``(n, h, w, 3)`` patches show what the template shows, where the mask is True. apart : their mean difference, at
+    most."""
+    if not len(patches):
+        return np.zeros(0, bool)
+    if mask is not None:
+        (patches, template) = (patches[:, mask], template[mask])
+    (vectors, vector) = (patches.reshape(len(patches), -1), template.reshape(1, -1))
+    correlations = normalised(vectors) @ normalised(vector)[0]
+    alike: npt.NDArray[np.bool_] = (correlations > ALIKE) & (np.abs(vectors - vector).mean(axis=1) < apart)
+    return alike
+
+
+def normalised(vectors: Floats) -> Floats:
+    """Rows without their mean, of length 1; what is flat becomes 0 and is like nothing."""
+    centred = vectors - vectors.mean(axis=1, keepdims=True)
+    spread = centred.std(axis=1, keepdims=True)
+    unit: Floats = np.where(spread > FLAT, centred / np.maximum(spread, 1e-6), 0) / np.float32(vectors.shape[1] ** 0.5)
+    return unit
+
+
+def recurring_places(
+    class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], mean_map: Map | None = None
+) -> list[FixedPlace]:
     """Where at least a tenth of a class's photos show the same, three times as often as the others; the most frequent first.
 
     A window is compared between all pairs of photos, so that a cue in part of them is seen, too. own, others : the discovery
-    halves of the class and of all others.
+    halves of the class and of all others. mean_map : of the class, for the controls.
     """
     (own_pictures, other_pictures) = (small_stack(own), small_stack(others))
     starts = range(0, SIDE - _WINDOW + 1, _STEP)
     windows = [(top, left) for top in starts for left in starts]
     shares = [_recurring_share(_at(own_pictures, *window), _at(other_pictures, *window)) for window in windows]
-    candidates: list[Candidate] = []
+    candidates: list[FixedPlace] = []
     for place in np.argsort(-np.round(shares, 2), kind="stable"):
         if shares[place] < LEAST_SHARE or len(candidates) == _MOST:
             break
         window = windows[int(place)]
         if any(_covers(candidate.box, *window) for candidate in candidates):
             continue
-        candidate = _grown(class_index, own_pictures, *window)
+        candidate = _grown(class_index, own, own_pictures, window, mean_map)
         (share, elsewhere) = (candidate.share_of(own), candidate.share_of(others))  # a window may have shown a part alone
         if (
-            _area(candidate.box) <= _MOST_AREA
+            area(candidate.box) <= _MOST_AREA
             and share >= max(_LEAST_PARTNERS / len(own), LEAST_SHARE)
             and share >= LEAST_LIFT * elsewhere
             and not _stands_in(candidate, candidates)
@@ -82,11 +178,7 @@ def _covers(box: Box, top: int, left: int) -> bool:
     return in_rows and bool(columns.start - middle <= left + middle < columns.stop + middle)
 
 
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _stands_in(candidate: Candidate, candidates: Sequence[Candidate]) -> bool:
+def _stands_in(candidate: FixedPlace, candidates: Sequence[FixedPlace]) -> bool:
     """True where one of them has grown to the same place from another window."""
     (rows, columns) = cells_of(candidate.box)
     window = ((rows.start + rows.stop - _WINDOW) // 2, (columns.start + columns.stop - _WINDOW) // 2)
@@ -139,15 +231,17 @@ def _sharpest(own: Floats, top: int, left: int) -> tuple[int, int]:
     return max(near, key=likeness)
 
 
-def _grown(class_index: int, own: Floats, top: int, left: int) -> Candidate:
+def _grown(
+    class_index: int, own: Sequence[AuditedPhoto], pictures: Floats, window: tuple[int, int], mean_map: Map | None
+) -> FixedPlace:
     """The cue that a window shows a part of: all that stays the same around it where the photos show what the window shows."""
     from scipy.ndimage import find_objects, label
 
-    (top, left) = _sharpest(own, top, left)
-    windows = _at(own, top, left)
-    carriers = own[resembles(windows, _template(windows), SIMILAR)]
+    (top, left) = _sharpest(pictures, *window)
+    windows = _at(pictures, top, left)
+    carriers = pictures[resembles(windows, _template(windows), SIMILAR)]
     spread = carriers.std(axis=0).mean(axis=2)
-    constant = (spread < _CONSTANT) & (spread < _STEADIER * own.std(axis=0).mean(axis=2).mean())
+    constant = (spread < _CONSTANT) & (spread < _STEADIER * pictures.std(axis=0).mean(axis=2).mean())
     (regions, _) = label(constant)
     inside = regions[top : top + _WINDOW, left : left + _WINDOW]
     counts = np.bincount(inside[inside > 0]) if (inside > 0).any() else np.zeros(0)
@@ -159,10 +253,13 @@ def _grown(class_index: int, own: Floats, top: int, left: int) -> Candidate:
         (rows, columns) = find_objects(regions)[region - 1]
         mask = regions[rows, columns] == region
     median = np.median(carriers[:, rows, columns], axis=0).astype(np.float32)
-    return Candidate(class_index, RECURRING, box_of(rows, columns), median, mask)
+    box = box_of(rows, columns)
+    salient = salient_boxes(box, mean_map, _OTHERS)
+    candidate = FixedPlace(class_index, RECURRING, list(own), box, median, mask, salient)
+    return replace(candidate, donors=candidate.carriers(own) or list(own))
 
 
-def brightest_place(class_index: int, mean_map: npt.NDArray[np.float64], own: Sequence[AuditedPhoto]) -> Candidate | None:
+def brightest_place(class_index: int, mean_map: Map, own: Sequence[AuditedPhoto]) -> FixedPlace | None:
     """Where the maps of a class are brightest in the mean: the region around the peak, a twentieth of the photo at most.
 
     mean_map : ``(SIDE, SIDE)``, of the discovery half. None where nothing speaks for the class.
@@ -176,7 +273,7 @@ def brightest_place(class_index: int, mean_map: npt.NDArray[np.float64], own: Se
     peak = np.unravel_index(int(mean_map.argmax()), mean_map.shape)
     (rows, columns) = find_objects(regions)[regions[peak] - 1]
     box = box_of(_around(rows, int(peak[0])), _around(columns, int(peak[1])))
-    return _at_box(class_index, EVIDENCE, box, own)
+    return _at_box(class_index, EVIDENCE, box, own, mean_map)
 
 
 def _around(cells: slice, peak: int) -> slice:
@@ -187,13 +284,14 @@ def _around(cells: slice, peak: int) -> slice:
     return slice(start, start + _MOST_CELLS)
 
 
-def corners(class_index: int, own: Sequence[AuditedPhoto]) -> list[Candidate]:
+def corners(class_index: int, own: Sequence[AuditedPhoto]) -> list[FixedPlace]:
     """For a network without maps, where nothing recurs: logos and stamps lie in corners."""
     (near, far) = ((0.0, _CORNER), (1 - _CORNER, 1.0))
     boxes = [(top, left, bottom, right) for (top, bottom) in (near, far) for (left, right) in (near, far)]
     return [_at_box(class_index, CORNER, box, own) for box in boxes]
 
 
-def _at_box(class_index: int, why: str, box: Box, own: Sequence[AuditedPhoto]) -> Candidate:
+def _at_box(class_index: int, why: str, box: Box, own: Sequence[AuditedPhoto], mean_map: Map | None = None) -> FixedPlace:
     template = np.median(patches_at(small_stack(own), box), axis=0).astype(np.float32)
-    return Candidate(class_index, why, box, template, np.ones(template.shape[:2], bool))
+    mask = np.ones(template.shape[:2], bool)
+    return FixedPlace(class_index, why, list(own), box, template, mask, salient_boxes(box, mean_map, _OTHERS))

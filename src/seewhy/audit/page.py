@@ -7,10 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seewhy.audit.candidates import CORNER, EVIDENCE, LEAST_LIFT, LEAST_SHARE, RECURRING
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE
 from seewhy.audit.exhibits import WITHOUT, Exhibit
-from seewhy.audit.judge import KINDS, LEAST_EFFECT, LEAST_POWER, LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED
-from seewhy.audit.trials import CUE
+from seewhy.audit.judge import LEAST_EFFECT, LEAST_POWER
+from seewhy.audit.kinds import (
+    CORNER,
+    CUE,
+    EVIDENCE,
+    LOCAL,
+    MOVING,
+    NONE,
+    RECURRING,
+    RING,
+    SHORTCUT,
+    SURROUNDINGS,
+    UNDECIDED,
+)
 from seewhy.edits import Box
 from seewhy.formatting import format_score, format_share, shortened
 from seewhy.show.html import environment
@@ -37,6 +49,8 @@ _WHY = {
     RECURRING: "the same pixels recur there",
     EVIDENCE: "the maps are brightest there",
     CORNER: "it is a corner; nothing else was known of the class",
+    MOVING: "the same pixels recur, elsewhere in each photo",
+    RING: "it is the outer ring of the photos",
 }
 _HERE = Path(__file__).parent
 
@@ -48,7 +62,7 @@ def page(record: Mapping[str, Any], exhibits: Sequence[Sequence[Exhibit]]) -> st
     lowest = -1.0 if any(_is_measured(one) and min(one["effect"], one["interval"][0]) < 0 for one, _ in verdicts) else 0.0
     rows = [_row(one, number if number < MOST_CARDS else None) for number, (one, _) in enumerate(verdicts)]
     cards = [
-        row | {"shots": _shots(shown, one), "facts": _figures(one), "paths": _paths(one)}
+        row | {"shots": _shots(shown, one), "facts": _figures(one), "paths": _paths(one), "tried": _tried(one)}
         for row, (one, shown) in list(zip(rows, verdicts, strict=True))[:MOST_CARDS]
     ]
     model = shortened(without_folders(record["model"]), LONGEST_NAME)
@@ -80,22 +94,32 @@ def page(record: Mapping[str, Any], exhibits: Sequence[Sequence[Exhibit]]) -> st
 
 def overall(record: Mapping[str, Any]) -> tuple[str, str]:
     """Whether the audit is passed, and what that means. Never that there is no shortcut."""
-    of_kind = {
-        kind: [shortened(one["class_name"], LONGEST_NAME) for one in record["verdicts"] if one["kind"] == kind] for kind in KINDS
-    }
-    (count, found, unsure) = (len(record["verdicts"]), of_kind[SHORTCUT], of_kind[UNDECIDED])
+    count = len(record["verdicts"])
+
+    def names(kind: str, accepted: bool = False) -> list[str]:
+        own = [one for one in record["verdicts"] if one["kind"] == kind and (one["acceptance"] is not None) == accepted]
+        return [shortened(one["class_name"], LONGEST_NAME) for one in own]
+
+    (found, unsure, legitimate) = (names(SHORTCUT), names(UNDECIDED), names(SHORTCUT, accepted=True))
     of_all = f"of {count:,} class{'' if count == 1 else 'es'}"
-    if record["passed"]:
-        return "Passed.", (
-            f"{'None of the classes' if count != 1 else 'The class'} was {'not ' * (count == 1)}found to lean on an overlay, and "
-            "there were photos enough to find one that turns half of the others. What was not tried may exist."
-        )
     parts = []
     if found:
         parts.append(f"{len(found):,} {of_all} lean{'s' * (len(found) == 1)} on a shortcut: {_named(found)}.")
     if unsure:
         parts.append(f"{len(unsure):,} {of_all} {'is' if len(unsure) == 1 else 'are'} undecided: {_named(unsure)}.")
-    return "Not passed.", " ".join(parts)
+    if legitimate:
+        leans = f"lean{'s' * (len(legitimate) == 1)} on a shortcut that is declared legitimate"
+        parts.append(f"{len(legitimate):,} {of_all} {leans}: {_named(legitimate)}.")
+    if not record["passed"]:
+        return "Not passed.", " ".join(parts)
+    others = "No other class was" if legitimate else "None of the classes was" if count != 1 else "The class was not"
+    return "Passed.", " ".join(
+        [
+            *parts,
+            f"{others} found to lean on an overlay, and there were photos enough to find one that turns half of the others. "
+            "What was not tried may exist.",
+        ]
+    )
 
 
 def _named(names: Sequence[str], most: int = 6) -> str:
@@ -152,7 +176,10 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         effect: _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
         "matched controls turn": _percent(verdict["control"]) if verdict["place"] is not None else "",
         "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
-        "photos of the second half that carry it": "" if share is None or verdict["cue"] != RECURRING else _percent(share),
+        "its pixels in another order turn": "" if verdict["shuffled"] is None else _percent(verdict["shuffled"]),
+        "photos of the second half that carry it": ""
+        if share is None or verdict["cue"] not in (RECURRING, MOVING)
+        else _percent(share),
         "answered rightly, of all that carry it": _accuracy(verdict["carrying"]),
         "answered rightly, of all that do not": _accuracy(verdict["others"]),
         "why the place was tried": _WHY.get(verdict["cue"], verdict["cue"]),
@@ -162,8 +189,28 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         "photos of the class": f"{verdict['labelled']:,}",
         "of these used: answered rightly, each scene once": f"{verdict['right']:,}",
         "copies of a scene left out": f"{verdict['copies']:,}",
+        "to declare it legitimate": f"--accept '{shortened(verdict['cue_id'], LONGEST_PATH)}'" if verdict["cue_id"] else "",
+        "declared legitimate": "" if verdict["acceptance"] is None else _acceptance(verdict["acceptance"]),
     }
     return [(name, value) for name, value in figures.items() if value]
+
+
+def _acceptance(acceptance: Mapping[str, Any]) -> str:
+    return f"{acceptance['date']}: {shortened(acceptance['reason'] or 'nobody has signed', LONGEST_PATH)}"
+
+
+def _tried(verdict: Mapping[str, Any]) -> list[dict[str, str]]:
+    """All candidates of a class, the strongest first."""
+    return [
+        {
+            "words": one["words"],
+            "effect": _percent(one["effect"]),
+            "control": _percent(one["control"]),
+            "recipients": f"{one['recipients']:,}",
+            "declared": "more than is tolerated" if one["declared"] else "",
+        }
+        for one in sorted(verdict["tried"], key=lambda one: -one["effect"])
+    ]
 
 
 def _accuracy(group: Mapping[str, Any] | None) -> str:

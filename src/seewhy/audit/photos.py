@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import heapq
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 
 SIDE = 64  # rows and columns that a photo is reduced to, whatever its proportions: places are shares of the photo
 MOST_OF_HALF = 64
+MOST_DRAWN = 192  # photos of a class that are kept, as some may be copies
 _HASH = 16  # rows and columns of the differences that tell scenes apart
 _APART = 0.1  # of the most different part of two photos of one scene, as a share of white
 _SAME = 12  # of these 256 differences, at most, between photos of one scene (a burst, a copy)
@@ -23,15 +26,21 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class AuditedPhoto:
-    """number : its place in the list of the run. label, predicted : indices of classes. small : ``(SIDE, SIDE, 3)``, of the whole
-    photo."""
+    """number : its place in the list of the run. label, predicted : indices of classes. thumbnail : a JPEG of the whole photo.
+    properties : of the photo as it was opened, see ``whole_photo.properties_of``; None where they were not measured."""
 
     number: int
     path: str
     sha256: str
     label: int
     predicted: int
-    small: Pixels
+    thumbnail: bytes = field(repr=False)
+    properties: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @property
+    def small(self) -> Pixels:
+        """``(SIDE, SIDE, 3)``, of the whole photo, whatever its proportions."""
+        return small_photo(self.thumbnail)
 
 
 @dataclass(frozen=True)
@@ -44,10 +53,38 @@ class Halves:
     copies: int = 0
 
 
+@functools.lru_cache(maxsize=4096)
 def small_photo(thumbnail: bytes) -> Pixels:
     """A stored thumbnail, stretched to ``(SIDE, SIDE, 3)``."""
     with Image.open(io.BytesIO(thumbnail)) as picture:
-        return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.uint8)
+        small = np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.uint8)
+    small.setflags(write=False)
+    return small
+
+
+class Drawing:
+    """The photos of a class that come first in an order drawn by their content, of however many: the same photos come first in
+    any list."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.labelled = 0
+        self._heap: list[tuple[int, int, AuditedPhoto]] = []
+
+    def add(self, photo: AuditedPhoto) -> None:
+        rank = -int.from_bytes(_drawn(self.seed, photo), "big")
+        entry = (rank, -photo.number, photo)
+        if len(self._heap) < MOST_DRAWN:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    def halves(self) -> Halves:
+        return halves([photo for _, _, photo in self._heap], self.seed)
+
+
+def _drawn(seed: int, photo: AuditedPhoto) -> bytes:
+    return hashlib.sha256(f"{seed} {photo.sha256}".encode()).digest()
 
 
 def halves(photos: Sequence[AuditedPhoto], seed: int) -> Halves:
@@ -55,7 +92,7 @@ def halves(photos: Sequence[AuditedPhoto], seed: int) -> Halves:
 
     Photos of one scene are counted once, as otherwise one scene would stand on both sides.
     """
-    order = sorted(photos, key=lambda photo: hashlib.sha256(f"{seed} {photo.sha256}".encode()).digest())
+    order = sorted(photos, key=lambda photo: (_drawn(seed, photo), photo.number))
     distinct = [order[place] for place in distinct_places([photo.small for photo in order])]
     half = min(MOST_OF_HALF, (len(distinct) + 1) // 2)
     return Halves(distinct[:half], distinct[half : half + MOST_OF_HALF], len(order) - len(distinct))
@@ -100,6 +137,9 @@ def small_stack(photos: Sequence[AuditedPhoto]) -> npt.NDArray[np.float32]:
 
 def audited(row: dict[str, Any]) -> AuditedPhoto:
     """A photo of a store's row."""
-    return AuditedPhoto(
-        row["number"], row["path"], row["sha256"], row["label_index"], row["predicted_index"], small_photo(row["thumbnail"])
-    )
+    return AuditedPhoto(row["number"], row["path"], row["sha256"], row["label_index"], row["predicted_index"], row["thumbnail"])
+
+
+def in_turn(photos: Iterable[AuditedPhoto], seed: int) -> list[AuditedPhoto]:
+    """In an order that their content gives, so that the classes take turns."""
+    return sorted(photos, key=lambda photo: (_drawn(seed, photo), photo.number))

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from seewhy.audit.accepting import Acceptance, accepted, cue_id
+from seewhy.audit.candidates import Candidate
 from seewhy.audit.exhibits import Exhibit
 from seewhy.audit.groups import PhotoGroup
-from seewhy.audit.judge import SHORTCUT, UNDECIDED
+from seewhy.audit.judge import Judgement, TrialOutcome
+from seewhy.audit.kinds import LOCAL, SHORTCUT, SURROUNDINGS, UNDECIDED
 from seewhy.audit.page import page
+from seewhy.audit.planning import ClassPhotos, Plan
+from seewhy.audit.sentences import sentence
 from seewhy.edits import Box
 from seewhy.errors import RecordError
 from seewhy.explanation import versions
@@ -22,21 +30,40 @@ RECORD, PAGE = "audit.json", "audit.html"  # in the folder of an audit
 
 
 @dataclass(frozen=True)
+class TriedCue:
+    """One candidate of a class, and what trying it gave. cue : what proposed it. words : what it is. cue_id : how its owner names
+    it to declare it legitimate. effect, control : see Verdict. recipients : photos that it was tried on. declared : it turns more
+    than is tolerated."""
+
+    cue: str
+    cue_id: str
+    words: str
+    place: Box | None
+    effect: float
+    control: float
+    recipients: int
+    share: float
+    declared: bool
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What may be said of one class.
 
     kind : "shortcut", "surroundings", "local", "none" or "undecided". sentence : the same for people. effect : the share of other
-    photos that the cue turns into the class, less what matched controls turn, -1 to 1; interval : where its mean lies, with 95 %
-    confidence after selection over all classes; control : the share that controls turned. place : (top, left, bottom, right) as
-    shares of the photo, None where there is none. cue : why the place was tried: "recurring" pixels, "evidence" of maps, or
-    a "corner" where neither is known.
+    photos that the cue turns into the class, less what the strongest kind of matched control turns, -1 to 1; interval : where its
+    mean lies, with 95 % confidence after selection over all classes; control : the share that these controls turned. place :
+    (top, left, bottom, right) as shares of the photo, None where there is none; boxes : by path, where the cue lies in the
+    confirmation photos that carry it, of a cue without a fixed place. cue : why it was tried: "recurring" pixels, "moving" ones,
+    "evidence" of maps, a "corner" where neither is known, the outer "ring", or a property of the whole photo.
     photos : of the confirmation half, those that carry it. necessity : how many answers change when the cue is taken away, less
-    controls; None where that was not tried. share : of the class's photos that carry it. limit : what the candidates turn at
-    most, all at once. candidates : how many were tried. recipients : photos of other classes that the deciding
-    one was tried on. donors : photos that the cue of the one tried least was taken from. labelled,
-    right, copies : photos of the class, those answered rightly (at most 128 are used), and copies of a scene left out. carrying,
-    others : all photos of the class, those that show the pixels that decide and those that do not; None where no recurring ones
-    decide. exhibits : pictures of what decided, in no record.
+    controls; None where that was not tried. shuffled : the share that its pixels in another order turn. share : of the class's
+    photos that carry it. limit : what the candidates turn at most, all at once. candidates : how many were tried. recipients :
+    photos of other classes that the deciding one was tried on. labelled, right, copies : photos of the class, those answered
+    rightly (at most 128 are used), and copies of a scene left out. carrying, others : all photos of the class, those that show
+    the pixels that decide and those that do not; None where no recurring ones decide. tried : all candidates of the class.
+    cue_id : the deciding cue's, see TriedCue. acceptance : the owner's declaration that it is legitimate. exhibits : pictures of
+    what decided, in no record.
     """
 
     class_name: str
@@ -48,18 +75,27 @@ class Verdict:
     place: Box | None
     cue: str
     photos: list[str]
+    boxes: dict[str, Box] | None = None
     necessity: float | None = None
+    shuffled: float | None = None
     share: float | None = None
     limit: float = 1.0
     candidates: int = 0
     recipients: int = 0
-    donors: int = 0
     labelled: int = 0
     right: int = 0
     copies: int = 0
     carrying: PhotoGroup | None = None
     others: PhotoGroup | None = None
+    tried: list[TriedCue] = field(default_factory=list)
+    cue_id: str = ""
+    acceptance: Acceptance | None = None
     exhibits: list[Exhibit] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """True where something is to be done: a shortcut that nobody has declared legitimate, or too few photos."""
+        return self.kind == UNDECIDED or (self.kind == SHORTCUT and self.acceptance is None)
 
     def __str__(self) -> str:
         return f"{self.class_name}: {self.sentence}"
@@ -81,8 +117,9 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """True where no class is "shortcut" or "undecided". It never means that there is no shortcut."""
-        return all(verdict.kind not in (SHORTCUT, UNDECIDED) for verdict in self.verdicts)
+        """True where no class is "shortcut" or "undecided", but for shortcuts that their owner has declared legitimate. It never
+        means that there is no shortcut."""
+        return not any(verdict.is_open for verdict in self.verdicts)
 
     def record(self) -> dict[str, Any]:
         """All of it as plain data, without the pictures."""
@@ -114,3 +151,71 @@ class Audit:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.verdicts))
+
+
+def verdict_of(
+    class_name: str,
+    judgement: Judgement,
+    plan: Plan,
+    found: Mapping[int, TrialOutcome],
+    class_photos: ClassPhotos,
+    acceptances: Sequence[Acceptance],
+    grouped: tuple[PhotoGroup, PhotoGroup] | None,
+    exhibits: list[Exhibit],
+) -> Verdict:
+    """All that is known of a class, put together. found : the outcome of each candidate. grouped : see ``Verdict.carrying``."""
+    number = judgement.candidate
+    outcome = None if number is None else found[number]
+    candidate = None if number is None else plan.tried[number].candidate
+    halves = class_photos.halves
+    carriers = [] if candidate is None else candidate.carriers(halves.confirmation)
+    boxes = {photo.path: box for photo in carriers if candidate is not None and (box := candidate.box_in(photo)) is not None}
+    says = candidate is not None and judgement.kind in (SHORTCUT, SURROUNDINGS, LOCAL)
+    acceptance = accepted(acceptances, candidate) if candidate is not None and says else None
+    said = sentence(judgement, outcome, candidate)
+    (carrying, others) = grouped or (None, None)
+    return Verdict(
+        class_name=class_name,
+        kind=judgement.kind,
+        sentence=said if acceptance is None else f"{said}; declared legitimate on {acceptance.date}{_by(acceptance)}",
+        effect=0.0 if outcome is None else outcome.effect,
+        interval=judgement.interval,
+        control=0.0 if outcome is None else outcome.control,
+        place=None if candidate is None else candidate.box,
+        cue="" if candidate is None else candidate.why,
+        photos=[photo.path for photo in carriers],
+        boxes=boxes if candidate is not None and candidate.box is None and boxes else None,
+        necessity=None if outcome is None or not outcome.necessity else float(np.mean(outcome.necessity)),
+        shuffled=None if outcome is None else outcome.shuffled,
+        share=None if outcome is None else outcome.share,
+        limit=judgement.limit,
+        candidates=len(judgement.tried),
+        recipients=judgement.recipients if outcome is None else outcome.tried,
+        labelled=class_photos.labelled,
+        right=len(halves.discovery) + len(halves.confirmation),
+        copies=halves.copies,
+        carrying=carrying,
+        others=others,
+        tried=[_tried_cue(class_name, plan.tried[n].candidate, found[n], n in judgement.declared) for n in judgement.tried],
+        cue_id=cue_id(class_name, candidate) if candidate is not None and says else "",
+        acceptance=acceptance,
+        exhibits=exhibits,
+    )
+
+
+def _by(acceptance: Acceptance) -> str:
+    return f": {acceptance.reason}" if acceptance.reason else ""
+
+
+def _tried_cue(class_name: str, candidate: Candidate, outcome: TrialOutcome, declared: bool) -> TriedCue:
+    return TriedCue(
+        cue=candidate.why,
+        cue_id=cue_id(class_name, candidate),
+        words=candidate.words,
+        place=candidate.box,
+        effect=outcome.effect,
+        control=outcome.control,
+        recipients=outcome.tried,
+        share=outcome.share,
+        declared=declared,
+    )

@@ -10,8 +10,8 @@ from typer import Option
 import seewhy
 from seewhy.cli.app import app
 from seewhy.cli.confusion import LABELS_HELP
-from seewhy.cli.options import AsJson, ModelOptions, Photos, spread
-from seewhy.cli.report import Report
+from seewhy.cli.options import AsJson, ModelOptions, Photos, err, spread
+from seewhy.cli.report import Report, plain_text
 from seewhy.cli.running import listed_places
 
 FAILED, UNSURE = 3, 4  # exit codes of --fail-on
@@ -25,6 +25,10 @@ def audit(
     labels: Annotated[str | None, Option(help=f"The true classes: {LABELS_HELP} Of a table of photos, a column.")] = None,
     classes_to_check: Annotated[
         list[str] | None, Option("--classes-to-check", help="Only these classes. Repeatable. Default: all that have photos.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        Option(metavar="CUE[=WHO, WHY]", help="A cue that is legitimate, as the report names it: bear@ring. Repeatable."),
     ] = None,
     fail_on: Annotated[
         Literal["shortcut"] | None,
@@ -47,6 +51,10 @@ def audit(
 ) -> None:
     """Does a class lean on something at a fixed place that has no business there? A verdict for each, with its proof."""
     clf = options.load()
+
+    def tell(line: str) -> None:
+        err.print(plain_text(line))
+
     result = seewhy.audit(
         clf,
         listed_places(photos),
@@ -55,6 +63,8 @@ def audit(
         budget,
         seed,
         classes=classes_to_check,
+        accept=accept or (),
+        told=None if json_ else tell,
         batch_size=batch_size,
         ray=ray,
     )

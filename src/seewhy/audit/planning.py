@@ -1,0 +1,135 @@
+"""What is tried of which class: candidates from the discovery halves, photos to try them on from the others.
+
+A new kind of candidate is a file, and a line in :func:`_candidates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.audit.candidates import Candidate
+from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
+from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
+from seewhy.audit.trials import MOST_RECIPIENTS, Tried, within
+from seewhy.store import Store
+from seewhy.store.report.regions import SIDE as MAP_SIDE
+from seewhy.store.report.regions import evidence_on_photo
+from seewhy.store.report.scanning import scan
+
+_OTHERS = 256  # discovery photos of other classes that a class is compared with
+
+Map = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClassPhotos:
+    """The photos of one class. labelled : how many have its label."""
+
+    halves: Halves
+    labelled: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """tried : of all candidates of all classes, by their numbers. shares : of the confirmation photos that carry each, of its
+    class and of the others. available : how many photos of other classes there are to try on, by class."""
+
+    tried: list[Tried]
+    shares: list[tuple[float, float]]
+    available: dict[int, int]
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        return [one.candidate for one in self.tried]
+
+    def blocks(self, most: int) -> Iterator[list[Tried]]:
+        """Parts of about so many trials each, so that they need not all be held at once."""
+        (block, passes) = (list[Tried](), 0)
+        for one in self.tried:
+            block.append(one)
+            passes += one.passes()
+            if passes >= most:
+                yield block
+                (block, passes) = ([], 0)
+        if block:
+            yield block
+
+    def passes(self) -> int:
+        return sum(one.passes() for one in self.tried)
+
+
+def photos_by_class(base: Store, seed: int) -> dict[int, ClassPhotos]:
+    """Of each class its halves, from a store of the photos as they are; in index order."""
+    drawings: dict[int, Drawing] = {}
+    labelled: dict[int, int] = {}
+    for row in scan(base.dataset(), ("number", "path", "sha256", "label_index", "predicted_index", "thumbnail")):
+        label = row["label_index"]
+        if label is None or row["predicted_index"] is None:
+            continue
+        labelled[label] = labelled.get(label, 0) + 1
+        drawing = drawings.setdefault(label, Drawing(seed))
+        if row["predicted_index"] == label:
+            drawing.add(audited(row))
+    return {label: ClassPhotos(drawings[label].halves(), labelled[label]) for label in sorted(drawings)}
+
+
+def planned(base: Store, by_class: Mapping[int, ClassPhotos], asked: Sequence[int], budget: int, seed: int) -> Plan:
+    """Candidates are proposed and frozen before any photo of the confirmation halves is looked at.
+
+    budget : passes for a class, which its candidates share.
+    """
+    maps = _mean_maps(base, by_class)
+    discovery = in_turn([photo for own in by_class.values() for photo in own.halves.discovery], seed)
+    confirmation = in_turn([photo for own in by_class.values() for photo in own.halves.confirmation], seed)
+    plan = Plan([], [], {})
+    for index in asked:
+        halves = by_class[index].halves
+        others = _without(discovery, index, _OTHERS)
+        pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
+        plan.available[index] = len(pool)
+        if not halves.discovery or not pool:
+            continue
+        candidates = _candidates(index, halves.discovery, others, maps.get(index))
+        for candidate in candidates:
+            carried = {photo.number for photo in candidate.carriers(pool)}
+            recipients = [photo for photo in pool if photo.number not in carried]
+            carriers = candidate.carriers(halves.confirmation)
+            tried = Tried(len(plan.tried), candidate, recipients, carriers, others)
+            plan.tried.append(within(tried, budget // len(candidates)))
+            share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
+            plan.shares.append((share, len(carried) / len(pool)))
+    return plan
+
+
+def _candidates(index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], mean_map: Map | None) -> list[Candidate]:
+    candidates: list[Candidate] = [*recurring_places(index, own, others, mean_map)]
+    brightest = None if mean_map is None else brightest_place(index, mean_map, own)
+    if brightest is not None:
+        candidates.append(brightest)
+    return candidates or [*corners(index, own)]
+
+
+def _without(photos: Iterable[AuditedPhoto], index: int, most: int) -> list[AuditedPhoto]:
+    return [*islice((photo for photo in photos if photo.label != index), most)]
+
+
+def _mean_maps(base: Store, by_class: Mapping[int, ClassPhotos]) -> dict[int, Map]:
+    """By class the sum of its maps over the whole photos of its discovery half; without those where nothing speaks for it."""
+    discovery = {index: {photo.number for photo in own.halves.discovery} for index, own in by_class.items()}
+    sums: dict[int, Map] = {}
+    for row in scan(base.dataset(), ("number", "label_index", "geometry", "explanations")):
+        index = row["label_index"]
+        if row["number"] not in discovery.get(index, ()) or not row["explanations"]:
+            continue
+        stored = row["explanations"][0]
+        values = stored.map_of(index)
+        lying = None if values is None else evidence_on_photo(values, row["geometry"], stored.sample_grid, stored.units)
+        if lying is not None:
+            sums.setdefault(index, np.zeros((MAP_SIDE, MAP_SIDE)))
+            sums[index] += lying[0]
+    return sums

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+from reduced_photos import noise, photos
+from tried_candidates import stamp_candidate
+
+import seewhy
+from seewhy.audit.kinds import EVIDENCE, RECURRING
+from seewhy.audit.photos import halves
+from seewhy.audit.planning import ClassPhotos, Plan, photos_by_class, planned
+from seewhy.audit.trials import Tried
+
+BEAR, COW, SHEEP = 0, 1, 2
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> seewhy.Store:
+    folder = tmp_path_factory.mktemp("scenes")
+    for place, scene in enumerate(seewhy.demo.scenes(48, "test", True)):
+        label = scene.label if place != 8 else "cow"  # a sheep with a wrong label
+        (folder / label).mkdir(exist_ok=True)
+        Image.fromarray(scene.photo).save(folder / label / f"{place:02}.png")
+    return seewhy.run(
+        seewhy.load("demo:shortcut"),
+        folder,
+        tmp_path_factory.mktemp("store") / "s",
+        labels="folders",
+        target=None,
+        progress=False,
+    )
+
+
+def test_only_photos_that_are_answered_rightly_are_used(base: seewhy.Store) -> None:
+    by_class = photos_by_class(base, seed=0)
+    assert list(by_class) == [BEAR, COW, SHEEP]
+    assert sum(own.labelled for own in by_class.values()) == 48
+    for index, own in by_class.items():
+        both = [*own.halves.discovery, *own.halves.confirmation]
+        assert {photo.label for photo in both} == {photo.predicted for photo in both} == {index}
+    used = {photo.path for own in by_class.values() for photo in (*own.halves.discovery, *own.halves.confirmation)}
+    assert "cow/08.png" not in used
+
+
+def test_candidates_come_from_one_half_and_are_tried_with_the_other(base: seewhy.Store) -> None:
+    by_class = photos_by_class(base, seed=0)
+    plan = planned(base, by_class, [BEAR, COW], budget=2000, seed=0)
+    whys = [(one.candidate.class_index, one.candidate.why) for one in plan.tried]
+    assert (BEAR, RECURRING) in whys
+    assert {(BEAR, EVIDENCE), (COW, EVIDENCE)} <= set(whys)
+    assert [one.number for one in plan.tried] == list(range(len(plan.tried)))
+    for one in plan.tried:
+        own = by_class[one.candidate.class_index].halves
+        assert {photo.number for photo in one.candidate.donors} <= {photo.number for photo in own.discovery}
+        assert {photo.number for photo in one.carriers} <= {photo.number for photo in own.confirmation}
+        assert one.candidate.class_index not in {photo.label for photo in (*one.recipients, *one.thirds)}
+        confirmation = {photo.number for other in by_class.values() for photo in other.halves.confirmation}
+        assert {photo.number for photo in one.recipients} <= confirmation
+        assert not {photo.number for photo in one.thirds} & confirmation
+    for index in (BEAR, COW):
+        assert sum(one.passes() for one in plan.tried if one.candidate.class_index == index) <= 2000
+    others = [own.halves.confirmation for index, own in by_class.items() if index != BEAR]
+    assert plan.available[BEAR] == sum(map(len, others))
+    shares = [share for share, why in zip(plan.shares, whys, strict=True) if why == (BEAR, RECURRING)]
+    assert max(shares)[0] > 0.6
+    assert {share for _, share in shares} == {0.0}
+    assert {share for share, why in zip(plan.shares, whys, strict=True) if why[1] == EVIDENCE} == {(1.0, 0.0)}
+
+
+def test_blocks_hold_all_candidates_in_order() -> None:
+    recipients = photos([noise(n) for n in range(10)], label=1)
+    plan = Plan([Tried(n, stamp_candidate(), recipients, [], recipients) for n in range(5)], [(1.0, 0.0)] * 5, {0: 10})
+    each = plan.tried[0].passes()
+    assert plan.passes() == 5 * each
+    assert [[one.number for one in block] for block in plan.blocks(2 * each)] == [[0, 1], [2, 3], [4]]
+    assert [len(block) for block in plan.blocks(1)] == [1] * 5
+
+
+def test_a_class_alone_has_nothing_to_be_tried_on(base: seewhy.Store) -> None:
+    by_class = {BEAR: ClassPhotos(halves(photos([noise(n) for n in range(8)]), 0), 8)}
+    plan = planned(base, by_class, [BEAR], budget=2000, seed=0)
+    assert (plan.tried, plan.available) == ([], {BEAR: 0})
