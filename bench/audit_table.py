@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
 from bench import audit_peers as peers
 from bench.audit_cues import EVERY, SHORTCUT, SURROUNDINGS, Box
@@ -20,6 +21,8 @@ EDGE = 0.02  # a place at the border begins within this of the photo's edge
 ALARMS = (SHORTCUT, SURROUNDINGS)
 MOST_PASSES = 10_000  # for a network
 DRAWS = 2_000  # of the bootstrap
+REDUNDANCIES = ("redundant", "not redundant")
+IN_CLASSES = {1: "in one class", 2: "in two classes"}
 
 
 def overlap(one: Sequence[float], other: Sequence[float]) -> float:
@@ -87,13 +90,13 @@ def figures(records: Sequence[Record]) -> list[Figure]:
     """The main numbers, each with its exact interval over networks."""
     (relying, clean, own) = (_of_kind(records, kind) for kind in (LEANS, SOUND, LEGITIMATE))
     held = [held for record in relying if (held := holds(record)) is not None]
-    wrong = [bool(alarms(record)) for record in clean]
+    wrong = [_is_alarmed(record) for record in clean]
     result = [
         *share("relying networks found: class, kind and place", [is_found(record) for record in relying], 0.95, True),
         *share("clean networks with a false alarm", wrong, 0.05),
         *share("intervals that hold the oracle's effect", held, 0.95, True),
     ]
-    for name, chosen, hit in (("found", relying, is_found), ("false alarms", clean, lambda record: bool(alarms(record)))):
+    for name, chosen, hit in (("found", relying, is_found), ("false alarms", clean, _is_alarmed)):
         result += resampled(f"{name}, resampled by backbone", chosen, hit)
     if records:
         passes = [float(record["passes"]) for record in records]
@@ -128,38 +131,12 @@ def resampled(name: str, records: Sequence[Record], hit: Callable[[Record], bool
 
 
 def show(records: Sequence[Record]) -> None:
-    """Found by cue and prevalence; the innocent ones by set-up; what lies between; and the misses by name."""
+    """Found by cue and prevalence; the innocent ones by set-up; each backbone; and the misses and the alarms by name."""
     relying = _of_kind(records, LEANS)
-    prevalences = sorted({record["prevalence"] for record in relying}, reverse=True)
-    view = table("Relying networks found: class, kind and place", ["cue", *(f"{p:.0%}" for p in prevalences), "all"])
-    for cue in EVERY:
-        own = [record for record in relying if record["cue"] == cue]
-        if own:
-            cells = [_count(own, is_found, lambda record, p=p: record["prevalence"] == p) for p in prevalences]
-            view.add_row(cue, *cells, _count(own, is_found))
-    for label, keep in (("redundant", True), ("not redundant", False)):
-        view.add_row(label, *[""] * len(prevalences), _count(relying, is_found, lambda r, keep=keep: r["redundant"] == keep))
-    for label, count in (("in one class", 1), ("in two", 2)):
-        view.add_row(
-            label, *[""] * len(prevalences), _count(relying, is_found, lambda r, count=count: len(r["classes"]) == count)
-        )
-    console.print(view)
-    view = table(
-        "Networks by set-up", ["set-up", *(LEANS, SOUND, BETWEEN, LEGITIMATE), "clean ones with an alarm", "all verdicts"]
-    )
-    for setup in dict.fromkeys(record["setup"] for record in records):
-        own = [record for record in records if record["setup"] == setup]
-        kinds = Counter(record["truth"]["kind"] for record in own)
-        said = Counter(verdict["kind"] for record in own for verdict in record["verdicts"])
-        called = _count(_of_kind(own, SOUND), lambda record: bool(alarms(record)))
-        words = ", ".join(f"{kind} {count}" for kind, count in said.most_common())
-        view.add_row(setup, *(str(kinds[kind]) for kind in (LEANS, SOUND, BETWEEN, LEGITIMATE)), called, words)
-    console.print(view)
-    view = table("Found, by backbone", ["backbone", "relying", "clean ones with an alarm"])
-    for backbone in dict.fromkeys(record["backbone"] for record in records):
-        own = [record for record in records if record["backbone"] == backbone]
-        view.add_row(backbone, _count(_of_kind(own, LEANS), is_found), _count(_of_kind(own, SOUND), lambda r: bool(alarms(r))))
-    console.print(view)
+    if relying:
+        console.print(_by_cue(relying))
+    console.print(_by_setup(records))
+    console.print(_by_backbone(records))
     for title, named in (
         ("Missed", [record for record in relying if not is_found(record)]),
         ("False alarms", [record for record in _of_kind(records, SOUND) if alarms(record)]),
@@ -171,12 +148,47 @@ def show(records: Sequence[Record]) -> None:
             console.print(f"  {record['name']} (turned {record['truth']['turned']:.2f}): {said}", highlight=False)
 
 
+def _by_cue(relying: Sequence[Record]) -> Table:
+    prevalences = sorted({record["prevalence"] for record in relying}, reverse=True)
+    view = table("Relying networks found: class, kind and place", ["cue", *(f"{p:.0%}" for p in prevalences), "all"])
+    rows = {cue: [record for record in relying if record["cue"] == cue] for cue in EVERY}
+    rows |= {word: [record for record in relying if record["redundant"] == (word == "redundant")] for word in REDUNDANCIES}
+    rows |= {word: [record for record in relying if len(record["classes"]) == count] for count, word in IN_CLASSES.items()}
+    rows["all"] = list(relying)
+    for name, own in rows.items():
+        if own:
+            cells = [_count([record for record in own if record["prevalence"] == p], is_found) for p in prevalences]
+            view.add_row(name, *cells, _count(own, is_found))
+    return view
+
+
+def _by_setup(records: Sequence[Record]) -> Table:
+    kinds = (LEANS, SOUND, BETWEEN, LEGITIMATE)
+    view = table("Networks by set-up", ["set-up", *kinds, "clean ones with an alarm", "all verdicts"])
+    for setup in dict.fromkeys(record["setup"] for record in records):
+        own = [record for record in records if record["setup"] == setup]
+        counts = Counter(record["truth"]["kind"] for record in own)
+        said = Counter(verdict["kind"] for record in own for verdict in record["verdicts"])
+        words = ", ".join(f"{kind} {count}" for kind, count in said.most_common())
+        view.add_row(setup, *(str(counts[kind]) for kind in kinds), _count(_of_kind(own, SOUND), _is_alarmed), words)
+    return view
+
+
+def _by_backbone(records: Sequence[Record]) -> Table:
+    view = table("By backbone", ["backbone", "relying ones found", "clean ones with an alarm"])
+    for backbone in dict.fromkeys(record["backbone"] for record in records):
+        own = [record for record in records if record["backbone"] == backbone]
+        view.add_row(backbone, _count(_of_kind(own, LEANS), is_found), _count(_of_kind(own, SOUND), _is_alarmed))
+    return view
+
+
 def _own_classes(record: Record) -> set[str]:
     return {record["animals"][index] for index in record["classes"]}
 
 
-def _count(
-    records: Iterable[Record], hit: Callable[[Record], bool], where: Callable[[Record], bool] = lambda record: True
-) -> str:
-    kept = [record for record in records if where(record)]
-    return f"{sum(map(hit, kept))} of {len(kept)}" if kept else ""
+def _is_alarmed(record: Record) -> bool:
+    return bool(alarms(record))
+
+
+def _count(records: Sequence[Record], hit: Callable[[Record], bool]) -> str:
+    return f"{sum(map(hit, records))} of {len(records)}" if records else ""
