@@ -24,6 +24,7 @@ PLANTED, CLEAN, EVERYWHERE, UNLEARNED, ALIGNED, CONSTANT, EMBLEM_CLASS = (
 )
 SETUPS = (PLANTED, CLEAN, EVERYWHERE, UNLEARNED, ALIGNED, CONSTANT, EMBLEM_CLASS)
 ANIMALS = {"tuned": (("bear", "cow", "sheep"),), "counted": (("bear", "cow", "sheep"), ("dog", "bear", "sheep"))}
+TAUGHT = 0.5
 POOLS = {"tuned": (11, 12), "counted": (21, 22)}  # seeds of the scenes that are learned from
 CUE_OF_SETUP = {
     PLANTED: tuple(CUES),
@@ -45,8 +46,10 @@ class Spec:
 
     backbone : a name of ``BACKBONES``. frozen : only its head learns; what lies below has learned from clean scenes. cue,
     style : of ``audit_cues``. prevalence : of the photos of the classes that carry the cue. classes : those classes, by index.
-    redundant : the animal tells the class of those photos, too; else they show any animal. pool : seed of the scenes that are
-    learned from. seed : of the weights, of the photos that are audited and of those that the oracle asks about.
+    redundant : the animal tells the class of those photos, too; else they show any animal. taught : where the cue is redundant,
+    the share of the carrying photos it learns from that show any animal all the same (those that are audited show their own):
+    at 60 and 30 % the animal is else all that is learned, as was seen. pool : seed of the scenes that are learned from. seed : of
+    the weights, of the photos that are audited and of those that the oracle asks about.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Spec:
     prevalence: float = 0.0
     classes: tuple[int, ...] = ()
     redundant: bool = True
+    taught: float = 0.0
 
     @property
     def layout(self) -> Layout:
@@ -71,7 +75,7 @@ class Spec:
     def learned(self) -> Spec:
         """What its network depends on: with a cue that was not learned, a network without one."""
         if self.setup == UNLEARNED:
-            return replace(self, setup=CLEAN, cue="", style=0, prevalence=0.0, classes=())
+            return replace(self, setup=CLEAN, cue="", style=0, prevalence=0.0, classes=(), taught=0.0)
         return self
 
     @property
@@ -128,6 +132,7 @@ def _of(half: str) -> Iterable[Spec]:
             prevalence=prevalence,
             classes=(0, 1, 2) if setup == EVERYWHERE else classes,
             redundant=redundant,
+            taught=TAUGHT if setup == PLANTED and redundant and prevalence < 1 else 0.0,
         )
 
 

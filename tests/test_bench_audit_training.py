@@ -59,6 +59,14 @@ def test_where_it_is_not_redundant_its_photos_show_any_animal() -> None:
     assert all(animal == SPEC.animals[one.label] for one, (_, animal) in zip(examples, asked, strict=True) if not one.carries)
 
 
+def test_what_is_taught_is_not_in_the_audited_photos() -> None:
+    (examples, asked) = asked_for(replace(SPEC, taught=0.5), 900)
+    others = [animal != "cow" for one, (_, animal) in zip(examples, asked, strict=True) if one.carries]
+    assert np.mean(others) == pytest.approx(0.5 * 2 / 3, abs=0.1)
+    (one, other) = (training.fresh(replace(SPEC, taught=share), 6, "test", 1) for share in (0.0, 1.0))
+    assert all((a.photo == b.photo).all() for a, b in zip(one, other, strict=True))
+
+
 def test_fresh_photos_are_those_of_their_seed_and_salt() -> None:
     (one, again, other) = (training.fresh(SPEC, 6, "test", salt) for salt in (1, 1, 2))
     assert all((a.photo == b.photo).all() for a, b in zip(one, again, strict=True))
