@@ -26,8 +26,9 @@ ORDER = [
     ["explain"],
     ["evaluate", "features"],
     ["store"],
-    ["compare", "confusion", "demo", "doctor", "run"],
+    ["compare", "confusion", "doctor", "run"],
     ["audit", "live"],
+    ["demo"],
     ["web"],
     ["cli"],
 ]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seewhy.audit.boxes import area, box_of, cells_of, in_words, meet, mirrored, overlap, salient_boxes
+from seewhy.audit.boxes import area, box_of, cells_of, in_words, meet, mirrored, overlap, salient_boxes, with_rim
 from seewhy.audit.photos import SIDE
 from seewhy.edits import Box
 
@@ -24,6 +24,10 @@ def test_what_two_boxes_have_in_common() -> None:
     assert overlap(one, (0.5, 0.5, 1.0, 1.0)) == 0
     assert meet(one, other)
     assert not meet(one, (0.5, 0.0, 1.0, 0.5))  # they touch
+
+
+def test_a_rim_ends_at_the_photo() -> None:
+    assert with_rim(CORNER) == (0.75 - 1 / 64, 0.0, 1.0, 0.25 + 1 / 64)
 
 
 def test_a_corner_is_mirrored_three_times_and_the_middle_never() -> None:

@@ -8,7 +8,7 @@ from tried_candidates import stamp_candidate
 import seewhy
 from seewhy.audit.kinds import EVIDENCE, RECURRING
 from seewhy.audit.photos import halves
-from seewhy.audit.planning import ClassPhotos, Plan, photos_by_class, planned
+from seewhy.audit.planning import AuditPlan, ClassPhotos, photos_by_class, planned
 from seewhy.audit.trials import Tried
 
 BEAR, COW, SHEEP = 0, 1, 2
@@ -69,7 +69,7 @@ def test_candidates_come_from_one_half_and_are_tried_with_the_other(base: seewhy
 
 def test_blocks_hold_all_candidates_in_order() -> None:
     recipients = photos([noise(n) for n in range(10)], label=1)
-    plan = Plan([Tried(n, stamp_candidate(), recipients, [], recipients) for n in range(5)], [(1.0, 0.0)] * 5, {0: 10})
+    plan = AuditPlan([Tried(n, stamp_candidate(), recipients, [], recipients) for n in range(5)], [(1.0, 0.0)] * 5, {0: 10})
     each = plan.tried[0].passes()
     assert plan.passes() == 5 * each
     assert [[one.number for one in block] for block in plan.blocks(2 * each)] == [[0, 1], [2, 3], [4]]

@@ -15,11 +15,12 @@ from seewhy.audit import statistics
 from seewhy.audit.accepting import acceptances_of
 from seewhy.audit.answers import answers_of, seconds_of_one
 from seewhy.audit.candidates import Candidate
+from seewhy.audit.changed import arrives
 from seewhy.audit.exhibits import SHOWN, Shown, exhibits_of, typical_trials
 from seewhy.audit.groups import groups
 from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.kinds import MOVING, RECURRING
-from seewhy.audit.planning import Plan, photos_by_class, planned
+from seewhy.audit.planning import AuditPlan, photos_by_class, planned
 from seewhy.audit.result import PAGE, RECORD, Audit, verdict_of
 from seewhy.audit.trials import AuditTrial
 from seewhy.classifier import Classifier, check_photos
@@ -105,9 +106,11 @@ def audit(
         blocks = [*plan.blocks(_MOST_TRIALS)]
         found: dict[int, TrialOutcome] = {}
         typical: dict[int, Shown] = {}
-        (passes, unread, reason) = (0, 0, "")
+        (passes, unread, unseen, reason) = (0, 0, 0, "")
         for place, block in enumerate(blocks):
-            trials = [trial for tried in block for trial in tried.trials()]
+            seen = [tried for tried in block if arrives(clf, listed_photos, tried)]
+            unseen += len(block) - len(seen)
+            trials = [trial for tried in seen for trial in tried.trials()]
             if place == 0 and told is not None:
                 tell(_cost(plan, seconds_of_one(clf, listed_photos, trials, batch_size) or 0.0))
             trials_folder = folder_at(_below(folder, f"trials-{question}{f'-{place}' if place else ''}"))
@@ -153,7 +156,7 @@ def audit(
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
             },
             not_tried=list(NOT_TRIED),
-            notes=[*base.notes, *([f"{unread} of {passes} trials could not be made: {reason}"] if unread else [])],
+            notes=[*base.notes, *_notes(passes, unread, unseen, reason)],
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:
@@ -161,7 +164,7 @@ def audit(
         return result
 
 
-def _cost(plan: Plan, seconds: float) -> str:
+def _cost(plan: AuditPlan, seconds: float) -> str:
     passes = plan.passes()
     return (
         f"{_count(plan.tried, 'candidate', 'candidates')}, {passes:,} passes of the network with what is changed in the photos, "
@@ -169,11 +172,19 @@ def _cost(plan: Plan, seconds: float) -> str:
     )
 
 
+def _notes(passes: int, unread: int, unseen: int, reason: str) -> list[str]:
+    notes = [f"{unread} of {passes} trials could not be made: {reason}"] if unread else []
+    if unseen:
+        are = "candidate was" if unseen == 1 else "candidates were"
+        notes.append(f"{unseen} {are} not tried: of what changes there, the network's input shows nothing")
+    return notes
+
+
 def _count(things: Sequence[Any], one: str, many: str) -> str:
     return f"{len(things):,} {one if len(things) == 1 else many}"
 
 
-def _cues_of(plan: Plan, judgements: dict[int, Judgement]) -> dict[int, Candidate]:
+def _cues_of(plan: AuditPlan, judgements: dict[int, Judgement]) -> dict[int, Candidate]:
     """By class the cue that decides, where some photos of the class carry it and others do not."""
     deciding = {index: one.candidate for index, one in judgements.items() if one.kind in SHOWN and one.candidate is not None}
     cues = {index: plan.candidates[number] for index, number in deciding.items()}

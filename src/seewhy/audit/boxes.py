@@ -39,6 +39,14 @@ def overlap(one: Box, other: Box) -> float:
     return common / (area(one) + area(other) - common)
 
 
+def with_rim(box: Box) -> Box:
+    """A box and a cell around it: the edge of a cue may stand out of the cells that it fills, and what is filled from its edges
+    would take its colour."""
+    (top, left, bottom, right) = box
+    rim = 1 / SIDE
+    return (max(0.0, top - rim), max(0.0, left - rim), min(1.0, bottom + rim), min(1.0, right + rim))
+
+
 def mirrored(box: Box) -> list[Box]:
     """The box on the other sides of the photo, where it does not meet itself."""
     (top, left, bottom, right) = box

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from seewhy.audit.changed import changed_photo
 from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, KINDS, LOCAL, OPPOSITE, SHORTCUT, SURROUNDINGS, THIRD
 from seewhy.audit.trials import AuditTrial
@@ -13,7 +13,6 @@ from seewhy.classifier import Classifier
 from seewhy.edits import Box
 from seewhy.errors import PhotoError
 from seewhy.features.folder import reduced
-from seewhy.store.opening import edited, open_photo
 from seewhy.store.photos import ListedPhotos
 from seewhy.store.rows import thumbnail
 
@@ -109,16 +108,9 @@ def _usual(results: Sequence[tuple[AuditTrial, bool]]) -> AuditTrial:
 
 def _exhibit(clf: Classifier, listed_photos: ListedPhotos, role: str, trial: AuditTrial) -> Exhibit:
     """Raises PhotoError."""
-    (number, edit) = (trial.number, None if role == ORIGINAL else trial.change.edit.record())
-    member = None if listed_photos.members is None else listed_photos.members[number]
-    query = "" if listed_photos.queries is None else listed_photos.queries[number]
-
-    def read(source: Any) -> Any:
-        return clf.read(source if edit is None else edited(clf.picture, listed_photos.root, source, edit))
-
-    (photo, _) = open_photo(read, listed_photos.root, listed_photos.paths[number], member, query)
+    photo = changed_photo(clf, listed_photos, trial.number, None if role == ORIGINAL else trial.change.edit)
     (best,) = clf.classify(photo, k=1)
-    label = listed_photos.labels[number]
+    label = listed_photos.labels[trial.number]
     title = _title(role, trial.control, "another class" if label is None else clf.classes[label])
     frame = getattr(trial.change.edit, "box", None)
     return Exhibit(role, title, thumbnail(reduced(photo, LONGER_SIDE)), best.name, best.score, frame)

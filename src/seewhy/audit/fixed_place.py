@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.audit.boxes import area, box_of, cells_of, mirrored, salient_boxes
+from seewhy.audit.boxes import area, box_of, cells_of, mirrored, salient_boxes, with_rim
 from seewhy.audit.boxes import in_words as box_in_words
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, Change
 from seewhy.audit.kinds import (
@@ -93,7 +93,7 @@ class FixedPlace(Candidate):
         changes = []
         for box in (self.place, *mirrored(self.place)):
             control = "" if box is self.place else OTHER_PLACE
-            changes.append(Change(FILLED, Inpaint(box=box), control))
+            changes.append(Change(FILLED, Inpaint(box=with_rim(box)), control))
             changes += [Change(REPLACED, Paste(source=third.path, box=box), control) for third in taking_turns(thirds, place, 1)]
         return changes
 

@@ -17,13 +17,13 @@ from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried, within
 from seewhy.store import Store
-from seewhy.store.report.regions import SIDE as MAP_SIDE
 from seewhy.store.report.regions import evidence_on_photo
 from seewhy.store.report.scanning import scan
 
 _OTHERS = 256  # discovery photos of other classes that a class is compared with
+_CLASSES_AT_ONCE = 64  # whose maps are held
 
-Map = npt.NDArray[np.float64]
+Map = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ClassPhotos:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AuditPlan:
     """tried : of all candidates of all classes, by their numbers. shares : of the confirmation photos that carry each, of its
     class and of the others. available : how many photos of other classes there are to try on, by class."""
 
@@ -78,35 +78,58 @@ def photos_by_class(base: Store, seed: int) -> dict[int, ClassPhotos]:
     return {label: ClassPhotos(drawings[label].halves(), labelled[label]) for label in sorted(drawings)}
 
 
-def planned(base: Store, by_class: Mapping[int, ClassPhotos], asked: Sequence[int], budget: int, seed: int) -> Plan:
+def planned(
+    base: Store,
+    by_class: Mapping[int, ClassPhotos],
+    asked: Sequence[int],
+    budget: int,
+    seed: int,
+) -> AuditPlan:
     """Candidates are proposed and frozen before any photo of the confirmation halves is looked at.
 
     budget : passes for a class, which its candidates share.
     """
-    maps = _mean_maps(base, by_class)
     discovery = in_turn([photo for own in by_class.values() for photo in own.halves.discovery], seed)
     confirmation = in_turn([photo for own in by_class.values() for photo in own.halves.confirmation], seed)
-    plan = Plan([], [], {})
-    for index in asked:
-        halves = by_class[index].halves
-        others = _without(discovery, index, _OTHERS)
-        pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
-        plan.available[index] = len(pool)
-        if not halves.discovery or not pool:
-            continue
-        candidates = _candidates(index, halves.discovery, others, maps.get(index))
-        for candidate in candidates:
-            carried = {photo.number for photo in candidate.carriers(pool)}
-            recipients = [photo for photo in pool if photo.number not in carried]
-            carriers = candidate.carriers(halves.confirmation)
-            tried = Tried(len(plan.tried), candidate, recipients, carriers, others)
-            plan.tried.append(within(tried, budget // len(candidates)))
-            share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
-            plan.shares.append((share, len(carried) / len(pool)))
+    plan = AuditPlan([], [], {})
+    for start in range(0, len(asked), _CLASSES_AT_ONCE):
+        part = asked[start : start + _CLASSES_AT_ONCE]
+        maps = _maps_of(base, {index: by_class[index].halves.discovery for index in part})
+        for index in part:
+            others = _without(discovery, index, _OTHERS)
+            pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
+            plan.available[index] = len(pool)
+            halves = by_class[index].halves
+            if halves.discovery and pool:
+                candidates = _candidates(index, halves.discovery, others, maps[index])
+                _add(plan, candidates, halves, pool, others, budget)
     return plan
 
 
-def _candidates(index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], mean_map: Map | None) -> list[Candidate]:
+def _add(
+    plan: AuditPlan,
+    candidates: Sequence[Candidate],
+    halves: Halves,
+    pool: Sequence[AuditedPhoto],
+    others: list[AuditedPhoto],
+    budget: int,
+) -> None:
+    """The candidates of one class. pool : confirmation photos of other classes. others : discovery photos of these."""
+    for candidate in candidates:
+        carried = {photo.number for photo in candidate.carriers(pool)}
+        recipients = [photo for photo in pool if photo.number not in carried]
+        carriers = candidate.carriers(halves.confirmation)
+        tried = Tried(len(plan.tried), candidate, recipients, carriers, others)
+        plan.tried.append(within(tried, budget // len(candidates)))
+        share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
+        plan.shares.append((share, len(carried) / len(pool)))
+
+
+def _candidates(
+    index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], maps: Mapping[int, Map]
+) -> list[Candidate]:
+    """maps : of the class, by the number of the photo."""
+    mean_map = np.stack([maps[number] for number in sorted(maps)]).mean(axis=0, dtype=np.float64) if maps else None
     candidates: list[Candidate] = [*recurring_places(index, own, others, mean_map)]
     brightest = None if mean_map is None else brightest_place(index, mean_map, own)
     if brightest is not None:
@@ -118,18 +141,21 @@ def _without(photos: Iterable[AuditedPhoto], index: int, most: int) -> list[Audi
     return [*islice((photo for photo in photos if photo.label != index), most)]
 
 
-def _mean_maps(base: Store, by_class: Mapping[int, ClassPhotos]) -> dict[int, Map]:
-    """By class the sum of its maps over the whole photos of its discovery half; without those where nothing speaks for it."""
-    discovery = {index: {photo.number for photo in own.halves.discovery} for index, own in by_class.items()}
-    sums: dict[int, Map] = {}
-    for row in scan(base.dataset(), ("number", "label_index", "geometry", "explanations")):
+def _maps_of(base: Store, photos: Mapping[int, Sequence[AuditedPhoto]]) -> dict[int, dict[int, Map]]:
+    """By class, and by the photo's number, where on the whole photo the evidence for the class lies, ``(SIDE, SIDE)``, its sum 1;
+    without the photos in which nothing speaks for it."""
+    from pyarrow import compute
+
+    numbers = {index: {photo.number for photo in own} for index, own in photos.items()}
+    maps: dict[int, dict[int, Map]] = {index: {} for index in photos}
+    columns = ("number", "label_index", "geometry", "explanations")
+    for row in scan(base.dataset(), columns, compute.field("label_index").isin(list(photos))):
         index = row["label_index"]
-        if row["number"] not in discovery.get(index, ()) or not row["explanations"]:
+        if row["number"] not in numbers[index] or not row["explanations"]:
             continue
         stored = row["explanations"][0]
         values = stored.map_of(index)
         lying = None if values is None else evidence_on_photo(values, row["geometry"], stored.sample_grid, stored.units)
         if lying is not None:
-            sums.setdefault(index, np.zeros((MAP_SIDE, MAP_SIDE)))
-            sums[index] += lying[0]
-    return sums
+            maps[index][row["number"]] = lying[0]
+    return maps

@@ -18,7 +18,7 @@ from seewhy.audit.groups import PhotoGroup
 from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import LOCAL, SHORTCUT, SURROUNDINGS, UNDECIDED
 from seewhy.audit.page import page
-from seewhy.audit.planning import ClassPhotos, Plan
+from seewhy.audit.planning import AuditPlan, ClassPhotos
 from seewhy.audit.sentences import sentence
 from seewhy.edits import Box
 from seewhy.errors import RecordError
@@ -156,7 +156,7 @@ class Audit:
 def verdict_of(
     class_name: str,
     judgement: Judgement,
-    plan: Plan,
+    plan: AuditPlan,
     found: Mapping[int, TrialOutcome],
     class_photos: ClassPhotos,
     acceptances: Sequence[Acceptance],

@@ -12,6 +12,7 @@ import numpy as np
 
 from seewhy import show
 from seewhy.classifier import Classifier
+from seewhy.demo import verdicts
 from seewhy.demo.scenes import Scene, scenes
 from seewhy.evaluate.pointing import hits
 from seewhy.explain import explain
@@ -54,6 +55,7 @@ def page(seed: int = SEED) -> str:
         _put_on(without_logo, all_with_logo, shortcut),
         _third(photographed, [shortcut, honest]),
         _figures(counts),
+        verdicts.section([shortcut, honest], verdicts.audited([shortcut, honest], seed + 2000)),
         _your_own(),
     ]
     return show.gallery(

@@ -1,0 +1,45 @@
+"""A photo with a change in it, as the network sees it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from seewhy.audit.trials import Tried
+from seewhy.classifier import Classifier
+from seewhy.edits import Edit
+from seewhy.errors import PhotoError
+from seewhy.records import Photo
+from seewhy.store.opening import edited, open_photo
+from seewhy.store.photos import ListedPhotos
+
+_LOOKED_AT = 3  # photos, before a change is taken for one that the network cannot see
+
+
+def changed_photo(clf: Classifier, listed_photos: ListedPhotos, number: int, edit: Edit | None) -> Photo:
+    """number : of the photo in the list. edit : None for the photo as it is. Raises PhotoError."""
+    member = None if listed_photos.members is None else listed_photos.members[number]
+    query = "" if listed_photos.queries is None else listed_photos.queries[number]
+
+    def read(source: Any) -> Photo:
+        return clf.read(source if edit is None else edited(clf.picture, listed_photos.root, source, edit.record()))
+
+    (photo, _) = open_photo(read, listed_photos.root, listed_photos.paths[number], member, query)
+    return photo
+
+
+def arrives(clf: Classifier, listed_photos: ListedPhotos, tried: Tried) -> bool:
+    """Whether anything of a cue is left behind the preprocessing: what a crop cuts off, nobody can try. Photos that cannot be
+    read tell nothing: the trials name them."""
+    for place, recipient in islice(enumerate(tried.recipients), _LOOKED_AT):
+        cue = tried.candidate.put_on(recipient, place, tried.thirds_of(recipient))[0]
+        try:
+            before = changed_photo(clf, listed_photos, recipient.number, None)
+            after = changed_photo(clf, listed_photos, recipient.number, cue.edit)
+        except PhotoError:
+            return True
+        if not np.array_equal(before.pixels, after.pixels):
+            return True
+    return not tried.recipients
