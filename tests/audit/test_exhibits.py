@@ -10,7 +10,7 @@ from PIL import Image
 
 import seewhy
 from seewhy.audit import exhibits
-from seewhy.audit.candidates import Change
+from seewhy.audit.candidates import CueChange
 from seewhy.audit.exhibits import CONTROL, LONGER_SIDE, ORIGINAL, WITHOUT, Exhibit, exhibits_of, typical_trials
 from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, LOCAL, NONE, OTHER_PLACE, REPLACED, SHORTCUT
@@ -50,7 +50,7 @@ def trials() -> list[AuditTrial]:
     (cue, control) = (Paste(source=PATHS[1], box=BOX), Paste(source=PATHS[1], box=BOX, source_box=OTHER_BOX))
 
     def trial(role: str, photo: int, number: int, edit: Edit, control: str = "") -> AuditTrial:
-        return AuditTrial(0, photo, PATHS[number], number, Change(role, edit, control))
+        return AuditTrial(0, photo, PATHS[number], number, CueChange(role, edit, control))
 
     return [
         trial(CUE, 1, 3, cue),

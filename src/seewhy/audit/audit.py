@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from seewhy.audit import statistics
 from seewhy.audit.accepting import acceptances_of
 from seewhy.audit.answers import answers_of, seconds_of_one
 from seewhy.audit.candidates import Candidate
-from seewhy.audit.changed import arrives
+from seewhy.audit.changed import arrives, with_properties
 from seewhy.audit.exhibits import SHOWN, Shown, exhibits_of, typical_trials
 from seewhy.audit.groups import groups
 from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
@@ -35,9 +36,8 @@ LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
 _MOST_TRIALS = 100_000  # that are held at once
 NOT_TRIED = (
-    "cues without a fixed place",
-    "ground, colour cast, brightness, contrast, sharpness, noise and JPEG blocks of the whole photo",
-    "a border around the photo",
+    "cues without a fixed place that are translucent, of one colour, or narrower than a tenth of the photo",
+    "the ground behind the object, but for the outer ring of the photo",
     "cues that only work together",
     "whether an overlay is a legitimate one",
 )
@@ -99,7 +99,7 @@ def audit(
             ray=ray,
             progress=progress,
         )
-        by_class = photos_by_class(base, seed)
+        by_class = photos_by_class(base, seed, functools.partial(with_properties, clf, listed_photos))
         asked = [index for index in asked if index in by_class]  # the others' photos cannot be read
         plan = planned(base, by_class, asked, budget, seed)
         question = hashlib.sha256(json.dumps([seed, budget, asked]).encode()).hexdigest()[:8]  # another one has its own trials

@@ -5,7 +5,7 @@ A new kind of candidate is a file, and a line in :func:`_candidates`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
+from seewhy.audit.free_place import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried, within
+from seewhy.audit.whole_photo import whole_photo_candidates
 from seewhy.store import Store
 from seewhy.store.report.regions import evidence_on_photo
 from seewhy.store.report.scanning import scan
@@ -23,6 +25,7 @@ from seewhy.store.report.scanning import scan
 _OTHERS = 256  # discovery photos of other classes that a class is compared with
 _CLASSES_AT_ONCE = 64  # whose maps are held
 
+Inspect = Callable[[Sequence[AuditedPhoto]], list[AuditedPhoto]]
 Map = npt.NDArray[np.float32]
 
 
@@ -63,8 +66,9 @@ class AuditPlan:
         return sum(one.passes() for one in self.tried)
 
 
-def photos_by_class(base: Store, seed: int) -> dict[int, ClassPhotos]:
-    """Of each class its halves, from a store of the photos as they are; in index order."""
+def photos_by_class(base: Store, seed: int, inspect: Inspect = list) -> dict[int, ClassPhotos]:
+    """Of each class its halves, from a store of the photos as they are; in index order. inspect : measures the properties of the
+    photos that are used."""
     drawings: dict[int, Drawing] = {}
     labelled: dict[int, int] = {}
     for row in scan(base.dataset(), ("number", "path", "sha256", "label_index", "predicted_index", "thumbnail")):
@@ -75,7 +79,12 @@ def photos_by_class(base: Store, seed: int) -> dict[int, ClassPhotos]:
         drawing = drawings.setdefault(label, Drawing(seed))
         if row["predicted_index"] == label:
             drawing.add(audited(row))
-    return {label: ClassPhotos(drawings[label].halves(), labelled[label]) for label in sorted(drawings)}
+    by_class = {}
+    for label in sorted(drawings):
+        drawn = drawings.pop(label).halves()
+        inspected = Halves(inspect(drawn.discovery), inspect(drawn.confirmation), drawn.copies)
+        by_class[label] = ClassPhotos(inspected, labelled[label])
+    return by_class
 
 
 def planned(
@@ -131,10 +140,14 @@ def _candidates(
     """maps : of the class, by the number of the photo."""
     mean_map = np.stack([maps[number] for number in sorted(maps)]).mean(axis=0, dtype=np.float64) if maps else None
     candidates: list[Candidate] = [*recurring_places(index, own, others, mean_map)]
+    # Parts of objects recur, too; where the maps point decides about these.
+    candidates += [cue for cue in moving_cues(index, own, others, maps) if cue.is_overlay]
+    candidates += whole_photo_candidates(index, own, others)
     brightest = None if mean_map is None else brightest_place(index, mean_map, own)
     if brightest is not None:
         candidates.append(brightest)
-    return candidates or [*corners(index, own)]
+    has_place = any(candidate.box is not None for candidate in candidates)
+    return candidates if has_place else [*candidates, *corners(index, own)]
 
 
 def _without(photos: Iterable[AuditedPhoto], index: int, most: int) -> list[AuditedPhoto]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from seewhy.audit.candidates import Candidate, Change
+from seewhy.audit.candidates import Candidate, CueChange
 from seewhy.audit.kinds import CUE
 from seewhy.audit.photos import AuditedPhoto
 
@@ -23,7 +23,7 @@ class AuditTrial:
     photo: int
     path: str
     number: int
-    change: Change
+    change: CueChange
 
     @property
     def role(self) -> str:
@@ -57,7 +57,7 @@ class Tried:
         foreign = [third for third in self.thirds if third.label != photo.label]
         return foreign or [third for third in self.thirds if third.number != photo.number]
 
-    def _of(self, photo: AuditedPhoto, place: int, changes: Sequence[Change]) -> Iterator[AuditTrial]:
+    def _of(self, photo: AuditedPhoto, place: int, changes: Sequence[CueChange]) -> Iterator[AuditTrial]:
         for change in changes:
             yield AuditTrial(self.number, place, photo.path, photo.number, change)
 
