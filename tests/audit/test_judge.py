@@ -146,6 +146,8 @@ def test_too_few_photos_are_undecided_and_how_many_would_do_is_said() -> None:
     judgement = judged_alone(outcome([0.0] * 6), count=6)
     assert (judgement.kind, judgement.recipients, judgement.available) == (UNDECIDED, 6, 6)
     assert judgement.needed == statistics.recipients_needed(0.5, 1)
+    assert judged_alone(outcome([1.0, 0.0] * 8), count=16).kind == UNDECIDED  # a larger effect cannot be excluded
+    assert judged_alone(outcome([0.0] * 16), count=16).kind == NONE
     assert judged_alone(count=60).kind == UNDECIDED  # nothing to try
     assert judged_alone(TrialOutcome({}, 0, 0, [], 0.9, 0.0)).kind == UNDECIDED  # what was to be tried could not be read
 

@@ -60,7 +60,7 @@ def test_candidates_come_from_one_half_and_are_tried_with_the_other(base: seewhy
     for index in (BEAR, COW):
         assert sum(one.passes() for one in plan.tried if one.candidate.class_index == index) <= 2000
     others = [own.halves.confirmation for index, own in by_class.items() if index != BEAR]
-    assert plan.available[BEAR] == sum(map(len, others))
+    assert 0 < plan.available[BEAR] <= sum(map(len, others))  # some candidates are carried by others, too
     shares = [share for share, why in zip(plan.shares, whys, strict=True) if why == (BEAR, RECURRING)]
     assert max(shares)[0] > 0.6
     assert {share for _, share in shares} == {0.0}

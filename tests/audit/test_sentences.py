@@ -33,8 +33,8 @@ def test_the_other_four() -> None:
         Judgement(NONE, 0, limit=0.11, tried=[0]), OUTCOME, PART
     )
     assert sentence(Judgement(UNDECIDED, None, recipients=8, available=8, needed=33, tried=[0]), None, None) == (
-        "undecided: too few photos; a cue that turns 50 % of other photos must be found with a probability of 80 %, "
-        "and there were 8 to try it on, 33 would do"
+        "undecided: too few photos; of 8 of other classes that it was tried on, a cue may turn more than 50 % beyond its "
+        "controls; 33 would do"
     )
     passes = sentence(Judgement(UNDECIDED, None, recipients=8, available=60, needed=33, tried=[0]), None, None)
     assert passes.startswith("undecided: too few passes for the photos at hand; ")

@@ -48,7 +48,9 @@ def test_of_two_classes_there_is_no_third() -> None:
 def test_passes_bound_the_photos() -> None:
     recipients = photos([noise(n) for n in range(100)], label=1, first=100)
     whole = tried(recipients)
-    assert whole.within(10_000, 1000).passes() == whole.passes() == 100 * 5
-    fewer = whole.within(104, 15)  # five each; eight for each carrier
+    assert (whole.passes_of_one(), whole.passes()) == (5, 500)
+    assert whole.within(1000, 1000).passes() == 500
+    fewer = whole.within(20, 15)  # of passes, eight for each carrier
     assert (len(fewer.recipients), len(fewer.carriers)) == (20, 1)
     assert (len(whole.within(1, 0).recipients), len(whole.within(1, 0).carriers)) == (1, 0)
+    assert tried([]).passes() == 0

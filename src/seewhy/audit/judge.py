@@ -13,8 +13,8 @@ from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate
 from seewhy.audit.kinds import CUE, DECIDING, FILLS, KINDS, LOCAL, NONE, SHORTCUT, SHUFFLED, UNDECIDED
 from seewhy.audit.trials import AuditTrial
 
-LEAST_EFFECT = 0.5  # what a class must be able to show: a cue that turns half of the other photos ...
-LEAST_POWER = 0.8  # ... is found so probably
+LEAST_EFFECT = 0.5  # as long as a candidate may turn more than half of the other photos, nothing is decided
+LEAST_POWER = 0.8  # photos are enough where a cue of that effect is found so probably
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def judged(
         if of_class:
             deciding = min(of_class, key=lambda number: KINDS.index(kinds[number]))  # of equals the first, the strongest
             (kind, interval) = (kinds[deciding], found[deciding].interval(selected_alpha))
-        elif statistics.power(LEAST_EFFECT, count, hypotheses, alpha) >= LEAST_POWER:
+        elif tried and limit <= LEAST_EFFECT:
             deciding = max(tried, key=lambda number: found[number].effect)
             (kind, interval) = (NONE, found[deciding].interval(alpha / hypotheses))
         judgements[index] = Judgement(kind, deciding, interval, limit, count, available[index], needed, tried, of_class)

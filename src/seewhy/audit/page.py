@@ -116,8 +116,8 @@ def overall(record: Mapping[str, Any]) -> tuple[str, str]:
     return "Passed.", " ".join(
         [
             *parts,
-            f"{others} found to lean on an overlay, and there were photos enough to find one that turns half of the others. "
-            "What was not tried may exist.",
+            f"{others} found to lean on an overlay, and nothing that was tried turns more than half of the others. What was not "
+            "tried may exist.",
         ]
     )
 
@@ -246,7 +246,8 @@ def _settings(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         "passes of the network": f"{record['passes']:,}",
         **{_NAMES.get(name, name.replace("_", " ")): _word(name, value) for name, value in record["settings"].items()},
         "the same pixels: at least": f"{_percent(LEAST_SHARE)} of the class's photos, {LEAST_LIFT:g} times as often as in others",
-        "undecided": f"where an effect of {_percent(LEAST_EFFECT)} is not found with a probability of {_percent(LEAST_POWER)}",
+        "undecided": f"where a candidate may turn more than {_percent(LEAST_EFFECT)} of other photos",
+        "photos that would do": f"so many that such a cue is found with a probability of {_percent(LEAST_POWER)}",
         **record["versions"],
     }
     return list(settings.items())

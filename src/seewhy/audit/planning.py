@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.audit.candidates import Candidate
+from seewhy.audit.candidates import LEAST_SHARE, Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.free_place import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
@@ -41,7 +41,8 @@ class ClassPhotos:
 @dataclass(frozen=True)
 class AuditPlan:
     """tried : of all candidates of all classes, by their numbers. shares : of the confirmation photos that carry each, of its
-    class and of the others. available : how many photos of other classes there are to try on, by class."""
+    class and of the others. available : by class, how many photos of other
+    classes there are to try each of its candidates on."""
 
     tried: list[Tried]
     shares: list[tuple[float, float]]
@@ -108,7 +109,7 @@ def planned(
         for index in part:
             others = _without(discovery, index, _OTHERS)
             pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
-            plan.available[index] = len(pool)
+            plan.available[index] = len(pool)  # until it is known which of them carry what is tried
             halves = by_class[index].halves
             if halves.discovery and pool:
                 candidates = _candidates(index, halves.discovery, others, maps[index])
@@ -125,15 +126,21 @@ def _add(
     budget: int,
 ) -> None:
     """The candidates of one class. pool : confirmation photos of other classes. others : discovery photos of these."""
-    removals = int(_SHARE_OF_REMOVALS * budget)
+    own: list[Tried] = []
     for candidate in candidates:
         carried = {photo.number for photo in candidate.carriers(pool)}
-        recipients = [photo for photo in pool if photo.number not in carried]
         carriers = candidate.carriers(halves.confirmation)
-        tried = Tried(len(plan.tried), candidate, recipients, carriers, others)
-        plan.tried.append(tried.within((budget - removals) // len(candidates), removals))
+        recurs = len(carriers) >= LEAST_SHARE * len(halves.confirmation)  # else it is a hypothesis, but nothing to try
+        recipients = [photo for photo in pool if recurs and photo.number not in carried]
+        own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, others))
         share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
         plan.shares.append((share, len(carried) / len(pool)))
+    possible = [len(tried.recipients) for tried in own if tried.recipients]
+    plan.available[own[0].candidate.class_index] = min(possible, default=0)
+    removals = int(_SHARE_OF_REMOVALS * budget)
+    # As many photos for each, so that none of them is the one that was tried least.
+    most = max(1, (budget - removals) // max(1, sum(tried.passes_of_one() for tried in own)))
+    plan.tried.extend(tried.within(most, removals) for tried in own)
 
 
 def _candidates(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seewhy.audit.candidates import Candidate
-from seewhy.audit.judge import LEAST_EFFECT, LEAST_POWER, Judgement, TrialOutcome
+from seewhy.audit.judge import LEAST_EFFECT, Judgement, TrialOutcome
 from seewhy.audit.kinds import LOCAL, NONE, SHORTCUT, SURROUNDINGS
 from seewhy.formatting import format_share
 
@@ -42,9 +42,9 @@ def _none(judgement: Judgement) -> str:
 def _undecided(judgement: Judgement) -> str:
     if not judgement.tried:
         return "undecided: too few photos; there is nothing to try, or no photo of another class to try it on"
-    needed = "" if judgement.needed is None else f", {judgement.needed} would do"
+    needed = "" if judgement.needed is None else f"; {judgement.needed} would do"
     few = "photos" if judgement.recipients >= judgement.available else "passes for the photos at hand"
     return (
-        f"undecided: too few {few}; a cue that turns {format_share(LEAST_EFFECT)} of other photos must be found with a "
-        f"probability of {format_share(LEAST_POWER)}, and there were {judgement.recipients} to try it on{needed}"
+        f"undecided: too few {few}; of {judgement.recipients} of other classes that it was tried on, a cue may turn more than "
+        f"{format_share(LEAST_EFFECT)} beyond its controls{needed}"
     )

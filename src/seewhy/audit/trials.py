@@ -66,15 +66,14 @@ class Tried:
 
     def passes(self) -> int:
         """How many trials there are, about: each photo takes as many as the first one."""
-        return self._passes_of_one() * len(self.recipients)
+        return self.passes_of_one() * len(self.recipients)
 
-    def _passes_of_one(self) -> int:
+    def passes_of_one(self) -> int:
+        """Of a recipient; 0 where there is none."""
         return sum(len(self.candidate.put_on(photo, 0, self.thirds_of(photo))) for photo in self.recipients[:1])
 
-    def within(self, passes: int, removals: int) -> Tried:
-        """The candidate with as many of its recipients as so many passes allow, and as many of its carriers as removals do; one
-        recipient at least."""
+    def within(self, recipients: int, removals: int) -> Tried:
+        """The candidate with so many recipients at most, and as many of its carriers as so many passes allow."""
         away = [len(self.candidate.taken_away(photo, 0, self.thirds_of(photo))) for photo in self.carriers[:1]]
         carriers = self.carriers[: min(MOST_CARRIERS, removals // max(1, sum(away)))]
-        recipients = self.recipients[: min(MOST_RECIPIENTS, max(1, passes // max(1, self._passes_of_one())))]
-        return dataclasses.replace(self, recipients=recipients, carriers=carriers)
+        return dataclasses.replace(self, recipients=self.recipients[: min(MOST_RECIPIENTS, recipients)], carriers=carriers)
