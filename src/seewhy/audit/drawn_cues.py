@@ -62,12 +62,15 @@ class DrawnCue:
         box = self.box(key)
         if box is None:
             gains = np.exp(_CAST * np.array(_tint(self.seed)))
-            return np.asarray(np.clip(np.rint(pixels * gains), 0, 255), np.uint8)
+            multiplied: Pixels = np.clip(np.rint(pixels * gains), 0, 255).astype(np.uint8)
+            return multiplied
         (height, width) = pixels.shape[:2]
         (top, left, bottom, right) = (round(side * length) for side, length in zip(box, (height, width) * 2, strict=True))
         size = (max(1, right - left), max(1, bottom - top))
         drawn = pixels.copy()
-        drawn[top : top + size[1], left : left + size[0]] = np.asarray(_picture(self.kind, self.seed).resize(size, Image.Resampling.LANCZOS))
+        drawn[top : top + size[1], left : left + size[0]] = np.asarray(
+            _picture(self.kind, self.seed).resize(size, Image.Resampling.LANCZOS)
+        )
         return drawn
 
 

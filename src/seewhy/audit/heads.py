@@ -78,8 +78,8 @@ def readable_layer(clf: Classifier) -> tuple[str, Grid]:
             if step.grid is not None and step.grid.has_cells and step.grid.depth is None:
                 return name, step.grid
     raise MethodError(
-        f"{setting('plant')} needs a network whose features can be read: an nn.Module with a preprocessing for photos, of which a "
-        f"module returns rows and columns. Leave it out for {clf.name}."
+        f"{setting('plant')} needs a network whose features can be read, and {clf.name} is none: an nn.Module with a "
+        "preprocessing for photos, of which a module returns rows and columns."
     )
 
 

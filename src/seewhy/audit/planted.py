@@ -20,18 +20,22 @@ class PlantedCue:
     """A cue that was drawn on photos of one class, a head that was trained on them, and what the audit said of it.
 
     share : of the class's photos that have the cue. turned : the share of other photos, never trained on, that the cue turns into
-    the class when it is drawn there. kind, sentence : the verdict on the class. found : it names the cue: its kind is right, and
+    the class when it is drawn there. taught : the head needed photos of other classes with the cue, called the class, to rely on
+    it. kind, sentence : the verdict on the class. found : it names the cue: its kind is right, and
     its place. place : where the cue was drawn, None of one without a fixed place.
+    passes : of the network.
     """
 
     class_name: str
     cue: str
     share: float
     turned: float
+    taught: bool
     kind: str
     found: bool
     place: Box | None
     sentence: str
+    passes: int = 0
 
     @property
     def relied(self) -> bool:
