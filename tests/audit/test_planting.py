@@ -1,4 +1,4 @@
-"""Cues that are planted on scenes, on the features of the demo network; two real audits, small ones."""
+"""Cues that are planted on scenes, on the features of the demo network, and one whole audit, of a small network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from torch import nn
 
 import seewhy
 from seewhy.audit import Audit, Verdict
-from seewhy.audit.drawn_cues import CAST, LOGO, STAMP, STICKER, DrawnCue
+from seewhy.audit.drawn_cues import CAST, LOGO, STAMP, STICKER
+from seewhy.audit.heads import classifier_of_means, trained_head, with_head
 from seewhy.audit.kinds import NONE, SHORTCUT
 from seewhy.audit.planning import ClassPhotos, photos_by_class
-from seewhy.audit.planting import PlantedClass, Planting, oracle, planted_audits
+from seewhy.audit.planting import oracle, planted_audits
 from seewhy.errors import MethodError, OptionError
 from seewhy.store.photos import ListedPhotos, list_photos
 
@@ -71,10 +72,12 @@ def test_cues_and_classes_take_turns(seen: Any, tmp_path: Path) -> None:
     assert [name for *_, name in auditor.asked] == [one.class_name for one in planted]
     assert {one.kind for one in planted} == {NONE}
     assert not any(one.found for one in planted)
-    assert sum(one.relied for one in planted) >= 4  # the features of a small network show what is drawn
-    assert lines[0].startswith("5 planted cues: at most 2,300 passes")  # 2 · 60 photos, 300 passes, 40 features each
+    assert {one.turned >= 0.5 for one in planted if not one.taught} <= {True}
+    assert sum(one.relied for one in planted) >= 3  # the features show what is drawn, where the head is taught to look there
+    count = sum(len(half) for own in seen[1].values() for half in (own.halves.discovery, own.halves.confirmation))
+    assert lines[0].startswith(f"5 planted cues: at most {5 * (2 * count + 300):,} passes of the network, about ")
     assert lines[1] == "Planted cue 1 of 5: a logo in 100 % of bear"
-    assert [one.passes for one in planted] == [100 + 40] * 5
+    assert [one.passes for one in planted] == [100] * 5
     assert {path.relative_to(tmp_path).parts[0][:9] for path in tmp_path.rglob("*.png")} == {".planted-"}
 
 
@@ -90,8 +93,10 @@ def test_what_is_audited_was_not_trained_on_and_has_the_cue(seen: Any, tmp_path:
     assert audited.keys() == expected.keys()
     changed = {}
     for name, photo in expected.items():
-        original = np.asarray(Image.open(seen[0].root.path / photo.path))
-        assert original.shape == audited[name].shape == (240, 320, 3)  # at most twice what the network sees would be 256
+        original = np.asarray(
+            Image.open(seen[0].root.path / photo.path).resize((256, 192), Image.Resampling.LANCZOS, reducing_gap=1.2)
+        )
+        assert audited[name].shape == original.shape  # twice what the network sees
         changed[name] = not np.array_equal(original, audited[name])
     assert {name.split("/")[0] for name, is_changed in changed.items() if is_changed} == {"cow"}
     cows = sum(name.startswith("cow/") for name in expected)
@@ -138,53 +143,78 @@ def test_a_class_by_any_name_is_a_folder(seen: Any, tmp_path: Path) -> None:
     assert sorted(path.name for path in auditor.asked[0][1].iterdir()) == sorted(names)
 
 
-class ByCorner(nn.Module):
-    """The second class where the lower left corner is white, else the first."""
+def test_the_oracle_counts_others_that_turn() -> None:
+    before = np.float32([[2, 1, 0], [2, 1, 0], [0, 1, 0], [0, 0, 3], [0, 0, 3]])
+    after = np.float32([[0, 4, 1], [2, 1, 0], [0, 9, 0], [0, 5, 3], [5, 0, 3]])
+    assert oracle(before, after, 1) == 2 / 4  # the third is of the class already
+    assert oracle(before, after, 0) == 1 / 3
+    assert oracle(before, before, 2) == 0
+    assert oracle(before[2:3], after[2:3], 1) == 0  # nobody is left to ask
+
+
+class Means(nn.Module):
+    """A feature layer of the mean colours, and a head that tells bright photos from dark ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 12, 8, 4), nn.ReLU())
+        self.fc = nn.Linear(12, 2)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        white = (pixels[:, :, -2:, :2].mean(dim=(1, 2, 3)) > 0.9).float()
-        return torch.stack([0.5 - white, white - 0.5], dim=1)
+        scores: torch.Tensor = self.fc(self.features(pixels).mean(dim=(2, 3)))
+        return scores
 
 
-class Corner(DrawnCue):
-    def on(self, pixels: Any, key: str) -> Any:
-        drawn = pixels.copy()
-        drawn[-4:, :4] = 255
-        return drawn
+@pytest.fixture(scope="module")
+def discs(tmp_path_factory: pytest.TempPathFactory) -> tuple[seewhy.Classifier, Path]:
+    """Bright discs and dark ones at any place, on a ground of blocks, and a small network that tells them apart."""
+    folder = tmp_path_factory.mktemp("discs")
+    (rows, columns) = np.mgrid[:64, :64]
+    pictures = []
+    for number in range(240):
+        random = np.random.default_rng(number)
+        picture = random.integers(70, 160, (8, 8, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+        (row, column) = random.integers(14, 50, 2)
+        picture[(rows - row) ** 2 + (columns - column) ** 2 < 150] = 250 if number % 2 else 5
+        name = "bright" if number % 2 else "dark"
+        (folder / name).mkdir(exist_ok=True)
+        Image.fromarray(picture).save(folder / name / f"{number:03}.png")
+        pictures.append(picture)
+    clf = seewhy.Classifier(Means(), seewhy.Preprocess(size=64, crop=False), ["dark", "bright"])
+    features = classifier_of_means(clf).scores(pictures)
+    return with_head(clf, ["dark", "bright"], *trained_head(features, np.arange(240) % 2)), folder
 
 
-def test_the_oracle_draws_the_cue_on_others() -> None:
-    clf = seewhy.Classifier(ByCorner(), seewhy.Preprocess(size=16, mean=(0, 0, 0), std=(1, 1, 1)), ["a", "b"])
-    black = np.zeros((16, 16, 3), np.uint8)
-    white = np.full((16, 16, 3), 255, np.uint8)
-    classes = [PlantedClass("a", {}, {"a/1": black, "a/2": black, "a/3": white}), PlantedClass("b", {}, {"b/1": black})]
-    assert oracle(clf, Planting(0, 1, Corner(LOGO, 0), 1.0), classes) == (1.0, 2)  # the white one is of class b already
-    assert oracle(clf, Planting(0, 0, Corner(LOGO, 0), 1.0), classes) == (0.0, 1)  # it never turns one into class a
-
-
-def test_a_planted_logo_is_found_by_the_audit_itself(photos: Path, tmp_path: Path) -> None:
-    clf = seewhy.load("demo:honest")
-    hooks = [len(module._forward_hooks) for module in clf.network.modules()]
+def test_a_planted_logo_is_found_by_the_audit_itself(discs: Any, tmp_path: Path) -> None:
+    (clf, photos) = discs
     store = tmp_path / "audit"
-    result = seewhy.audit(clf, photos, "folders", store, 400, classes=["sheep"], plant=1, progress=False)
-    assert [verdict.class_name for verdict in result.verdicts] == ["sheep"]
+    before = {name: value.clone() for name, value in clf.network.state_dict().items()}
+    lines: list[str] = []
+    result = seewhy.audit(clf, photos, "folders", store, 800, classes=["bright"], plant=1, progress=False, told=lines.append)
+    assert [verdict.class_name for verdict in result.verdicts] == ["bright"]
     assert result.planted is not None
     (one,) = result.planted
-    assert (one.class_name, one.cue, one.share) == ("bear", LOGO, 1.0)
-    assert one.turned > 0.9
+    assert (one.class_name, one.cue, one.share) == ("dark", LOGO, 1.0)
+    assert one.turned > 0.5
     assert (one.kind, one.found) == (SHORTCUT, True)
     assert result.sensitivity == (
         "On your photos, 1 of 1 planted cues were found, 1 as a shortcut (sensitivity only: it says nothing about false alarms)"
     )
-    assert [len(module._forward_hooks) for module in clf.network.modules()] == hooks
+    assert lines[0].endswith(", and 800 for each of 1 planted cues")
+    assert all(torch.equal(value, before[name]) for name, value in clf.network.state_dict().items())
+    assert not any(module._forward_hooks for module in clf.network.modules())
     record = json.loads((store / "audit.json").read_text())
     assert record["sensitivity"] == result.sensitivity
     assert record["planted"][0]["place"] == list(one.place or ())
     assert "<h2>Planted cues</h2>" in (store / "audit.html").read_text()
-    before = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
-    again = seewhy.audit(clf, photos, "folders", store, 400, classes=["sheep"], plant=1, progress=False)
+    stored = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
+    again = seewhy.audit(clf, photos, "folders", store, 800, classes=["bright"], plant=1, progress=False)
     assert again == result
-    assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == before
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == stored
 
 
 def test_mistakes_are_said_before_the_work(photos: Path) -> None:
