@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -110,3 +113,23 @@ def test_a_head_is_trained_on_features_of_any_scale(classes: int) -> None:
     assert (answers == labels).mean() > 0.97
     assert np.isfinite(weight).all()
     np.testing.assert_array_equal(trained_head(features, labels)[0], weight)
+
+
+def test_passes_of_several_threads_do_not_mix() -> None:
+    both = threading.Barrier(2)
+
+    class Meeting(TwoSteps):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            both.wait(10)  # both hooks are on
+            scores = super().forward(pixels)
+            both.wait(10)  # and none is off
+            return scores
+
+    made = head(Meeting())
+    photos = torch.randn(2, 1, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    with ThreadPoolExecutor(2) as pool:
+        (one, other) = pool.map(made, photos)
+    alone = head(TwoSteps())
+    alone.load_state_dict(made.state_dict())
+    assert torch.equal(one, alone(photos[0]))
+    assert torch.equal(other, alone(photos[1]))

@@ -67,7 +67,7 @@ class DrawnCue:
         (height, width) = pixels.shape[:2]
         (top, left, bottom, right) = (round(side * length) for side, length in zip(box, (height, width) * 2, strict=True))
         size = (max(1, right - left), max(1, bottom - top))
-        drawn = pixels.copy()
+        drawn: Pixels = pixels.copy()
         drawn[top : top + size[1], left : left + size[0]] = np.asarray(
             _picture(self.kind, self.seed).resize(size, Image.Resampling.LANCZOS)
         )

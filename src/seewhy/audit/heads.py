@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import Any
 
@@ -31,10 +32,12 @@ class LayerMeans(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         means: list[torch.Tensor] = []
+        thread = threading.get_ident()
 
         def read(module: nn.Module, args: Any, out: torch.Tensor) -> None:
-            # At once: what comes behind the layer may write into its result.
-            means.append(self.grid.read(out).flatten(2).mean(dim=2).float())
+            if threading.get_ident() == thread:  # another one may be in a pass of its own
+                # At once: what comes behind the layer may write into its result.
+                means.append(self.grid.read(out).flatten(2).mean(dim=2).float())
 
         hook = self.network.get_submodule(self.layer).register_forward_hook(read)
         try:
@@ -98,7 +101,8 @@ def with_head(clf: Classifier, class_names: list[str], weight: Floats, bias: Flo
 
 
 def trained_head(features: Floats, labels: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Multinomial logistic regression on standardised features, as weights and biases of the features themselves.
+    """Multinomial logistic regression on standardised features, each class of the same weight, as weights and biases of the
+    features themselves.
 
     features : ``(N, D)``. labels : ``(N,)``, all of 0 to classes - 1 among them, at least two.
     """
@@ -110,7 +114,7 @@ def trained_head(features: Floats, labels: npt.NDArray[np.int64]) -> tuple[Float
     spread[spread < 1e-6] = 1.0  # of a channel that says nothing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # as good a head as any: what it relies on is measured
-        regression = LogisticRegression(max_iter=500).fit((values - mean) / spread, labels)
+        regression = LogisticRegression(max_iter=500, class_weight="balanced").fit((values - mean) / spread, labels)
     (weight, bias) = (regression.coef_, regression.intercept_)
     if len(weight) == 1:  # of two classes one row of log-odds
         (weight, bias) = (np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2)
