@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image
 
 import seewhy
+from bench.audit_table import LEAST_OVERLAP, overlap
 from bench.intervals import exact_interval
 from bench.timing import ROOT, Figure, options, save, show_figures, sources
 from seewhy.demo.logo import COLUMNS, MARGIN, ROWS
@@ -24,7 +25,6 @@ SEEDS, SCENES, BUDGET, FIRST_SEED = 10, 240, 2000, 100
 NETWORKS = ("shortcut", "honest", "bear")
 TRIALS = ROOT / "out" / "audit"
 LOGO = ((240 - MARGIN - ROWS) / 240, MARGIN / 320, (240 - MARGIN) / 240, (MARGIN + COLUMNS) / 320)
-LEAST_OVERLAP = 0.5  # of the place that is named with the logo, intersection over union
 
 
 def measure(seeds: int = SEEDS, scenes: int = SCENES, budget: int = BUDGET) -> list[Figure]:
@@ -76,15 +76,7 @@ def _passes(verdict: dict[str, Any]) -> bool:
 
 
 def _is_found(verdict: dict[str, Any]) -> bool:
-    return verdict["kind"] == "shortcut" and _overlap(verdict["place"], LOGO) >= LEAST_OVERLAP
-
-
-def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    (top, left) = (max(one[0], other[0]), max(one[1], other[1]))
-    (bottom, right) = (min(one[2], other[2]), min(one[3], other[3]))
-    both = max(0.0, bottom - top) * max(0.0, right - left)
-    (first, second) = ((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return both / (first + second - both)
+    return verdict["kind"] == "shortcut" and overlap(verdict["place"], LOGO) >= LEAST_OVERLAP
 
 
 def _share(name: str, hits: Sequence[bool], goal: float | None = None, more_is_better: bool = False) -> Figure:

@@ -12,6 +12,7 @@ from typing import Any
 from bench import (
     anytime,
     audit,
+    audit_networks,
     checking,
     command,
     doctor,
@@ -50,6 +51,7 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         "forms": lambda: _shown(forms.measure(*((3, 100) if quick else ())), partial(show_figures, "Forms")),
         "memory": lambda: _shown(memory.measure(*((100, 1_000) if quick else (1_000, 10_000))), partial(show_figures, "Memory")),
         "audit": lambda: _shown(audit.measure(*((1, 90, 400) if quick else ())), audit.show),
+        "audit/networks": lambda: _shown(audit_networks.measure(**(audit_networks.QUICK if quick else {})), audit_networks.show),
         "pointing": lambda: _shown(pointing.measure(8 if quick else None), partial(show_figures, "Pointing")),
         **{f"gradcam/{network}": partial(_gradcam, network, rounds) for network in networks},
         **{f"gradcam/{network}/kept by all": partial(_gradcam, network, 1, True) for network in networks if not quick},

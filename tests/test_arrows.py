@@ -12,7 +12,7 @@ ROOT = Path(seewhy.__file__).parent
 ORDER = [
     ["errors", "formatting", "startup"],
     ["geometry", "files", "pipeline", "rasters"],
-    ["inpainting"],
+    ["inpainting", "properties"],
     ["records"],
     ["classes", "head", "photo"],
     ["edits"],

@@ -7,7 +7,7 @@ from PIL import Image
 
 import seewhy
 from seewhy.audit.answers import answers_of, seconds_of_one
-from seewhy.audit.candidates import Change
+from seewhy.audit.candidates import CueChange
 from seewhy.audit.kinds import CUE
 from seewhy.audit.trials import AuditTrial
 from seewhy.edits import Fill, Paste
@@ -29,7 +29,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> ListedPhotos:
 
 
 def trial(number: int, edit: Fill | Paste) -> AuditTrial:
-    return AuditTrial(0, 0, ["bear/0.png", "cow/0.png", "sheep/0.png"][number], number, Change(CUE, edit))
+    return AuditTrial(0, 0, ["bear/0.png", "cow/0.png", "sheep/0.png"][number], number, CueChange(CUE, edit))
 
 
 TRIALS = [

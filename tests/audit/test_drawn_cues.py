@@ -73,3 +73,12 @@ def test_looks_differ_by_seed() -> None:
         pictures = {DrawnCue(kind, seed).on(GREY, "a.png").tobytes() for seed in range(12)}
         assert len(pictures) >= (2 if kind == CAST else 10)
     assert overlap((0.0, 0.0, 1.0, 1.0), DrawnCue(STAMP, 0).box("") or (0.0, 0.0, 0.1, 0.1)) < 0.05
+
+
+@pytest.mark.parametrize("kind", CUES)
+def test_another_one_looks_different(kind: str) -> None:
+    for seed in range(8):
+        cue = DrawnCue(kind, seed, SEEN)
+        other = cue.other()
+        assert (other.kind, other.seen) == (kind, SEEN)
+        assert (other.on(GREY, "a.png") != cue.on(GREY, "a.png")).any()

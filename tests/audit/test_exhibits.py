@@ -10,8 +10,17 @@ from PIL import Image
 
 import seewhy
 from seewhy.audit import exhibits
-from seewhy.audit.candidates import Change
-from seewhy.audit.exhibits import CONTROL, LONGER_SIDE, ORIGINAL, WITHOUT, Exhibit, exhibits_of, typical_trials
+from seewhy.audit.candidates import CueChange
+from seewhy.audit.exhibits import (
+    CONTROL,
+    LONGER_SIDE,
+    ORIGINAL,
+    WITHOUT,
+    Exhibit,
+    exhibits_of,
+    typical_put_on,
+    typical_taken_away,
+)
 from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, LOCAL, NONE, OTHER_PLACE, REPLACED, SHORTCUT
 from seewhy.audit.trials import AuditTrial
@@ -50,7 +59,7 @@ def trials() -> list[AuditTrial]:
     (cue, control) = (Paste(source=PATHS[1], box=BOX), Paste(source=PATHS[1], box=BOX, source_box=OTHER_BOX))
 
     def trial(role: str, photo: int, number: int, edit: Edit, control: str = "") -> AuditTrial:
-        return AuditTrial(0, photo, PATHS[number], number, Change(role, edit, control))
+        return AuditTrial(0, photo, PATHS[number], number, CueChange(role, edit, control))
 
     return [
         trial(CUE, 1, 3, cue),
@@ -71,7 +80,8 @@ ANSWERS = {0: COW, 1: BEAR, 2: BEAR, 3: COW, 4: COW, 5: COW, 6: BEAR, 7: COW, 8:
 def typical(effect: float = 1.0, answers: Mapping[int, int] = ANSWERS) -> list[tuple[str, AuditTrial]]:
     outcome = TrialOutcome({ELSEWHERE: [effect], COVERED: [1.5]}, 1, 1, [], 1.0, 0.0)
     answered = [(trial, answers[place]) for place, trial in enumerate(trials()) if place in answers]
-    return typical_trials(answered, BEAR, outcome)
+    (put_on, away) = ([pair for pair in answered if (pair[0].role == CUE) == is_cue] for is_cue in (True, False))
+    return [*typical_taken_away(away, BEAR), *typical_put_on(put_on, BEAR, outcome)]
 
 
 def shown(
@@ -84,7 +94,8 @@ def shown(
 ) -> dict[int, list[Exhibit]]:
     listed = listed or list_photos(photos, "folders", clf.class_names())
     of_each = {number: typical(answers=answers) for number in range(len(effects))}
-    return exhibits_of(clf, listed, judgements, dict(enumerate(effects)), of_each)
+    outcomes = {number: TrialOutcome({ELSEWHERE: [effect]}, 1, 1, [], 1.0, 0.0) for number, effect in enumerate(effects)}
+    return exhibits_of(clf, listed, judgements, outcomes, of_each)
 
 
 def test_four_pictures_show_what_decided(clf: seewhy.Classifier, photos: Path) -> None:

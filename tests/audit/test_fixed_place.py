@@ -6,7 +6,7 @@ from reduced_photos import COLUMNS, ROWS, STAMP, noise, photos, stamped
 from tried_candidates import STAMP_BOX, stamp_candidate
 
 from seewhy.audit.boxes import box_of, cells_of, with_rim
-from seewhy.audit.candidates import Change
+from seewhy.audit.candidates import CueChange
 from seewhy.audit.fixed_place import SAME, SIMILAR, FixedPlace, brightest_place, corners, normalised, recurring_places, resembles
 from seewhy.audit.kinds import (
     CORNER,
@@ -97,11 +97,11 @@ def test_a_cue_is_put_on_a_photo_beside_its_controls() -> None:
     recipient = photos([noise(10)], label=1, first=10)[0]
     thirds = photos([noise(20 + n) for n in range(3)], label=2, first=20)
     assert candidate.put_on(recipient, 1, thirds) == [
-        Change(CUE, Paste(source="0/1.png", box=STAMP_BOX)),  # the second donor of the second photo
-        *(Change(CUE, Paste(source="0/1.png", box=STAMP_BOX, source_box=box), ELSEWHERE) for box in salient),
-        *(Change(CUE, Paste(source=f"2/{n}.png", box=STAMP_BOX), THIRD) for n in (22, 20)),
-        Change(CUE, Inpaint(box=STAMP_BOX), COVERED),
-        Change(CUE, Paste(source="0/1.png", box=STAMP_BOX, shuffle=0), SHUFFLED),
+        CueChange(CUE, Paste(source="0/1.png", box=STAMP_BOX)),  # the second donor of the second photo
+        *(CueChange(CUE, Paste(source="0/1.png", box=STAMP_BOX, source_box=box), ELSEWHERE) for box in salient),
+        *(CueChange(CUE, Paste(source=f"2/{n}.png", box=STAMP_BOX), THIRD) for n in (22, 20)),
+        CueChange(CUE, Inpaint(box=STAMP_BOX), COVERED),
+        CueChange(CUE, Paste(source="0/1.png", box=STAMP_BOX, shuffle=0), SHUFFLED),
     ]
 
 
@@ -110,8 +110,8 @@ def test_a_cue_is_taken_away_in_two_ways_and_so_are_its_controls() -> None:
     third = photos([noise(5)], label=1, first=5)
     changes = stamp_candidate().taken_away(carrier, 0, third)
     assert changes[:2] == [
-        Change(FILLED, Inpaint(box=with_rim(STAMP_BOX))),
-        Change(REPLACED, Paste(source="1/5.png", box=STAMP_BOX)),
+        CueChange(FILLED, Inpaint(box=with_rim(STAMP_BOX))),
+        CueChange(REPLACED, Paste(source="1/5.png", box=STAMP_BOX)),
     ]
     assert [(change.role, change.control) for change in changes[2:]] == [(FILLED, OTHER_PLACE), (REPLACED, OTHER_PLACE)] * 3
     assert {change.role for change in stamp_candidate().taken_away(carrier, 0, [])} == {FILLED}

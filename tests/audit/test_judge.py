@@ -5,7 +5,7 @@ import pytest
 from tried_candidates import stamp_candidate
 
 from seewhy.audit import statistics
-from seewhy.audit.candidates import Change
+from seewhy.audit.candidates import CueChange
 from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.kinds import (
     COVERED,
@@ -31,7 +31,7 @@ CLASS, OTHER = 4, 1
 
 def outcome_of(*answered: tuple[str, int, str, int | None], share: float = 1.0, share_others: float = 0.0) -> TrialOutcome:
     """answered : role, photo, control and answer of each trial; None where it could not be read."""
-    trials = [AuditTrial(0, photo, "a.png", 0, Change(role, EDIT, control)) for role, photo, control, _ in answered]
+    trials = [AuditTrial(0, photo, "a.png", 0, CueChange(role, EDIT, control)) for role, photo, control, _ in answered]
     answers = {place: answer for place, (*_, answer) in enumerate(answered) if answer is not None}
     return outcomes([0], [stamp_candidate(CLASS)], trials, answers, [(share, share_others)])[0]
 

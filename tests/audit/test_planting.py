@@ -59,7 +59,7 @@ def plant(seen: tuple[ListedPhotos, dict[int, ClassPhotos]], count: int, folder:
     clf = changes.pop("clf", None) or seewhy.load("demo:honest")
     lines: list[str] = []
     by_class = changes.pop("by_class", seen[1])
-    planted = planted_audits(clf, seen[0], by_class, count, 0, 300, 0.0, str(folder), auditor, lines.append)
+    planted = planted_audits(clf, seen[0], by_class, count, 0, 300, str(folder), auditor, lines.append)
     return planted, lines
 
 

@@ -7,7 +7,7 @@ from tried_candidates import stamp_candidate
 
 from seewhy.audit.kinds import CUE, FILLED, REPLACED, THIRD
 from seewhy.audit.photos import AuditedPhoto
-from seewhy.audit.trials import Tried, within
+from seewhy.audit.trials import Tried
 
 RECIPIENTS = photos([noise(10 + n) for n in range(3)], label=1, first=10)
 CARRIERS = photos([noise(30 + n) for n in range(2)], first=30)
@@ -19,12 +19,14 @@ def tried(recipients: list[AuditedPhoto] = RECIPIENTS, thirds: list[AuditedPhoto
 
 
 def test_each_photo_has_its_cue_and_its_controls() -> None:
-    trials = list(tried().trials())
-    assert {trial.candidate for trial in trials} == {7}
+    (trials, removals) = (list(tried().trials()), list(tried().removals()))
+    assert {trial.candidate for trial in (*trials, *removals)} == {7}
     cues = [(trial.path, trial.number, trial.photo) for trial in trials if (trial.role, trial.control) == (CUE, "")]
     assert cues == [("1/10.png", 10, 0), ("1/11.png", 11, 1), ("1/12.png", 12, 2)]
-    assert Counter(trial.photo for trial in trials if trial.role == CUE) == {0: 5, 1: 5, 2: 5}
-    assert Counter(trial.role for trial in trials if trial.role != CUE) == {FILLED: 8, REPLACED: 8}
+    assert Counter(trial.photo for trial in trials) == {0: 5, 1: 5, 2: 5}
+    assert {trial.role for trial in trials} == {CUE}
+    assert Counter(trial.role for trial in removals) == {FILLED: 8, REPLACED: 8}
+    assert {trial.number for trial in removals} == {30, 31}
     assert tried().passes() == len(trials)
 
 
@@ -46,8 +48,7 @@ def test_of_two_classes_there_is_no_third() -> None:
 def test_passes_bound_the_photos() -> None:
     recipients = photos([noise(n) for n in range(100)], label=1, first=100)
     whole = tried(recipients)
-    assert within(whole, 10_000).passes() == whole.passes() == 100 * 5 + 2 * 8
-    fewer = within(whole, 100)  # a fifth of them for the carriers, eight each
-    assert (len(fewer.recipients), len(fewer.carriers)) == ((100 - 16) // 5, 2)
-    assert fewer.passes() <= 100
-    assert (len(within(whole, 1).recipients), len(within(whole, 1).carriers)) == (1, 0)
+    assert whole.within(10_000, 1000).passes() == whole.passes() == 100 * 5
+    fewer = whole.within(104, 15)  # five each; eight for each carrier
+    assert (len(fewer.recipients), len(fewer.carriers)) == (20, 1)
+    assert (len(whole.within(1, 0).recipients), len(whole.within(1, 0).carriers)) == (1, 0)

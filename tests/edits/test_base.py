@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seewhy.edits import EDITS, Edit, Fill, Inpaint, Paste, edit_of, place_of
-from seewhy.errors import OptionError
+from seewhy.edits import EDITS, Edit, Fill, Inpaint, Match, Paste, Ring, edit_of, place_of
+from seewhy.edits.base import in_form_of
+from seewhy.errors import OptionError, PhotoError
 
 EXAMPLES: list[Edit] = [
     Fill(box=(0, 0, 0.2, 0.5)),
@@ -15,6 +16,9 @@ EXAMPLES: list[Edit] = [
     Inpaint(box=(0.5, 0, 1, 1)),
     Paste(source="a/b.png", box=(0, 0, 1, 1), shuffle=3),
     Paste(source="ф\n.png", box=(0, 0, 0.5, 0.5), source_box=(0.5, 0.5, 1, 1)),
+    Match(source="a.png", property="colour cast", opposite=True),
+    Ring(source="a.png", width=0.2),
+    Ring(source=None),
 ]
 
 
@@ -24,7 +28,7 @@ def test_an_edit_is_data(edit: Edit) -> None:
 
 
 def test_what_an_edit_takes_from_other_photos_is_known() -> None:
-    assert [edit.sources for edit in EXAMPLES] == [(), (), (), ("a/b.png",), ("ф\n.png",)]
+    assert [edit.sources for edit in EXAMPLES] == [(), (), (), ("a/b.png",), ("ф\n.png",), ("a.png",), ("a.png",), ()]
 
 
 def test_every_edit_is_tried_here() -> None:
@@ -57,3 +61,15 @@ def test_an_unknown_edit_or_field() -> None:
         edit_of({"name": "fil"})
     with pytest.raises(OptionError, match="The edit 'fill' does not have these fields: place"):
         edit_of({"name": "fill", "place": [0, 0, 1, 1]})
+
+
+def test_a_donor_in_the_form_of_the_photo() -> None:
+    grey = np.array([[0, 51]], np.uint8)
+    photo = np.zeros((3, 4, 3), np.uint16)
+    np.testing.assert_array_equal(in_form_of(photo, grey), [[[0, 0, 0], [51 * 257] * 3]])
+    coloured = np.array([[[0.5, 0.5, 0.5], [1, 0, 0]]], np.float32)
+    np.testing.assert_array_equal(in_form_of(grey, coloured), [[128, 76]])  # 0.5 * 255 and 0.299 * 255
+    assert in_form_of(grey[..., None], coloured).shape == (1, 2, 1)
+    np.testing.assert_array_equal(in_form_of(grey, grey), grey)
+    with pytest.raises(PhotoError, match="A photo of 4 channels has nothing that could be laid on one of 3"):
+        in_form_of(photo, np.zeros((2, 2, 4), np.uint8))

@@ -45,9 +45,18 @@ def test_what_is_taken_is_resized(dtype: Any) -> None:
     np.testing.assert_array_equal(edited[:, :, 1], np.broadcast_to([0, 25, 75, 100], (2, 4)))
 
 
-def test_photos_that_do_not_fit() -> None:
-    with pytest.raises(PhotoError, match="nothing of the one can be laid on the other"):
-        Paste(source="donor.png", box=(0, 0, 1, 1)).apply(np.zeros((2, 2, 3), np.uint8), opening(np.zeros((2, 2), np.uint8)))
+def test_photos_of_another_kind_are_brought_to_that_of_the_photo() -> None:
+    """Grey files stand beside coloured ones in most folders."""
+    grey = np.array([[0, 255], [51, 102]], np.uint8)
+    coloured = Paste(source="donor.png", box=(0, 0, 1, 1)).apply(np.zeros((2, 2, 3), np.uint8), opening(grey))
+    np.testing.assert_array_equal(coloured, grey[..., None].repeat(3, axis=2))
+    deep = Paste(source="donor.png", box=(0, 0, 1, 1)).apply(np.zeros((2, 2), np.uint16), opening(grey))
+    np.testing.assert_array_equal(deep, grey.astype(np.uint16) * 257)
+
+
+def test_bands_are_laid_on_their_like_alone() -> None:
+    with pytest.raises(PhotoError, match="A photo of 5 channels has nothing that could be laid on one of 3"):
+        Paste(source="donor.png", box=(0, 0, 1, 1)).apply(np.zeros((2, 2, 3), np.uint8), opening(np.zeros((2, 2, 5), np.uint8)))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -13,19 +14,18 @@ from typing import Any
 
 from seewhy.audit import statistics
 from seewhy.audit.accepting import acceptances_of
-from seewhy.audit.answers import answers_of, seconds_of_one
 from seewhy.audit.candidates import Candidate
-from seewhy.audit.changed import arrives
-from seewhy.audit.exhibits import SHOWN, Shown, exhibits_of, typical_trials
+from seewhy.audit.changed import with_properties
+from seewhy.audit.exhibits import SHOWN, exhibits_of
 from seewhy.audit.groups import groups
 from seewhy.audit.heads import readable_layer
-from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
+from seewhy.audit.judge import Judgement, judged
 from seewhy.audit.kinds import MOVING, RECURRING
 from seewhy.audit.planning import AuditPlan, photos_by_class, planned
 from seewhy.audit.planting import BUDGET as PLANT_BUDGET
 from seewhy.audit.planting import planted_audits
 from seewhy.audit.result import PAGE, RECORD, Audit, verdict_of
-from seewhy.audit.trials import AuditTrial
+from seewhy.audit.trying import Trying
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
 from seewhy.errors import OptionError, PhotoError, TargetError, did_you_mean, setting, whole_number
@@ -36,11 +36,9 @@ from seewhy.store.places import folder_at
 
 LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
-_MOST_TRIALS = 100_000  # that are held at once
 NOT_TRIED = (
-    "cues without a fixed place",
-    "ground, colour cast, brightness, contrast, sharpness, noise and JPEG blocks of the whole photo",
-    "a border around the photo",
+    "cues without a fixed place that are translucent, of one colour, or narrower than a tenth of the photo",
+    "the ground behind the object, but for the outer ring of the photo",
     "cues that only work together",
     "whether an overlay is a legitimate one",
 )
@@ -110,45 +108,22 @@ def audit(
             ray=ray,
             progress=progress,
         )
-        by_class = photos_by_class(base, seed)
+        by_class = photos_by_class(base, seed, functools.partial(with_properties, clf, listed_photos))
         asked = [index for index in asked if index in by_class]  # the others' photos cannot be read
         plan = planned(base, by_class, asked, budget, seed)
         question = hashlib.sha256(json.dumps([seed, budget, asked]).encode()).hexdigest()[:8]  # another one has its own trials
-        blocks = [*plan.blocks(_MOST_TRIALS)]
-        found: dict[int, TrialOutcome] = {}
-        typical: dict[int, Shown] = {}
-        seconds = 0.0  # of a pass
-        (passes, unread, unseen, reason) = (0, 0, 0, "")
-        for place, block in enumerate(blocks):
-            seen = [tried for tried in block if arrives(clf, listed_photos, tried)]
-            unseen += len(block) - len(seen)
-            trials = [trial for tried in seen for trial in tried.trials()]
-            if place == 0 and told is not None:
-                seconds = seconds_of_one(clf, listed_photos, trials, batch_size) or 0.0
-                tell(_cost(plan, seconds))
-            trials_folder = folder_at(_below(folder, f"trials-{question}{f'-{place}' if place else ''}"))
-            task = "Trials" if len(blocks) == 1 else f"Trials, part {place + 1} of {len(blocks)}"
-            answers = answers_of(clf, listed_photos, trials, trials_folder, batch_size, ray, progress, task)
-            passes += len(trials)
-            unread += len(trials) - len(answers.predicted)
-            reason = reason or answers.reason
-            numbers = [tried.number for tried in block]
-            found |= outcomes(numbers, plan.candidates, trials, answers.predicted, plan.shares)
-            answered: dict[int, list[tuple[AuditTrial, int]]] = {number: [] for number in numbers}
-            for trial_place, answer in sorted(answers.predicted.items()):
-                answered[trials[trial_place].candidate].append((trials[trial_place], answer))
-            for number in numbers:
-                typical[number] = typical_trials(answered[number], plan.candidates[number].class_index, found[number])
-        judgements = judged(asked, plan.candidates, found, plan.available)
-        effects = {number: outcome.effect for number, outcome in found.items()}
-        shown = exhibits_of(clf, listed_photos, judgements, effects, typical)
+        trying = Trying(clf, listed_photos, plan, lambda name: _below(folder, f"{name}-{question}"), batch_size, ray, progress)
+        results = trying.put_on(told)
+        judgements = judged(asked, plan.candidates, results.outcomes, plan.available)
+        trying.taken_away([*judgements.values()], results)
+        shown = exhibits_of(clf, listed_photos, judgements, results.outcomes, results.typical)
         grouped = groups(base.dataset(), _cues_of(plan, judgements))
         verdicts = [
             verdict_of(
                 clf.classes[index],
                 judgements[index],
                 plan,
-                found,
+                results.outcomes,
                 by_class[index],
                 acceptances,
                 grouped.get(index),
@@ -174,14 +149,14 @@ def audit(
         planted = None
         if plant is not None:
             planted = planted_audits(
-                clf, listed_photos, by_class, plant, seed, min(budget, PLANT_BUDGET), seconds, folder, audit_one, tell
+                clf, listed_photos, by_class, plant, seed, min(budget, PLANT_BUDGET), folder, audit_one, tell
             )
         result = Audit(
             verdicts=verdicts,
             model=clf.name,
             preprocessing=clf.describe_input(),
             photos=len(base),
-            passes=len(base) + passes + sum(map(len, shown.values())) + sum(one.passes for one in planted or []),
+            passes=len(base) + results.passes + sum(map(len, shown.values())) + sum(one.passes for one in planted or []),
             settings={
                 "seed": seed,
                 "budget": budget,
@@ -189,29 +164,13 @@ def audit(
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
             },
             not_tried=list(NOT_TRIED),
-            notes=[*base.notes, *_notes(passes, unread, unseen, reason)],
+            notes=[*base.notes, *results.notes()],
             planted=planted,
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:
             folder_at(folder).write(PAGE, result.html_bytes())
         return result
-
-
-def _cost(plan: AuditPlan, seconds: float) -> str:
-    passes = plan.passes()
-    return (
-        f"{_count(plan.tried, 'candidate', 'candidates')}, {passes:,} passes of the network with what is changed in the photos, "
-        f"about {runner.in_time(passes * seconds)}"
-    )
-
-
-def _notes(passes: int, unread: int, unseen: int, reason: str) -> list[str]:
-    notes = [f"{unread} of {passes} trials could not be made: {reason}"] if unread else []
-    if unseen:
-        are = "candidate was" if unseen == 1 else "candidates were"
-        notes.append(f"{unseen} {are} not tried: of what changes there, the network's input shows nothing")
-    return notes
 
 
 def _count(things: Sequence[Any], one: str, many: str) -> str:

@@ -15,7 +15,7 @@ LEAST_LIFT = 3.0  # ... and how many times as often as others
 
 
 @dataclass(frozen=True)
-class Change:
+class CueChange:
     """What is done to one photo. role : CUE, FILLED or REPLACED. control : its kind; empty for the cue itself."""
 
     role: str
@@ -68,7 +68,7 @@ class Candidate(ABC):
         return self.donors[place % len(self.donors)]
 
     @abstractmethod
-    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         """The cue on another class's photo, and its controls, each of which changes as much of it.
 
         place : of the recipient in the list of them, by which donors and other choices take turns. thirds : discovery photos of
@@ -76,7 +76,7 @@ class Candidate(ABC):
         """
 
     @abstractmethod
-    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         """The cue taken away from a photo of its class that carries it, and controls; empty where that cannot be done."""
 
     def box_in(self, photo: AuditedPhoto) -> Box | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -56,6 +56,11 @@ class DrawnCue:
     def place(self) -> Box | None:
         """Where it lies in every photo; None where it has no fixed place."""
         return None if self.kind == STICKER else self.box("")
+
+    def other(self) -> DrawnCue:
+        """One of the same kind that looks different."""
+        seeds = range(self.seed + 1, self.seed + 100)
+        return next(one for seed in seeds if (one := replace(self, seed=seed)).kind != CAST or _tint(seed) != _tint(self.seed))
 
     def on(self, pixels: Pixels, key: str) -> Pixels:
         """A photo ``(H, W, 3)`` with it. key : the photo's name."""

@@ -48,16 +48,16 @@ def exhibits_of(
     clf: Classifier,
     listed_photos: ListedPhotos,
     judgements: Mapping[int, Judgement],
-    effects: Mapping[int, float],
+    outcomes: Mapping[int, TrialOutcome],
     typical: Mapping[int, Shown],
 ) -> dict[int, list[Exhibit]]:
     """By class the pictures of what decided, of at most MOST_CLASSES classes: shortcuts before others, by their effects.
 
-    effects, typical : of each candidate by its number, see :func:`typical_trials`. A photo that cannot be read
+    outcomes, typical : of each candidate by its number. A photo that cannot be read
     any more is left out.
     """
     deciding = {index: one.candidate for index, one in judgements.items() if one.candidate is not None and one.kind in SHOWN}
-    order = sorted(deciding, key=lambda index: (KINDS.index(judgements[index].kind), -effects[deciding[index]]))
+    order = sorted(deciding, key=lambda index: (KINDS.index(judgements[index].kind), -outcomes[deciding[index]].effect))
     shown = {}
     for index in order[:MOST_CLASSES]:
         pictured = []
@@ -70,30 +70,28 @@ def exhibits_of(
     return shown
 
 
-def typical_trials(answered: Sequence[tuple[AuditTrial, int]], index: int, outcome: TrialOutcome) -> Shown:
-    """What is shown of a candidate: typical trials, not the best; the effect on them is the nearest to the mean. A photo of the
-    class, the same without the cue, the cue on another photo, a control of the strongest kind.
-
-    answered : its trials, with the predicted classes. index : its class.
-    """
+def typical_put_on(answered: Sequence[tuple[AuditTrial, int]], index: int, outcome: TrialOutcome) -> Shown:
+    """The cue on another photo, and a control of the strongest kind: typical ones, not the best; the effect on the photo is the
+    nearest to the mean. answered : the trials of a candidate, with the predicted classes. index : its class."""
     on_photo: dict[int, tuple[list[tuple[AuditTrial, bool]], list[tuple[AuditTrial, bool]]]] = {}
-    away = []
     for trial, answer in answered:
-        if trial.role == CUE and trial.control in ("", outcome.strongest_control):
+        if trial.control in ("", outcome.strongest_control):
             on_photo.setdefault(trial.photo, ([], []))[bool(trial.control)].append((trial, answer == index))
-        elif trial.role != CUE and not trial.control:
-            away.append((trial, answer != index))
     complete = [(cues, controls) for cues, controls in on_photo.values() if cues and controls]
-    shown: Shown = []
-    if complete:
-        (cues, controls) = min(complete, key=lambda pair: abs(_share(pair[0]) - _share(pair[1]) - outcome.effect))
-        shown = [(CUE, _usual(cues)), (CONTROL, _usual(controls))]
-    if away:
-        first_role = away[0][0].role  # filled, where that can be done
-        away = [(trial, changed) for trial, changed in away if trial.role == first_role]
-        removed = _usual(away)
-        shown = [(ORIGINAL, removed), (WITHOUT, removed), *shown]
-    return shown
+    if not complete:
+        return []
+    (cues, controls) = min(complete, key=lambda pair: abs(_share(pair[0]) - _share(pair[1]) - outcome.effect))
+    return [(CUE, _usual(cues)), (CONTROL, _usual(controls))]
+
+
+def typical_taken_away(answered: Sequence[tuple[AuditTrial, int]], index: int) -> Shown:
+    """A photo of the class, and the same without the cue, which did what most of them did."""
+    away = [(trial, answer != index) for trial, answer in answered if not trial.control]
+    if not away:
+        return []
+    first_role = away[0][0].role  # filled, where that can be done
+    removed = _usual([(trial, changed) for trial, changed in away if trial.role == first_role])
+    return [(ORIGINAL, removed), (WITHOUT, removed)]
 
 
 def _share(results: Sequence[tuple[AuditTrial, bool]]) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seewhy.audit.boxes import area, box_of, cells_of, mirrored, salient_boxes, with_rim
 from seewhy.audit.boxes import in_words as box_in_words
-from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, Change
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChange
 from seewhy.audit.kinds import (
     CORNER,
     COVERED,
@@ -82,19 +82,25 @@ class FixedPlace(Candidate):
         patches = patches_at(small_stack(photos), self.place)
         return [photo for photo, alike in zip(photos, resembles(patches, self.template, SAME, self.mask), strict=True) if alike]
 
-    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         (donor, box) = (self.donor(place).path, self.place)
-        changes = [Change(CUE, Paste(source=donor, box=box))]
-        changes += [Change(CUE, Paste(source=donor, box=box, source_box=other), ELSEWHERE) for other in self.salient]
-        changes += [Change(CUE, Paste(source=third.path, box=box), THIRD) for third in taking_turns(thirds, place, _OTHERS)]
-        return [*changes, Change(CUE, Inpaint(box=box), COVERED), Change(CUE, Paste(source=donor, box=box, shuffle=0), SHUFFLED)]
+        changes = [CueChange(CUE, Paste(source=donor, box=box))]
+        changes += [CueChange(CUE, Paste(source=donor, box=box, source_box=other), ELSEWHERE) for other in self.salient]
+        changes += [CueChange(CUE, Paste(source=third.path, box=box), THIRD) for third in taking_turns(thirds, place, _OTHERS)]
+        return [
+            *changes,
+            CueChange(CUE, Inpaint(box=box), COVERED),
+            CueChange(CUE, Paste(source=donor, box=box, shuffle=0), SHUFFLED),
+        ]
 
-    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[Change]:
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         changes = []
         for box in (self.place, *mirrored(self.place)):
             control = "" if box is self.place else OTHER_PLACE
-            changes.append(Change(FILLED, Inpaint(box=with_rim(box)), control))
-            changes += [Change(REPLACED, Paste(source=third.path, box=box), control) for third in taking_turns(thirds, place, 1)]
+            changes.append(CueChange(FILLED, Inpaint(box=with_rim(box)), control))
+            changes += [
+                CueChange(REPLACED, Paste(source=third.path, box=box), control) for third in taking_turns(thirds, place, 1)
+            ]
         return changes
 
 

@@ -5,7 +5,7 @@ A new kind of candidate is a file, and a line in :func:`_candidates`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,16 +14,20 @@ import numpy.typing as npt
 
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
+from seewhy.audit.free_place import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
-from seewhy.audit.trials import MOST_RECIPIENTS, Tried, within
+from seewhy.audit.trials import MOST_RECIPIENTS, Tried
+from seewhy.audit.whole_photo import whole_photo_candidates
 from seewhy.store import Store
-from seewhy.store.report.regions import SIDE as MAP_SIDE
 from seewhy.store.report.regions import evidence_on_photo
 from seewhy.store.report.scanning import scan
 
 _OTHERS = 256  # discovery photos of other classes that a class is compared with
+_SHARE_OF_REMOVALS = 0.15  # of the passes of a class, for taking away what decides
+_CLASSES_AT_ONCE = 64  # whose maps are held
 
-Map = npt.NDArray[np.float64]
+Inspect = Callable[[Sequence[AuditedPhoto]], list[AuditedPhoto]]
+Map = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,9 @@ class AuditPlan:
         return sum(one.passes() for one in self.tried)
 
 
-def photos_by_class(base: Store, seed: int) -> dict[int, ClassPhotos]:
-    """Of each class its halves, from a store of the photos as they are; in index order."""
+def photos_by_class(base: Store, seed: int, inspect: Inspect = list) -> dict[int, ClassPhotos]:
+    """Of each class its halves, from a store of the photos as they are; in index order. inspect : measures the properties of the
+    photos that are used."""
     drawings: dict[int, Drawing] = {}
     labelled: dict[int, int] = {}
     for row in scan(base.dataset(), ("number", "path", "sha256", "label_index", "predicted_index", "thumbnail")):
@@ -75,61 +80,97 @@ def photos_by_class(base: Store, seed: int) -> dict[int, ClassPhotos]:
         drawing = drawings.setdefault(label, Drawing(seed))
         if row["predicted_index"] == label:
             drawing.add(audited(row))
-    return {label: ClassPhotos(drawings[label].halves(), labelled[label]) for label in sorted(drawings)}
+    by_class = {}
+    for label in sorted(drawings):
+        drawn = drawings.pop(label).halves()
+        inspected = Halves(inspect(drawn.discovery), inspect(drawn.confirmation), drawn.copies)
+        by_class[label] = ClassPhotos(inspected, labelled[label])
+    return by_class
 
 
-def planned(base: Store, by_class: Mapping[int, ClassPhotos], asked: Sequence[int], budget: int, seed: int) -> AuditPlan:
+def planned(
+    base: Store,
+    by_class: Mapping[int, ClassPhotos],
+    asked: Sequence[int],
+    budget: int,
+    seed: int,
+) -> AuditPlan:
     """Candidates are proposed and frozen before any photo of the confirmation halves is looked at.
 
     budget : passes for a class, which its candidates share.
     """
-    maps = _mean_maps(base, by_class)
     discovery = in_turn([photo for own in by_class.values() for photo in own.halves.discovery], seed)
     confirmation = in_turn([photo for own in by_class.values() for photo in own.halves.confirmation], seed)
     plan = AuditPlan([], [], {})
-    for index in asked:
-        halves = by_class[index].halves
-        others = _without(discovery, index, _OTHERS)
-        pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
-        plan.available[index] = len(pool)
-        if not halves.discovery or not pool:
-            continue
-        candidates = _candidates(index, halves.discovery, others, maps.get(index))
-        for candidate in candidates:
-            carried = {photo.number for photo in candidate.carriers(pool)}
-            recipients = [photo for photo in pool if photo.number not in carried]
-            carriers = candidate.carriers(halves.confirmation)
-            tried = Tried(len(plan.tried), candidate, recipients, carriers, others)
-            plan.tried.append(within(tried, budget // len(candidates)))
-            share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
-            plan.shares.append((share, len(carried) / len(pool)))
+    for start in range(0, len(asked), _CLASSES_AT_ONCE):
+        part = asked[start : start + _CLASSES_AT_ONCE]
+        maps = _maps_of(base, {index: by_class[index].halves.discovery for index in part})
+        for index in part:
+            others = _without(discovery, index, _OTHERS)
+            pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
+            plan.available[index] = len(pool)
+            halves = by_class[index].halves
+            if halves.discovery and pool:
+                candidates = _candidates(index, halves.discovery, others, maps[index])
+                _add(plan, candidates, halves, pool, others, budget)
     return plan
 
 
-def _candidates(index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], mean_map: Map | None) -> list[Candidate]:
+def _add(
+    plan: AuditPlan,
+    candidates: Sequence[Candidate],
+    halves: Halves,
+    pool: Sequence[AuditedPhoto],
+    others: list[AuditedPhoto],
+    budget: int,
+) -> None:
+    """The candidates of one class. pool : confirmation photos of other classes. others : discovery photos of these."""
+    removals = int(_SHARE_OF_REMOVALS * budget)
+    for candidate in candidates:
+        carried = {photo.number for photo in candidate.carriers(pool)}
+        recipients = [photo for photo in pool if photo.number not in carried]
+        carriers = candidate.carriers(halves.confirmation)
+        tried = Tried(len(plan.tried), candidate, recipients, carriers, others)
+        plan.tried.append(tried.within((budget - removals) // len(candidates), removals))
+        share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
+        plan.shares.append((share, len(carried) / len(pool)))
+
+
+def _candidates(
+    index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], maps: Mapping[int, Map]
+) -> list[Candidate]:
+    """maps : of the class, by the number of the photo."""
+    mean_map = np.stack([maps[number] for number in sorted(maps)]).mean(axis=0, dtype=np.float64) if maps else None
     candidates: list[Candidate] = [*recurring_places(index, own, others, mean_map)]
+    # Parts of objects recur, too; where the maps point decides about these.
+    candidates += [cue for cue in moving_cues(index, own, others, maps) if cue.is_overlay]
+    candidates += whole_photo_candidates(index, own, others)
     brightest = None if mean_map is None else brightest_place(index, mean_map, own)
     if brightest is not None:
         candidates.append(brightest)
-    return candidates or [*corners(index, own)]
+    has_place = any(candidate.box is not None for candidate in candidates)
+    return candidates if has_place else [*candidates, *corners(index, own)]
 
 
 def _without(photos: Iterable[AuditedPhoto], index: int, most: int) -> list[AuditedPhoto]:
     return [*islice((photo for photo in photos if photo.label != index), most)]
 
 
-def _mean_maps(base: Store, by_class: Mapping[int, ClassPhotos]) -> dict[int, Map]:
-    """By class the sum of its maps over the whole photos of its discovery half; without those where nothing speaks for it."""
-    discovery = {index: {photo.number for photo in own.halves.discovery} for index, own in by_class.items()}
-    sums: dict[int, Map] = {}
-    for row in scan(base.dataset(), ("number", "label_index", "geometry", "explanations")):
+def _maps_of(base: Store, photos: Mapping[int, Sequence[AuditedPhoto]]) -> dict[int, dict[int, Map]]:
+    """By class, and by the photo's number, where on the whole photo the evidence for the class lies, ``(SIDE, SIDE)``, its sum 1;
+    without the photos in which nothing speaks for it."""
+    from pyarrow import compute
+
+    numbers = {index: {photo.number for photo in own} for index, own in photos.items()}
+    maps: dict[int, dict[int, Map]] = {index: {} for index in photos}
+    columns = ("number", "label_index", "geometry", "explanations")
+    for row in scan(base.dataset(), columns, compute.field("label_index").isin(list(photos))):
         index = row["label_index"]
-        if row["number"] not in discovery.get(index, ()) or not row["explanations"]:
+        if row["number"] not in numbers[index] or not row["explanations"]:
             continue
         stored = row["explanations"][0]
         values = stored.map_of(index)
         lying = None if values is None else evidence_on_photo(values, row["geometry"], stored.sample_grid, stored.units)
         if lying is not None:
-            sums.setdefault(index, np.zeros((MAP_SIDE, MAP_SIDE)))
-            sums[index] += lying[0]
-    return sums
+            maps[index][row["number"]] = lying[0]
+    return maps

@@ -38,6 +38,7 @@ SHARES = (1.0, 0.6)  # of a class's photos that have the cue
 _LONGEST = 640  # pixels; of networks that see more as many as they see
 _LEAST_SEEN = 0.3  # of a photo's side that all photos show to the network
 _HEAD = "head.npz"
+_OPENED = 2  # times as long a pass takes where the photo is opened and changed first, about
 _BATCH = 32  # photos that are read at once
 
 AuditOne = Callable[[Classifier, str, str, str], Audit]
@@ -72,9 +73,10 @@ class Planting:
         chosen = self.chosen(list(photos))
         return {name: self.cue.on(pixels, name) if name in chosen else pixels for name, pixels in photos.items()}
 
-    def on_all(self, photos: Mapping[str, Pixels]) -> dict[str, Pixels]:
-        """Photos of another class, all of them with the cue."""
-        return {name: self.cue.on(pixels, name) for name, pixels in photos.items()}
+
+def with_all(cue: DrawnCue, photos: Mapping[str, Pixels]) -> dict[str, Pixels]:
+    """Photos of another class, all of them with the cue."""
+    return {name: cue.on(pixels, name) for name, pixels in photos.items()}
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,13 @@ def planted_audits(
     count: int,
     seed: int,
     budget: int,
-    seconds: float,
     folder: str,
     audit_one: AuditOne,
     tell: Callable[[str], None],
 ) -> list[PlantedCue]:
     """Of each of ``count`` planted cues what became of it; none where there are too few photos.
 
-    by_class : of the photos as they are. budget : passes for each, at most. seconds : that a pass of an audit takes, 0 where that
-        is not known.
+    by_class : of the photos as they are. budget : passes for each, at most.
     folder : where photos, heads and audits are kept, so that the same call goes on; they lie in a hidden one below it, so that
         they are never taken for somebody's photos.
     audit_one : audits a classifier on a folder of photos, in a store, for the class of a name. tell : is given lines on what is
@@ -129,7 +129,7 @@ def planted_audits(
     start = time.perf_counter()
     means = [ClassMeans(_means(of_means, one.training), _means(of_means, one.audited)) for one in classes]
     read = sum(len(one.training) + len(one.audited) for one in classes)
-    each = max(seconds, (time.perf_counter() - start) / read)
+    each = _OPENED * (time.perf_counter() - start) / read
     passes = count * (2 * read + budget)
     tell(f"{count} planted cues: at most {passes:,} passes of the network, about {runner.in_time(passes * each)}")
     photos = [photo.sha256 for halves in chosen.values() for half in halves for photo in half]
@@ -226,7 +226,8 @@ def _head(
     """The head, and whether it relies on the cue. It is kept: an audit goes on with the very same.
 
     It is trained on photos of which one class has the cue. Where the objects alone tell the classes apart, it need not look at
-    the cue: then it is taught to, by photos of the other classes that have the cue and are called that class.
+    the cue: then it is taught to, by photos of the other classes that have the cue and are called that class, beside photos that
+    have another cue of its kind and are not: else it would take anything strange for the class.
     """
     place = folder_at(folder)
     if place.is_file(_HEAD):
@@ -237,12 +238,14 @@ def _head(
     features[planting.place] = _means(of_means, planting.with_cue(classes[planting.place].training))
     labels = np.repeat(np.arange(len(classes)), [len(one) for one in features])
     before = np.concatenate([own.audited for number, own in enumerate(means) if number != planting.place])
-    after = np.concatenate([_means(of_means, planting.on_all(one.audited)) for one in others])
+    after = np.concatenate([_means(of_means, with_all(planting.cue, one.audited)) for one in others])
     (weight, bias) = trained_head(np.concatenate(features), labels)
     head = TrainedHead(weight, bias, oracle(before @ weight.T + bias, after @ weight.T + bias, planting.place), False)
     if head.turned < LEAST_TURNED:
-        features += [_means(of_means, planting.on_all(one.training)) for one in others]
-        labels = np.concatenate([labels, np.full(sum(len(one.training) for one in others), planting.place)])
+        others_labels = labels[labels != planting.place]
+        features += [_means(of_means, with_all(planting.cue, one.training)) for one in others]
+        features += [_means(of_means, with_all(planting.cue.other(), one.training)) for one in others]
+        labels = np.concatenate([labels, np.full(len(others_labels), planting.place), others_labels])
         (weight, bias) = trained_head(np.concatenate(features), labels)
         head = TrainedHead(weight, bias, oracle(before @ weight.T + bias, after @ weight.T + bias, planting.place), True)
     content = io.BytesIO()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from seewhy.audit.candidates import Candidate, Change
-from seewhy.audit.kinds import CUE
+from seewhy.audit.candidates import Candidate, CueChange
 from seewhy.audit.photos import AuditedPhoto
 
 MOST_RECIPIENTS = 256
 MOST_CARRIERS = 64
-_SHARE_OF_NECESSITY = 0.2  # of the passes of a candidate
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class AuditTrial:
     photo: int
     path: str
     number: int
-    change: Change
+    change: CueChange
 
     @property
     def role(self) -> str:
@@ -47,8 +46,12 @@ class Tried:
     thirds: list[AuditedPhoto]
 
     def trials(self) -> Iterator[AuditTrial]:
+        """The cue on each recipient, beside its controls."""
         for place, photo in enumerate(self.recipients):
             yield from self._of(photo, place, self.candidate.put_on(photo, place, self.thirds_of(photo)))
+
+    def removals(self) -> Iterator[AuditTrial]:
+        """The cue taken away from each carrier, beside controls."""
         for place, photo in enumerate(self.carriers):
             yield from self._of(photo, place, self.candidate.taken_away(photo, place, self.thirds_of(photo)))
 
@@ -57,23 +60,21 @@ class Tried:
         foreign = [third for third in self.thirds if third.label != photo.label]
         return foreign or [third for third in self.thirds if third.number != photo.number]
 
-    def _of(self, photo: AuditedPhoto, place: int, changes: Sequence[Change]) -> Iterator[AuditTrial]:
+    def _of(self, photo: AuditedPhoto, place: int, changes: Sequence[CueChange]) -> Iterator[AuditTrial]:
         for change in changes:
             yield AuditTrial(self.number, place, photo.path, photo.number, change)
 
     def passes(self) -> int:
         """How many trials there are, about: each photo takes as many as the first one."""
-        put_on = [self.candidate.put_on(photo, 0, self.thirds_of(photo)) for photo in self.recipients[:1]]
-        away = [self.candidate.taken_away(photo, 0, self.thirds_of(photo)) for photo in self.carriers[:1]]
-        return sum(map(len, put_on)) * len(self.recipients) + sum(map(len, away)) * len(self.carriers)
+        return self._passes_of_one() * len(self.recipients)
 
+    def _passes_of_one(self) -> int:
+        return sum(len(self.candidate.put_on(photo, 0, self.thirds_of(photo))) for photo in self.recipients[:1])
 
-def within(tried: Tried, budget: int) -> Tried:
-    """The candidate with as many of its photos as its passes allow: most for the recipients, which decide."""
-    whole = Tried(tried.number, tried.candidate, tried.recipients[:1], tried.carriers[:1], tried.thirds)
-    each_recipient = max(1, sum(trial.role == CUE for trial in whole.trials()))
-    each_carrier = max(1, sum(trial.role != CUE for trial in whole.trials()))
-    carriers = tried.carriers[: min(MOST_CARRIERS, int(budget * _SHARE_OF_NECESSITY) // each_carrier)]
-    left = budget - each_carrier * len(carriers)
-    recipients = tried.recipients[: min(MOST_RECIPIENTS, max(1, left // each_recipient))]
-    return Tried(tried.number, tried.candidate, recipients, carriers, tried.thirds)
+    def within(self, passes: int, removals: int) -> Tried:
+        """The candidate with as many of its recipients as so many passes allow, and as many of its carriers as removals do; one
+        recipient at least."""
+        away = [len(self.candidate.taken_away(photo, 0, self.thirds_of(photo))) for photo in self.carriers[:1]]
+        carriers = self.carriers[: min(MOST_CARRIERS, removals // max(1, sum(away)))]
+        recipients = self.recipients[: min(MOST_RECIPIENTS, max(1, passes // max(1, self._passes_of_one())))]
+        return dataclasses.replace(self, recipients=recipients, carriers=carriers)

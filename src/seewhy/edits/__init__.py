@@ -8,12 +8,14 @@ from typing import Any
 from seewhy.edits.base import Box, Edit, Values, place_of
 from seewhy.edits.fill import Fill
 from seewhy.edits.inpaint import Inpaint
+from seewhy.edits.match import Match
 from seewhy.edits.paste import Paste
+from seewhy.edits.ring import Ring
 from seewhy.errors import OptionError, did_you_mean, listed
 
-EDITS: dict[str, type[Edit]] = {kind.name: kind for kind in (Fill, Inpaint, Paste)}
+EDITS: dict[str, type[Edit]] = {kind.name: kind for kind in (Fill, Inpaint, Match, Paste, Ring)}
 
-__all__ = ["EDITS", "Box", "Edit", "Fill", "Inpaint", "Paste", "Values", "edit_of", "place_of"]
+__all__ = ["EDITS", "Box", "Edit", "Fill", "Inpaint", "Match", "Paste", "Ring", "Values", "edit_of", "place_of"]
 
 
 def edit_of(record: Mapping[str, Any]) -> Edit:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PureWindowsPath
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from PIL import Image
 
-from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, place_of
-from seewhy.errors import OptionError, PhotoError, setting, whole_number
+from seewhy.edits.base import Box, Edit, Values, box_in_words, check_box, check_source, in_form_of, place_of, resized
+from seewhy.errors import whole_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +29,7 @@ class Paste(Edit):
     shuffle: int | None = None
 
     def __post_init__(self) -> None:
-        _check_source(self.source)
+        check_source(self.source)
         object.__setattr__(self, "box", check_box("box", self.box))
         if self.source_box is not None:
             object.__setattr__(self, "source_box", check_box("source_box", self.source_box))
@@ -40,16 +37,11 @@ class Paste(Edit):
             object.__setattr__(self, "shuffle", whole_number("shuffle", self.shuffle, least=0))
 
     def apply(self, values: Values, other: Callable[[str], Values]) -> Values:
-        donor = other(self.source)
-        if donor.dtype != values.dtype or donor.shape[2:] != values.shape[2:]:
-            raise PhotoError(
-                f"'{self.source}' is {donor.dtype} with the channels {donor.shape[2:]}, and the photo {values.dtype} with "
-                f"{values.shape[2:]}: nothing of the one can be laid on the other."
-            )
+        donor = in_form_of(values, other(self.source))
         edited: Values = values.copy()
         place = place_of(self.box, values)
         patch = donor[place_of(self.source_box or self.box, donor)]
-        patch = _resized(patch, edited[place].shape[:2])
+        patch = resized(patch, edited[place].shape[:2])
         edited[place] = patch if self.shuffle is None else _shuffled(patch, self.shuffle)
         return edited
 
@@ -63,28 +55,7 @@ class Paste(Edit):
         return f"laid on it from '{self.source}': {box_in_words(self.box)}{shuffled}"
 
 
-def _check_source(source: Any) -> None:
-    """Raises OptionError for what is outside the photos' folder: it would not be found on another machine, where the store is
-    passed on to, and names a folder of this one."""
-    parts = PureWindowsPath(source).parts if isinstance(source, str) else ()  # takes both kinds of slashes
-    outside = not parts or source[0] in "/\\" or re.match("[A-Za-z]:", parts[0]) is not None or ".." in parts
-    if outside:
-        raise OptionError(f"{setting('source', source)}: write a path from the photos' folder, and in it: 'cow/0.jpg'.")
-
-
 def _shuffled(patch: Values, seed: int) -> Values:
     pixels = patch.reshape(-1, *patch.shape[2:])
     shuffled: Values = np.random.default_rng(seed).permutation(pixels).reshape(patch.shape)
     return shuffled
-
-
-def _resized(patch: Values, size: tuple[int, ...]) -> Values:
-    if patch.shape[:2] == size:
-        return patch
-    planes = patch.reshape(*patch.shape[:2], -1).astype(np.float32)
-    resized = [
-        np.asarray(Image.fromarray(planes[..., n]).resize((size[1], size[0]), Image.Resampling.BILINEAR))
-        for n in range(planes.shape[2])
-    ]
-    stacked = np.stack(resized, axis=-1).reshape(*size, *patch.shape[2:])
-    return (np.rint(stacked) if patch.dtype.kind == "u" else stacked).astype(patch.dtype)

@@ -10,22 +10,23 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from seewhy.edits import edit_of
 from seewhy.errors import PhotoError, SeewhyError
 from seewhy.photo import Picture
 from seewhy.rasters import NamedFile, check_regular
-from seewhy.records import Photo
 from seewhy.store.places import Folder, LocalFolder
 from seewhy.store.tars import Member, find_member, read_member
 
+Opened = TypeVar("Opened")  # a photo, or the picture that it is made of
+
 
 def open_photo(
-    read: Callable[[Any], Photo], root: Folder, path: str, member: Member | None, query: str = ""
-) -> tuple[Photo, str]:
-    """The photo, and the hash of the very bytes that it was read from. read : of a classifier. member : of a photo in a tar.
-    query : what follows the path where it is read, the signature of a URL.
+    read: Callable[[Any], Opened], root: Folder, path: str, member: Member | None, query: str = ""
+) -> tuple[Opened, str]:
+    """The photo, and the hash of the very bytes that it was read from. read : of a classifier, or what opens a picture.
+    member : of a photo in a tar. query : what follows the path where it is read, the signature of a URL.
 
     Raises PhotoError, without any path of this machine: a store may be passed on. Any other error of reading becomes one, too:
     a run goes on, whatever a library stumbles over in one of its photos.
@@ -116,7 +117,7 @@ def _source(root: Folder, path: str) -> NamedFile:
     return named_file(path, content)
 
 
-def _from_file(read: Callable[[Any], Photo], file: Path, name: str) -> tuple[Photo, str]:
+def _from_file(read: Callable[[Any], Opened], file: Path, name: str) -> tuple[Opened, str]:
     before = file.stat()
     sha256 = file_hash(file)
     photo = read(NamedFile(file, name))

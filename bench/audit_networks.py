@@ -1,0 +1,150 @@
+"""What the audit says of networks trained to rely on a cue, or not: ``python -m bench.audit_networks --half tuned --most 20``.
+
+``bench/audit_specs.py`` is the table of networks, in a half that is tuned on and one that is counted once. Each network is
+trained, asked by an oracle what it leans on (``audit_oracle.py``), audited, and looked at as others would
+(``audit_peers.py``). All is kept under ``out/audits``, each part by what it depends on: a run that is cut off goes on, and a
+changed audit needs no training. ``--only`` takes part of a name; ``--part 0/2`` every second network, so that two processes
+share the work; ``--no-audit`` trains and asks the oracle alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import seewhy
+from bench import audit_oracle, audit_peers, audit_table
+from bench.audit_specs import HALVES, Spec, specs
+from bench.audit_training import RECIPE, audited, classifier, write
+from bench.timing import ROOT, Figure, console, options, save, show_figures
+from seewhy.files import write_whole
+
+PLACE = ROOT / "out" / "audits"
+PER_CLASS = 80  # photos that are audited
+BUDGET = 3_300  # passes for a class: 10,000 for a network
+QUICK: dict[str, Any] = {
+    "half": "tuned",
+    "most": 3,
+    "only": "demo:honest",
+    "per_class": 24,
+    "budget": 400,
+}  # only heads are trained
+SHOWING = ("exhibits.py", "page.py")  # of the audit: they decide nothing
+
+Record = dict[str, Any]
+
+
+def record(spec: Spec, audit: bool = True, per_class: int = PER_CLASS, budget: int = BUDGET) -> Record:
+    """All that is known of one network; each part out of its file where it was measured before."""
+    folder = PLACE / spec.digest
+    settings = f"{per_class} photos"
+    parts = asdict(spec) | {"truth": _kept(folder / f"oracle, recipe {RECIPE}.json", lambda: _truth(spec))}
+    if audit:
+        parts |= _kept(
+            folder / f"audit {_sources()}, recipe {RECIPE}, {settings}, budget {budget}.json",
+            lambda: _audit(spec, per_class, budget),
+        )
+        parts["peers"] = _kept(folder / f"peers, recipe {RECIPE}, {settings}.json", lambda: _peers(spec, per_class))
+    return json.loads(json.dumps(parts))  # as it is read from a file: no tuples
+
+
+def _kept(path: Path, measure: Callable[[], Record]) -> Record:
+    if not path.is_file():
+        start = time.perf_counter()
+        measured = measure()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seconds = {f"seconds of {path.name.split(',')[0].split()[0]}": round(time.perf_counter() - start, 1)}
+        write_whole(path, json.dumps(measured | seconds, indent=1).encode())
+    kept: Record = json.loads(path.read_text())
+    return kept
+
+
+def _sources() -> str:
+    """Eight digits that stand for the audit: a changed one is measured again."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(seewhy.__file__).parent / "audit").glob("*.py")):
+        if path.name not in SHOWING:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _truth(spec: Spec) -> Record:
+    start = time.perf_counter()
+    clf = classifier(spec)
+    trained = time.perf_counter() - start
+    return asdict(audit_oracle.truth(spec, lambda photos: clf.scores(list(photos)).argmax(1))) | {
+        "seconds of training": round(trained, 1)
+    }
+
+
+def _audit(spec: Spec, per_class: int, budget: int) -> Record:
+    with tempfile.TemporaryDirectory() as folder:
+        written = write(spec, audited(spec, per_class), Path(folder))
+        result = seewhy.audit(classifier(spec), folder, "folders", budget=budget, seed=spec.seed, progress=False)
+    boxes = {path: one.box for path, one in written.items() if one.carries and one.box is not None}
+    return {"verdicts": result.record()["verdicts"], "passes": result.passes, "boxes": boxes}
+
+
+def _peers(spec: Spec, per_class: int) -> Record:
+    examples = audited(spec, per_class)
+    labels = np.array([one.label for one in examples])
+    return audit_peers.scores(classifier(spec), [one.photo for one in examples], labels)
+
+
+def measured(
+    half: str, most: int | None = None, only: str = "", part: str = "0/1", audit: bool = True, **settings: int
+) -> Iterator[Record]:
+    """The records of a half, in the table's order."""
+    (turn, turns) = (int(number) for number in part.split("/"))
+    chosen = [spec for spec in specs(half) if only in spec.name][:most][turn::turns]
+    for number, spec in enumerate(chosen):
+        one = record(spec, audit, **settings)
+        kinds = ", ".join(verdict["kind"] for verdict in one.get("verdicts", ()))
+        truth = one["truth"]
+        said = f"{truth['kind']}, turned {truth['turned']:.2f}, accuracy {truth['accuracy']:.2f}"
+        console.print(f"{number + 1}/{len(chosen)} {spec.name}: {said}; {kinds}", highlight=False)
+        yield one
+
+
+def measure(half: str = "counted", most: int | None = None, **settings: Any) -> list[Figure]:
+    """The main numbers of a half."""
+    return audit_table.figures(list(measured(half, most, **settings)))
+
+
+def show(figures: Sequence[Figure]) -> None:
+    show_figures("The audit on trained networks", figures)
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--half", choices=HALVES, default="tuned")
+    parser.add_argument("--most", type=int, help="networks, from the table's beginning")
+    parser.add_argument("--only", default="", help="those whose names contain this")
+    parser.add_argument("--part", default="0/1", help="1/2: of two processes, the second's share")
+    parser.add_argument("--no-audit", action="store_true", help="train, and ask the oracle")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    settings = {"half": args.half, "most": args.most, "only": args.only, "part": args.part, "audit": not args.no_audit}
+    records = list(measured(**(settings | (QUICK if args.quick else {}))))
+    if args.no_audit:
+        return
+    audit_table.show(records)
+    figures = audit_table.figures(records)
+    show(figures)
+    if args.json:
+        save(args.json, figures)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main()

@@ -1,0 +1,194 @@
+"""From the records of the audit's bench to its tables: what was found, what was called wrongly, and what the peers found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from bench import audit_peers as peers
+from bench.audit_cues import EVERY, SHORTCUT, SURROUNDINGS, Box
+from bench.audit_oracle import BETWEEN, LEANS, LEGITIMATE, SOUND
+from bench.intervals import exact_interval
+from bench.timing import Figure, console, table
+
+Record = dict[str, Any]
+LEAST_OVERLAP = 0.5  # of a place that is named with the cue's, intersection over union
+EDGE = 0.02  # a place at the border begins within this of the photo's edge
+ALARMS = (SHORTCUT, SURROUNDINGS)
+MOST_PASSES = 10_000  # for a network
+DRAWS = 2_000  # of the bootstrap
+REDUNDANCIES = ("redundant", "not redundant")
+IN_CLASSES = {1: "in one class", 2: "in two classes"}
+
+
+def overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union."""
+    (top, left) = (max(one[0], other[0]), max(one[1], other[1]))
+    (bottom, right) = (min(one[2], other[2]), min(one[3], other[3]))
+    both = max(0.0, bottom - top) * max(0.0, right - left)
+    (first, second) = ((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return both / (first + second - both)
+
+
+def is_found(record: Record) -> bool:
+    """A class of the cue has the right kind at the right place."""
+    return deciding(record) is not None
+
+
+def deciding(record: Record) -> Record | None:
+    """The verdict that finds the cue."""
+    cue = EVERY[record["cue"]]
+    for verdict in record["verdicts"]:
+        if record["animals"].index(verdict["class_name"]) not in record["classes"] or verdict["kind"] not in cue.kinds:
+            continue
+        if verdict["kind"] == SURROUNDINGS or _is_placed(record, verdict):
+            found: Record = verdict
+            return found
+    return None
+
+
+def _is_placed(record: Record, verdict: Record) -> bool:
+    cue = EVERY[record["cue"]]
+    place = verdict["place"]
+    if cue.fixed:
+        return place is not None and overlap(place, cue.place(record["style"]) or (0, 0, 0, 0)) >= LEAST_OVERLAP
+    if SURROUNDINGS in cue.kinds:  # a border: somewhere along it
+        return place is None or min(*place[:2], 1 - place[2], 1 - place[3]) <= EDGE
+    return _photo_by_photo(verdict.get("boxes") or {}, record["boxes"])
+
+
+def _photo_by_photo(named: dict[str, Any], true: dict[str, Box]) -> bool:
+    """At least half of the photos that are named carry the cue where the verdict says."""
+    hits = [path in true and overlap(box, true[path]) >= LEAST_OVERLAP for path, box in named.items()]
+    return bool(hits) and sum(hits) >= len(hits) / 2
+
+
+def alarms(record: Record) -> list[str]:
+    """The classes that are called a shortcut, or said to lean on their surroundings."""
+    return [verdict["class_name"] for verdict in record["verdicts"] if verdict["kind"] in ALARMS]
+
+
+def holds(record: Record) -> bool | None:
+    """Whether the interval of the verdict that finds the cue contains the oracle's effect; None where none does."""
+    verdict = deciding(record)
+    if verdict is None:
+        return None
+    (low, high) = verdict["interval"]
+    effect = record["truth"]["effects"][verdict["class_name"]]
+    return bool(low <= effect <= high)
+
+
+def _of_kind(records: Sequence[Record], kind: str) -> list[Record]:
+    return [record for record in records if record["truth"]["kind"] == kind]
+
+
+def figures(records: Sequence[Record]) -> list[Figure]:
+    """The main numbers, each with its exact interval over networks."""
+    (relying, clean, own) = (_of_kind(records, kind) for kind in (LEANS, SOUND, LEGITIMATE))
+    held = [held for record in relying if (held := holds(record)) is not None]
+    wrong = [_is_alarmed(record) for record in clean]
+    result = [
+        *share("relying networks found: class, kind and place", [is_found(record) for record in relying], 0.95, True),
+        *share("clean networks with a false alarm", wrong, 0.05),
+        *share("intervals that hold the oracle's effect", held, 0.95, True),
+    ]
+    for name, chosen, hit in (("found", relying, is_found), ("false alarms", clean, _is_alarmed)):
+        result += resampled(f"{name}, resampled by backbone", chosen, hit)
+    if records:
+        passes = [float(record["passes"]) for record in records]
+        result.append(Figure("audit/networks/passes, at most", max(passes), min(passes), max(passes), "passes", MOST_PASSES))
+    for setup in dict.fromkeys(record["setup"] for record in own):
+        result += share(f"alarms: {setup}", [bool(alarms(record)) for record in own if record["setup"] == setup])
+    rate = sum(wrong) / len(wrong) if wrong else 0.0
+    for peer, (count, all_) in peers.found_at(records, rate).items() if relying and clean else ():
+        result += share(f"found at the same false alarms: {peer}", [True] * count + [False] * (all_ - count))
+    return result
+
+
+def share(name: str, hits: Sequence[bool], goal: float | None = None, more_is_better: bool = False) -> list[Figure]:
+    """A share with its exact interval; nothing where there is nothing to count."""
+    if not hits:
+        return []
+    (low, high) = exact_interval(sum(hits), len(hits))
+    return [Figure(f"audit/networks/{name}", sum(hits) / len(hits), low, high, f"of {len(hits)}", goal, more_is_better)]
+
+
+def resampled(name: str, records: Sequence[Record], hit: Callable[[Record], bool], seed: int = 0) -> list[Figure]:
+    """A share with its bootstrap interval, in which backbones are drawn, each with all its networks: those of one backbone are
+    not independent."""
+    backbones = sorted({record["backbone"] for record in records})
+    if not backbones:
+        return []
+    own = [[hit(record) for record in records if record["backbone"] == backbone] for backbone in backbones]
+    (hits, counts) = (np.array([sum(one) for one in own]), np.array([len(one) for one in own]))
+    draws = np.random.default_rng(seed).integers(0, len(own), (DRAWS, len(own)))
+    (low, high) = np.quantile(hits[draws].sum(1) / counts[draws].sum(1), [0.025, 0.975])
+    return [Figure(f"audit/networks/{name}", hits.sum() / counts.sum(), float(low), float(high), f"{len(own)} backbones")]
+
+
+def show(records: Sequence[Record]) -> None:
+    """Found by cue and prevalence; the innocent ones by set-up; each backbone; and the misses and the alarms by name."""
+    relying = _of_kind(records, LEANS)
+    if relying:
+        console.print(_by_cue(relying))
+    console.print(_by_setup(records))
+    console.print(_by_backbone(records))
+    for title, named in (
+        ("Missed", [record for record in relying if not is_found(record)]),
+        ("False alarms", [record for record in _of_kind(records, SOUND) if alarms(record)]),
+        ("Beside the cue's classes", [record for record in relying if set(alarms(record)) - _own_classes(record)]),
+    ):
+        console.print(f"{title}: {len(named)}", highlight=False)
+        for record in named:
+            said = ", ".join(f"{v['class_name']} {v['kind']} {v['effect']:+.2f}" for v in record["verdicts"])
+            console.print(f"  {record['name']} (turned {record['truth']['turned']:.2f}): {said}", highlight=False)
+
+
+def _by_cue(relying: Sequence[Record]) -> Table:
+    prevalences = sorted({record["prevalence"] for record in relying}, reverse=True)
+    view = table("Relying networks found: class, kind and place", ["cue", *(f"{p:.0%}" for p in prevalences), "all"])
+    rows = {cue: [record for record in relying if record["cue"] == cue] for cue in EVERY}
+    rows |= {word: [record for record in relying if record["redundant"] == (word == "redundant")] for word in REDUNDANCIES}
+    rows |= {word: [record for record in relying if len(record["classes"]) == count] for count, word in IN_CLASSES.items()}
+    rows["all"] = list(relying)
+    for name, own in rows.items():
+        if own:
+            cells = [_count([record for record in own if record["prevalence"] == p], is_found) for p in prevalences]
+            view.add_row(name, *cells, _count(own, is_found))
+    return view
+
+
+def _by_setup(records: Sequence[Record]) -> Table:
+    kinds = (LEANS, SOUND, BETWEEN, LEGITIMATE)
+    view = table("Networks by set-up", ["set-up", *kinds, "clean ones with an alarm", "all verdicts"])
+    for setup in dict.fromkeys(record["setup"] for record in records):
+        own = [record for record in records if record["setup"] == setup]
+        counts = Counter(record["truth"]["kind"] for record in own)
+        said = Counter(verdict["kind"] for record in own for verdict in record["verdicts"])
+        words = ", ".join(f"{kind} {count}" for kind, count in said.most_common())
+        view.add_row(setup, *(str(counts[kind]) for kind in kinds), _count(_of_kind(own, SOUND), _is_alarmed), words)
+    return view
+
+
+def _by_backbone(records: Sequence[Record]) -> Table:
+    view = table("By backbone", ["backbone", "relying ones found", "clean ones with an alarm"])
+    for backbone in dict.fromkeys(record["backbone"] for record in records):
+        own = [record for record in records if record["backbone"] == backbone]
+        view.add_row(backbone, _count(_of_kind(own, LEANS), is_found), _count(_of_kind(own, SOUND), _is_alarmed))
+    return view
+
+
+def _own_classes(record: Record) -> set[str]:
+    return {record["animals"][index] for index in record["classes"]}
+
+
+def _is_alarmed(record: Record) -> bool:
+    return bool(alarms(record))
+
+
+def _count(records: Sequence[Record], hit: Callable[[Record], bool]) -> str:
+    return f"{sum(map(hit, records))} of {len(records)}" if records else ""

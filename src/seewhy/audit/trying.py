@@ -1,0 +1,123 @@
+"""The trials of a plan are run: the cues on other photos first, then those that decide are taken away from their own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from seewhy.audit.answers import answers_of, seconds_of_one
+from seewhy.audit.changed import arrives
+from seewhy.audit.exhibits import SHOWN, Shown, typical_put_on, typical_taken_away
+from seewhy.audit.judge import Judgement, TrialOutcome, outcomes
+from seewhy.audit.planning import AuditPlan
+from seewhy.audit.trials import AuditTrial
+from seewhy.classifier import Classifier
+from seewhy.engine import runner
+from seewhy.store.photos import ListedPhotos
+from seewhy.store.places import folder_at
+
+_MOST_TRIALS = 100_000  # that are held at once
+
+
+@dataclass
+class Results:
+    """outcomes, typical : of each candidate by its number. passes : trials. unread : those that could not be made; reason : why
+    the first of them could not. unseen : candidates of which the network's input shows nothing."""
+
+    outcomes: dict[int, TrialOutcome] = field(default_factory=dict)
+    typical: dict[int, Shown] = field(default_factory=dict)
+    passes: int = 0
+    unread: int = 0
+    reason: str = ""
+    unseen: int = 0
+
+    def notes(self) -> list[str]:
+        notes = [f"{self.unread} of {self.passes} trials could not be made: {self.reason}"] if self.unread else []
+        if self.unseen:
+            were = "candidate was" if self.unseen == 1 else "candidates were"
+            notes.append(f"{self.unseen} {were} not tried: of what changes there, the network's input shows nothing")
+        return notes
+
+
+@dataclass(frozen=True)
+class Trying:
+    """How trials are run. folder_of : the folder of a part of them by its name. progress, ray, batch_size : as for
+    :func:`seewhy.run`."""
+
+    clf: Classifier
+    listed_photos: ListedPhotos
+    plan: AuditPlan
+    folder_of: Callable[[str], str]
+    batch_size: int | None = None
+    ray: str | None = None
+    progress: bool | runner.ProgressCallback | None = None
+
+    def put_on(self, told: Callable[[str], None] | None = None) -> Results:
+        """Every cue on photos of other classes. told : is given the cost before."""
+        results = Results()
+        blocks = [*self.plan.blocks(_MOST_TRIALS)]
+        for place, block in enumerate(blocks):
+            seen = [tried for tried in block if arrives(self.clf, self.listed_photos, tried)]
+            results.unseen += len(block) - len(seen)
+            trials = [trial for tried in seen for trial in tried.trials()]
+            if place == 0 and told is not None:
+                told(self._cost(trials))
+            task = "Trials" if len(blocks) == 1 else f"Trials, part {place + 1} of {len(blocks)}"
+            answered = self._run(f"trials{f'-{place}' if place else ''}", trials, results, task)
+            for tried in block:
+                number = tried.number
+                outcome = outcomes([number], self.plan.candidates, *_apart(answered[number]), self.plan.shares)[number]
+                results.outcomes[number] = outcome
+                results.typical[number] = typical_put_on(_read(answered[number]), tried.candidate.class_index, outcome)
+        return results
+
+    def taken_away(self, judgements: Sequence[Judgement], results: Results) -> None:
+        """The cues that decide are taken away from photos of their classes; the results are completed."""
+        numbers = [one.candidate for one in judgements if one.kind in SHOWN and one.candidate is not None]
+        tried_cues = {number: self.plan.tried[number] for number in numbers}
+        trials = [trial for tried in tried_cues.values() for trial in tried.removals()]
+        answered = self._run("removals", trials, results, "Removals")
+        for number, tried in tried_cues.items():
+            outcome = outcomes([number], self.plan.candidates, *_apart(answered[number]), self.plan.shares)[number]
+            results.outcomes[number] = dataclasses.replace(results.outcomes[number], necessity=outcome.necessity)
+            away = typical_taken_away(_read(answered[number]), tried.candidate.class_index)
+            results.typical[number] = [*away, *results.typical[number]]
+
+    def _run(
+        self, name: str, trials: Sequence[AuditTrial], results: Results, task: str
+    ) -> dict[int, list[tuple[AuditTrial, int | None]]]:
+        """By candidate its trials with the predicted classes; None where one could not be made."""
+        answers = answers_of(
+            self.clf,
+            self.listed_photos,
+            trials,
+            folder_at(self.folder_of(name)),
+            self.batch_size,
+            self.ray,
+            self.progress,
+            task,
+        )
+        results.passes += len(trials)
+        results.unread += len(trials) - len(answers.predicted)
+        results.reason = results.reason or answers.reason
+        answered: dict[int, list[tuple[AuditTrial, int | None]]] = {tried.number: [] for tried in self.plan.tried}
+        for place, trial in enumerate(trials):
+            answered[trial.candidate].append((trial, answers.predicted.get(place)))
+        return answered
+
+    def _cost(self, trials: Sequence[AuditTrial]) -> str:
+        seconds = seconds_of_one(self.clf, self.listed_photos, trials, self.batch_size) or 0.0
+        (count, passes) = (len(self.plan.tried), self.plan.passes())
+        return (
+            f"{count:,} candidate{'' if count == 1 else 's'}, {passes:,} passes of the network with what is changed in the "
+            f"photos, about {runner.in_time(passes * seconds)}; what decides is then taken away from its own photos"
+        )
+
+
+def _apart(answered: Sequence[tuple[AuditTrial, int | None]]) -> tuple[list[AuditTrial], dict[int, int]]:
+    return [trial for trial, _ in answered], {place: answer for place, (_, answer) in enumerate(answered) if answer is not None}
+
+
+def _read(answered: Sequence[tuple[AuditTrial, int | None]]) -> list[tuple[AuditTrial, int]]:
+    return [(trial, answer) for trial, answer in answered if answer is not None]

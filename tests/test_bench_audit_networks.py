@@ -1,0 +1,76 @@
+"""The runner of the audit's bench: each part is measured once, by what it depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import audit_networks
+from bench.audit_specs import Spec, specs
+
+
+@pytest.fixture
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is measured, as it is measured; each part takes no time."""
+    parts: list[str] = []
+
+    def part(name: str, result: dict[str, Any]) -> Any:
+        def measure(spec: Spec, *settings: int) -> dict[str, Any]:
+            parts.append(f"{name} of {spec.name}")
+            return result
+
+        return measure
+
+    monkeypatch.setattr(audit_networks, "PLACE", tmp_path)
+    truth = {"kind": "clean", "accuracy": 1.0, "turned": 0.0, "effects": {}}
+    verdicts = [{"class_name": "bear", "kind": "none", "place": None, "effect": 0.0, "interval": [0, 0]}]
+    monkeypatch.setattr(audit_networks, "_truth", part("truth", truth))
+    monkeypatch.setattr(audit_networks, "_audit", part("audit", {"verdicts": verdicts, "passes": 9, "boxes": {}}))
+    monkeypatch.setattr(audit_networks, "_peers", part("peers", {"mean map": [0.0] * 3, "clusters of maps": [0.0] * 3}))
+    monkeypatch.setattr(audit_networks.console, "print", lambda *args, **settings: None)
+    return parts
+
+
+def test_a_run_that_was_cut_off_goes_on(measured: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    (first, second) = (spec.name for spec in specs("tuned")[:2])
+    list(audit_networks.measured("tuned", 1))
+    assert measured == [f"{part} of {first}" for part in ("truth", "audit", "peers")]
+    records = list(audit_networks.measured("tuned", 2))
+    assert measured[3:] == [f"{part} of {second}" for part in ("truth", "audit", "peers")]
+    assert [record["name"] for record in records] == [first, second]
+    assert records[0]["truth"]["kind"] == "clean"
+    assert records[0]["passes"] == 9
+    assert records[0]["animals"] == ["bear", "cow", "sheep"]
+    monkeypatch.setattr(audit_networks, "_sources", lambda: "changed")
+    list(audit_networks.measured("tuned", 2))
+    assert measured[6:] == [f"audit of {first}", f"audit of {second}"]  # the network is what it was
+    list(audit_networks.measured("tuned", 1, budget=400))
+    assert measured[8:] == [f"audit of {first}"]
+
+
+def test_processes_share_the_work(measured: list[str]) -> None:
+    names = [spec.name for spec in specs("counted")]
+    halves = [[record["name"] for record in audit_networks.measured("counted", 6, part=f"{n}/2", audit=False)] for n in (0, 1)]
+    assert halves == [names[0:6:2], names[1:6:2]]
+    assert measured == [f"truth of {name}" for half in halves for name in half]
+
+
+def test_some_by_name(measured: list[str]) -> None:
+    records = list(audit_networks.measured("tuned", only="corner logo 100%", audit=False))
+    assert records
+    assert all("corner logo 100%" in record["name"] for record in records)
+    assert "verdicts" not in records[0]
+
+
+def test_what_only_shows_an_audit_is_no_other_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "seewhy"
+    (package / "audit").mkdir(parents=True)
+    monkeypatch.setattr(audit_networks.seewhy, "__file__", str(package / "__init__.py"))
+    for name in ("judge.py", "page.py"):
+        (package / "audit" / name).write_text("1")
+    before = audit_networks._sources()
+    (package / "audit" / "page.py").write_text("2")
+    assert audit_networks._sources() == before
+    (package / "audit" / "judge.py").write_text("2")
+    assert audit_networks._sources() != before

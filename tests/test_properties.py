@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+import seewhy
+from seewhy.properties import PROPERTIES, measured, places
+
+SCENES = [np.asarray(scene.photo) for scene in seewhy.demo.scenes(4, "test", False, 1)]
+
+
+def plain(red: int, green: int, blue: int) -> Any:
+    return np.full((16, 24, 3), (red, green, blue), np.uint8)
+
+
+def jpeg(values: Any, quality: int) -> Any:
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def noisy(values: Any, strength: float) -> Any:
+    return np.rint(values + np.random.default_rng(1).normal(0, strength, values.shape)).clip(0, 255).astype(np.uint8)
+
+
+def test_hand_made_numbers() -> None:
+    np.testing.assert_allclose(PROPERTIES["colour cast"].measure(plain(200, 100, 50)), np.log([2, 0.5]), atol=0.01)
+    assert PROPERTIES["brightness"].measure(plain(255, 0, 0))[0] == pytest.approx(0.299)
+    halves = np.repeat([[0, 255]], 8, axis=1).repeat(16, axis=0).astype(np.uint8)
+    assert PROPERTIES["contrast"].measure(halves)[0] == pytest.approx(1, abs=0.01)  # 0.5 / 0.5
+    assert PROPERTIES["saturation"].measure(plain(255, 51, 102))[0] == pytest.approx(0.8 / 0.462, abs=0.01)
+    assert PROPERTIES["noise"].measure(noisy(np.full((240, 320), 128, np.uint8), 10))[0] == pytest.approx(10 / 255, rel=0.03)
+    blocks = np.kron(np.arange(16).reshape(4, 4) % 5, np.ones((8, 8))).astype(np.uint8) * 40
+    assert PROPERTIES["blockiness"].measure(blocks)[0] > 4
+    assert PROPERTIES["blockiness"].measure(np.roll(blocks, 4, axis=(0, 1)))[0] < 0
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("brightness", [SCENES[0] // 4, SCENES[0] // 2, SCENES[0]]),
+        ("contrast", [SCENES[0] // 4 + 90, SCENES[0] // 2 + 60, SCENES[0]]),
+        (
+            "saturation",
+            [SCENES[1].mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8), SCENES[1] // 2 + 60, SCENES[1]],
+        ),
+        ("sharpness", [np.asarray(Image.fromarray(SCENES[0]).filter(ImageFilter.GaussianBlur(n))) for n in (4, 2, 1, 0)]),
+        ("noise", [noisy(SCENES[0], strength) for strength in (0, 5, 10, 20)]),
+        ("blockiness", [jpeg(SCENES[0], quality) for quality in (95, 60, 30, 15, 8)]),
+    ],
+)
+def test_what_has_more_of_it_measures_more(name: str, steps: list[Any]) -> None:
+    values = [float(PROPERTIES[name].measure(step)[0]) for step in steps]
+    assert values == sorted(set(values))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(
+    ("name", "by", "tolerance"),
+    [
+        ("colour cast", (0.2, -0.3), 0.02),
+        ("brightness", (0.15,), 0.005),
+        ("contrast", (-0.1,), 0.01),
+        ("contrast", (0.08,), 0.01),
+        ("saturation", (0.1,), 0.01),
+        ("saturation", (-0.1,), 0.01),
+        ("sharpness", (-0.4,), 0.02),
+        ("sharpness", (0.2,), 0.02),
+        ("noise", (0.03,), 0.003),
+        ("noise", (-0.005,), 0.001),
+        ("blockiness", (0.6,), 0.2),
+    ],
+)
+def test_what_is_asked_for_is_measured_afterwards(name: str, by: tuple[float, ...], tolerance: float, dtype: Any) -> None:
+    kind = PROPERTIES[name]
+    for scene in SCENES[:2]:
+        values = {np.uint8: scene, np.uint16: scene.astype(np.uint16) * 257, np.float32: scene.astype(np.float32) / 255}[dtype]
+        before = values.copy()
+        goal = (kind.measure(values) + np.array(by)).astype(np.float32)
+        edited = kind.adjusted(values, goal)
+        assert (edited.dtype, edited.shape) == (values.dtype, values.shape)
+        np.testing.assert_allclose(kind.measure(edited), goal, atol=tolerance)
+        np.testing.assert_array_equal(values, before)
+
+
+def test_a_cast_leaves_the_brightness() -> None:
+    kind = PROPERTIES["colour cast"]
+    edited = kind.adjusted(SCENES[0], kind.measure(SCENES[0]) + np.array([0.1, -0.1], np.float32))
+    own = PROPERTIES["brightness"].measure(SCENES[0])
+    np.testing.assert_allclose(PROPERTIES["brightness"].measure(edited), own, atol=0.01)
+
+
+@pytest.mark.parametrize("name", ["colour cast", "saturation"])
+def test_a_grey_photo_has_no_colours(name: str) -> None:
+    grey = SCENES[0][..., 0]
+    for values in (grey, grey[..., None]):
+        assert not PROPERTIES[name].measure(values).any()
+        np.testing.assert_array_equal(PROPERTIES[name].adjusted(values, np.ones(PROPERTIES[name].size, np.float32)), values)
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.full((1, 1, 3), 7, np.uint8),
+        np.full((40, 1), 7, np.uint8),
+        np.zeros((20, 20, 3), np.uint8),
+        np.full((20, 20, 5), 9, np.uint16),
+        SCENES[0][..., :1],
+        np.linspace(-1000, 3000, 1200, dtype=np.float32).reshape(20, 20, 3),
+    ],
+    ids=["a pixel", "a column", "black", "five bands", "one channel", "any range"],
+)
+def test_unusual_photos(name: str, values: Any) -> None:
+    kind = PROPERTIES[name]
+    assert np.isfinite(kind.measure(values)).all()
+    for goal in (-1, 1):
+        edited = kind.adjusted(values, np.full(kind.size, goal, np.float32))
+        assert (edited.dtype, edited.shape) == (values.dtype, values.shape)
+        assert np.isfinite(edited.astype(np.float64)).all()
+
+
+def test_a_photo_without_blocks_cannot_have_fewer_and_one_with_blocks_can() -> None:
+    kind = PROPERTIES["blockiness"]
+    np.testing.assert_array_equal(kind.adjusted(SCENES[0], np.array([-1], np.float32)), SCENES[0])
+    blocky = jpeg(SCENES[0], 10)
+    softened = kind.adjusted(blocky, np.array([0], np.float32))
+    assert kind.measure(softened)[0] < kind.measure(blocky)[0] - 0.2
+
+
+def test_a_longer_exposure_is_brighter_and_no_more() -> None:
+    kind = PROPERTIES["brightness"]
+    edited = kind.adjusted(plain(40, 60, 20), kind.measure(plain(80, 120, 40)))
+    np.testing.assert_allclose(edited, plain(80, 120, 40), atol=1)
+
+
+@pytest.mark.parametrize("name", ["sharpness", "noise", "brightness"])
+def test_a_large_photo_is_measured_and_edited_as_it_is_shown(name: str) -> None:
+    kind = PROPERTIES[name]
+    large = np.asarray(Image.fromarray(SCENES[0]).resize((1280, 960), Image.Resampling.NEAREST))
+    small = np.asarray(Image.fromarray(large).resize((341, 256), Image.Resampling.BOX))
+    np.testing.assert_allclose(kind.measure(large), kind.measure(small), atol=0.002)
+    goal = kind.measure(large) + np.float32({"sharpness": -0.4, "noise": 0.03, "brightness": 0.1}[name])
+    np.testing.assert_allclose(kind.measure(kind.adjusted(large, goal)), goal, atol=0.08 if name == "sharpness" else 0.005)
+
+
+def test_all_of_a_photo_in_one_vector() -> None:
+    vector = measured(SCENES[0])
+    assert vector.dtype == np.float32
+    assert vector.shape == (8,)
+    for name, place in places().items():
+        np.testing.assert_array_equal(vector[place], PROPERTIES[name].measure(SCENES[0]))
