@@ -189,22 +189,34 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> tuple[seewhy.Classifier, 
     return with_head(clf, ["dark", "bright"], *trained_head(features, np.arange(240) % 2)), folder
 
 
-def test_a_planted_logo_is_found_by_the_audit_itself(discs: Any, tmp_path: Path) -> None:
+def test_a_planted_logo_is_found_by_the_audit(discs: Any, tmp_path: Path) -> None:
+    (clf, photos) = discs
+    base = seewhy.run(clf, photos, tmp_path / "base", labels="folders", progress=False)
+
+    def audit_one(planted_clf: seewhy.Classifier, planted_photos: str, store: str, class_name: str) -> Audit:
+        return seewhy.audit(planted_clf, planted_photos, "folders", store, 1800, classes=[class_name], progress=False)
+
+    listed_photos = list_photos(photos, "folders", clf.class_names())
+    (one,) = planted_audits(clf, listed_photos, photos_by_class(base, 0), 1, 0, 1800, str(tmp_path), audit_one, lambda line: None)
+    assert (one.class_name, one.cue, one.share) == ("dark", LOGO, 1.0)
+    assert one.relied
+    assert (one.kind, one.found) == (SHORTCUT, True)
+    assert one.sentence.startswith("shortcut, overlay-like: the same pixels in the upper right corner")
+
+
+def test_it_belongs_to_an_audit_and_goes_on_with_it(discs: Any, tmp_path: Path) -> None:
     (clf, photos) = discs
     store = tmp_path / "audit"
     before = {name: value.clone() for name, value in clf.network.state_dict().items()}
     lines: list[str] = []
-    result = seewhy.audit(clf, photos, "folders", store, 800, classes=["bright"], plant=1, progress=False, told=lines.append)
+    result = seewhy.audit(clf, photos, "folders", store, 200, classes=["bright"], plant=1, progress=False, told=lines.append)
     assert [verdict.class_name for verdict in result.verdicts] == ["bright"]
     assert result.planted is not None
     (one,) = result.planted
-    assert (one.class_name, one.cue, one.share) == ("dark", LOGO, 1.0)
-    assert one.turned > 0.5
-    assert (one.kind, one.found) == (SHORTCUT, True)
-    assert result.sensitivity == (
-        "On your photos, 1 of 1 planted cues were found, 1 as a shortcut (sensitivity only: it says nothing about false alarms)"
-    )
-    assert lines[0].endswith(", and 800 for each of 1 planted cues")
+    assert (one.class_name, one.cue, one.share, one.relied) == ("dark", LOGO, 1.0, True)
+    assert result.sensitivity.startswith(f"On your photos, {int(one.found)} of 1 planted cues were found")
+    assert lines[0].endswith(", and 200 for each of 1 planted cues")
+    assert result.passes > 240 + one.passes
     assert all(torch.equal(value, before[name]) for name, value in clf.network.state_dict().items())
     assert not any(module._forward_hooks for module in clf.network.modules())
     record = json.loads((store / "audit.json").read_text())
@@ -212,7 +224,8 @@ def test_a_planted_logo_is_found_by_the_audit_itself(discs: Any, tmp_path: Path)
     assert record["planted"][0]["place"] == list(one.place or ())
     assert "<h2>Planted cues</h2>" in (store / "audit.html").read_text()
     stored = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
-    again = seewhy.audit(clf, photos, "folders", store, 800, classes=["bright"], plant=1, progress=False)
+    assert len(stored) >= 4
+    again = seewhy.audit(clf, photos, "folders", store, 200, classes=["bright"], plant=1, progress=False)
     assert again == result
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == stored
 

@@ -18,6 +18,10 @@ from seewhy.store.shard import embedding_layer
 
 Floats = npt.NDArray[np.float32]
 
+_FREEDOM = (
+    100.0  # the inverse of the penalty: a cue changes the mean of a layer little, and a head that is held short does not see it
+)
+
 
 class LayerMeans(nn.Module):
     """The mean over space of what a layer of a network gives, ``(N, channels)``.
@@ -114,7 +118,7 @@ def trained_head(features: Floats, labels: npt.NDArray[np.int64]) -> tuple[Float
     spread[spread < 1e-6] = 1.0  # of a channel that says nothing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # as good a head as any: what it relies on is measured
-        regression = LogisticRegression(max_iter=500, class_weight="balanced").fit((values - mean) / spread, labels)
+        regression = LogisticRegression(C=_FREEDOM, max_iter=2000, class_weight="balanced").fit((values - mean) / spread, labels)
     (weight, bias) = (regression.coef_, regression.intercept_)
     if len(weight) == 1:  # of two classes one row of log-odds
         (weight, bias) = (np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2)

@@ -33,7 +33,7 @@ from seewhy.store.places import folder_at
 MOST_CLASSES = 6
 MOST_OF_HALF = 40  # photos of a class that train the heads, and as many that are audited
 LEAST_OF_HALF = 8
-BUDGET = 2_000  # passes of the network for a planted cue, at most
+BUDGET = 4_000  # passes of the network for a planted cue, at most
 SHARES = (1.0, 0.6)  # of a class's photos that have the cue
 _LONGEST = 640  # pixels; of networks that see more as many as they see
 _LEAST_SEEN = 0.3  # of a photo's side that all photos show to the network
