@@ -19,7 +19,9 @@ from seewhy.audit.drawn_cues import CAST, LOGO, STAMP, STICKER
 from seewhy.audit.heads import classifier_of_means, trained_head, with_head
 from seewhy.audit.kinds import NONE, SHORTCUT
 from seewhy.audit.planning import ClassPhotos, photos_by_class
+from seewhy.audit.planted import sensitivity
 from seewhy.audit.planting import oracle, planted_audits
+from seewhy.edits import Box
 from seewhy.errors import MethodError, OptionError
 from seewhy.store.photos import ListedPhotos, list_photos
 
@@ -45,13 +47,13 @@ def seen(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Listed
 class Auditor:
     """An audit that says what it is told to, and writes down what it was asked."""
 
-    def __init__(self, kind: str = NONE, right_place: bool = True) -> None:
-        (self.kind, self.right_place) = (kind, right_place)
+    def __init__(self, kind: str = NONE, place: Box = (0.0, 0.0, 1.0, 1.0)) -> None:
+        (self.kind, self.place) = (kind, place)
         self.asked: list[tuple[seewhy.Classifier, Path, str, str]] = []
 
     def __call__(self, clf: seewhy.Classifier, photos: str, store: str, class_name: str) -> Audit:
         self.asked.append((clf, Path(photos), store, class_name))
-        verdict = Verdict(class_name, self.kind, "said so", 0.0, (-1.0, 1.0), 0.0, (0.0, 0.0, 1.0, 1.0), "recurring", [])
+        verdict = Verdict(class_name, self.kind, "said so", 0.0, (-1.0, 1.0), 0.0, self.place, "recurring", [])
         return Audit([verdict], "net", "as it is", 60, 100, {}, [])
 
 
@@ -103,9 +105,11 @@ def test_what_is_audited_was_not_trained_on_and_has_the_cue(seen: Any, tmp_path:
     assert sum(changed.values()) == round(0.6 * cows)
 
 
-def test_a_wrong_place_is_not_found(seen: Any, tmp_path: Path) -> None:
-    (planted, _) = plant(seen, 1, tmp_path, Auditor(SHORTCUT))
-    assert (planted[0].kind, planted[0].found) == (SHORTCUT, False)
+def test_a_verdict_is_compared_with_the_place_that_was_drawn(seen: Any, tmp_path: Path) -> None:
+    ((elsewhere,), _) = plant(seen, 1, tmp_path, Auditor(SHORTCUT))
+    assert (elsewhere.kind, elsewhere.found) == (SHORTCUT, False)
+    ((there,), _) = plant(seen, 1, tmp_path, Auditor(SHORTCUT, elsewhere.place))
+    assert (there.kind, there.found) == (SHORTCUT, True)
 
 
 def test_what_is_there_is_not_made_again(seen: Any, tmp_path: Path) -> None:
@@ -175,7 +179,7 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> tuple[seewhy.Classifier, 
     folder = tmp_path_factory.mktemp("discs")
     (rows, columns) = np.mgrid[:64, :64]
     pictures = []
-    for number in range(240):
+    for number in range(100):
         random = np.random.default_rng(number)
         picture = random.integers(70, 160, (8, 8, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
         (row, column) = random.integers(14, 50, 2)
@@ -186,22 +190,7 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> tuple[seewhy.Classifier, 
         pictures.append(picture)
     clf = seewhy.Classifier(Means(), seewhy.Preprocess(size=64, crop=False), ["dark", "bright"])
     features = classifier_of_means(clf).scores(pictures)
-    return with_head(clf, ["dark", "bright"], *trained_head(features, np.arange(240) % 2)), folder
-
-
-def test_a_planted_logo_is_found_by_the_audit(discs: Any, tmp_path: Path) -> None:
-    (clf, photos) = discs
-    base = seewhy.run(clf, photos, tmp_path / "base", labels="folders", progress=False)
-
-    def audit_one(planted_clf: seewhy.Classifier, planted_photos: str, store: str, class_name: str) -> Audit:
-        return seewhy.audit(planted_clf, planted_photos, "folders", store, 1800, classes=[class_name], progress=False)
-
-    listed_photos = list_photos(photos, "folders", clf.class_names())
-    (one,) = planted_audits(clf, listed_photos, photos_by_class(base, 0), 1, 0, 1800, str(tmp_path), audit_one, lambda line: None)
-    assert (one.class_name, one.cue, one.share) == ("dark", LOGO, 1.0)
-    assert one.relied
-    assert (one.kind, one.found) == (SHORTCUT, True)
-    assert one.sentence.startswith("shortcut, overlay-like: the same pixels in the upper right corner")
+    return with_head(clf, ["dark", "bright"], *trained_head(features, np.arange(100) % 2)), folder
 
 
 def test_it_belongs_to_an_audit_and_goes_on_with_it(discs: Any, tmp_path: Path) -> None:
@@ -213,10 +202,10 @@ def test_it_belongs_to_an_audit_and_goes_on_with_it(discs: Any, tmp_path: Path) 
     assert [verdict.class_name for verdict in result.verdicts] == ["bright"]
     assert result.planted is not None
     (one,) = result.planted
-    assert (one.class_name, one.cue, one.share, one.relied) == ("dark", LOGO, 1.0, True)
-    assert result.sensitivity.startswith(f"On your photos, {int(one.found)} of 1 planted cues were found")
+    assert (one.class_name, one.cue, one.share, one.relied) == ("dark", LOGO, 1.0, one.turned >= 0.5)
+    assert result.sensitivity == sensitivity([one])
     assert lines[0].endswith(", and 200 for each of 1 planted cues")
-    assert result.passes > 240 + one.passes
+    assert result.passes > 100 + one.passes
     assert all(torch.equal(value, before[name]) for name, value in clf.network.state_dict().items())
     assert not any(module._forward_hooks for module in clf.network.modules())
     record = json.loads((store / "audit.json").read_text())
