@@ -20,6 +20,7 @@ from seewhy.audit.exhibits import CONTROL, ORIGINAL, WITHOUT, Exhibit
 from seewhy.audit.groups import PhotoGroup
 from seewhy.audit.kinds import CUE, LOCAL, NONE, SHORTCUT, UNDECIDED
 from seewhy.audit.page import overall
+from seewhy.audit.planted import PlantedCue
 from seewhy.audit.result import TriedCue
 
 BOX = (0.8, 0.0, 1.0, 0.25)
@@ -244,3 +245,25 @@ def test_a_thousand_classes_are_one_page() -> None:
     assert text.count('<section class="card class"') == pages.MOST_CARDS
     assert "200 of 1,001 classes have a card, shortcuts first." in text
     assert "1000 of 1,001 classes; the JSON file has all." in text
+
+
+def test_what_became_of_planted_cues_is_a_table_of_its_own() -> None:
+    cues = [
+        PlantedCue("bear <b>", "logo", 0.6, 0.92, True, SHORTCUT, True, BOX, "said so"),
+        PlantedCue("cow", "sticker", 1.0, 0.8, False, NONE, False, None, "said so"),
+        PlantedCue("cow", "date stamp", 1.0, 0.3, True, LOCAL, True, BOX, "said so"),
+    ]
+    text = text_of(dataclasses.replace(audit(verdict(NONE)), planted=cues))
+    assert "On your photos, 1 of 2 planted cues were found, 1 as a shortcut (sensitivity only" in text
+    table = text[text.index('<table class="planted">') :]
+    rows = [re.findall(r"<td[^>]*>(?:<span[^>]*>)?([^<]*)", row) for row in table.split("<tr>")[2:5]]
+    assert rows == [
+        ["bear &lt;b&gt;", "logo", "60 %", "92 %", "taught", "shortcut", "found"],
+        ["cow", "sticker", "100 %", "80 %", "", "none found", "missed"],
+        ["cow", "date stamp", "100 %", "30 %", "taught", "local reliance", "not learned"],
+    ]
+    assert "<b>Passed.</b>" in text
+    assert "Planted cues" not in text_of(audit(verdict(NONE)))
+    nothing = text_of(dataclasses.replace(audit(verdict(NONE)), planted=[]))
+    assert "Nothing could be planted" in nothing
+    assert '<table class="planted">' not in nothing

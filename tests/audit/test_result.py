@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from seewhy.audit import Audit, Verdict
 from seewhy.audit.exhibits import Exhibit
+from seewhy.audit.planted import PlantedCue
 from seewhy.errors import RecordError
 
 
@@ -53,3 +55,14 @@ def test_pictures_are_in_no_record_and_of_no_weight_when_compared() -> None:
 
 def test_it_reads_as_lines() -> None:
     assert str(audit("none")) == "bear: said so"
+
+
+def test_planted_cues_are_in_the_record_and_change_no_verdict() -> None:
+    plain = audit("none")
+    cue = PlantedCue("bear", "logo", 1.0, 0.9, False, "none", False, (0.0, 0.0, 0.2, 0.2), "said so", 120)
+    planted = dataclasses.replace(plain, planted=[cue])
+    assert planted.passed
+    assert planted.record()["planted"][0] == dataclasses.asdict(cue)
+    assert planted.record()["sensitivity"] == planted.sensitivity
+    assert planted.sensitivity.startswith("On your photos, 0 of 1 planted cues were found (sensitivity only")
+    assert (plain.sensitivity, plain.record()["planted"], plain.record()["sensitivity"]) == ("", None, "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 import seewhy
+from seewhy.audit.planted import PlantedCue
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -77,3 +79,27 @@ def test_photos_without_labels(run: Run, photos: Path, tmp_path: Path) -> None:
     (code, _, err) = run("audit", str(photos), "-o", str(tmp_path / "audit"))
     assert code == 2
     assert "No photo has a label, and an audit needs them: write --labels folders, or a file." in " ".join(err.split())
+
+
+def test_planted_cues_are_counted_in_a_line(run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def audit(*args: object, **settings: object) -> seewhy.Audit:
+        asked.append(settings["plant"])
+        return dataclasses.replace(done, planted=[cue])
+
+    done = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", audited, 300, classes=["bear"], progress=False)
+    cue = PlantedCue("bear", "logo", 1.0, 0.9, False, "shortcut", True, (0.0, 0.0, 0.2, 0.2), "said so")
+    monkeypatch.setattr(seewhy, "audit", audit)
+    (code, out, _) = run(*flags(photos, audited), "--plant", "1")
+    assert (code, asked) == (0, [1])
+    assert (
+        "On your photos, 1 of 1 planted cues were found, 1 as a shortcut (sensitivity only: it says nothing about false alarms)."
+        in " ".join(out.split())
+    )
+
+
+def test_what_cannot_be_planted_is_said_in_the_words_of_the_command(run: Run, photos: Path, tmp_path: Path) -> None:
+    (code, _, err) = run("audit", str(photos), "--labels", "folders", "-o", str(tmp_path / "audit"), "--plant", "0")
+    assert code == 2
+    assert "--plant 0" in " ".join(err.split())

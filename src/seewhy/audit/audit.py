@@ -18,9 +18,12 @@ from seewhy.audit.candidates import Candidate
 from seewhy.audit.changed import with_properties
 from seewhy.audit.exhibits import SHOWN, exhibits_of
 from seewhy.audit.groups import groups
+from seewhy.audit.heads import readable_layer
 from seewhy.audit.judge import Judgement, judged
 from seewhy.audit.kinds import MOVING, RECURRING
 from seewhy.audit.planning import AuditPlan, photos_by_class, planned
+from seewhy.audit.planting import BUDGET as PLANT_BUDGET
+from seewhy.audit.planting import planted_audits
 from seewhy.audit.result import PAGE, RECORD, Audit, verdict_of
 from seewhy.audit.trying import Trying
 from seewhy.classifier import Classifier, check_photos
@@ -51,6 +54,7 @@ def audit(
     *,
     classes: Sequence[str | int] | None = None,
     accept: Sequence[str] = (),
+    plant: int | None = None,
     batch_size: int | None = None,
     ray: str | None = None,
     progress: bool | runner.ProgressCallback | None = None,
@@ -67,15 +71,21 @@ def audit(
         audit.html are kept, so that the same call goes on after an interruption; None: they are forgotten.
     budget : passes of the network for a class, at most; None: 7,000. seed : of the halves. classes : the ones to judge; None: all
         that have a photo. accept : cues that their owner declares legitimate, as their ``cue_id`` names them.
+    plant : so many known cues are drawn on the photos, heads are trained on the network's features of them, and these are
+        audited, too: ``Audit.planted`` says how many were found. None: nothing is planted.
     ray, progress, batch_size : as there. told : is given lines on what will be done and what it costs, before it is.
 
-    Raises PhotoError: no photo has a label; TargetError: a class that the network does not have; what :func:`seewhy.run` raises.
+    Raises PhotoError: no photo has a label; TargetError: a class that the network does not have; MethodError: plant, and
+    no layer of the network can be read; what :func:`seewhy.run` raises.
     """
     check_classifier(clf)
     check_photos(clf, "audit")
     budget = BUDGET if budget is None else whole_number("budget", budget)
     if budget < LEAST_BUDGET:
         raise OptionError(f"{setting('budget', budget)}: nothing can be said of a class by less than {LEAST_BUDGET} passes.")
+    if plant is not None:
+        whole_number("plant", plant)
+        readable_layer(clf)  # else it is said before the work
     with _place(store) as folder:
         listed_photos = list_photos(photos, labels, clf.class_names())
         labelled = {label for label in listed_photos.labels if label is not None}
@@ -86,6 +96,7 @@ def audit(
         tell = told or (lambda line: None)
         tell(
             f"{len(listed_photos.paths):,} photos, then at most {budget:,} passes for each of {_count(asked, 'class', 'classes')}"
+            + (f", and {min(budget, PLANT_BUDGET):,} for each of {plant} planted cues" if plant else "")
         )
         base = run(
             clf,
@@ -120,12 +131,32 @@ def audit(
             )
             for index in asked
         ]
+
+        def audit_one(planted_clf: Classifier, planted_photos: str, planted_store: str, class_name: str) -> Audit:
+            return audit(
+                planted_clf,
+                planted_photos,
+                "folders",
+                planted_store,
+                min(budget, PLANT_BUDGET),
+                seed,
+                classes=[class_name],
+                batch_size=batch_size,
+                ray=ray,
+                progress=progress,
+            )
+
+        planted = None
+        if plant is not None:
+            planted = planted_audits(
+                clf, listed_photos, by_class, plant, seed, min(budget, PLANT_BUDGET), folder, audit_one, tell
+            )
         result = Audit(
             verdicts=verdicts,
             model=clf.name,
             preprocessing=clf.describe_input(),
             photos=len(base),
-            passes=len(base) + results.passes + sum(map(len, shown.values())),
+            passes=len(base) + results.passes + sum(map(len, shown.values())) + sum(one.passes for one in planted or []),
             settings={
                 "seed": seed,
                 "budget": budget,
@@ -134,6 +165,7 @@ def audit(
             },
             not_tried=list(NOT_TRIED),
             notes=[*base.notes, *results.notes()],
+            planted=planted,
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:

@@ -23,6 +23,7 @@ from seewhy.audit.kinds import (
     SURROUNDINGS,
     UNDECIDED,
 )
+from seewhy.audit.planted import LEAST_TURNED
 from seewhy.edits import Box
 from seewhy.formatting import format_score, format_share, shortened
 from seewhy.show.html import environment
@@ -74,6 +75,7 @@ def page(record: Mapping[str, Any], exhibits: Sequence[Sequence[Exhibit]]) -> st
         "listed": rows[:MOST_LISTED],
         "cards": cards,
         "kinds": KIND_NAMES,
+        "planted": _planted(record["planted"] or []),
         "facts": _settings(record),
         "marks": [_percent(share) for share in ((-1.0, -0.5, 0.0, 0.5, 1.0) if lowest else (0.0, 0.25, 0.5, 0.75, 1.0))],
         "place": lambda share: f"{_along(share, lowest):.2f}",
@@ -210,6 +212,22 @@ def _tried(verdict: Mapping[str, Any]) -> list[dict[str, str]]:
             "declared": "more than is tolerated" if one["declared"] else "",
         }
         for one in sorted(verdict["tried"], key=lambda one: -one["effect"])
+    ]
+
+
+def _planted(planted: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The cues that were planted, as the template sees them."""
+    return [
+        {
+            "name": shortened(one["class_name"].replace("\n", " "), LONGEST_NAME),
+            "cue": one["cue"],
+            "share": _percent(one["share"]),
+            "turned": _percent(one["turned"]),
+            "taught": "taught" if one["taught"] else "",
+            "kind": one["kind"],
+            "found": "not learned" if one["turned"] < LEAST_TURNED else "found" if one["found"] else "missed",
+        }
+        for one in planted
     ]
 
 

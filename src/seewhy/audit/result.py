@@ -19,6 +19,7 @@ from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import LOCAL, SHORTCUT, SURROUNDINGS, UNDECIDED
 from seewhy.audit.page import page
 from seewhy.audit.planning import AuditPlan, ClassPhotos
+from seewhy.audit.planted import PlantedCue, sensitivity
 from seewhy.audit.sentences import sentence
 from seewhy.edits import Box
 from seewhy.errors import RecordError
@@ -104,7 +105,8 @@ class Verdict:
 @dataclass(frozen=True)
 class Audit:
     """verdicts : one for each class, in index order. photos : how many were read. passes : of the network, in all. not_tried :
-    what no candidate stood for. notes : on the labels."""
+    what no candidate stood for. notes : on the labels. planted : what became of cues that were planted; None where none
+    were asked for."""
 
     verdicts: list[Verdict]
     model: str
@@ -114,6 +116,13 @@ class Audit:
     settings: dict[str, Any]
     not_tried: list[str]
     notes: list[str] = field(default_factory=list)
+    planted: list[PlantedCue] | None = None
+
+    @property
+    def sensitivity(self) -> str:
+        """How many of the planted cues were found, as a sentence; empty where none were asked for. It never changes
+        :attr:`passed`."""
+        return "" if self.planted is None else sensitivity(self.planted)
 
     @property
     def passed(self) -> bool:
@@ -126,7 +135,7 @@ class Audit:
         fields = asdict(self)
         for verdict in fields["verdicts"]:
             del verdict["exhibits"]
-        return {**fields, "passed": self.passed, "versions": versions()}
+        return {**fields, "passed": self.passed, "sensitivity": self.sensitivity, "versions": versions()}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the audit as one page, ``.html``, and beside it its record, ``.json``; or as ``.json`` alone. Returns the path.

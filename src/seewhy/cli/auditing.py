@@ -43,6 +43,13 @@ def audit(
     options: ModelOptions,
     seed: Annotated[int, Option(help="Of the halves that the photos are drawn into.")] = 0,
     budget: Annotated[int | None, Option(help="Passes of the network for a class, at most. Default: 7000.")] = None,
+    plant: Annotated[
+        int | None,
+        Option(
+            metavar="N",
+            help="How good would it be here? So many known cues on these photos, heads on this network's features, audited.",
+        ),
+    ] = None,
     batch_size: Annotated[int | None, Option(help="Photos at once. Default: what suits the network.")] = None,
     json_: AsJson = False,
     output: Annotated[
@@ -64,6 +71,7 @@ def audit(
         seed,
         classes=classes_to_check,
         accept=accept or (),
+        plant=plant,
         told=None if json_ else tell,
         batch_size=batch_size,
         ray=ray,
@@ -74,6 +82,8 @@ def audit(
         report.notes(result.notes)
         for verdict in result.verdicts:
             report.line(str(verdict))
+        if result.sensitivity:
+            report.line(f"{result.sensitivity}.")
         report.line(f"Not tried: {'; '.join(result.not_tried)}.")
         report.line(f"{result.photos} photos, {result.passes} passes → {page}")
     kinds = {verdict.kind for verdict in result.verdicts}
