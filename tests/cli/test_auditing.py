@@ -28,12 +28,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def audited(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an audit of the shortcut network's bears, which the commands find done."""
     folder = tmp_path_factory.mktemp("audits") / "audit"
-    seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", folder, 300, classes=["bear"], progress=False)
+    seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", folder, 1200, classes=["bear"], progress=False)
     return folder
 
 
 def flags(photos: Path, folder: Path) -> tuple[str, ...]:
-    own = ("--labels", "folders", "--budget", "300", "--classes-to-check", "bear", "-o", str(folder))
+    own = ("--labels", "folders", "--budget", "1200", "--classes-to-check", "bear", "-o", str(folder))
     return ("audit", str(photos), "--model", "demo:shortcut", *own)
 
 
