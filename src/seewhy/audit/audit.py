@@ -62,10 +62,10 @@ def audit(
 ) -> Audit:
     """For each class whether its answer hangs on something that has no business there.
 
-    Half of each class's rightly answered photos give candidates: places where the same pixels recur, and where the maps are
-    brightest. Each is put on photos of other classes, beside matched controls, and taken away from its own. What turns more than
-    ``statistics.TOLERATED`` of them is declared, with the expected share of false ones among all that is declared at most
-    ``statistics.FALSE_DISCOVERIES``.
+    Half of each class's rightly answered photos give candidates: pixels that recur at a place or at none, properties of the whole
+    photo and its outer ring, and where the maps are brightest. Each is put on photos of other classes, beside matched controls,
+    and what decides is taken away from its own. What turns more than ``statistics.TOLERATED`` of them is declared, with the
+    expected share of false ones among all that is declared at most ``statistics.FALSE_DISCOVERIES``.
 
     photos, labels : as for :func:`seewhy.run`; every photo needs one. store : a folder where photos, trials, audit.json and
         audit.html are kept, so that the same call goes on after an interruption; None: they are forgotten.

@@ -17,7 +17,7 @@ from seewhy.classifier import Classifier
 from seewhy.demo.scenes import scenes
 from seewhy.formatting import format_share
 
-SCENES, BUDGET = 120, 2400  # of the audit: at most 2,400 passes of the network for each class
+SCENES, BUDGET = 150, 3000  # of the audit: at most 3,000 passes of the network for each class
 
 
 def audited(networks: Sequence[Classifier], seed: int, count: int = SCENES, budget: int = BUDGET) -> list[Audit]:
