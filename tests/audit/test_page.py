@@ -18,7 +18,7 @@ from seewhy.audit import page as pages
 from seewhy.audit.accepting import Acceptance
 from seewhy.audit.exhibits import CONTROL, ORIGINAL, WITHOUT, Exhibit
 from seewhy.audit.groups import PhotoGroup
-from seewhy.audit.kinds import CUE, LOCAL, NONE, SHORTCUT, UNDECIDED
+from seewhy.audit.kinds import CUE, LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED
 from seewhy.audit.page import overall
 from seewhy.audit.planted import PlantedCue
 from seewhy.audit.result import TriedCue
@@ -84,7 +84,7 @@ def test_the_figures_stand_beside_the_sentence() -> None:
     assert facts["answers that change without it, less controls"] == "30 %"
     assert facts["photos of the second half that carry it"] == "85 %"
     assert facts["matched controls turn"] == "2 %"
-    assert facts["why the place was tried"] == "the same pixels recur there"
+    assert facts["why it was tried"] == "the same pixels recur there"
     assert (facts["candidates tried"], facts["photos of other classes to try on"]) == ("4", "29")
     assert "<summary>2 photos with the cue, of those that it was tried with</summary>" in text
     assert "<li>a/1.jpg</li><li>a/2.jpg</li>" in text
@@ -132,6 +132,18 @@ def test_all_that_was_tried_is_listed_the_strongest_first() -> None:
         *("what lies in the middle", "2 %", "40 %", "30", ""),
     ]
     assert "<dt>its pixels in another order turn</dt><dd>25 %</dd>" in text
+
+
+def test_cues_of_the_whole_photo_have_their_effect_and_no_place() -> None:
+    ring = dataclasses.replace(verdict(SURROUNDINGS), place=None, cue="ring", exhibits=[])
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(ring))))
+    assert facts["effect [95 % interval]"] == "90 % [50 %, 100 %]"
+    assert facts["why it was tried"] == "it is the outer ring of the photos"
+    assert "with the cue, of those that it was tried with" not in text_of(audit(ring))
+    dark = dataclasses.replace(ring, cue="brightness")
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(dark))))
+    assert facts["why it was tried"] == "it sets the class apart from others"
+    assert "2 photos with the cue, of those that it was tried with" in text_of(audit(dark))
 
 
 def test_a_cue_can_be_declared_legitimate_and_whoever_did_stands_there() -> None:

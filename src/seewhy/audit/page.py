@@ -129,7 +129,7 @@ def _named(names: Sequence[str], most: int = 6) -> str:
 
 
 def _is_measured(verdict: Mapping[str, Any]) -> bool:
-    return verdict["kind"] != UNDECIDED and verdict["place"] is not None
+    return verdict["kind"] != UNDECIDED and bool(verdict["cue"])
 
 
 def _row(verdict: Mapping[str, Any], number: int | None) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
     effect = "the strongest candidate's effect [95 % interval]" if verdict["kind"] == NONE else "effect [95 % interval]"
     figures = {
         effect: _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
-        "matched controls turn": _percent(verdict["control"]) if verdict["place"] is not None else "",
+        "matched controls turn": _percent(verdict["control"]) if _is_measured(verdict) else "",
         "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
         "its pixels in another order turn": "" if verdict["shuffled"] is None else _percent(verdict["shuffled"]),
         "photos of the second half that carry it": ""
@@ -184,7 +184,7 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         else _percent(share),
         "answered rightly, of all that carry it": _accuracy(verdict["carrying"]),
         "answered rightly, of all that do not": _accuracy(verdict["others"]),
-        "why the place was tried": _WHY.get(verdict["cue"], verdict["cue"]),
+        "why it was tried": _WHY.get(verdict["cue"], "it sets the class apart from others") if verdict["cue"] else "",
         "no candidate turns more than": _percent(verdict["limit"]) if verdict["limit"] < 1 else "",
         "candidates tried": f"{verdict['candidates']:,}",
         "photos of other classes to try on": f"{verdict['recipients']:,}",
@@ -246,7 +246,7 @@ def _paths(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
         wrong = 0 if group is None else group["photos"] - group["right"]
         if wrong:
             lists.append((wrong, f"answered wrongly, of those that {words}", group["wrong"]))
-    if verdict["photos"]:
+    if verdict["photos"] and verdict["cue"] not in (EVIDENCE, CORNER, RING):  # each photo has its own there
         lists.append((len(verdict["photos"]), "with the cue, of those that it was tried with", verdict["photos"]))
     return [
         {
