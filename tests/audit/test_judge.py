@@ -149,6 +149,12 @@ def test_too_few_photos_are_undecided_and_how_many_would_do_is_said() -> None:
     assert judged_alone(outcome([1.0, 0.0] * 8), count=16).kind == UNDECIDED  # a larger effect cannot be excluded
     assert judged_alone(outcome([0.0] * 16), count=16).kind == NONE
     assert judged_alone(count=60).kind == UNDECIDED  # nothing to try
+    assert judged_alone(outcome([0.0] * 16), why=EVIDENCE).kind == UNDECIDED  # nothing but a part of the object
+    part = stamp_candidate(CLASS, EVIDENCE)
+    both = {0: outcome([0.0] * 16), 1: outcome([1.0, 0.0] * 8)}
+    judgement = judged([CLASS], [stamp_candidate(CLASS), part], both, {CLASS: 16})[CLASS]
+    assert (judgement.kind, judgement.candidate) == (NONE, 1)  # what may be the object does not hold it up, but is stated
+    assert judgement.limit > 0.5
     assert judged_alone(TrialOutcome({}, 0, 0, [], 0.9, 0.0)).kind == UNDECIDED  # what was to be tried could not be read
 
 

@@ -13,7 +13,9 @@ from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate
 from seewhy.audit.kinds import CUE, DECIDING, FILLS, KINDS, LOCAL, NONE, SHORTCUT, SHUFFLED, UNDECIDED
 from seewhy.audit.trials import AuditTrial
 
-LEAST_EFFECT = 0.5  # as long as a candidate may turn more than half of the other photos, nothing is decided
+# As long as a candidate may turn more than half of the other photos, nothing is decided; but for parts of objects, which would
+# be called local reliance.
+LEAST_EFFECT = 0.5
 LEAST_POWER = 0.8  # photos are enough where a cue of that effect is found so probably
 
 
@@ -165,7 +167,8 @@ def judged(
     for index in classes:
         own = [number for number, candidate in enumerate(candidates) if candidate.class_index == index]
         tried = [number for number in own if found[number].effects]
-        limit = max((found[number].limit(alpha / hypotheses) for number in tried), default=1.0)
+        limit = _most([found[number] for number in tried], alpha / hypotheses)
+        judged_kinds = [found[number] for number in tried if candidates[number].kind != LOCAL]
         count = min((len(found[number].effects) for number in tried), default=0)
         of_class = sorted((number for number in tried if number in declared), key=lambda number: -found[number].effect)
         kinds = {number: _kind(candidates[number], found[number]) for number in of_class}
@@ -173,11 +176,16 @@ def judged(
         if of_class:
             deciding = min(of_class, key=lambda number: KINDS.index(kinds[number]))  # of equals the first, the strongest
             (kind, interval) = (kinds[deciding], found[deciding].interval(selected_alpha))
-        elif tried and limit <= LEAST_EFFECT:
+        elif tried and _most(judged_kinds, alpha / hypotheses) <= LEAST_EFFECT:
             deciding = max(tried, key=lambda number: found[number].effect)
             (kind, interval) = (NONE, found[deciding].interval(alpha / hypotheses))
         judgements[index] = Judgement(kind, deciding, interval, limit, count, available[index], needed, tried, of_class)
     return judgements
+
+
+def _most(tried: Sequence[TrialOutcome], alpha: float) -> float:
+    """What all of them turn at most, all at once; 1 of none."""
+    return max((outcome.limit(alpha) for outcome in tried), default=1.0)
 
 
 def _kind(candidate: Candidate, outcome: TrialOutcome) -> str:
