@@ -12,6 +12,7 @@ from typing import Any
 from bench import (
     anytime,
     audit,
+    audit_kills,
     audit_networks,
     checking,
     command,
@@ -69,6 +70,7 @@ def blocks(quick: bool, rounds: int = 1) -> dict[str, Measure]:
         "embed": lambda: _shown(embed.measure(*((2, 20) if quick else ())), embed.show),
         **{f"folder/{network}": partial(_folder, network, quick) for network in folder.NETWORKS[: 1 if quick else None]},
         "run": lambda: _shown(run.measure(*((run.PARTS, 1, 64, 256, 32) if quick else ())), run.show),
+        "audit/kills": lambda: _shown(audit_kills.measure(*((2, 60, 600, ("",)) if quick else ())), audit_kills.show),
         "kills": lambda: _shown(kills.measure(*((2, 2) if quick else ())), kills.show),
         "integrated": lambda: _shown(integrated.measure(3 if quick else integrated.PHOTOS), integrated.show),
         "evaluation": lambda: _shown(evaluation.measure(*((evaluation.NETWORKS[:1], 1) if quick else ())), evaluation.show),
