@@ -50,3 +50,11 @@ def test_what_is_no_cue_is_refused(clf: seewhy.Classifier, text: str) -> None:
 def test_classes_must_be_known(clf: seewhy.Classifier) -> None:
     with pytest.raises(TargetError, match="badger"):
         acceptances_of(["badger@ring"], clf)
+
+
+def test_the_day_on_which_somebody_signed_stays(clf: seewhy.Classifier) -> None:
+    dates = {("bear@ring", "us"): "2025-01-02"}
+    assert [one.date for one in acceptances_of(["bear@ring=us", "bear@ring=them"], clf, dates)] == [
+        "2025-01-02",
+        datetime.date.today().isoformat(),
+    ]

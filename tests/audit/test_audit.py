@@ -112,7 +112,24 @@ def test_few_photos_are_undecided(tmp_path: Path) -> None:
     result = seewhy.audit(seewhy.load("demo:shortcut"), save_scenes(tmp_path / "few", 24), "folders", progress=False)
     assert {verdict.kind for verdict in result.verdicts} == {"undecided"}
     assert not result.passed
-    assert "would do" in result.verdicts[0].sentence
+    assert "too few photos of the class" in result.verdicts[0].sentence  # four in a half
+
+
+def test_what_could_not_be_read_and_what_was_declared_for_nothing_is_named(tmp_path: Path) -> None:
+    folder = save_scenes(tmp_path / "photos", 60)
+    (folder / "cow" / "broken.png").write_bytes(b"hi")
+    result = seewhy.audit(
+        seewhy.load("demo:shortcut"),
+        folder,
+        "folders",
+        budget=800,
+        classes=["bear"],
+        accept=["cow@ring=us"],
+        progress=False,
+    )
+    assert result.photos == 60
+    assert result.notes[0].startswith("1 photo could not be read: cow/broken.png (")
+    assert result.notes[-1].startswith("accept='cow@ring=us' stands for no cue that was found here; these are bear@")
 
 
 def test_one_class_alone_has_nobody_to_try_on(tmp_path: Path) -> None:
@@ -122,6 +139,7 @@ def test_one_class_alone_has_nobody_to_try_on(tmp_path: Path) -> None:
         Image.fromarray(scene.photo).save(folder / "bear" / f"{place}.png")
     (verdict,) = seewhy.audit(seewhy.load("demo:shortcut"), folder, "folders", progress=False).verdicts
     assert (verdict.kind, verdict.recipients) == ("undecided", 0)
+    assert verdict.sentence.endswith("no photo of another class that is answered rightly is there to try anything on")
 
 
 def test_some_classes_alone(photos: Path) -> None:

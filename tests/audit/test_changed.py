@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from reduced_photos import noise, photos
 from tried_candidates import stamp_candidate
 
 import seewhy
-from seewhy.audit.changed import arrives, changed_photo
+from seewhy.audit.changed import changed_photo, why_unseen
 from seewhy.audit.trials import Tried
 from seewhy.edits import Fill
 from seewhy.errors import PhotoError
 from seewhy.store.photos import ListedPhotos, list_photos
+from seewhy.store.places import folder_at
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +47,15 @@ def test_a_photo_is_read_with_its_change(listed: ListedPhotos) -> None:
 
 def test_what_a_crop_cuts_off_does_not_arrive(listed: ListedPhotos) -> None:
     """The stamp lies in rows 50 to 60 of 64."""
-    assert arrives(classifier(), listed, tried())
-    assert arrives(classifier(crop=40), listed, tried())  # rows 12 to 52
-    assert not arrives(classifier(crop=32), listed, tried())  # rows 16 to 48
+    assert why_unseen(classifier(), listed, tried()) == ""
+    assert why_unseen(classifier(crop=40), listed, tried()) == ""  # rows 12 to 52
+    assert why_unseen(classifier(crop=32), listed, tried()) == "the network's input shows nothing of it"  # rows 16 to 48
+    same = replace(tried(), recipients=tried().candidate.donors[:1])  # its own stamp is laid on it
+    assert why_unseen(classifier(), listed, same) == "other photos cannot be given it"
 
 
 def test_photos_that_cannot_be_read_tell_nothing(listed: ListedPhotos, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from seewhy.store.places import folder_at
-
     gone = replace(listed, root=folder_at(str(tmp_path)))
-    assert arrives(classifier(crop=32), gone, tried())
+    assert why_unseen(classifier(crop=32), gone, tried()) == ""
     with pytest.raises(PhotoError):
         changed_photo(classifier(), gone, 0, None)

@@ -86,9 +86,11 @@ def outcome(effects: list[float], share: float = 0.9, share_others: float = 0.0,
     return TrialOutcome({THIRD: effects, **others}, turned, len(effects), [], share, share_others)
 
 
-def judged_alone(*tried: TrialOutcome, count: int = 60, why: str = "recurring", constant: bool = True) -> Judgement:
+def judged_alone(
+    *tried: TrialOutcome, count: int = 60, why: str = "recurring", constant: bool = True, donors: int = 9
+) -> Judgement:
     candidates = [stamp_candidate(CLASS, why, constant=constant) for _ in tried]
-    return judged([CLASS], candidates, dict(enumerate(tried)), {CLASS: count})[CLASS]
+    return judged([CLASS], candidates, dict(enumerate(tried)), {CLASS: count}, {CLASS: donors})[CLASS]
 
 
 def test_each_kind_of_control_has_to_be_beaten() -> None:
@@ -108,7 +110,7 @@ def test_an_interval_holds_for_the_strongest_control_whichever_it_is() -> None:
     (low, high) = two.interval(0.1)
     assert low == statistics.effect_interval([0.5] * 30, 0.1)[0]
     assert high == statistics.effect_interval([0.5] * 30, 0.05)[1]
-    assert two.limit(0.05) == high
+    assert two.limit(0.1) == high
     assert TrialOutcome({}, 0, 0, [], 0.0, 0.0).interval(0.1) == (-1.0, 1.0)
     misses = 0
     random = np.random.default_rng(0)
@@ -139,7 +141,7 @@ def test_what_does_not_recur_in_the_class_alone_is_local(share: float, others: f
 def test_nothing_turned_is_none_with_a_limit() -> None:
     judgement = judged_alone(outcome(NOTHING), outcome([1.0, *NOTHING]))
     assert (judgement.kind, judgement.candidate, judgement.declared) == (NONE, 1, [])
-    assert judgement.limit == pytest.approx(statistics.effect_limit([1.0, *NOTHING], 0.05 / 2))
+    assert judgement.limit == pytest.approx(statistics.effect_interval([1.0, *NOTHING], 0.05 / 2)[1])
 
 
 def test_too_few_photos_are_undecided_and_how_many_would_do_is_said() -> None:
@@ -149,10 +151,12 @@ def test_too_few_photos_are_undecided_and_how_many_would_do_is_said() -> None:
     assert judged_alone(outcome([1.0, 0.0] * 8), count=16).kind == UNDECIDED  # a larger effect cannot be excluded
     assert judged_alone(outcome([0.0] * 16), count=16).kind == NONE
     assert judged_alone(count=60).kind == UNDECIDED  # nothing to try
+    assert judged_alone(outcome(NOTHING), donors=4).kind == UNDECIDED  # what four photos show may be no cue of the class
+    assert judged_alone(outcome(STRONG), donors=4).kind == SHORTCUT  # what was found was found
     assert judged_alone(outcome([0.0] * 16), why=EVIDENCE).kind == UNDECIDED  # nothing but a part of the object
     part = stamp_candidate(CLASS, EVIDENCE)
     both = {0: outcome([0.0] * 16), 1: outcome([1.0, 0.0] * 8)}
-    judgement = judged([CLASS], [stamp_candidate(CLASS), part], both, {CLASS: 16})[CLASS]
+    judgement = judged([CLASS], [stamp_candidate(CLASS), part], both, {CLASS: 16}, {CLASS: 9})[CLASS]
     assert (judgement.kind, judgement.candidate) == (NONE, 1)  # what may be the object does not hold it up, but is stated
     assert judgement.limit > 0.5
     assert judged_alone(TrialOutcome({}, 0, 0, [], 0.9, 0.0)).kind == UNDECIDED  # what was to be tried could not be read
@@ -164,7 +168,7 @@ def test_a_class_is_judged_among_all_that_was_tried() -> None:
     assert judged_alone(outcome(weak), count=20).kind == SHORTCUT
     candidates = [stamp_candidate(CLASS), *(stamp_candidate(class_index) for class_index in range(5, 45))]
     among = {0: outcome(weak)} | {number: outcome([0.0] * 20) for number in range(1, 41)}
-    assert judged([CLASS], candidates, among, {CLASS: 20})[CLASS].kind in (NONE, UNDECIDED)
+    assert judged([CLASS], candidates, among, {CLASS: 20}, {CLASS: 9})[CLASS].kind in (NONE, UNDECIDED)
 
 
 def test_the_overlay_decides_before_a_stronger_part() -> None:

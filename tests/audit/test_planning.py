@@ -69,7 +69,9 @@ def test_candidates_come_from_one_half_and_are_tried_with_the_other(base: seewhy
 
 def test_blocks_hold_all_candidates_in_order() -> None:
     recipients = photos([noise(n) for n in range(10)], label=1)
-    plan = AuditPlan([Tried(n, stamp_candidate(), recipients, [], recipients) for n in range(5)], [(1.0, 0.0)] * 5, {0: 10})
+    plan = AuditPlan(
+        [Tried(n, stamp_candidate(), recipients, [], recipients) for n in range(5)], [(1.0, 0.0)] * 5, {0: 10}, {0: 10}
+    )
     each = plan.tried[0].passes()
     assert plan.passes() == 5 * each
     assert [[one.number for one in block] for block in plan.blocks(2 * each)] == [[0, 1], [2, 3], [4]]
@@ -77,6 +79,6 @@ def test_blocks_hold_all_candidates_in_order() -> None:
 
 
 def test_a_class_alone_has_nothing_to_be_tried_on(base: seewhy.Store) -> None:
-    by_class = {BEAR: ClassPhotos(halves(photos([noise(n) for n in range(8)]), 0), 8)}
+    by_class = {BEAR: ClassPhotos(BEAR, halves(photos([noise(n) for n in range(8)]), 0), 8)}
     plan = planned(base, by_class, [BEAR], budget=2000, seed=0)
     assert (plan.tried, plan.available) == ([], {BEAR: 0})

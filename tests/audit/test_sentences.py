@@ -4,45 +4,62 @@ from tried_candidates import stamp_candidate
 
 from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import EVIDENCE, LOCAL, NONE, SHORTCUT, SURROUNDINGS, THIRD, UNDECIDED
-from seewhy.audit.sentences import sentence
+from seewhy.audit.sentences import PhotoCounts, sentence
 
 OVERLAY, PART = stamp_candidate(), stamp_candidate(why=EVIDENCE)
+COUNTS = PhotoCounts(40, 30, 60)
 EFFECTS = [1.0] * 57 + [0.0] * 2 + [-1.0]
 OUTCOME = TrialOutcome({THIRD: EFFECTS}, 57, 60, [], 0.975, 0.0)
 
 
 def test_a_shortcut() -> None:
     judgement = Judgement(SHORTCUT, 0, (0.81, 1.0), 1.0, 60, 60, 30, [0, 1])
-    assert sentence(judgement, OUTCOME, OVERLAY) == (
+    assert sentence(judgement, OUTCOME, OVERLAY, COUNTS) == (
         "shortcut, overlay-like: the same pixels in the lower left corner (rows 78-94 %, columns 6-28 %) in 98 % of the class's "
         "rightly answered photos; alone they turn 95 % of other photos, a matched control 2 %: an effect of 93 % [81 %, 100 %]"
     )
 
 
 def test_the_other_four() -> None:
-    local = sentence(Judgement(LOCAL, 0, (0.81, 1.0)), OUTCOME, PART)
+    local = sentence(Judgement(LOCAL, 0, (0.81, 1.0)), OUTCOME, PART, COUNTS)
     assert local.startswith("local reliance, not judged: what lies in the lower left corner")
     assert local.endswith("an effect of 93 % [81 %, 100 %]; it may be the object")
-    surroundings = sentence(Judgement(SURROUNDINGS, 0, (0.81, 1.0)), OUTCOME, PART)
+    surroundings = sentence(Judgement(SURROUNDINGS, 0, (0.81, 1.0)), OUTCOME, PART, COUNTS)
     assert surroundings.startswith("leans on its surroundings; you judge whether that is right: ")
-    assert sentence(Judgement(NONE, 0, limit=0.11, tried=[0, 1, 2]), OUTCOME, PART) == (
+    assert sentence(Judgement(NONE, 0, limit=0.11, tried=[0, 1, 2]), OUTCOME, PART, COUNTS) == (
         "none of the 3 candidates tried turned more than 11 % of other photos beyond what matched controls turn (simultaneous "
         "upper limit); others may exist"
     )
     assert "the one candidate tried did not turn more than 11 %" in sentence(
-        Judgement(NONE, 0, limit=0.11, tried=[0]), OUTCOME, PART
+        Judgement(NONE, 0, limit=0.11, tried=[0]), OUTCOME, PART, COUNTS
     )
-    assert sentence(Judgement(UNDECIDED, None, recipients=8, available=8, needed=33, tried=[0]), None, None) == (
+    assert sentence(
+        Judgement(UNDECIDED, None, recipients=8, available=8, needed=33, donors=9, tried=[0]), None, None, COUNTS
+    ) == (
         "undecided: too few photos; of 8 of other classes that it was tried on, a cue may turn more than 50 % beyond its "
         "controls; 33 would do"
     )
-    passes = sentence(Judgement(UNDECIDED, None, recipients=8, available=60, needed=33, tried=[0]), None, None)
+    passes = sentence(Judgement(UNDECIDED, None, recipients=8, available=60, needed=33, donors=9, tried=[0]), None, None, COUNTS)
     assert passes.startswith("undecided: too few passes for the photos at hand; ")
-    assert sentence(Judgement(UNDECIDED, None), None, None) == (
-        "undecided: too few photos; there is nothing to try, or no photo of another class to try it on"
-    )
 
 
 def test_none_is_never_called_clean() -> None:
     for judgement in (Judgement(NONE, 0, limit=0.01, tried=[0]), Judgement(UNDECIDED, None)):
-        assert "clean" not in sentence(judgement, OUTCOME, PART)
+        assert "clean" not in sentence(judgement, OUTCOME, PART, COUNTS)
+
+
+def test_what_keeps_a_class_undecided_is_said() -> None:
+    def said(judgement: Judgement, counts: PhotoCounts = COUNTS, budget: int | None = None) -> str:
+        return sentence(judgement, None, None, counts, budget)
+
+    nothing = Judgement(UNDECIDED, None, donors=9)
+    assert said(nothing, PhotoCounts(40, 0, 60)) == "undecided: none of the 40 photos of the class is answered rightly"
+    assert said(nothing, PhotoCounts(40, 30, 0)) == (
+        "undecided: no photo of another class that is answered rightly is there to try anything on"
+    )
+    assert said(Judgement(UNDECIDED, None, donors=2), PhotoCounts(4, 4, 60)) == (
+        "undecided: too few photos of the class; 4 are answered rightly, each scene counted once, and 10 at least are needed"
+    )
+    assert said(nothing) == "undecided: nothing of the class recurs that could be tried"
+    passes = Judgement(UNDECIDED, None, recipients=8, available=60, needed=33, donors=9, tried=[0])
+    assert said(passes, budget=1500).endswith("beyond its controls; 33 would do, with a budget of 1,500")

@@ -53,6 +53,7 @@ def trying(tmp_path: Path) -> Trying:
         [Tried(number, candidate, recipients, carriers, thirds) for number, candidate in enumerate(candidates)],
         [(1.0, 0.0)] * 2,
         {A: 2},
+        {A: 2},
     )
     listed = list_photos(tmp_path / "photos", "folders", clf.class_names())
     return Trying(clf, listed, plan, lambda name: str(tmp_path / name), progress=False)
@@ -90,5 +91,6 @@ def test_what_could_not_be_made_and_what_cannot_be_seen_is_said(trying: Trying, 
     assert len(results.outcomes[0].effects) < 2
     assert results.unread > 0
     assert results.notes() == [f"{results.unread} of 24 trials could not be made: There is no file '{PATHS[6]}'."]
-    results.unseen = 1
-    assert results.notes()[1] == "1 candidate was not tried: of what changes there, the network's input shows nothing"
+    results.unseen = [("a", "the blur of the whole photo", "other photos cannot be given it")] * 12
+    assert results.notes()[1:3] == ["not tried for a: the blur of the whole photo: other photos cannot be given it"] * 2
+    assert results.notes()[-1] == "and 2 other candidates that could not be tried"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seewhy.audit.boxes import overlap
@@ -12,7 +12,7 @@ from seewhy.audit.candidates import Candidate
 from seewhy.audit.kinds import MOVING, RING
 from seewhy.classifier import Classifier
 from seewhy.edits import Box
-from seewhy.errors import OptionError, listed, setting
+from seewhy.errors import OptionError, setting
 from seewhy.properties import PROPERTIES
 
 BY_NAME = (MOVING, RING, *PROPERTIES)  # cues without a place
@@ -38,22 +38,28 @@ def cue_id(class_name: str, candidate: Candidate) -> str:
     return f"{class_name}@{candidate.why if box is None else ','.join(f'{side:.2f}' for side in box)}"
 
 
-def acceptances_of(accept: Sequence[str], clf: Classifier) -> list[Acceptance]:
-    """``CUE`` or ``CUE=reason``, see :func:`cue_id`. Raises OptionError, TargetError: no such class."""
-    return [_acceptance(one, clf) for one in ([accept] if isinstance(accept, str) else accept)]
+def acceptances_of(
+    accept: Sequence[str], clf: Classifier, dates: Mapping[tuple[str, str], str] | None = None
+) -> list[Acceptance]:
+    """``CUE`` or ``CUE=reason``, see :func:`cue_id`. dates : of declarations that were recorded before, by cue and reason.
+
+    Raises OptionError, TargetError: no such class."""
+    return [_acceptance(one, clf, dates or {}) for one in ([accept] if isinstance(accept, str) else accept)]
 
 
-def _acceptance(text: str, clf: Classifier) -> Acceptance:
+def _acceptance(text: str, clf: Classifier, dates: Mapping[tuple[str, str], str]) -> Acceptance:
     parts = _CUE.fullmatch(str(text))
     box = None if parts is None else _box(parts["where"])
     if parts is None or (box is None and parts["where"] not in BY_NAME):
         raise OptionError(
             f"{setting('accept', text)}: write the class and the cue as the audit names it: bear@0.84,0.02,0.98,0.20, a place, "
-            f"or bear@NAME with {listed(BY_NAME)}; and behind = who says so, and why."
+            f"or bear@NAME with {', '.join(BY_NAME)}; and behind = who says so, and why."
         )
     index = clf.class_names().index(parts["class_name"])
     name = "" if box is not None else parts["where"]
-    return Acceptance(index, box, name, (parts["reason"] or "").strip(), datetime.date.today().isoformat())
+    reason = (parts["reason"] or "").strip()
+    date = dates.get((str(text).partition("=")[0], reason)) or datetime.date.today().isoformat()
+    return Acceptance(index, box, name, reason, date)
 
 
 def _box(text: str) -> Box | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.audit import statistics
-from seewhy.audit.accepting import acceptances_of
+from seewhy.audit.accepting import Acceptance, acceptances_of
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.changed import with_properties
 from seewhy.audit.exhibits import SHOWN, exhibits_of
@@ -24,18 +24,20 @@ from seewhy.audit.kinds import MOVING, RECURRING
 from seewhy.audit.planning import AuditPlan, photos_by_class, planned
 from seewhy.audit.planting import BUDGET as PLANT_BUDGET
 from seewhy.audit.planting import planted_audits
-from seewhy.audit.result import PAGE, RECORD, Audit, verdict_of
+from seewhy.audit.result import PAGE, RECORD, Audit, Verdict, verdict_of
 from seewhy.audit.trying import Trying
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
-from seewhy.errors import OptionError, PhotoError, TargetError, did_you_mean, setting, whole_number
+from seewhy.errors import Message, OptionError, PhotoError, TargetError, did_you_mean, listed, setting, whole_number
 from seewhy.explain import check_classifier
 from seewhy.run import run
+from seewhy.store import Store
 from seewhy.store.photos import list_photos
 from seewhy.store.places import folder_at
 
 LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
+_MOST_NAMED = 5  # photos that could not be read
 NOT_TRIED = (
     "cues without a fixed place that are translucent, of one colour, or narrower than a tenth of the photo",
     "the ground behind the object, but for the outer ring of the photo",
@@ -92,7 +94,7 @@ def audit(
         if not labelled:
             raise PhotoError(f"No photo has a label, and an audit needs them: write {setting('labels', 'folders')}, or a file.")
         asked = _asked(clf, classes, sorted(labelled))
-        acceptances = acceptances_of(accept, clf)
+        acceptances = acceptances_of(accept, clf, _dates(folder))
         tell = told or (lambda line: None)
         tell(
             f"{len(listed_photos.paths):,} photos, then at most {budget:,} passes for each of {_count(asked, 'class', 'classes')}"
@@ -111,10 +113,14 @@ def audit(
         by_class = photos_by_class(base, seed, functools.partial(with_properties, clf, listed_photos))
         asked = [index for index in asked if index in by_class]  # the others' photos cannot be read
         plan = planned(base, by_class, asked, budget, seed)
-        question = hashlib.sha256(json.dumps([seed, budget, asked]).encode()).hexdigest()[:8]  # another one has its own trials
+        used = [
+            photo.sha256 for own in by_class.values() for photo in (*own.halves.discovery, *own.halves.confirmation)
+        ]  # another question, or photos that were replaced, have their own trials
+        question = hashlib.sha256(json.dumps([seed, budget, asked, used]).encode()).hexdigest()[:8]
         trying = Trying(clf, listed_photos, plan, lambda name: _below(folder, f"{name}-{question}"), batch_size, ray, progress)
         results = trying.put_on(told)
-        judgements = judged(asked, plan.candidates, results.outcomes, plan.available)
+        donors = {index: len(by_class[index].halves.discovery) for index in asked}
+        judgements = judged(asked, plan.candidates, results.outcomes, plan.available, donors)
         trying.taken_away([*judgements.values()], results)
         shown = exhibits_of(clf, listed_photos, judgements, results.outcomes, results.typical)
         grouped = groups(base.dataset(), _cues_of(plan, judgements))
@@ -164,13 +170,45 @@ def audit(
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
             },
             not_tried=list(NOT_TRIED),
-            notes=[*base.notes, *results.notes()],
+            notes=[*base.notes, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
             planted=planted,
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:
             folder_at(folder).write(PAGE, result.html_bytes())
         return result
+
+
+def _dates(folder: str) -> dict[tuple[str, str], str]:
+    """When declarations were recorded before, by cue and reason: the day on which somebody signed stays."""
+    place = folder_at(folder)
+    if not place.is_file(RECORD):
+        return {}
+    verdicts = json.loads(place.read(RECORD)).get("verdicts", [])
+    return {
+        (verdict["cue_id"], verdict["acceptance"]["reason"]): verdict["acceptance"]["date"]
+        for verdict in verdicts
+        if verdict.get("acceptance")
+    }
+
+
+def _unread(base: Store) -> list[str]:
+    if not base.unread:
+        return []
+    named = [f"{photo.path} ({photo.reason.rstrip('.')})" for photo in base.unread[:_MOST_NAMED]]
+    return [f"{_count(base.unread, 'photo', 'photos')} could not be read: {listed(named, _MOST_NAMED)}"]
+
+
+def _unmatched(acceptances: Sequence[Acceptance], accept: Sequence[str], verdicts: Sequence[Verdict]) -> list[str]:
+    """Declarations that stand for no cue that was found."""
+    texts = [accept] if isinstance(accept, str) else accept
+    used = [verdict.acceptance for verdict in verdicts]
+    cues = [verdict.cue_id for verdict in verdicts if verdict.cue_id]
+    return [
+        Message(f"{setting('accept', text)} stands for no cue that was found here; these are {listed(cues) if cues else 'none'}")
+        for text, acceptance in zip(texts, acceptances, strict=True)
+        if acceptance not in used
+    ]
 
 
 def _count(things: Sequence[Any], one: str, many: str) -> str:

@@ -57,16 +57,21 @@ def _opened(read: Callable[[Any], Opened], listed_photos: ListedPhotos, number: 
     return opened
 
 
-def arrives(clf: Classifier, listed_photos: ListedPhotos, tried: Tried) -> bool:
-    """Whether anything of a cue is left behind the preprocessing: what a crop cuts off, nobody can try. Photos that cannot be
-    read tell nothing: the trials name them."""
+def why_unseen(clf: Classifier, listed_photos: ListedPhotos, tried: Tried) -> str:
+    """Why nothing of a cue is left behind the preprocessing, where that is so: what a crop cuts off, nobody can try; and a photo
+    without JPEG blocks cannot have fewer. Empty where it can be tried. Photos that cannot be read tell nothing: the trials name
+    them."""
+    changes = False
     for place, recipient in islice(enumerate(tried.recipients), _LOOKED_AT):
         cue = tried.candidate.put_on(recipient, place, tried.thirds_of(recipient))[0]
         try:
             before = changed_photo(clf, listed_photos, recipient.number, None)
             after = changed_photo(clf, listed_photos, recipient.number, cue.edit)
         except PhotoError:
-            return True
+            return ""
         if not np.array_equal(before.pixels, after.pixels):
-            return True
-    return not tried.recipients
+            return ""
+        changes |= not np.array_equal(before.original, after.original)
+    if not tried.recipients:
+        return ""
+    return "the network's input shows nothing of it" if changes else "other photos cannot be given it"

@@ -16,6 +16,7 @@ from seewhy.audit.trials import AuditTrial
 # As long as a candidate may turn more than half of the other photos, nothing is decided; but for parts of objects, which would
 # be called local reliance.
 LEAST_EFFECT = 0.5
+LEAST_DONORS = 5  # of a class with fewer in the discovery half nothing can be said that nothing was found
 LEAST_POWER = 0.8  # photos are enough where a cue of that effect is found so probably
 
 
@@ -78,7 +79,7 @@ class TrialOutcome:
 
     def limit(self, alpha: float) -> float:
         """What that effect is at most, with confidence 1 - alpha."""
-        return self.interval(2 * alpha)[1]
+        return self.interval(alpha)[1]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Judgement:
     """kind : one of KINDS. candidate : the number of the one that decides, None where none does. interval : of the mean effect,
     after selection. limit : what the candidates tried turn at most, all at once. recipients, available : photos that the
     candidate tried least was tried on, and those of other classes that there are. needed : how many would do; None where no
-    number would. tried, declared : numbers of the class's candidates."""
+    number would. donors : photos of the class that cues are taken from. tried, declared : numbers of the class's candidates."""
 
     kind: str
     candidate: int | None
@@ -95,6 +96,7 @@ class Judgement:
     recipients: int = 0
     available: int = 0
     needed: int | None = None
+    donors: int = 0
     tried: list[int] = field(default_factory=list)
     declared: list[int] = field(default_factory=list)
 
@@ -152,10 +154,11 @@ def judged(
     candidates: Sequence[Candidate],
     found: Mapping[int, TrialOutcome],
     available: Mapping[int, int],
+    donors: Mapping[int, int],
     alpha: float = statistics.FALSE_DISCOVERIES,
 ) -> dict[int, Judgement]:
     """A judgement for each class. found : the outcome of each candidate. available : how many photos of other classes a class's
-    cues can be tried on.
+    cues can be tried on. donors : how many photos of the class they are taken from.
 
     False discoveries are controlled over all candidates of all classes.
     """
@@ -176,10 +179,12 @@ def judged(
         if of_class:
             deciding = min(of_class, key=lambda number: KINDS.index(kinds[number]))  # of equals the first, the strongest
             (kind, interval) = (kinds[deciding], found[deciding].interval(selected_alpha))
-        elif tried and _most(judged_kinds, alpha / hypotheses) <= LEAST_EFFECT:
+        elif donors[index] >= LEAST_DONORS and tried and _most(judged_kinds, alpha / hypotheses) <= LEAST_EFFECT:
             deciding = max(tried, key=lambda number: found[number].effect)
             (kind, interval) = (NONE, found[deciding].interval(alpha / hypotheses))
-        judgements[index] = Judgement(kind, deciding, interval, limit, count, available[index], needed, tried, of_class)
+        judgements[index] = Judgement(
+            kind, deciding, interval, limit, count, available[index], needed, donors[index], tried, of_class
+        )
     return judgements
 
 

@@ -32,8 +32,9 @@ Map = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ClassPhotos:
-    """The photos of one class. labelled : how many have its label."""
+    """The photos of the class with this index. labelled : how many have its label."""
 
+    index: int
     halves: Halves
     labelled: int
 
@@ -42,11 +43,17 @@ class ClassPhotos:
 class AuditPlan:
     """tried : of all candidates of all classes, by their numbers. shares : of the confirmation photos that carry each, of its
     class and of the others. available : by class, how many photos of other
-    classes there are to try each of its candidates on."""
+    classes there are to try each of its candidates on; pool : whether they carry it or not."""
 
     tried: list[Tried]
     shares: list[tuple[float, float]]
     available: dict[int, int]
+    pool: dict[int, int]
+
+    def budget_for(self, class_index: int, recipients: int) -> int:
+        """The passes for a class with which each of its candidates is tried on so many photos; in hundreds."""
+        each = sum(one.passes_of_one() for one in self.tried if one.candidate.class_index == class_index)
+        return int(-(-recipients * each / (1 - _SHARE_OF_REMOVALS) // 100) * 100)
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -85,7 +92,7 @@ def photos_by_class(base: Store, seed: int, inspect: Inspect = list) -> dict[int
     for label in sorted(drawings):
         drawn = drawings.pop(label).halves()
         inspected = Halves(inspect(drawn.discovery), inspect(drawn.confirmation), drawn.copies)
-        by_class[label] = ClassPhotos(inspected, labelled[label])
+        by_class[label] = ClassPhotos(label, inspected, labelled[label])
     return by_class
 
 
@@ -102,14 +109,14 @@ def planned(
     """
     discovery = in_turn([photo for own in by_class.values() for photo in own.halves.discovery], seed)
     confirmation = in_turn([photo for own in by_class.values() for photo in own.halves.confirmation], seed)
-    plan = AuditPlan([], [], {})
+    plan = AuditPlan([], [], {}, {})
     for start in range(0, len(asked), _CLASSES_AT_ONCE):
         part = asked[start : start + _CLASSES_AT_ONCE]
         maps = _maps_of(base, {index: by_class[index].halves.discovery for index in part})
         for index in part:
             others = _without(discovery, index, _OTHERS)
             pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
-            plan.available[index] = len(pool)  # until it is known which of them carry what is tried
+            plan.pool[index] = plan.available[index] = len(pool)
             halves = by_class[index].halves
             if halves.discovery and pool:
                 candidates = _candidates(index, halves.discovery, others, maps[index])

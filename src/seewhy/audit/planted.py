@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from seewhy.audit.boxes import overlap
 from seewhy.audit.drawn_cues import CAST, STICKER
-from seewhy.audit.kinds import LOCAL, MOVING, SHORTCUT, SURROUNDINGS
+from seewhy.audit.kinds import LOCAL, MOVING, SHORTCUT, SURROUNDINGS, UNDECIDED
 from seewhy.edits import Box
 
 LEAST_TURNED = 0.5  # of other photos that the drawn cue turns where a head relies on it
@@ -77,6 +77,8 @@ def sensitivity(planted: Sequence[PlantedCue]) -> str:
     names = {SHORTCUT: "as a shortcut", LOCAL: "as local reliance", SURROUNDINGS: "as surroundings"}
     ways = [f"{found.count(kind)} {words}" for kind, words in names.items() if kind in found]
     by_kind = f", {', '.join(ways)}" if ways else ""
+    unsure = sum(one.kind == UNDECIDED for one in relied)
+    by_kind += f"; {unsure} undecided for lack of photos or passes" if unsure else ""
     rest = f"; the head did not learn {unlearned} more" if unlearned else ""
     return (
         f"On your photos, {len(found)} of {len(relied)} planted cues were found{by_kind} "

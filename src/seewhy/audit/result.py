@@ -20,7 +20,7 @@ from seewhy.audit.kinds import LOCAL, SHORTCUT, SURROUNDINGS, UNDECIDED
 from seewhy.audit.page import page
 from seewhy.audit.planning import AuditPlan, ClassPhotos
 from seewhy.audit.planted import PlantedCue, sensitivity
-from seewhy.audit.sentences import sentence
+from seewhy.audit.sentences import PhotoCounts, sentence
 from seewhy.edits import Box
 from seewhy.errors import RecordError
 from seewhy.explanation import versions
@@ -181,7 +181,10 @@ def verdict_of(
     boxes = {photo.path: box for photo in carriers if candidate is not None and (box := candidate.box_in(photo)) is not None}
     says = candidate is not None and judgement.kind in (SHORTCUT, SURROUNDINGS, LOCAL)
     acceptance = accepted(acceptances, candidate) if candidate is not None and says else None
-    said = sentence(judgement, outcome, candidate)
+    index = class_photos.index
+    counts = PhotoCounts(class_photos.labelled, len(halves.discovery) + len(halves.confirmation), plan.pool.get(index, 0))
+    budget = None if judgement.needed is None else plan.budget_for(index, judgement.needed)
+    said = sentence(judgement, outcome, candidate, counts, budget)
     (carrying, others) = grouped or (None, None)
     return Verdict(
         class_name=class_name,

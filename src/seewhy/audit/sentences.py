@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from seewhy.audit.candidates import Candidate
-from seewhy.audit.judge import LEAST_EFFECT, Judgement, TrialOutcome
+from seewhy.audit.judge import LEAST_DONORS, LEAST_EFFECT, Judgement, TrialOutcome
 from seewhy.audit.kinds import LOCAL, NONE, SHORTCUT, SURROUNDINGS
 from seewhy.formatting import format_share
 
 
-def sentence(judgement: Judgement, outcome: TrialOutcome | None, candidate: Candidate | None) -> str:
-    """outcome, candidate : of the candidate that decides; None where none was tried."""
+@dataclass(frozen=True)
+class PhotoCounts:
+    """How many photos of a class there are, how many of them are used (answered rightly, each scene once), and how many of other
+    classes there are to try something on."""
+
+    labelled: int
+    right: int
+    others: int
+
+
+def sentence(
+    judgement: Judgement,
+    outcome: TrialOutcome | None,
+    candidate: Candidate | None,
+    photos: PhotoCounts,
+    budget: int | None = None,
+) -> str:
+    """outcome, candidate : of the candidate that decides; None where none was tried. photos : of the class. budget : the passes
+    for a class that would do, where more photos are there."""
     if judgement.kind == NONE:
         return _none(judgement)
     if outcome is None or candidate is None or judgement.kind not in (SHORTCUT, SURROUNDINGS, LOCAL):
-        return _undecided(judgement)
+        return _undecided(judgement, photos, budget)
     (low, high) = judgement.interval
     effect = (
         f"{format_share(outcome.turned / outcome.tried)} of other photos, a matched control {format_share(outcome.control)}: an "
@@ -39,12 +58,23 @@ def _none(judgement: Judgement) -> str:
     )
 
 
-def _undecided(judgement: Judgement) -> str:
+def _undecided(judgement: Judgement, photos: PhotoCounts, budget: int | None) -> str:
+    if not photos.right:
+        return f"undecided: none of the {photos.labelled} photos of the class is answered rightly"
+    if not photos.others:
+        return "undecided: no photo of another class that is answered rightly is there to try anything on"
+    if judgement.donors < LEAST_DONORS:
+        return (
+            f"undecided: too few photos of the class; {photos.right} are answered rightly, each scene counted once, and "
+            f"{2 * LEAST_DONORS} at least are needed"
+        )
     if not judgement.tried:
-        return "undecided: too few photos; there is nothing to try, or no photo of another class to try it on"
+        return "undecided: nothing of the class recurs that could be tried"
     needed = "" if judgement.needed is None else f"; {judgement.needed} would do"
-    few = "photos" if judgement.recipients >= judgement.available else "passes for the photos at hand"
+    fewer = judgement.recipients < judgement.available
+    few = "passes for the photos at hand" if fewer else "photos"
+    passes = f", with a budget of {budget:,}" if fewer and budget is not None else ""
     return (
         f"undecided: too few {few}; of {judgement.recipients} of other classes that it was tried on, a cue may turn more than "
-        f"{format_share(LEAST_EFFECT)} beyond its controls{needed}"
+        f"{format_share(LEAST_EFFECT)} beyond its controls{needed}{passes}"
     )

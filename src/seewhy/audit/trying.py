@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from seewhy.audit.answers import answers_of, seconds_of_one
-from seewhy.audit.changed import arrives
+from seewhy.audit.changed import why_unseen
 from seewhy.audit.exhibits import SHOWN, Shown, typical_put_on, typical_taken_away
 from seewhy.audit.judge import Judgement, TrialOutcome, outcomes
 from seewhy.audit.planning import AuditPlan
@@ -18,25 +18,26 @@ from seewhy.store.photos import ListedPhotos
 from seewhy.store.places import folder_at
 
 _MOST_TRIALS = 100_000  # that are held at once
+_MOST_NAMED = 10  # candidates that could not be tried
 
 
 @dataclass
 class Results:
     """outcomes, typical : of each candidate by its number. passes : trials. unread : those that could not be made; reason : why
-    the first of them could not. unseen : candidates of which the network's input shows nothing."""
+    the first of them could not. unseen : candidates that could not be tried, as the class, what it is, and why."""
 
     outcomes: dict[int, TrialOutcome] = field(default_factory=dict)
     typical: dict[int, Shown] = field(default_factory=dict)
     passes: int = 0
     unread: int = 0
     reason: str = ""
-    unseen: int = 0
+    unseen: list[tuple[str, str, str]] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         notes = [f"{self.unread} of {self.passes} trials could not be made: {self.reason}"] if self.unread else []
-        if self.unseen:
-            were = "candidate was" if self.unseen == 1 else "candidates were"
-            notes.append(f"{self.unseen} {were} not tried: of what changes there, the network's input shows nothing")
+        notes += [f"not tried for {name}: {words}: {why}" for name, words, why in self.unseen[:_MOST_NAMED]]
+        if len(self.unseen) > _MOST_NAMED:
+            notes.append(f"and {len(self.unseen) - _MOST_NAMED} other candidates that could not be tried")
         return notes
 
 
@@ -58,8 +59,13 @@ class Trying:
         results = Results()
         blocks = [*self.plan.blocks(_MOST_TRIALS)]
         for place, block in enumerate(blocks):
-            seen = [tried for tried in block if arrives(self.clf, self.listed_photos, tried)]
-            results.unseen += len(block) - len(seen)
+            reasons = {tried.number: why_unseen(self.clf, self.listed_photos, tried) for tried in block}
+            seen = [tried for tried in block if not reasons[tried.number]]
+            results.unseen += [
+                (self.clf.classes[tried.candidate.class_index], tried.candidate.words, reasons[tried.number])
+                for tried in block
+                if reasons[tried.number]
+            ]
             trials = [trial for tried in seen for trial in tried.trials()]
             if place == 0 and told is not None:
                 told(self._cost(trials))

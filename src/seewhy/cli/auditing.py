@@ -56,7 +56,7 @@ def audit(
         str, Option("-o", "--output", "--out", help="A folder: audit.html, audit.json, photos, trials. It goes on where it was.")
     ] = "audit",
 ) -> None:
-    """Does a class lean on something at a fixed place that has no business there? A verdict for each, with its proof."""
+    """Does a class lean on something that has no business there? A verdict for each, with its proof."""
     clf = options.load()
 
     def tell(line: str) -> None:
