@@ -76,7 +76,7 @@ def stored_answers(
         index = None if label is None else CLASSES.index(label)
         sha256 = hashlib.sha256((photos / name).read_bytes()).hexdigest()
         kept = StoredPhoto(number, name, records[number % each] if edits else None, sha256, geometry, thumbnail(photo), index)
-        rows.append(row(kept, CLASSES, [explanation], None))
+        rows.append(row(kept, CLASSES, explanation.predictions, [explanation], None))
     manifest = Manifest(
         model={"name": f"{folder.name}-net", "weights": "", "classes": CLASSES, "preprocessing": "as they are", "display": None},
         settings={"methods": [{"name": method}], "shard_size": 4, "embedding": None},
