@@ -110,8 +110,8 @@ def _wanted(half: str) -> Iterable[tuple[str, str, float, bool, bool]]:
             yield setup, cue, prevalence, True, False
 
 
-def _of(half: str) -> Iterable[Spec]:
-    """Backbones, then animals, scenes and whether only the head learns, take turns."""
+def table(half: str) -> Iterable[Spec]:
+    """All of a half; backbones, then animals, scenes and whether only the head learns, take turns."""
     backbones = [name for name, backbone in BACKBONES.items() if backbone.half == half]
     for number, (setup, cue, prevalence, redundant, two) in enumerate(_wanted(half)):
         (turn, place) = divmod(number, len(backbones))
@@ -139,5 +139,5 @@ def _of(half: str) -> Iterable[Spec]:
 def specs(half: str) -> list[Spec]:
     """The table of one half, in an order in which any beginning holds something of everything; without the real SqueezeNet where
     ``../shared/data`` does not lie beside the project."""
-    rows = [spec for spec in _of(half) if spec.backbone != "real SqueezeNet" or WEIGHTS.is_file()]
+    rows = [spec for spec in table(half) if spec.backbone != "real SqueezeNet" or WEIGHTS.is_file()]
     return sorted(rows, key=lambda spec: hashlib.sha256(spec.name.encode()).digest())
