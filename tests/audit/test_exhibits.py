@@ -81,7 +81,7 @@ def typical(effect: float = 1.0, answers: Mapping[int, int] = ANSWERS) -> list[t
     outcome = TrialOutcome({ELSEWHERE: [effect], COVERED: [1.5]}, 1, 1, [], 1.0, 0.0)
     answered = [(trial, answers[place]) for place, trial in enumerate(trials()) if place in answers]
     (put_on, away) = ([pair for pair in answered if (pair[0].role == CUE) == is_cue] for is_cue in (True, False))
-    return [*typical_taken_away(away, BEAR), *typical_put_on(put_on, BEAR, outcome)]
+    return [*typical_taken_away(away, BEAR), *typical_put_on(put_on, {BEAR}, outcome)]
 
 
 def shown(

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from seewhy.audit.boxes import overlap
 from seewhy.audit.candidates import Candidate
-from seewhy.audit.kinds import MOVING, RING
+from seewhy.audit.kinds import BORDER, MOVING, RING
 from seewhy.classifier import Classifier
 from seewhy.edits import Box
 from seewhy.errors import OptionError, setting
 from seewhy.properties import PROPERTIES
 
-BY_NAME = (MOVING, RING, *PROPERTIES)  # cues without a place
+BY_NAME = (MOVING, BORDER, RING, *PROPERTIES)  # cues without a place
 _CUE = re.compile(r"(?P<class_name>.+?)@(?P<where>[\d.,]+|[a-z ]+)(=(?P<reason>.*))?", re.DOTALL)
 SAME_PLACE = 0.5  # what two boxes must have in common, of what they cover together
 

@@ -126,7 +126,7 @@ def audit(
         grouped = groups(base.dataset(), _cues_of(plan, judgements))
         verdicts = [
             verdict_of(
-                clf.classes[index],
+                clf.classes,
                 judgements[index],
                 plan,
                 results.outcomes,

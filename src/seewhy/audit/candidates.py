@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seewhy.audit.kinds import LOCAL, SHORTCUT
 from seewhy.audit.photos import AuditedPhoto
@@ -28,12 +28,19 @@ class Candidate(ABC):
     """Subclasses are frozen dataclasses, made from the discovery half alone: what is tried is what stands in their donors.
 
     class_index : whose shortcut it may be. why : what has proposed it, a word of ``kinds``. donors : photos of the discovery half
-    that show it, never none.
+    that show it, never none. shared : indices of other classes whose photos show it, too; what it turns into one of all of these
+    counts.
     """
 
     class_index: int
     why: str
     donors: list[AuditedPhoto]
+    shared: frozenset[int] = field(default=frozenset(), kw_only=True)
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """Its class, and those that share it."""
+        return self.shared | {self.class_index}
 
     @property
     def box(self) -> Box | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from seewhy.audit.changed import changed_photo
@@ -70,13 +70,13 @@ def exhibits_of(
     return shown
 
 
-def typical_put_on(answered: Sequence[tuple[AuditTrial, int]], index: int, outcome: TrialOutcome) -> Shown:
+def typical_put_on(answered: Sequence[tuple[AuditTrial, int]], classes: Collection[int], outcome: TrialOutcome) -> Shown:
     """The cue on another photo, and a control of the strongest kind: typical ones, not the best; the effect on the photo is the
-    nearest to the mean. answered : the trials of a candidate, with the predicted classes. index : its class."""
+    nearest to the mean. answered : the trials of a candidate, with the predicted classes. classes : its own."""
     on_photo: dict[int, tuple[list[tuple[AuditTrial, bool]], list[tuple[AuditTrial, bool]]]] = {}
     for trial, answer in answered:
         if trial.control in ("", outcome.strongest_control):
-            on_photo.setdefault(trial.photo, ([], []))[bool(trial.control)].append((trial, answer == index))
+            on_photo.setdefault(trial.photo, ([], []))[bool(trial.control)].append((trial, answer in classes))
     complete = [(cues, controls) for cues, controls in on_photo.values() if cues and controls]
     if not complete:
         return []

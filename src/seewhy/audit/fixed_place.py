@@ -27,6 +27,7 @@ from seewhy.audit.kinds import (
     THIRD,
 )
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
+from seewhy.audit.sharing import sets_apart, share_elsewhere, with_sharers
 from seewhy.edits import Box, Inpaint, Paste
 
 Floats = npt.NDArray[np.float32]
@@ -151,7 +152,8 @@ def recurring_places(
     (own_pictures, other_pictures) = (small_stack(own), small_stack(others))
     starts = range(0, SIDE - _WINDOW + 1, _STEP)
     windows = [(top, left) for top in starts for left in starts]
-    shares = [_recurring_share(_at(own_pictures, *window), _at(other_pictures, *window)) for window in windows]
+    labels = [photo.label for photo in others]
+    shares = [_recurring_share(_at(own_pictures, *window), _at(other_pictures, *window), labels) for window in windows]
     candidates: list[FixedPlace] = []
     for place in np.argsort(-np.round(shares, 2), kind="stable"):
         if shares[place] < LEAST_SHARE or len(candidates) == _MOST:
@@ -160,11 +162,12 @@ def recurring_places(
         if any(_covers(candidate.box, *window) for candidate in candidates):
             continue
         candidate = _grown(class_index, own, own_pictures, window, mean_map)
-        (share, elsewhere) = (candidate.share_of(own), candidate.share_of(others))  # a window may have shown a part alone
+        candidate = with_sharers(candidate, own, others)
+        share = candidate.share_of(own)  # a window may have shown a part alone
         if (
             area(candidate.box) <= _MOST_AREA
             and share >= max(_LEAST_PARTNERS / len(own), LEAST_SHARE)
-            and share >= LEAST_LIFT * elsewhere
+            and sets_apart(candidate, own, others)
             and not _stands_in(candidate, candidates)
         ):
             candidates.append(candidate)
@@ -191,8 +194,9 @@ def _stands_in(candidate: FixedPlace, candidates: Sequence[FixedPlace]) -> bool:
     return any(_covers(other.box, *window) for other in candidates)
 
 
-def _recurring_share(own: Floats, others: Floats) -> float:
-    """Of the windows ``(n, h, w, 3)`` of a class the share that shows what others of them show; 0 where that is not its own."""
+def _recurring_share(own: Floats, others: Floats, labels: Sequence[int]) -> float:
+    """Of the windows ``(n, h, w, 3)`` of a class the share that shows what others of them show; 0 where that is not its own.
+    labels : of the others."""
     alike = _alike(own)
     partners = alike.sum(axis=1)
     central = int(partners.argmax())
@@ -200,7 +204,7 @@ def _recurring_share(own: Floats, others: Floats) -> float:
         return 0.0
     template = _template(own)
     share = float(resembles(own, template, SIMILAR).mean())
-    elsewhere = float(resembles(others, template, SIMILAR).mean()) if len(others) else 0.0
+    elsewhere = share_elsewhere(resembles(others, template, SIMILAR), labels)
     return share if share >= LEAST_LIFT * elsewhere else 0.0
 
 

@@ -117,8 +117,9 @@ def outcomes(
         if place not in answers:
             unread.add(key)
             continue
-        is_class = answers[place] == candidates[trial.candidate].class_index
-        turned[key][trial.control].append(is_class if trial.role == CUE else not is_class)
+        candidate = candidates[trial.candidate]
+        (answer, index) = (answers[place], candidate.class_index)
+        turned[key][trial.control].append(answer in candidate.classes if trial.role == CUE else answer != index)
     of_candidate: dict[tuple[int, str], list[dict[str, list[bool]]]] = defaultdict(list)
     for key in sorted(turned):
         if key not in unread:

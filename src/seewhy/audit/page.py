@@ -11,6 +11,7 @@ from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE
 from seewhy.audit.exhibits import WITHOUT, Exhibit
 from seewhy.audit.judge import LEAST_EFFECT, LEAST_POWER
 from seewhy.audit.kinds import (
+    BORDER,
     CORNER,
     CUE,
     EVIDENCE,
@@ -51,6 +52,7 @@ _WHY = {
     EVIDENCE: "the maps are brightest there",
     CORNER: "it is a corner; nothing else was known of the class",
     MOVING: "the same pixels recur, elsewhere in each photo",
+    BORDER: "some photos of the class have the same border",
     RING: "it is the outer ring of the photos",
 }
 _HERE = Path(__file__).parent

@@ -5,7 +5,7 @@ A new kind of candidate is a file, and a line in :func:`_candidates`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,6 +16,7 @@ from seewhy.audit.candidates import LEAST_SHARE, Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.free_place import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
+from seewhy.audit.rings import ring_candidates
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried
 from seewhy.audit.whole_photo import whole_photo_candidates
 from seewhy.store import Store
@@ -114,8 +115,8 @@ def planned(
         part = asked[start : start + _CLASSES_AT_ONCE]
         maps = _maps_of(base, {index: by_class[index].halves.discovery for index in part})
         for index in part:
-            others = _without(discovery, index, _OTHERS)
-            pool = _without(confirmation, index, 2 * MOST_RECIPIENTS)
+            others = _of_no_class(discovery, {index}, _OTHERS)
+            pool = _of_no_class(confirmation, {index}, 2 * MOST_RECIPIENTS)
             plan.pool[index] = plan.available[index] = len(pool)
             halves = by_class[index].halves
             if halves.discovery and pool:
@@ -135,13 +136,14 @@ def _add(
     """The candidates of one class. pool : confirmation photos of other classes. others : discovery photos of these."""
     own: list[Tried] = []
     for candidate in candidates:
-        carried = {photo.number for photo in candidate.carriers(pool)}
+        (strangers, thirds) = (_of_no_class(pool, candidate.classes), _of_no_class(others, candidate.classes))
+        carried = {photo.number for photo in candidate.carriers(strangers)}
         carriers = candidate.carriers(halves.confirmation)
         recurs = len(carriers) >= LEAST_SHARE * len(halves.confirmation)  # else it is a hypothesis, but nothing to try
-        recipients = [photo for photo in pool if recurs and photo.number not in carried]
-        own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, others))
+        recipients = [photo for photo in strangers if recurs and photo.number not in carried]
+        own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, thirds))
         share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
-        plan.shares.append((share, len(carried) / len(pool)))
+        plan.shares.append((share, len(carried) / max(1, len(strangers))))
     possible = [len(tried.recipients) for tried in own if tried.recipients]
     plan.available[own[0].candidate.class_index] = min(possible, default=0)
     removals = int(_SHARE_OF_REMOVALS * budget)
@@ -158,7 +160,7 @@ def _candidates(
     candidates: list[Candidate] = [*recurring_places(index, own, others, mean_map)]
     # Parts of objects recur, too; where the maps point decides about these.
     candidates += [cue for cue in moving_cues(index, own, others, maps) if cue.is_overlay]
-    candidates += whole_photo_candidates(index, own, others)
+    candidates += [*whole_photo_candidates(index, own, others), *ring_candidates(index, own, others)]
     brightest = None if mean_map is None else brightest_place(index, mean_map, own)
     if brightest is not None:
         candidates.append(brightest)
@@ -166,8 +168,8 @@ def _candidates(
     return candidates if has_place else [*candidates, *corners(index, own)]
 
 
-def _without(photos: Iterable[AuditedPhoto], index: int, most: int) -> list[AuditedPhoto]:
-    return [*islice((photo for photo in photos if photo.label != index), most)]
+def _of_no_class(photos: Iterable[AuditedPhoto], classes: Collection[int], most: int | None = None) -> list[AuditedPhoto]:
+    return [*islice((photo for photo in photos if photo.label not in classes), most)]
 
 
 def _maps_of(base: Store, photos: Mapping[int, Sequence[AuditedPhoto]]) -> dict[int, dict[int, Map]]:

@@ -63,6 +63,7 @@ class Verdict:
     photos of other classes that the deciding one was tried on. labelled, right, copies : photos of the class, those answered
     rightly (at most 128 are used), and copies of a scene left out. carrying, others : all photos of the class, those that show
     the pixels that decide and those that do not; None where no recurring ones decide. tried : all candidates of the class.
+    shared_with : other classes whose photos carry the deciding cue as well; what it turns into one of all of these counts.
     cue_id : the deciding cue's, see TriedCue. acceptance : the owner's declaration that it is legitimate. exhibits : pictures of
     what decided, in no record.
     """
@@ -89,6 +90,7 @@ class Verdict:
     carrying: PhotoGroup | None = None
     others: PhotoGroup | None = None
     tried: list[TriedCue] = field(default_factory=list)
+    shared_with: list[str] = field(default_factory=list)
     cue_id: str = ""
     acceptance: Acceptance | None = None
     exhibits: list[Exhibit] = field(default_factory=list, compare=False, repr=False)
@@ -163,7 +165,7 @@ class Audit:
 
 
 def verdict_of(
-    class_name: str,
+    classes: Sequence[str],
     judgement: Judgement,
     plan: AuditPlan,
     found: Mapping[int, TrialOutcome],
@@ -172,7 +174,8 @@ def verdict_of(
     grouped: tuple[PhotoGroup, PhotoGroup] | None,
     exhibits: list[Exhibit],
 ) -> Verdict:
-    """All that is known of a class, put together. found : the outcome of each candidate. grouped : see ``Verdict.carrying``."""
+    """All that is known of a class, put together. classes : all names. found : the outcome of each candidate. grouped : see
+    ``Verdict.carrying``."""
     number = judgement.candidate
     outcome = None if number is None else found[number]
     candidate = None if number is None else plan.tried[number].candidate
@@ -180,11 +183,12 @@ def verdict_of(
     carriers = [] if candidate is None else candidate.carriers(halves.confirmation)
     boxes = {photo.path: box for photo in carriers if candidate is not None and (box := candidate.box_in(photo)) is not None}
     says = candidate is not None and judgement.kind in (SHORTCUT, SURROUNDINGS, LOCAL)
+    shared_with = [classes[shared] for shared in sorted(candidate.shared)] if candidate is not None and says else []
     acceptance = accepted(acceptances, candidate) if candidate is not None and says else None
-    index = class_photos.index
+    (index, class_name) = (class_photos.index, classes[class_photos.index])
     counts = PhotoCounts(class_photos.labelled, len(halves.discovery) + len(halves.confirmation), plan.pool.get(index, 0))
     budget = None if judgement.needed is None else plan.budget_for(index, judgement.needed)
-    said = sentence(judgement, outcome, candidate, counts, budget)
+    said = sentence(judgement, outcome, candidate, counts, budget, shared_with)
     (carrying, others) = grouped or (None, None)
     return Verdict(
         class_name=class_name,
@@ -209,6 +213,7 @@ def verdict_of(
         carrying=carrying,
         others=others,
         tried=[_tried_cue(class_name, plan.tried[n].candidate, found[n], n in judgement.declared) for n in judgement.tried],
+        shared_with=shared_with,
         cue_id=cue_id(class_name, candidate) if candidate is not None and says else "",
         acceptance=acceptance,
         exhibits=exhibits,

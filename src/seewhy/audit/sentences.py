@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seewhy.audit.candidates import Candidate
@@ -26,16 +27,18 @@ def sentence(
     candidate: Candidate | None,
     photos: PhotoCounts,
     budget: int | None = None,
+    shared_with: Sequence[str] = (),
 ) -> str:
     """outcome, candidate : of the candidate that decides; None where none was tried. photos : of the class. budget : the passes
-    for a class that would do, where more photos are there."""
+    for a class that would do, where more photos are there. shared_with : names of other classes that carry the cue."""
     if judgement.kind == NONE:
         return _none(judgement)
     if outcome is None or candidate is None or judgement.kind not in (SHORTCUT, SURROUNDINGS, LOCAL):
         return _undecided(judgement, photos, budget)
     (low, high) = judgement.interval
     effect = (
-        f"{format_share(outcome.turned / outcome.tried)} of other photos, a matched control {format_share(outcome.control)}: an "
+        f"{format_share(outcome.turned / outcome.tried)} of other photos{_into(shared_with)}, a matched control "
+        f"{format_share(outcome.control)}: an "
         f"effect of {format_share(outcome.effect)} [{format_share(max(low, -1.0))}, {format_share(high)}]"
     )
     if judgement.kind == SHORTCUT:
@@ -46,6 +49,11 @@ def sentence(
     if judgement.kind == SURROUNDINGS:
         return f"leans on its surroundings; you judge whether that is right: {candidate.words} turns {effect}"
     return f"local reliance, not judged: {candidate.words} turns {effect}; it may be the object"
+
+
+def _into(shared_with: Sequence[str]) -> str:
+    names = " or ".join(f"'{name}'" for name in shared_with)
+    return f" (into it or {names}, whose photos show it, too)" if names else ""
 
 
 def _none(judgement: Judgement) -> str:

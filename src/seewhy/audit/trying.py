@@ -75,7 +75,7 @@ class Trying:
                 number = tried.number
                 outcome = outcomes([number], self.plan.candidates, *_apart(answered[number]), self.plan.shares)[number]
                 results.outcomes[number] = outcome
-                results.typical[number] = typical_put_on(_read(answered[number]), tried.candidate.class_index, outcome)
+                results.typical[number] = typical_put_on(_read(answered[number]), tried.candidate.classes, outcome)
         return results
 
     def taken_away(self, judgements: Sequence[Judgement], results: Results) -> None:

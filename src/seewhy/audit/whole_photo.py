@@ -1,11 +1,11 @@
-"""Candidates that are the whole photo's: its colour cast, brightness, sharpness and the like, and its outer ring.
+"""Candidates that are the whole photo's: its colour cast, brightness, sharpness and the like.
 
 Takes no pass of the network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,17 @@ import numpy.typing as npt
 
 from seewhy.audit.candidates import Candidate, CueChange
 from seewhy.audit.fixed_place import taking_turns
-from seewhy.audit.kinds import COVERED, CUE, OPPOSITE, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
+from seewhy.audit.kinds import CUE, OPPOSITE, OTHER_PLACE, REPLACED, SURROUNDINGS, THIRD
 from seewhy.audit.photos import AuditedPhoto
-from seewhy.edits import Match, Ring
+from seewhy.audit.sharing import without_each
+from seewhy.edits import Match
 from seewhy.properties import PROPERTIES, Direction, measured, places
 
 Floats = npt.NDArray[np.float32]
 
 _MOST = 3  # properties of a class, those that set it apart most surely
+_MOST_SHARED = 2  # and of those that it shares with another class
 _THIRDS = 2  # controls of that kind
-_WIDTH = 0.15  # of the ring
 _AUROC = 0.7  # at least, of a property that predicts the class
 _TAIL = 0.05  # of the others lie beyond the value that part of a class is beyond ...
 _LEAST_SHARE = 0.15  # ... where three times as many of it are: this share of its photos ...
@@ -76,36 +77,8 @@ class WholePhoto(Candidate):
         return [photo for photo, value in zip(read, values, strict=True) if value <= self.least]
 
 
-@dataclass(frozen=True, eq=False)
-class OuterRing(Candidate):
-    """What lies along the edges of the photos of a class: each has its own."""
-
-    @property
-    def kind(self) -> str:
-        return SURROUNDINGS
-
-    @property
-    def words(self) -> str:
-        return "the outer ring of the photo"
-
-    def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
-        return [photo for photo in photos if photo.label == self.class_index]
-
-    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
-        changes = [CueChange(CUE, Ring(source=self.donor(place).path, width=_WIDTH))]
-        for third in taking_turns(thirds, place, _THIRDS):
-            changes.append(CueChange(CUE, Ring(source=third.path, width=_WIDTH), THIRD))
-        return [*changes, CueChange(CUE, Ring(source=None, width=_WIDTH), COVERED)]
-
-    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
-        changes = [CueChange(REPLACED, Ring(source=third.path, width=_WIDTH)) for third in taking_turns(thirds, place, 1)]
-        return changes and [*changes, CueChange(REPLACED, Ring(source=self.donor(place).path, width=_WIDTH), OTHER_PLACE)]
-
-
-def whole_photo_candidates(
-    class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]
-) -> list[WholePhoto | OuterRing]:
-    """The properties that set the class apart, the surest first, and the outer ring, which is always one.
+def whole_photo_candidates(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> list[WholePhoto]:
+    """The properties that set the class apart, the surest first; then those that set it and one other class apart from the rest.
 
     A property predicts the class (the area under the ROC curve is .7), or part of the class lies where few of the others do. Both
     must be rarer than ``_CHANCE`` by chance, so that few of the directions that are looked at are proposed for nothing.
@@ -113,13 +86,23 @@ def whole_photo_candidates(
     """
     if not own:
         return []
+    shared: dict[str, WholePhoto] = {}
+    for left_out, rest in without_each(others):
+        for candidate in _surest(class_index, own, rest):
+            second = _proposed(left_out[0].label, candidate.why, candidate.direction, left_out, rest)
+            if second is not None and candidate.why not in shared:
+                shared[candidate.why] = replace(candidate, shared=frozenset({left_out[0].label}))
+    return [*_surest(class_index, own, others)[:_MOST], *[*shared.values()][:_MOST_SHARED]]
+
+
+def _surest(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> list[WholePhoto]:
+    """The properties that set the class apart, each in one direction, the surest first."""
     found: list[tuple[float, WholePhoto]] = []
     for name, kind in PROPERTIES.items():
         proposed = [one for way in kind.directions if (one := _proposed(class_index, name, way, own, others)) is not None]
         if proposed:
             found.append(min(proposed, key=lambda one: one[0]))
-    found.sort(key=lambda one: one[0])
-    return [*(candidate for _, candidate in found[:_MOST]), OuterRing(class_index, RING, list(own))]
+    return [candidate for _, candidate in sorted(found, key=lambda one: one[0])]
 
 
 def _proposed(

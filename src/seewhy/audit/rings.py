@@ -1,0 +1,126 @@
+"""Candidates along the edges of the photos: the same border on some of them, and whatever lies there.
+
+Takes no pass of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChange
+from seewhy.audit.fixed_place import taking_turns
+from seewhy.audit.kinds import BORDER, COVERED, CUE, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
+from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
+from seewhy.audit.sharing import share_elsewhere, with_sharers
+from seewhy.edits import Ring
+
+Floats = npt.NDArray[np.float32]
+
+_WIDTH = 0.15  # of the outer ring
+_THIRDS = 2  # controls of that kind
+_LEAST_CARRIERS = 3
+# Mean difference along the outermost cells, as a share of white: of one border on two photos 0.01, of two scenes 0.1 and more.
+_SAME = 0.03
+_MOST_CELLS = 9  # of a border's width
+
+
+@dataclass(frozen=True, eq=False)
+class OuterRing(Candidate):
+    """What lies along the edges of the photos of a class: each has its own. width : as a share of each side."""
+
+    width: float = _WIDTH
+
+    @property
+    def kind(self) -> str:
+        return SURROUNDINGS
+
+    @property
+    def words(self) -> str:
+        return "the outer ring of the photo"
+
+    def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
+        return [photo for photo in photos if photo.label == self.class_index]
+
+    def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
+        changes = [CueChange(CUE, Ring(source=self.donor(place).path, width=self.width))]
+        for third in taking_turns(self._without(thirds), place, _THIRDS):
+            changes.append(CueChange(CUE, Ring(source=third.path, width=self.width), THIRD))
+        return [*changes, CueChange(CUE, Ring(source=None, width=self.width), COVERED)]
+
+    def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
+        changes = [
+            CueChange(REPLACED, Ring(source=third.path, width=self.width))
+            for third in taking_turns(self._without(thirds), place, 1)
+        ]
+        return changes and [*changes, CueChange(REPLACED, Ring(source=self.donor(place).path, width=self.width), OTHER_PLACE)]
+
+    def _without(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
+        """Of other classes, those that do not carry it."""
+        carried = {photo.number for photo in self.carriers(photos)}
+        return [photo for photo in photos if photo.number not in carried]
+
+
+@dataclass(frozen=True, eq=False)
+class Border(OuterRing):
+    """The same border on the photos that carry it. template : ``(m, 3)``, the outermost cells of the reduced photos."""
+
+    template: Floats = field(kw_only=True)
+
+    @property
+    def words(self) -> str:
+        return "the same border around the photo"
+
+    def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
+        apart = _apart(outermost(small_stack(photos)), self.template)
+        return [photo for photo, distance in zip(photos, apart, strict=True) if distance < _SAME]
+
+
+def ring_candidates(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> list[OuterRing]:
+    """The same border, where some photos of the class have one and others have not, and the outer ring, which is always one."""
+    if not own:
+        return []
+    border = _border(class_index, own, others)
+    return [*([] if border is None else [border]), OuterRing(class_index, RING, list(own))]
+
+
+def outermost(pictures: Floats) -> Floats:
+    """``(n, m, 3)``: the cells along the edges of ``(n, SIDE, SIDE, 3)``."""
+    cells: Floats = pictures[:, _depth() == 0]
+    return cells
+
+
+def _depth() -> npt.NDArray[np.int64]:
+    """How many cells lie between each cell and the nearest edge, ``(SIDE, SIDE)``."""
+    ends = np.minimum(np.arange(SIDE), SIDE - 1 - np.arange(SIDE))
+    return np.minimum(ends[:, None], ends[None, :])
+
+
+def _apart(cells: Floats, template: Floats) -> Floats:
+    distances: Floats = np.abs(cells - template).mean(axis=(1, 2))
+    return distances
+
+
+def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> Border | None:
+    (own_pictures, other_pictures) = (small_stack(own), small_stack(others))
+    cells = outermost(own_pictures)
+    alike = np.stack([_apart(cells, one) < _SAME for one in cells])
+    carried = alike[int(alike.sum(axis=1).argmax())]
+    carried = _apart(cells, np.median(cells[carried], axis=0)) < _SAME
+    if carried.sum() < max(_LEAST_CARRIERS, LEAST_SHARE * len(own)):
+        return None
+    template: Floats = np.median(cells[carried], axis=0)
+    elsewhere = share_elsewhere(_apart(outermost(other_pictures), template) < _SAME, [photo.label for photo in others])
+    if carried.mean() < LEAST_LIFT * elsewhere:
+        return None
+    spread = np.abs(own_pictures[carried] - np.median(own_pictures[carried], axis=0)).mean(axis=(0, 3))
+    depth = _depth()
+    layers = 1
+    while layers < _MOST_CELLS and spread[depth == layers].mean() < _SAME:
+        layers += 1
+    donors = [photo for photo, carries in zip(own, carried, strict=True) if carries]
+    # One cell more: it shows the border and what lies behind it, mixed.
+    border = Border(class_index, BORDER, donors, width=(layers + 1) / SIDE, template=template)
+    return with_sharers(border, own, others)
