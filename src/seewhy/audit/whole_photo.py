@@ -1,4 +1,4 @@
-"""Candidates that are the whole photo's: its colour cast, brightness, sharpness and the like, and its outer ring.
+"""Candidates that are the whole photo's: its colour cast, brightness, sharpness and the like, its ground and its outer ring.
 
 Takes no pass of the network."""
 
@@ -20,7 +20,7 @@ from seewhy.properties import PROPERTIES, Direction, measured, places
 
 Floats = npt.NDArray[np.float32]
 
-_MOST = 3  # properties of a class, those that set it apart most surely
+_MOST = 3  # properties of the whole photo for a class, those that set it apart most surely; those of the ground come beside them
 _THIRDS = 2  # controls of that kind
 _WIDTH = 0.15  # of the ring
 _AUROC = 0.7  # at least, of a property that predicts the class
@@ -119,7 +119,10 @@ def whole_photo_candidates(
         if proposed:
             found.append(min(proposed, key=lambda one: one[0]))
     found.sort(key=lambda one: one[0])
-    return [*(candidate for _, candidate in found[:_MOST]), OuterRing(class_index, RING, list(own))]
+    properties = [candidate for _, candidate in found]
+    # What the ground has, the whole photo has, too: neither takes the other's place.
+    (ground, whole) = ([one for one in properties if PROPERTIES[one.why].on_ground is wanted] for wanted in (True, False))
+    return [*whole[:_MOST], *ground, OuterRing(class_index, RING, list(own))]
 
 
 def _proposed(
