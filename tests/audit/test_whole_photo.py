@@ -20,7 +20,7 @@ def photos(
     seed: int, name: str = "brightness", share: float = 0.0, by: float = 4.0
 ) -> tuple[list[AuditedPhoto], list[AuditedPhoto]]:
     """Normal numbers; a property of so much of class 0 moved by so many standard deviations. Others of classes 1 and 2."""
-    values = np.random.default_rng(seed).standard_normal((OWN + OTHERS, 8)).astype(np.float32)
+    values = np.random.default_rng(seed).standard_normal((11, OWN + OTHERS)).T.astype(np.float32)
     values[: round(share * OWN), places()[name].start] += by
     own = [photo(n, 0, values[n]) for n in range(OWN)]
     return own, [photo(n, 1 + n % 2, values[n]) for n in range(OWN, OWN + OTHERS)]
@@ -29,7 +29,7 @@ def photos(
 @pytest.mark.parametrize("share", [1.0, 0.6, 0.3])
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_a_planted_property_is_proposed(name: str, share: float) -> None:
-    (own, others) = photos(1, name, share)
+    (own, others) = photos(3, name, share)
     (candidate, *_) = whole_photo_candidates(0, own, others)
     assert (candidate.why, candidate.kind, candidate.box) == (name, SURROUNDINGS, None)
     carriers = {one.number for one in candidate.carriers(own)}
@@ -62,13 +62,25 @@ def test_at_most_three_properties_the_surest_first() -> None:
     (own, others) = photos(1)
     for one in own:
         assert one.properties is not None
-        one.properties[:] += np.array([0, 0, 1, 2, 3, 4, 0, 0], np.float32)
+        one.properties[:] += np.array([0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0], np.float32)
     candidates = whole_photo_candidates(0, own, others)
     assert [candidate.why for candidate in candidates] == ["sharpness", "saturation", "contrast"]
 
 
+def test_what_the_ground_has_is_tried_beside_what_the_whole_photo_has() -> None:
+    """A tinted ground tints the photo, too, and neither takes the other's place."""
+    (own, others) = photos(1)
+    for one in own:
+        assert one.properties is not None
+        one.properties[:] += np.array([3, 0, 3, 3, 3, 0, 0, 0, 2, 0, 0], np.float32)
+    candidates = whole_photo_candidates(0, own, others)
+    assert [candidate.why for candidate in candidates][3:] == ["ground colour"]
+    assert candidates[3].words == "the reddish ground"
+    assert {candidate.why for candidate in candidates[:3]} < {"colour cast", "brightness", "contrast", "saturation"}
+
+
 def test_without_differences_there_is_none() -> None:
-    same = np.zeros(8, np.float32)
+    same = np.zeros(11, np.float32)
     (own, others) = ([photo(n, 0, same) for n in range(20)], [photo(n, 1, same) for n in range(20, 60)])
     assert whole_photo_candidates(0, own, others) == []
     assert whole_photo_candidates(0, [], others) == []
@@ -117,5 +129,5 @@ def test_a_property_on_another_photo_and_taken_away() -> None:
 
 def test_what_is_measured_of_a_photo() -> None:
     values = properties_of(np.full((20, 30, 3), 51, np.uint8))
-    assert (values.shape, values.dtype) == ((8,), np.float32)
+    assert (values.shape, values.dtype) == ((11,), np.float32)
     assert values[places()["brightness"]][0] == pytest.approx(0.2)

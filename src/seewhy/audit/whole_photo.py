@@ -1,4 +1,4 @@
-"""Candidates that are the whole photo's: its colour cast, brightness, sharpness and the like.
+"""Candidates that are the whole photo's: its colour cast, brightness, sharpness and the like, and its ground.
 
 Takes no pass of the network."""
 
@@ -21,8 +21,8 @@ from seewhy.properties import PROPERTIES, Direction, measured, places
 
 Floats = npt.NDArray[np.float32]
 
-_MOST = 3  # properties of a class, those that set it apart most surely
-_MOST_SHARED = 2  # and of those that it shares with another class
+_MOST = 3  # properties of the whole photo for a class, those that set it apart most surely; those of the ground come beside them
+_MOST_SHARED = 2  # properties, and as many of the ground, that it shares with another class
 _THIRDS = 2  # controls of that kind
 _AUROC = 0.7  # at least, of a property that predicts the class
 _TAIL = 0.05  # of the others lie beyond the value that part of a class is beyond ...
@@ -92,7 +92,13 @@ def whole_photo_candidates(class_index: int, own: Sequence[AuditedPhoto], others
             second = _proposed(left_out[0].label, candidate.why, candidate.direction, left_out, rest)
             if second is not None and candidate.why not in shared:
                 shared[candidate.why] = replace(candidate, shared=frozenset({left_out[0].label}))
-    return [*_surest(class_index, own, others)[:_MOST], *[*shared.values()][:_MOST_SHARED]]
+    return [*_first(_surest(class_index, own, others), _MOST), *_first([*shared.values()], _MOST_SHARED)]
+
+
+def _first(candidates: Sequence[WholePhoto], most: int) -> list[WholePhoto]:
+    """What the ground has, the whole photo has, too: neither takes the other's place."""
+    (whole, ground) = ([one for one in candidates if PROPERTIES[one.why].on_ground is wanted] for wanted in (False, True))
+    return [*whole[:most], *ground[:most]]
 
 
 def _surest(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> list[WholePhoto]:
