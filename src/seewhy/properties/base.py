@@ -31,8 +31,10 @@ class Property:
         return len(next(iter(self.directions)))
 
 
-def two_ways(more: str, less: str) -> dict[Direction, str]:
-    return {(1.0,): f"the {more} of the whole photo", (-1.0,): f"the {less} of the whole photo"}
+def two_ways(more: str, less: str, size: int = 1) -> dict[Direction, str]:
+    """Up and down in the first of so many values."""
+    rest = (0.0,) * (size - 1)
+    return {(1.0, *rest): f"the {more} of the whole photo", (-1.0, *rest): f"the {less} of the whole photo"}
 
 
 _DIAGONAL = 0.5**0.5

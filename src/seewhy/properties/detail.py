@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -14,12 +15,13 @@ from seewhy.properties.pixels import (
     as_it_is,
     as_type,
     as_values,
-    blended,
     blurred,
+    is_picture,
     luma_of,
     middle_of,
     range_of,
     reduced,
+    resized,
     scale_of,
     searched,
     softened,
@@ -27,17 +29,34 @@ from seewhy.properties.pixels import (
 
 # Pixels of the reduced photo that the slow changes are read over; over 4, a blur of 2 pixels is already in them, too.
 _COARSE = 16
+_SIGMAS = (1.0, 2.0, 4.0, 8.0)  # pixels of the reduced photo
+_MOST_GAIN = 8.0  # of a band
 _NO_BLOCKS = 0.1  # of blockiness: photos that never were a JPEG measure -0.05 to 0.1
 _QUALITIES = (95, 90, 80, 70, 60, 50, 40, 30, 25, 20, 15, 10, 7, 5, 3, 1)
 
 
-# Sharpness: how much is in the changes from pixel to pixel, beside those over some pixels (their root mean squares, log).
+# Sharpness: how much is in the changes over a pixel, beside those over many (log); a class is told by it. How it is sharpened is
+# told by the changes over 1, 2, 4 and 8 pixels (differences of Gaussians), beside what is left then (root mean squares, log).
 
 
 def _sharpness(values: Values) -> Measure:
     luma = luma_of(reduced(values))
-    (fine, coarse) = (_roughness(luma, 1), _roughness(luma, _COARSE))
-    return np.array([np.log((fine + TINY) / (coarse + TINY))], np.float32)
+    return np.concatenate([_fineness(luma), _details(_bands(luma))])
+
+
+def _fineness(luma: Values) -> Measure:
+    return np.array([np.log((_roughness(luma, 1) + TINY) / (_roughness(luma, _COARSE) + TINY))], np.float32)
+
+
+def _details(bands: Values) -> Measure:
+    spreads = bands.std(axis=(1, 2)) + TINY
+    return np.asarray(np.log(spreads[:-1] / spreads[-1]), np.float32)
+
+
+def _bands(luma: Values) -> Values:
+    """``(5, H, W)``: their sum is the luma."""
+    softer = [luma, *(blurred(luma, sigma) for sigma in _SIGMAS)]
+    return np.stack([*(fine - coarse for fine, coarse in itertools.pairwise(softer)), softer[-1]])
 
 
 def _roughness(luma: Values, step: int) -> float:
@@ -47,16 +66,37 @@ def _roughness(luma: Values, step: int) -> float:
 
 
 def _with_sharpness(values: Values, to: Measure) -> Values:
-    """Blurred (Gaussian), or away from its blurred self (unsharp masking)."""
+    """Blurred (Gaussian), or each band times a number of its own."""
     (small, scale) = (reduced(values), scale_of(values))
-    plane = small if small.ndim == 2 else as_type(luma_of(small), small)
-    (goal, own) = (float(to[0]), float(_sharpness(plane)[0]))
-    if goal < own:
-        sigma = searched(lambda amount: float(_sharpness(blurred(plane, amount))[0]), goal, 0, 8)
+    luma = luma_of(small)
+    if to[0] < _fineness(luma)[0]:
+        plane = as_type(luma, small)
+        sigma = searched(lambda amount: float(_fineness(luma_of(blurred(plane, amount)))[0]), float(to[0]), 0, 8)
         return blurred(values, sigma * scale)
-    soft = blurred(plane, 1)
-    amount = searched(lambda amount: float(_sharpness(blended(soft, plane, 1 + amount))[0]), goal, 0, 6)
-    return blended(blurred(values, scale), values, 1 + amount)
+    bands = _bands(luma)
+    gains = np.exp(to[1:] - _details(bands)).clip(0, _MOST_GAIN)
+    reached = _details(_bands((luma + _gained(bands, gains)).clip(0, 1)))
+    gains *= np.exp(to[1:] - reached).clip(0.5, 2)  # what is cut off at black and white is made up for, up to twice
+    (low, high) = range_of(values)
+    return _plus(values, _gained(bands, gains.clip(0, _MOST_GAIN)) * np.float32(high - low))
+
+
+def _gained(bands: Values, gains: Measure) -> Values:
+    """What the bands are changed by."""
+    change: Values = np.tensordot(gains - 1, bands[:-1], 1)
+    return change
+
+
+def _plus(values: Values, change: Values) -> Values:
+    """The photo with a change of the reduced photo's brightness in it."""
+    size = (values.shape[0], values.shape[1])
+    if is_picture(values):
+        shifted = Image.fromarray(np.rint(change.clip(-128, 127) + 128).astype(np.uint8))
+        enlarged = shifted.resize(size[::-1], Image.Resampling.BILINEAR)
+        picture = Image.fromarray(values)
+        return np.array(ImageChops.add(picture, Image.merge(picture.mode, [enlarged] * len(picture.mode)), offset=-128))
+    plane = resized(change.astype(np.float32), size, Image.Resampling.BILINEAR)
+    return as_values(values + plane.reshape(*size, *[1] * (values.ndim - 2)), values)
 
 
 # Noise: its standard deviation, as a share of white, where the photo is smooth (Immerkær's mask, the median for the mean).
@@ -147,6 +187,6 @@ def _compressed(values: Values, quality: int) -> Values:
     )
 
 
-SHARPNESS = Property("sharpness", _sharpness, _with_sharpness, two_ways("sharpness", "blur"))
+SHARPNESS = Property("sharpness", _sharpness, _with_sharpness, two_ways("sharpness", "blur", 1 + len(_SIGMAS)))
 NOISE = Property("noise", _noise, _with_noise, two_ways("noise", "smoothness"))
 BLOCKINESS = Property("blockiness", _blockiness, _with_blockiness, two_ways("JPEG blockiness", "lack of JPEG blockiness"))
