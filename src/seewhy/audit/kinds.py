@@ -20,5 +20,5 @@ SHUFFLED = "shuffled"
 OTHER_PLACE = "other place"  # of a cue that was taken away
 
 # Why something is a candidate: the same pixels recur at a place, or at any; maps point there; nothing else is known of the class;
-# the outer ring of the photos. A property of the whole photo has its own name (``properties.PROPERTIES``).
+# the outer ring of the photos. A property of the whole photo or its ground has its own name (``properties.PROPERTIES``).
 RECURRING, MOVING, EVIDENCE, CORNER, RING = "recurring", "moving", "evidence", "corner", "ring"
