@@ -20,6 +20,6 @@ SHUFFLED = "shuffled"
 OTHER_PLACE = "other place"  # of a cue that was taken away
 
 # Why something is a candidate: the same pixels recur at a place, or at any; maps point there; nothing else is known of the class;
-# the same border; the outer ring of the photos. A property of the whole photo has its own name (``properties.PROPERTIES``).
+# the same border; the outer ring of the photos. A property of the whole photo or its ground has its own name (``properties.PROPERTIES``).
 RECURRING, MOVING, EVIDENCE, CORNER = "recurring", "moving", "evidence", "corner"
 BORDER, RING = "border", "ring"

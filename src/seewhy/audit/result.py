@@ -56,7 +56,8 @@ class Verdict:
     mean lies, with 95 % confidence after selection over all classes; control : the share that these controls turned. place :
     (top, left, bottom, right) as shares of the photo, None where there is none; boxes : by path, where the cue lies in the
     confirmation photos that carry it, of a cue without a fixed place. cue : why it was tried: "recurring" pixels, "moving" ones,
-    "evidence" of maps, a "corner" where neither is known, the outer "ring", or a property of the whole photo.
+    "evidence" of maps, a "corner" where neither is known, the outer "ring", or a property of the whole photo
+    or of its ground.
     photos : of the confirmation half, those that carry it. necessity : how many answers change when the cue is taken away, less
     controls; None where that was not tried. shuffled : the share that its pixels in another order turn. share : of the class's
     photos that carry it. limit : what the candidates turn at most, all at once. candidates : how many were tried. recipients :

@@ -1,4 +1,4 @@
-"""Match: a property of the whole photo as another photo has it."""
+"""Match: a property of the whole photo, or of its ground, as another photo has it."""
 
 from __future__ import annotations
 

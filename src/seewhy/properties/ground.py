@@ -33,8 +33,10 @@ _ROUNDS = 8  # of k-means, two clusters: sky and meadow, wall and floor
 _LEAST = 0.05  # of the edges are in a cluster; a smaller one is something that reaches them
 _SPREAD = 0.02  # share of white, which is added to the spread of a cluster's colours
 _NEAR = 2.5  # standard deviations from a cluster, where a pixel is half ground ...
-_STEEP = 3.0  # ... and how steeply that falls
-_BLUR = 1.5  # pixels of the reduced photo, so that no seams are seen
+_STEEP = 8.0  # ... and how steeply that falls
+_FAR = 6.0  # standard deviations: all that is farther is as far
+_GRAIN = 2.0  # pixels of the reduced photo over which distances are blurred: a blade of grass is ground as its meadow is
+_SEAM = 1.0  # pixels of the reduced photo over which the ground fades, so that no seams are seen
 _TRIES = 4  # what is cut off at white, and what is half ground, is made up for ...
 _MOST = 6.0  # ... by at most so many times, or a sixth
 
@@ -124,10 +126,11 @@ def _cover(small: Values) -> Floats:
         if len(members) > _LEAST * len(edges):
             apart = members - members.mean(axis=0)
             spread = apart.T @ apart / len(members) + _SPREAD**2 * np.eye(pixels.shape[1], dtype=np.float32)
-            away = pixels - members.mean(axis=0)
-            nearest = np.minimum(nearest, np.einsum("nc,nc->n", away @ np.linalg.inv(spread), away))
-    cover = 1 / (1 + np.exp((_STEEP * (np.sqrt(nearest) - _NEAR)).clip(-30, 30)))
-    return np.asarray(gaussian_filter(cover.reshape(small.shape[:2]), _BLUR, mode="nearest"), np.float32)
+            offsets = pixels - members.mean(axis=0)
+            nearest = np.minimum(nearest, np.einsum("nc,nc->n", offsets @ np.linalg.inv(spread), offsets))
+    away = gaussian_filter(np.sqrt(nearest).clip(0, _FAR).reshape(small.shape[:2]), _GRAIN, mode="nearest")
+    cover = 1 / (1 + np.exp(_STEEP * (away - _NEAR)))
+    return np.asarray(gaussian_filter(cover, _SEAM, mode="nearest"), np.float32)
 
 
 def _edges(shares: Floats) -> Floats:
