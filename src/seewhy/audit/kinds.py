@@ -6,6 +6,9 @@ from __future__ import annotations
 SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED = "shortcut", "surroundings", "local", "none", "undecided"
 KINDS = (SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED)
 
+# Strata of scores that clean networks of ours are compared in: this one and SURROUNDINGS.
+OVERLAY = "overlay"
+
 # Roles of changes: the cue put on another photo, and two ways of taking it away from its own.
 CUE, FILLED, REPLACED = "cue", "filled", "replaced"
 FILLS = (FILLED, REPLACED)
