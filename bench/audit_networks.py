@@ -24,7 +24,7 @@ import torch
 
 import seewhy
 from bench import audit_oracle, audit_peers, audit_table
-from bench.audit_specs import HALVES, Spec, specs
+from bench.audit_specs import BANK, HALVES, Spec, specs
 from bench.audit_training import RECIPE, audited, classifier, write
 from bench.timing import ROOT, Figure, console, options, save, show_figures
 from seewhy.files import write_whole
@@ -44,16 +44,17 @@ SHOWING = ("exhibits.py", "page.py")  # of the audit: they decide nothing
 Record = dict[str, Any]
 
 
-def record(spec: Spec, audit: bool = True, per_class: int = PER_CLASS, budget: int = BUDGET) -> Record:
+def record(spec: Spec, audit: bool = True, per_class: int = PER_CLASS, budget: int = BUDGET, beside_peers: bool = True) -> Record:
     """All that is known of one network; each part out of its file where it was measured before."""
     folder = PLACE / spec.digest
     settings = f"{per_class} photos"
     parts = asdict(spec) | {"truth": _kept(folder / f"oracle, recipe {RECIPE}.json", lambda: _truth(spec))}
     if audit:
         parts |= _kept(
-            folder / f"audit {_sources()}, recipe {RECIPE}, {settings}, budget {budget}.json",
+            folder / f"audit {sources_of(spec.half)}, recipe {RECIPE}, {settings}, budget {budget}.json",
             lambda: _audit(spec, per_class, budget),
         )
+    if audit and beside_peers:
         parts["peers"] = _kept(folder / f"peers, recipe {RECIPE}, {settings}.json", lambda: _peers(spec, per_class))
     return json.loads(json.dumps(parts))  # as it is read from a file: no tuples
 
@@ -69,10 +70,12 @@ def _kept(path: Path, measure: Callable[[], Record]) -> Record:
     return kept
 
 
-def _sources() -> str:
-    """Eight digits that stand for the audit: a changed one is measured again."""
+def sources_of(half: str) -> str:
+    """Eight digits that stand for the audit: a changed one is measured again. The bank's numbers are a part of it but for the
+    bank: its scores do not depend on them."""
     digest = hashlib.sha256()
-    for path in sorted((Path(seewhy.__file__).parent / "audit").glob("*.py")):
+    folder = Path(seewhy.__file__).parent / "audit"
+    for path in sorted([*folder.glob("*.py"), *(folder.glob("*.json") if half != BANK else ())]):
         if path.name not in SHOWING:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
@@ -105,15 +108,22 @@ def measured(
     half: str, most: int | None = None, only: str = "", part: str = "0/1", audit: bool = True, **settings: int
 ) -> Iterator[Record]:
     """The records of a half, in the table's order."""
-    (turn, turns) = (int(number) for number in part.split("/"))
-    chosen = [spec for spec in specs(half) if only in spec.name][:most][turn::turns]
-    for number, spec in enumerate(chosen):
+    own = chosen(half, most, only, part)
+    for number, spec in enumerate(own):
         one = record(spec, audit, **settings)
-        kinds = ", ".join(verdict["kind"] for verdict in one.get("verdicts", ()))
-        truth = one["truth"]
-        said = f"{truth['kind']}, turned {truth['turned']:.2f}, accuracy {truth['accuracy']:.2f}"
-        console.print(f"{number + 1}/{len(chosen)} {spec.name}: {said}; {kinds}", highlight=False)
+        console.print(f"{number + 1}/{len(own)} {in_a_line(one)}", highlight=False)
         yield one
+
+
+def chosen(half: str, most: int | None = None, only: str = "", part: str = "0/1") -> list[Spec]:
+    (turn, turns) = (int(number) for number in part.split("/"))
+    return [spec for spec in specs(half) if only in spec.name][:most][turn::turns]
+
+
+def in_a_line(record: Record) -> str:
+    kinds = ", ".join(verdict["kind"] for verdict in record.get("verdicts", ()))
+    truth = record["truth"]
+    return f"{record['name']}: {truth['kind']}, turned {truth['turned']:.2f}, accuracy {truth['accuracy']:.2f}; {kinds}"
 
 
 def measure(half: str = "counted", most: int | None = None, **settings: Any) -> list[Figure]:

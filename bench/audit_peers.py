@@ -111,9 +111,13 @@ def properties(photo: Photo) -> Array:
 
 
 def threshold(clean: Sequence[float], rate: float) -> float:
-    """The least threshold above which at most this share of the clean networks' highest scores lie."""
+    """The least threshold above which at most this share of the clean networks' highest scores lie: at a rate of 0 the highest of
+    all; at a rate of 1 none, as all may."""
     ordered = sorted(clean, reverse=True)
-    return ordered[int(rate * len(ordered) + 1e-9)] if ordered else float("inf")
+    allowed = int(rate * len(ordered) + 1e-9)
+    if not ordered:
+        return float("inf")
+    return ordered[allowed] if allowed < len(ordered) else float("-inf")
 
 
 def found(own_scores: Sequence[float], classes: Sequence[int], least: float) -> bool:

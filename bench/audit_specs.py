@@ -1,6 +1,8 @@
 """The networks of the audit's bench in one table: which are tuned on, which are counted, and what each learns from.
 
-The halves share no backbone, no style of a cue and no scene. Nothing here depends on what an audit says.
+The halves share no backbone, no style of a cue and no scene. Beside them stands the bank: clean set-ups alone, on the tuned
+half's backbones and styles, with scenes and weights of its own; nothing is tuned on it or counted. Nothing here depends on what
+an audit says.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from bench.audit_cues import CUES, EMBLEM, PART
 from bench.audit_scenes import Layout
 
 HALVES = ("tuned", "counted")
+BANK = "bank"
 PREVALENCES = (1.0, 0.6, 0.3)
 # What a network learned from. "planted": the cue on some of one class's or two classes' photos. The others are innocent, or a
 # cue that is the class's business.
@@ -23,9 +26,13 @@ PLANTED, CLEAN, EVERYWHERE, UNLEARNED, ALIGNED, CONSTANT, EMBLEM_CLASS = (
     *("planted", "no cue", "cue in every class", "planted, not learned", "objects aligned", "constant part", "logo is the class"),
 )
 SETUPS = (PLANTED, CLEAN, EVERYWHERE, UNLEARNED, ALIGNED, CONSTANT, EMBLEM_CLASS)
-ANIMALS = {"tuned": (("bear", "cow", "sheep"),), "counted": (("bear", "cow", "sheep"), ("dog", "bear", "sheep"))}
+ANIMALS = {
+    "tuned": (("bear", "cow", "sheep"),),
+    "counted": (("bear", "cow", "sheep"), ("dog", "bear", "sheep")),
+    BANK: (("bear", "cow", "sheep"), ("cow", "bear"), ("sheep", "cow", "dog", "bear")),
+}
 TAUGHT = 0.5
-POOLS = {"tuned": (11, 12), "counted": (21, 22)}  # seeds of the scenes that are learned from
+POOLS = {"tuned": (11, 12), "counted": (21, 22), BANK: (31, 32)}  # seeds of the scenes that are learned from
 CUE_OF_SETUP = {
     PLANTED: tuple(CUES),
     EVERYWHERE: tuple(CUES),
@@ -37,6 +44,7 @@ CUE_OF_SETUP = {
 INNOCENT = {
     "tuned": {CLEAN: 28, EVERYWHERE: 22, UNLEARNED: 11, ALIGNED: 8, CONSTANT: 6, EMBLEM_CLASS: 3},
     "counted": {CLEAN: 34, EVERYWHERE: 22, UNLEARNED: 22, ALIGNED: 12, CONSTANT: 9, EMBLEM_CLASS: 6},
+    BANK: {CLEAN: 40, EVERYWHERE: 24, ALIGNED: 16},
 }
 
 
@@ -88,6 +96,8 @@ class Spec:
 def _planted(half: str) -> Iterable[tuple[str, float, bool, bool]]:
     """cue, prevalence, redundant, whether in two classes."""
     every = itertools.product(CUES, PREVALENCES, (True, False))
+    if half == BANK:
+        return
     if half == "tuned":  # half as many: redundant and not take turns
         for number, (cue, prevalence) in enumerate(itertools.product(CUES, PREVALENCES)):
             yield cue, prevalence, number % 2 == 0, number % 5 == 4
@@ -111,11 +121,13 @@ def _wanted(half: str) -> Iterable[tuple[str, str, float, bool, bool]]:
 
 
 def table(half: str) -> Iterable[Spec]:
-    """All of a half; backbones, then animals, scenes and whether only the head learns, take turns."""
-    backbones = [name for name, backbone in BACKBONES.items() if backbone.half == half]
+    """All of a half, or of the bank; backbones, then animals, scenes and whether only the head learns, take turns."""
+    like = "tuned" if half == BANK else half
+    backbones = [name for name, backbone in BACKBONES.items() if backbone.half == like]
     for number, (setup, cue, prevalence, redundant, two) in enumerate(_wanted(half)):
         (turn, place) = divmod(number, len(backbones))
         backbone = backbones[place]
+        animals = ANIMALS[half][turn % len(ANIMALS[half])]
         first = (number + number // 3) % 3
         classes = (first, (first + 1) % 3) if two else (first,) if cue else ()
         yield Spec(
@@ -123,21 +135,21 @@ def table(half: str) -> Iterable[Spec]:
             half=half,
             setup=setup,
             backbone=backbone,
-            animals=ANIMALS[half][turn % len(ANIMALS[half])],
+            animals=animals,
             pool=POOLS[half][turn % 2],
-            seed=1000 * (1 + HALVES.index(half)) + number,
+            seed=1000 * (1 + (*HALVES, BANK).index(half)) + number,
             frozen=BACKBONES[backbone].trained or (turn % 4 == 3 and backbone != "pooled"),  # whose last layer is a convolution
             cue=cue,
-            style=2 * number + HALVES.index(half) if cue else 0,
+            style=2 * number + HALVES.index(like) if cue else 0,
             prevalence=prevalence,
-            classes=(0, 1, 2) if setup == EVERYWHERE else classes,
+            classes=tuple(range(len(animals))) if setup == EVERYWHERE else classes,
             redundant=redundant,
             taught=TAUGHT if setup == PLANTED and redundant and prevalence < 1 else 0.0,
         )
 
 
 def specs(half: str) -> list[Spec]:
-    """The table of one half, in an order in which any beginning holds something of everything; without the real SqueezeNet where
-    ``../shared/data`` does not lie beside the project."""
+    """The table of one half, or of the bank, in an order in which any beginning holds something of everything; without the real
+    SqueezeNet where ``../shared/data`` does not lie beside the project."""
     rows = [spec for spec in table(half) if spec.backbone != "real SqueezeNet" or WEIGHTS.is_file()]
     return sorted(rows, key=lambda spec: hashlib.sha256(spec.name.encode()).digest())

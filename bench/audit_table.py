@@ -104,17 +104,21 @@ def figures(records: Sequence[Record]) -> list[Figure]:
     for setup in dict.fromkeys(record["setup"] for record in own):
         result += share(f"alarms: {setup}", [bool(alarms(record)) for record in own if record["setup"] == setup])
     rate = sum(wrong) / len(wrong) if wrong else 0.0
+    at = f"at {sum(wrong)} of {len(wrong)} false alarms"
     for peer, (count, all_) in peers.found_at(records, rate).items() if relying and clean else ():
-        result += share(f"found at the same false alarms: {peer}", [True] * count + [False] * (all_ - count))
+        result += share(f"found at the same false alarms: {peer}", [True] * count + [False] * (all_ - count), beside=at)
     return result
 
 
-def share(name: str, hits: Sequence[bool], goal: float | None = None, more_is_better: bool = False) -> list[Figure]:
-    """A share with its exact interval; nothing where there is nothing to count."""
+def share(
+    name: str, hits: Sequence[bool], goal: float | None = None, more_is_better: bool = False, beside: str = ""
+) -> list[Figure]:
+    """A share with its exact interval; nothing where there is nothing to count. beside : said behind "of n"."""
     if not hits:
         return []
     (low, high) = exact_interval(sum(hits), len(hits))
-    return [Figure(f"audit/networks/{name}", sum(hits) / len(hits), low, high, f"of {len(hits)}", goal, more_is_better)]
+    unit = f"of {len(hits)}{', ' if beside else ''}{beside}"
+    return [Figure(f"audit/networks/{name}", sum(hits) / len(hits), low, high, unit, goal, more_is_better)]
 
 
 def resampled(name: str, records: Sequence[Record], hit: Callable[[Record], bool], seed: int = 0) -> list[Figure]:

@@ -42,7 +42,7 @@ def test_a_run_that_was_cut_off_goes_on(measured: list[str], monkeypatch: pytest
     assert records[0]["truth"]["kind"] == "clean"
     assert records[0]["passes"] == 9
     assert records[0]["animals"] == ["bear", "cow", "sheep"]
-    monkeypatch.setattr(audit_networks, "_sources", lambda: "changed")
+    monkeypatch.setattr(audit_networks, "sources_of", lambda half: "changed")
     list(audit_networks.measured("tuned", 2))
     assert measured[6:] == [f"audit of {first}", f"audit of {second}"]  # the network is what it was
     list(audit_networks.measured("tuned", 1, budget=400))
@@ -69,8 +69,14 @@ def test_what_only_shows_an_audit_is_no_other_audit(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(audit_networks.seewhy, "__file__", str(package / "__init__.py"))
     for name in ("judge.py", "page.py"):
         (package / "audit" / name).write_text("1")
-    before = audit_networks._sources()
+    before = audit_networks.sources_of("tuned")
     (package / "audit" / "page.py").write_text("2")
-    assert audit_networks._sources() == before
+    assert audit_networks.sources_of("tuned") == before
+    bank = audit_networks.sources_of("bank")
+    (package / "audit" / "bank.json").write_text("1")
+    assert audit_networks.sources_of("bank") == bank  # its own numbers do not make it another
+    assert audit_networks.sources_of("tuned") != before
+    before = audit_networks.sources_of("tuned")
     (package / "audit" / "judge.py").write_text("2")
-    assert audit_networks._sources() != before
+    assert audit_networks.sources_of("bank") != bank
+    assert audit_networks.sources_of("tuned") != before

@@ -67,6 +67,9 @@ def test_the_threshold_lets_as_many_pass_as_it_should() -> None:
     assert peers.threshold(clean, 0) == 0.5
     assert peers.threshold(clean, 0.25) == 0.3
     assert sum(one > peers.threshold(clean, 0.5) for one in clean) == 2
+    assert sum(one > peers.threshold(clean, 0) for one in clean) == 0
+    assert peers.threshold([0.5, 0.5, 0.1], 1 / 3) == 0.5  # of two equal ones both would pass
+    assert peers.threshold(clean, 1) == float("-inf")
     assert peers.threshold([], 0.5) == float("inf")
 
 
@@ -84,3 +87,5 @@ def test_found_at_the_same_rate_of_false_alarms() -> None:
     ]
     assert peers.found_at(records, 0.0) == dict.fromkeys(peers.PEERS, (1, 3))
     assert peers.found_at(records, 0.5) == dict.fromkeys(peers.PEERS, (2, 3))
+    assert peers.found_at(records, 1.0) == dict.fromkeys(peers.PEERS, (3, 3))
+    assert peers.found_at(records[:2], 0.0) == dict.fromkeys(peers.PEERS, (0, 0))

@@ -7,7 +7,20 @@ from dataclasses import replace
 
 from bench.audit_backbones import BACKBONES
 from bench.audit_cues import CUES
-from bench.audit_specs import ALIGNED, CLEAN, CONSTANT, EMBLEM_CLASS, EVERYWHERE, PLANTED, SETUPS, UNLEARNED, Spec, specs, table
+from bench.audit_specs import (
+    ALIGNED,
+    BANK,
+    CLEAN,
+    CONSTANT,
+    EMBLEM_CLASS,
+    EVERYWHERE,
+    PLANTED,
+    SETUPS,
+    UNLEARNED,
+    Spec,
+    specs,
+    table,
+)
 
 (TUNED, COUNTED) = (specs("tuned"), specs("counted"))
 SOUND = (CLEAN, EVERYWHERE, UNLEARNED, ALIGNED)
@@ -49,8 +62,20 @@ def test_the_halves_share_nothing() -> None:
     assert all(BACKBONES[spec.backbone].half == spec.half for spec in TUNED + COUNTED)
 
 
+def test_the_bank_is_clean_set_ups_with_scenes_and_weights_of_their_own() -> None:
+    bank = specs(BANK)
+    assert Counter(spec.setup for spec in bank) == {CLEAN: 40, EVERYWHERE: 24, ALIGNED: 16}
+    assert {spec.backbone for spec in bank} == {spec.backbone for spec in TUNED}
+    assert {spec.style % 2 for spec in bank if spec.cue} == {spec.style % 2 for spec in TUNED if spec.cue} == {0}
+    for other in (TUNED, COUNTED):
+        assert not {spec.pool for spec in bank} & {spec.pool for spec in other}
+        assert not {spec.seed for spec in bank} & {spec.seed for spec in other}
+    assert {len(spec.animals) for spec in bank} == {2, 3, 4}
+    assert all(spec.classes == (tuple(range(len(spec.animals))) if spec.setup == EVERYWHERE else ()) for spec in bank)
+
+
 def test_every_network_is_another_one() -> None:
-    every = TUNED + COUNTED
+    every = TUNED + COUNTED + specs(BANK)
     assert len({spec.name for spec in every}) == len({spec.digest for spec in every}) == len(every)
     assert replace(every[0], name="another").digest == every[0].digest
     assert replace(every[0], seed=7).digest != every[0].digest

@@ -101,9 +101,21 @@ def test_the_main_numbers() -> None:
     assert figures["intervals that hold the oracle's effect"].value == 0.5
     assert figures["alarms: constant part"].value == 1.0
     assert all(figures[f"found at the same false alarms: {peer}"].value == 0.0 for peer in PEERS)  # all have 0.9 somewhere
+    assert {figures[f"found at the same false alarms: {peer}"].unit for peer in PEERS} == {"of 3, at 1 of 2 false alarms"}
     assert figures["passes, at most"].reached
     assert not next(one for one in audit_table.figures([clean(passes=10_001)]) if one.unit == "passes").reached
     audit_table.show(records)
+
+
+def test_without_a_false_alarm_the_peers_have_none_either() -> None:
+    records = [
+        record(verdict(), peers={peer: [0.1, 0.31, 0.2] for peer in PEERS}),
+        record(verdict(), peers={peer: [0.9, 0.3, 0.2] for peer in PEERS}),  # as much as a clean one; and another class
+        clean(verdict(kind="none"), peers={peer: [0.1, 0.3, 0.2] for peer in PEERS}),
+        clean(verdict(kind="local"), peers={peer: [0.2, 0.1, 0.1] for peer in PEERS}),
+    ]
+    own = [figure for figure in audit_table.figures(records) if "same false alarms" in figure.name]
+    assert [(figure.value, figure.unit) for figure in own] == [(0.5, "of 2, at 0 of 2 false alarms")] * len(PEERS)
 
 
 def test_backbones_are_resampled_with_all_their_networks() -> None:

@@ -56,6 +56,7 @@ def test_the_wheel_holds_what_is_needed(wheel: Path) -> None:
     weights = {name: size for name, size in names.items() if name.endswith(".safetensors")}
     assert sorted(Path(name).stem for name in weights) == ["bear", "honest", "shortcut"]
     assert all(size <= 1_000_000 for size in weights.values())
+    assert "seewhy/audit/bank.json" in names
     templates = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("templates/*")}
     assert {"seewhy/audit/templates/audit.html", "seewhy/show/templates/base.html"} <= templates <= set(names)
     own = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}

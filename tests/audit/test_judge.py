@@ -5,6 +5,7 @@ import pytest
 from tried_candidates import stamp_candidate
 
 from seewhy.audit import statistics
+from seewhy.audit.calibration import Bank, CleanNetwork
 from seewhy.audit.candidates import CueChange
 from seewhy.audit.judge import Judgement, TrialOutcome, judged, outcomes
 from seewhy.audit.kinds import (
@@ -16,9 +17,11 @@ from seewhy.audit.kinds import (
     LOCAL,
     NONE,
     OTHER_PLACE,
+    OVERLAY,
     REPLACED,
     SHORTCUT,
     SHUFFLED,
+    SURROUNDINGS,
     THIRD,
     UNDECIDED,
 )
@@ -175,3 +178,64 @@ def test_the_overlay_decides_before_a_stronger_part() -> None:
     weaker = [1.0] * 45 + [0.0] * 15
     judgement = judged_alone(outcome(STRONG, share=0.0), outcome(weaker))
     assert (judgement.kind, judgement.candidate, judgement.declared) == (SHORTCUT, 1, [0, 1])
+
+
+LOW = statistics.effect_interval(STRONG)[0]
+
+
+def bank(*overlay: float) -> Bank:
+    return Bank([CleanNetwork("by hand", "no cue", "plain", "wild", 3, (30, 100), score, 0.2) for score in overlay])
+
+
+def beside(known: Bank | None, *tried: TrialOutcome, why: str = "recurring", used: int = 60, classes: int = 3) -> Judgement:
+    candidates = [stamp_candidate(CLASS, why) for _ in tried]
+    photos = {10 + index: 60 for index in range(classes - 1)} | {CLASS: used, 99: 0}
+    found = dict(enumerate(tried))
+    return judged([CLASS], candidates, found, {CLASS: 60}, {CLASS: 9}, photos=photos, bank=known)[CLASS]
+
+
+def test_a_shortcut_lies_above_every_clean_network() -> None:
+    above = beside(bank(LOW - 0.01, -1.0), outcome(STRONG))
+    assert (above.kind, above.uncalibrated) == (SHORTCUT, "")
+    assert above.scores == {OVERLAY: LOW, SURROUNDINGS: -1.0}
+    assert above.calibration is not None
+    assert (above.calibration.reached, above.calibration.networks) == (0, 2)
+    equal = beside(bank(LOW, -1.0), outcome(STRONG))
+    assert (equal.kind, equal.candidate, equal.interval) == (LOCAL, above.candidate, above.interval)
+    assert equal.uncalibrated == "1 of 2 clean networks of ours reach this score"
+
+
+def test_a_shortcut_outside_the_banks_range_is_local() -> None:
+    assert [beside(bank(-1.0), outcome(STRONG), used=used).kind for used in (29, 30, 100, 101)] == [
+        LOCAL,
+        SHORTCUT,
+        SHORTCUT,
+        LOCAL,
+    ]
+    assert [beside(bank(-1.0), outcome(STRONG), classes=count).kind for count in (1, 2, 3, 4)] == [
+        SHORTCUT,
+        SHORTCUT,
+        SHORTCUT,
+        LOCAL,  # a class without a photo that is used is none
+    ]
+    assert beside(bank(-1.0), outcome(STRONG), used=20).uncalibrated.endswith(
+        "outside their range: 20 photos of the class are used, of theirs 30 to 100"
+    )
+
+
+def test_without_a_bank_a_shortcut_stays_one() -> None:
+    for known in (None, Bank()):
+        judgement = beside(known, outcome(STRONG), used=3)
+        assert (judgement.kind, judgement.uncalibrated) == (SHORTCUT, "")
+        assert judgement.calibration is not None
+        assert judgement.calibration.networks == 0
+
+
+def test_what_is_no_overlay_has_no_score_of_one() -> None:
+    """A part of the object, and what does not recur; and what turns nothing has the lower end of its interval all the same."""
+    for judgement in (beside(bank(0.9), outcome(STRONG), why=EVIDENCE), beside(bank(0.9), outcome(STRONG, share=0.05))):
+        assert (judgement.kind, judgement.calibration, judgement.uncalibrated) == (LOCAL, None, "")
+        assert judgement.scores == {OVERLAY: -1.0, SURROUNDINGS: -1.0}
+    nothing = beside(bank(0.9), outcome(NOTHING), outcome([1.0, *NOTHING]))
+    assert (nothing.kind, nothing.calibration) == (NONE, None)
+    assert nothing.scores[OVERLAY] == max(statistics.effect_interval(effects)[0] for effects in (NOTHING, [1.0, *NOTHING]))

@@ -16,6 +16,7 @@ from PIL import Image
 from seewhy.audit import Audit, Verdict
 from seewhy.audit import page as pages
 from seewhy.audit.accepting import Acceptance
+from seewhy.audit.calibration import Calibration
 from seewhy.audit.exhibits import CONTROL, ORIGINAL, WITHOUT, Exhibit
 from seewhy.audit.groups import PhotoGroup
 from seewhy.audit.kinds import CUE, LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED
@@ -279,3 +280,33 @@ def test_what_became_of_planted_cues_is_a_table_of_its_own() -> None:
     nothing = text_of(dataclasses.replace(audit(verdict(NONE)), planted=[]))
     assert "Nothing could be planted" in nothing
     assert '<table class="planted">' not in nothing
+
+
+def test_clean_networks_of_ours_stand_beside_the_effect() -> None:
+    def facts(one: Verdict) -> dict[str, str]:
+        return dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(one))))
+
+    name = "clean networks of ours that reach its score"
+    shortcut = verdict(SHORTCUT)
+    assert name not in facts(shortcut)
+    for calibration, said in (
+        (Calibration("overlay", 0.81, 0, 61), "0 of 61 (score 81 %)"),
+        (Calibration("overlay", 0.81, 2, 61, "too few"), "2 of 61 (score 81 %), outside their range"),
+        (Calibration("overlay", 0.81, 0, 0), "not calibrated: none was measured"),
+    ):
+        assert facts(dataclasses.replace(shortcut, calibration=calibration))[name] == said
+
+
+def test_an_overlay_whose_score_is_uncalibrated_is_for_a_person_to_judge() -> None:
+    calibration = Calibration("overlay", 0.81, 2, 61)
+    unsure = dataclasses.replace(verdict(LOCAL), calibration=calibration, uncalibrated=calibration.uncalibrated)
+    assert overall(audit(unsure, verdict(NONE, "cow")).record()) == (
+        "Not passed.",
+        "1 of 2 classes relies on an overlay whose score is uncalibrated: bear. You judge that.",
+    )
+    accepted = dataclasses.replace(unsure, acceptance=Acceptance(0, None, "moving", "ours", "2024-01-01"))
+    (state, words) = overall(audit(accepted, dataclasses.replace(accepted, class_name="cow")).record())
+    assert state == "Passed."
+    assert words.startswith(
+        "2 of 2 classes rely on an overlay whose score is uncalibrated, declared legitimate: bear, cow. No oth"
+    )

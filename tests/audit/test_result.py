@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from seewhy.audit import Audit, Verdict
+from seewhy.audit.accepting import Acceptance
+from seewhy.audit.calibration import Calibration
 from seewhy.audit.exhibits import Exhibit
 from seewhy.audit.planted import PlantedCue
 from seewhy.errors import RecordError
@@ -30,6 +32,17 @@ def audit(*kinds: str) -> Audit:
 )
 def test_it_passes_without_shortcuts_and_with_enough_photos(kinds: tuple[str, ...], passed: bool) -> None:
     assert audit(*kinds).passed is passed
+
+
+def test_an_overlay_whose_score_is_uncalibrated_does_not_pass_unless_it_is_legitimate() -> None:
+    beside = Calibration("overlay", 0.4, 2, 61)
+    unsure = dataclasses.replace(verdict("local"), calibration=beside, uncalibrated=beside.uncalibrated)
+    result = dataclasses.replace(audit("none"), verdicts=[unsure])
+    assert not result.passed
+    assert result.record()["verdicts"][0]["calibration"] == dataclasses.asdict(beside)
+    assert result.record()["verdicts"][0]["uncalibrated"] == "2 of 61 clean networks of ours reach this score"
+    accepted = dataclasses.replace(unsure, acceptance=Acceptance(0, None, "moving", "ours", "2024-01-01"))
+    assert dataclasses.replace(result, verdicts=[accepted]).passed
 
 
 def test_it_is_saved_as_json(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from tried_candidates import stamp_candidate
 
+from seewhy.audit.calibration import Calibration
 from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import EVIDENCE, LOCAL, NONE, SHORTCUT, SURROUNDINGS, THIRD, UNDECIDED
 from seewhy.audit.sentences import PhotoCounts, sentence
@@ -18,6 +19,28 @@ def test_a_shortcut() -> None:
         "shortcut, overlay-like: the same pixels in the lower left corner (rows 78-94 %, columns 6-28 %) in 98 % of the class's "
         "rightly answered photos; alone they turn 95 % of other photos, a matched control 2 %: an effect of 93 % [81 %, 100 %]"
     )
+
+
+def test_clean_networks_stand_beside_it() -> None:
+    def said(kind: str, calibration: Calibration | None) -> str:
+        judgement = Judgement(kind, 0, (0.81, 1.0), tried=[0], calibration=calibration)
+        return sentence(judgement, OUTCOME, OVERLAY, COUNTS)
+
+    effect = "alone they turn 95 % of other photos, a matched control 2 %: an effect of 93 % [81 %, 100 %]"
+    assert said(SHORTCUT, Calibration("overlay", 0.8, 0, 61)).endswith(
+        f"; {effect}; 0 of 61 clean networks of ours reach this score"
+    )
+    assert said(SHORTCUT, Calibration("overlay", 0.8, 0, 0)) == said(SHORTCUT, None)
+    assert said(LOCAL, Calibration("overlay", 0.8, 2, 61)) == (
+        "local reliance, overlay score uncalibrated: the same pixels in the lower left corner (rows 78-94 %, columns 6-28 %) in "
+        f"98 % of the class's rightly answered photos; {effect}; 2 of 61 clean networks of ours reach this score"
+    )
+    assert said(LOCAL, Calibration("overlay", 0.8, 0, 61, "20 photos")).endswith(
+        "; 0 of 61 clean networks of ours reach this score, outside their range: 20 photos"
+    )
+    surroundings = said(SURROUNDINGS, Calibration("surroundings", 0.8, 2, 61, "20 photos"))
+    assert surroundings.startswith("leans on its surroundings; you judge whether that is right: ")
+    assert surroundings.endswith("2 of 61 clean networks of ours reach this score, outside their range: 20 photos")
 
 
 def test_the_other_four() -> None:

@@ -9,6 +9,9 @@ import pytest
 from PIL import Image
 
 import seewhy
+from seewhy.audit import calibration
+from seewhy.audit.accepting import Acceptance
+from seewhy.audit.calibration import Bank, CleanNetwork
 from seewhy.audit.planted import PlantedCue
 
 Run = Callable[..., tuple[int, str, str]]
@@ -63,6 +66,56 @@ def test_a_pipeline_stops_at_a_shortcut(run: Run, photos: Path, audited: Path) -
     (code, out, _) = run(*flags(photos, audited), "--fail-on", "shortcut")
     assert code == 3
     assert "shortcut, overlay-like" in out
+
+
+def test_a_pipeline_stops_at_an_overlay_that_our_clean_networks_cannot_be_compared_with(
+    run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shipped() -> Bank:
+        return Bank([CleanNetwork("by hand", "no cue", "plain", "wild", 2, (20, 40), 0.1, 0.1)])
+
+    monkeypatch.setattr(calibration, "shipped", shipped)  # ninety scenes are of three classes
+    (code, out, _) = run(*flags(photos, audited), "--fail-on", "shortcut", "--json")
+    (verdict,) = json.loads(out)["verdicts"]
+    assert (code, verdict["kind"]) == (4, "local")
+    assert verdict["uncalibrated"] == (
+        "0 of 1 clean networks of ours reach this score, outside their range: "
+        "photos of 3 classes are used, theirs are of at most 2"
+    )
+    assert verdict["sentence"].startswith("local reliance, overlay score uncalibrated: the same pixels in the lower left corner")
+    assert verdict["sentence"].endswith(verdict["uncalibrated"])
+    assert verdict["necessity"] > 0.5  # it was taken away as that of a shortcut is
+    page = (audited / "audit.html").read_text()
+    assert page.count('<img src="data:image/jpeg') == 4
+    assert "1 of 1 class relies on an overlay whose score is uncalibrated: bear." in page
+    assert run(*flags(photos, audited), "--fail-on", "shortcut", "--accept", f"{verdict['cue_id']}=ours")[0] == 0
+
+
+def test_a_shortcut_above_our_clean_networks_says_so(
+    run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = [CleanNetwork(f"by hand {score}", "no cue", "plain", "wild", 3, (20, 40), score, 0.1) for score in (-1.0, 0.1)]
+    monkeypatch.setattr(calibration, "shipped", lambda: Bank(own))
+    (code, out, _) = run(*flags(photos, audited), "--fail-on", "shortcut", "--json")
+    record = json.loads(out)
+    (verdict,) = record["verdicts"]
+    assert (code, verdict["kind"], verdict["uncalibrated"]) == (3, "shortcut", "")
+    assert verdict["sentence"].endswith("; 0 of 2 clean networks of ours reach this score")
+    assert verdict["scores"]["overlay"] == verdict["calibration"]["score"] > 0.1
+    assert record["settings"]["clean_networks"].startswith(
+        "2, 0 of them with aligned objects; of at most 3 classes, with 20 to 40"
+    )
+
+
+def test_an_accepted_shortcut_is_no_reason_to_fail_beside_an_undecided_class(
+    run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", audited, 1200, classes=["bear"], progress=False)
+    (shortcut,) = done.verdicts
+    accepted = dataclasses.replace(shortcut, acceptance=Acceptance(0, shortcut.place, "", "ours", "2024-01-01"))
+    undecided = dataclasses.replace(shortcut, class_name="cow", kind="undecided")
+    monkeypatch.setattr(seewhy, "audit", lambda *args, **settings: dataclasses.replace(done, verdicts=[accepted, undecided]))
+    assert run(*flags(photos, audited), "--fail-on", "shortcut")[0] == 4
 
 
 def test_a_pipeline_stops_at_too_few_photos(run: Run, photos: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seewhy.audit import statistics
+from seewhy.audit import calibration, statistics
 from seewhy.audit.accepting import Acceptance, acceptances_of
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.changed import with_properties
@@ -120,7 +120,9 @@ def audit(
         trying = Trying(clf, listed_photos, plan, lambda name: _below(folder, f"{name}-{question}"), batch_size, ray, progress)
         results = trying.put_on(told)
         donors = {index: len(by_class[index].halves.discovery) for index in asked}
-        judgements = judged(asked, plan.candidates, results.outcomes, plan.available, donors)
+        bank = calibration.shipped()
+        counts = {index: one.used for index, one in by_class.items()}
+        judgements = judged(asked, plan.candidates, results.outcomes, plan.available, donors, photos=counts, bank=bank)
         trying.taken_away([*judgements.values()], results)
         shown = exhibits_of(clf, listed_photos, judgements, results.outcomes, results.typical)
         grouped = groups(base.dataset(), _cues_of(plan, judgements))
@@ -168,6 +170,7 @@ def audit(
                 "budget": budget,
                 "tolerated": statistics.TOLERATED,
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
+                "clean_networks": bank.words,
             },
             not_tried=list(NOT_TRIED),
             notes=[*base.notes, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],

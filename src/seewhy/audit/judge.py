@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seewhy.audit import statistics
+from seewhy.audit import calibration, statistics
+from seewhy.audit.calibration import Bank, Calibration
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate
 from seewhy.audit.kinds import CUE, DECIDING, FILLS, KINDS, LOCAL, NONE, SHORTCUT, SHUFFLED, UNDECIDED
 from seewhy.audit.trials import AuditTrial
@@ -87,7 +88,9 @@ class Judgement:
     """kind : one of KINDS. candidate : the number of the one that decides, None where none does. interval : of the mean effect,
     after selection. limit : what the candidates tried turn at most, all at once. recipients, available : photos that the
     candidate tried least was tried on, and those of other classes that there are. needed : how many would do; None where no
-    number would. donors : photos of the class that cues are taken from. tried, declared : numbers of the class's candidates."""
+    number would. donors : photos of the class that cues are taken from. tried, declared : numbers of the class's candidates.
+    scores : of the class, by stratum, see ``calibration.largest``; calibration : beside those of clean networks of ours, None
+    for a kind that is not compared."""
 
     kind: str
     candidate: int | None
@@ -99,6 +102,13 @@ class Judgement:
     donors: int = 0
     tried: list[int] = field(default_factory=list)
     declared: list[int] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None
+
+    @property
+    def uncalibrated(self) -> str:
+        """Why what else were a shortcut is local reliance; empty for all others."""
+        return "" if self.calibration is None else self.calibration.uncalibrated
 
 
 def outcomes(
@@ -157,10 +167,14 @@ def judged(
     available: Mapping[int, int],
     donors: Mapping[int, int],
     alpha: float = statistics.FALSE_DISCOVERIES,
+    photos: Mapping[int, int] | None = None,
+    bank: Bank | None = None,
 ) -> dict[int, Judgement]:
     """A judgement for each class. found : the outcome of each candidate. available : how many photos of other classes a class's
-    cues can be tried on. donors : how many photos of the class they are taken from.
+    cues can be tried on. donors : how many photos of the class they are taken from. photos : of each class with photos, judged or
+    not, how many are used. bank : None: no clean network to compare with.
 
+    An overlay whose score does not lie above those of all clean networks is judged as local reliance.
     False discoveries are controlled over all candidates of all classes.
     """
     declared = set(statistics.declared([found[number].log_e_value for number in range(len(candidates))], alpha=alpha))
@@ -175,7 +189,8 @@ def judged(
         judged_kinds = [found[number] for number in tried if candidates[number].kind != LOCAL]
         count = min((len(found[number].effects) for number in tried), default=0)
         of_class = sorted((number for number in tried if number in declared), key=lambda number: -found[number].effect)
-        kinds = {number: _kind(candidates[number], found[number]) for number in of_class}
+        kinds = {number: _kind(candidates[number], found[number]) for number in tried}
+        scores = calibration.largest((kinds[number], found[number].interval(calibration.ALPHA)[0]) for number in tried)
         (kind, deciding, interval) = (UNDECIDED, None, (-1.0, 1.0))
         if of_class:
             deciding = min(of_class, key=lambda number: KINDS.index(kinds[number]))  # of equals the first, the strongest
@@ -183,8 +198,12 @@ def judged(
         elif donors[index] >= LEAST_DONORS and tried and _most(judged_kinds, alpha / hypotheses) <= LEAST_EFFECT:
             deciding = max(tried, key=lambda number: found[number].effect)
             (kind, interval) = (NONE, found[deciding].interval(alpha / hypotheses))
+        used = photos or {}
+        beside = (bank or Bank()).beside(kind, scores, sum(map(bool, used.values())), used.get(index, 0))
+        if beside is not None and beside.uncalibrated:
+            kind = LOCAL
         judgements[index] = Judgement(
-            kind, deciding, interval, limit, count, available[index], needed, donors[index], tried, of_class
+            kind, deciding, interval, limit, count, available[index], needed, donors[index], tried, of_class, scores, beside
         )
     return judgements
 
@@ -195,5 +214,5 @@ def _most(tried: Sequence[TrialOutcome], alpha: float) -> float:
 
 
 def _kind(candidate: Candidate, outcome: TrialOutcome) -> str:
-    """Of one that was declared: a shortcut has to recur in photos that it was not found in."""
+    """Of one that is declared: a shortcut has to recur in photos that it was not found in."""
     return LOCAL if candidate.kind == SHORTCUT and not outcome.is_frequent else candidate.kind

@@ -6,6 +6,9 @@ from __future__ import annotations
 SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED = "shortcut", "surroundings", "local", "none", "undecided"
 KINDS = (SHORTCUT, SURROUNDINGS, LOCAL, NONE, UNDECIDED)
 
+# Strata of scores that clean networks of ours are compared in: this one and SURROUNDINGS.
+OVERLAY = "overlay"
+
 # Roles of changes: the cue put on another photo, and two ways of taking it away from its own.
 CUE, FILLED, REPLACED = "cue", "filled", "replaced"
 FILLS = (FILLED, REPLACED)
@@ -20,6 +23,7 @@ SHUFFLED = "shuffled"
 OTHER_PLACE = "other place"  # of a cue that was taken away
 
 # Why something is a candidate: the same pixels recur at a place, or at any; maps point there; nothing else is known of the class;
-# the same border; the outer ring of the photos. A property of the whole photo or its ground has its own name (``properties.PROPERTIES``).
+# the same border; the outer ring of the photos. A property of the whole photo or of its ground has its own name
+# (``properties.PROPERTIES``).
 RECURRING, MOVING, EVIDENCE, CORNER = "recurring", "moving", "evidence", "corner"
 BORDER, RING = "border", "ring"

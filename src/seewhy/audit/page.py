@@ -47,6 +47,7 @@ KIND_NAMES = {
     NONE: "none found",
 }
 ORDER = tuple(KIND_NAMES)  # of the cards
+UNCALIBRATED = "uncalibrated"
 _WHY = {
     RECURRING: "the same pixels recur there",
     EVIDENCE: "the maps are brightest there",
@@ -101,22 +102,27 @@ def overall(record: Mapping[str, Any]) -> tuple[str, str]:
     count = len(record["verdicts"])
 
     def names(kind: str, accepted: bool = False) -> list[str]:
-        own = [one for one in record["verdicts"] if one["kind"] == kind and (one["acceptance"] is not None) == accepted]
+        own = [one for one in record["verdicts"] if _state(one) == kind and (one["acceptance"] is not None) == accepted]
         return [shortened(one["class_name"], LONGEST_NAME) for one in own]
 
     (found, unsure, legitimate) = (names(SHORTCUT), names(UNDECIDED), names(SHORTCUT, accepted=True))
+    (uncalibrated, declared) = (names(UNCALIBRATED), names(UNCALIBRATED, accepted=True))
     of_all = f"of {count:,} class{'' if count == 1 else 'es'}"
     parts = []
     if found:
         parts.append(f"{len(found):,} {of_all} lean{'s' * (len(found) == 1)} on a shortcut: {_named(found)}.")
+    if uncalibrated:
+        parts.append(f"{len(uncalibrated):,} {of_all} {_rely(uncalibrated)}: {_named(uncalibrated)}. You judge that.")
     if unsure:
         parts.append(f"{len(unsure):,} {of_all} {'is' if len(unsure) == 1 else 'are'} undecided: {_named(unsure)}.")
     if legitimate:
         leans = f"lean{'s' * (len(legitimate) == 1)} on a shortcut that is declared legitimate"
         parts.append(f"{len(legitimate):,} {of_all} {leans}: {_named(legitimate)}.")
+    if declared:
+        parts.append(f"{len(declared):,} {of_all} {_rely(declared)}, declared legitimate: {_named(declared)}.")
     if not record["passed"]:
         return "Not passed.", " ".join(parts)
-    others = "No other class was" if legitimate else "None of the classes was" if count != 1 else "The class was not"
+    others = "No other class was" if legitimate or declared else "None of the classes was" if count != 1 else "The class was not"
     return "Passed.", " ".join(
         [
             *parts,
@@ -124,6 +130,14 @@ def overall(record: Mapping[str, Any]) -> tuple[str, str]:
             "tried may exist.",
         ]
     )
+
+
+def _state(verdict: Mapping[str, Any]) -> str:
+    return UNCALIBRATED if verdict["uncalibrated"] else str(verdict["kind"])
+
+
+def _rely(names: Sequence[str]) -> str:
+    return f"rel{'ies' if len(names) == 1 else 'y'} on an overlay whose score is uncalibrated"
 
 
 def _named(names: Sequence[str], most: int = 6) -> str:
@@ -179,6 +193,7 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
     figures = {
         effect: _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
         "matched controls turn": _percent(verdict["control"]) if _is_measured(verdict) else "",
+        "clean networks of ours that reach its score": _reached(verdict["calibration"]),
         "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
         "its pixels in another order turn": "" if verdict["shuffled"] is None else _percent(verdict["shuffled"]),
         "photos of the second half that carry it": ""
@@ -197,6 +212,16 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         "declared legitimate": "" if verdict["acceptance"] is None else _acceptance(verdict["acceptance"]),
     }
     return [(name, value) for name, value in figures.items() if value]
+
+
+def _reached(calibration: Mapping[str, Any] | None) -> str:
+    """Beside the score itself: the lower end of an interval."""
+    if calibration is None:
+        return ""
+    if not calibration["networks"]:
+        return "not calibrated: none was measured"
+    outside = ", outside their range" if calibration["outside"] else ""
+    return f"{calibration['reached']:,} of {calibration['networks']:,} (score {_percent(calibration['score'])}){outside}"
 
 
 def _acceptance(acceptance: Mapping[str, Any]) -> str:
@@ -277,6 +302,7 @@ _NAMES = {
     "tolerated": "tolerated effect",
     "false_discoveries": "expected share of false ones among the declared, at most",
     "budget": "passes for a class, at most",
+    "clean_networks": "clean networks of ours that a score is set beside; never a p-value of this one",
 }
 _SHARES = ("tolerated", "false_discoveries")
 

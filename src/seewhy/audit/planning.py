@@ -39,6 +39,11 @@ class ClassPhotos:
     halves: Halves
     labelled: int
 
+    @property
+    def used(self) -> int:
+        """Photos that are answered rightly, each scene once."""
+        return len(self.halves.discovery) + len(self.halves.confirmation)
+
 
 @dataclass(frozen=True)
 class AuditPlan:

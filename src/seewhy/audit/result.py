@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seewhy.audit.accepting import Acceptance, accepted, cue_id
+from seewhy.audit.calibration import Calibration
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.exhibits import Exhibit
 from seewhy.audit.groups import PhotoGroup
@@ -65,6 +66,10 @@ class Verdict:
     rightly (at most 128 are used), and copies of a scene left out. carrying, others : all photos of the class, those that show
     the pixels that decide and those that do not; None where no recurring ones decide. tried : all candidates of the class.
     shared_with : other classes whose photos carry the deciding cue as well; what it turns into one of all of these counts.
+    scores : of the class by stratum, "overlay" and "surroundings": the largest lower end of an effect's interval, with 97.5 %
+    confidence for each candidate alone; -1 where there is none. calibration : how many clean networks of ours reach the score of
+    the verdict's stratum, never a p-value; None where the kind has none. uncalibrated : why recurring pixels that turn other
+    photos are "local" and no "shortcut": clean networks of ours reach the score, or cannot be compared with it; else empty.
     cue_id : the deciding cue's, see TriedCue. acceptance : the owner's declaration that it is legitimate. exhibits : pictures of
     what decided, in no record.
     """
@@ -92,14 +97,18 @@ class Verdict:
     others: PhotoGroup | None = None
     tried: list[TriedCue] = field(default_factory=list)
     shared_with: list[str] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    uncalibrated: str = ""
     cue_id: str = ""
     acceptance: Acceptance | None = None
     exhibits: list[Exhibit] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def is_open(self) -> bool:
-        """True where something is to be done: a shortcut that nobody has declared legitimate, or too few photos."""
-        return self.kind == UNDECIDED or (self.kind == SHORTCUT and self.acceptance is None)
+        """True where something is to be done: a shortcut, or an overlay whose score is uncalibrated, that nobody has declared
+        legitimate; or too few photos."""
+        return self.kind == UNDECIDED or (self.acceptance is None and (self.kind == SHORTCUT or bool(self.uncalibrated)))
 
     def __str__(self) -> str:
         return f"{self.class_name}: {self.sentence}"
@@ -129,8 +138,8 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """True where no class is "shortcut" or "undecided", but for shortcuts that their owner has declared legitimate. It never
-        means that there is no shortcut."""
+        """True where no class is "shortcut" or "undecided", nor has an overlay whose score is uncalibrated, but for those that
+        their owner has declared legitimate. It never means that there is no shortcut."""
         return not any(verdict.is_open for verdict in self.verdicts)
 
     def record(self) -> dict[str, Any]:
@@ -187,7 +196,7 @@ def verdict_of(
     shared_with = [classes[shared] for shared in sorted(candidate.shared)] if candidate is not None and says else []
     acceptance = accepted(acceptances, candidate) if candidate is not None and says else None
     (index, class_name) = (class_photos.index, classes[class_photos.index])
-    counts = PhotoCounts(class_photos.labelled, len(halves.discovery) + len(halves.confirmation), plan.pool.get(index, 0))
+    counts = PhotoCounts(class_photos.labelled, class_photos.used, plan.pool.get(index, 0))
     budget = None if judgement.needed is None else plan.budget_for(index, judgement.needed)
     said = sentence(judgement, outcome, candidate, counts, budget, shared_with)
     (carrying, others) = grouped or (None, None)
@@ -209,12 +218,15 @@ def verdict_of(
         candidates=len(judgement.tried),
         recipients=judgement.recipients if outcome is None else outcome.tried,
         labelled=class_photos.labelled,
-        right=len(halves.discovery) + len(halves.confirmation),
+        right=class_photos.used,
         copies=halves.copies,
         carrying=carrying,
         others=others,
         tried=[_tried_cue(class_name, plan.tried[n].candidate, found[n], n in judgement.declared) for n in judgement.tried],
         shared_with=shared_with,
+        scores=judgement.scores,
+        calibration=judgement.calibration,
+        uncalibrated=judgement.uncalibrated,
         cue_id=cue_id(class_name, candidate) if candidate is not None and says else "",
         acceptance=acceptance,
         exhibits=exhibits,

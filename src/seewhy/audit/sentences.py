@@ -41,13 +41,15 @@ def sentence(
         f"{format_share(outcome.control)}: an "
         f"effect of {format_share(outcome.effect)} [{format_share(max(low, -1.0))}, {format_share(high)}]"
     )
-    if judgement.kind == SHORTCUT:
+    beside = "" if judgement.calibration is None or not judgement.calibration.words else f"; {judgement.calibration.words}"
+    if judgement.kind == SHORTCUT or judgement.uncalibrated:
+        kind = "local reliance, overlay score uncalibrated" if judgement.uncalibrated else "shortcut, overlay-like"
         return (
-            f"shortcut, overlay-like: {candidate.words} in {format_share(outcome.share)} of the class's rightly answered photos; "
-            f"alone they turn {effect}"
+            f"{kind}: {candidate.words} in {format_share(outcome.share)} of the class's rightly answered photos; "
+            f"alone they turn {effect}{beside}"
         )
     if judgement.kind == SURROUNDINGS:
-        return f"leans on its surroundings; you judge whether that is right: {candidate.words} turns {effect}"
+        return f"leans on its surroundings; you judge whether that is right: {candidate.words} turns {effect}{beside}"
     return f"local reliance, not judged: {candidate.words} turns {effect}; it may be the object"
 
 
