@@ -205,19 +205,26 @@ def test_labels_that_are_no_classes_are_named_and_counted() -> None:
     with pytest.raises(TargetError) as error:
         class_indices(CLASSES, ["red", "gren", "gren", None, 7, "gren"], "labels", names)
     assert str(error.value) == (
-        "4 of 5 labels are no classes: 'gren' of 1.jpg and 2 more, 7 of 4.jpg. Did you mean 'green'? The classes are red, green, "
-        "blue. Indices count from 0: 0 = red, 1 = green, 2 = blue."
+        "4 of 5 labels are no classes: 'gren' of 1.jpg and 2 more, 7 of 4.jpg. Did you mean 'green'? The classes are 'red', "
+        "'green', 'blue'. Indices count from 0: 0 = red, 1 = green, 2 = blue."
     )
     with pytest.raises(TargetError) as error:
         class_indices(CLASSES, ["a", "b", "c", "d", 0], "predictions")
     assert str(error.value) == (
         "4 of 5 predictions are no classes: 'a' of photo 1, 'b' of photo 2, 'c' of photo 3 ... (4 such predictions). The classes "
-        "are red, green, blue."
+        "are 'red', 'green', 'blue'."
     )
     with pytest.raises(TargetError, match=r"^1 of 2 labels is no class: True of photo 2\. The classes are"):
         class_indices(CLASSES, [1, True], "labels")
     with pytest.raises(TargetError, match=r"^2 classes are called 'crane': 0 and 1\. Say which one by its index: '#0'\.$"):
         class_indices(ClassNames(["crane", "crane"]), [0, "crane"], "labels")
+
+
+def test_classes_are_quoted_beside_a_label_that_is_nearly_one_of_them() -> None:
+    with pytest.raises(
+        TargetError, match=r"^1 of 1 labels is no class: 'nor bear' of photo 1\. .* The classes are 'bear', 'not bear'\."
+    ):
+        class_indices(ClassNames(["bear", "not bear"]), ["nor bear"], "labels")
 
 
 def test_digits_are_an_index_where_they_were_written() -> None:
@@ -256,14 +263,14 @@ def test_an_index_that_does_not_exist_and_a_folder_that_is_no_class(photos: list
     with pytest.raises(TargetError) as error:
         read_labels(write("a.txt", "1\n2\n3\n"), photos).indices(CLASSES)
     assert str(error.value) == (
-        "1 of 3 labels is no class: '3' of set/blue/1.jpg. The classes are red, green, blue. Indices count from 0: 0 = red, "
-        "1 = green, 2 = blue."
+        "1 of 3 labels is no class: '3' of set/blue/1.jpg. The classes are 'red', 'green', 'blue'. Indices count from 0: "
+        "0 = red, 1 = green, 2 = blue."
     )
     with pytest.raises(TargetError) as error:
         read_labels("folders", [*photos, Path("set/rest/1.jpg")]).indices(CLASSES)
     assert str(error.value) == (
-        "1 of 4 labels is no class: 'rest' of set/rest/1.jpg. The classes are red, green, blue. A folder that is no class: "
-        "leave it out, or rename it."
+        "1 of 4 labels is no class: 'rest' of set/rest/1.jpg. The classes are 'red', 'green', 'blue'. A folder that is no "
+        "class: leave it out, or rename it."
     )
 
 
@@ -271,14 +278,15 @@ def test_a_network_without_names_of_classes_is_to_be_given_them(photos: list[Pat
     with pytest.raises(TargetError) as error:
         read_labels("folders", photos[:2]).indices(ClassNames.numbered(2))
     assert str(error.value) == (
-        "2 of 2 labels are no classes: 'red' of set/red/1.jpg and 1 more. The classes are class 0, class 1. The network brought "
-        "no names of its classes: give them, classes='classes.txt'. A folder that is no class: leave it out, or rename it."
+        "2 of 2 labels are no classes: 'red' of set/red/1.jpg and 1 more. The classes are 'class 0', 'class 1'. The "
+        "network brought no names of its classes: give them, classes='classes.txt'. A folder that is no class: leave it out, or "
+        "rename it."
     )
     with pytest.raises(TargetError) as error:  # names would not help
         read_labels(write("a.txt", "0\n2\n1\n"), photos).indices(ClassNames.numbered(2))
     assert str(error.value) == (
-        "1 of 3 labels is no class: '2' of set/red/2.jpg. The classes are class 0, class 1. Indices count from 0: 0 = class 0, "
-        "1 = class 1."
+        "1 of 3 labels is no class: '2' of set/red/2.jpg. The classes are 'class 0', 'class 1'. Indices count from 0: "
+        "0 = class 0, 1 = class 1."
     )
 
 

@@ -237,7 +237,7 @@ def _no_classes(
     near = did_you_mean(str(labels[next(iter(unknown.values()))[0]]), classes.names)
     return (
         f"{count} of {known} {kind} {'is no class' if count == 1 else 'are no classes'}: {', '.join(texts)}{rest}.{near} "
-        f"The classes are {listed(classes.names)}."
+        f"The classes are {listed(map(repr, classes.names))}."
     )
 
 

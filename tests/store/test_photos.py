@@ -52,7 +52,7 @@ def test_labels_go_with_their_photos_when_these_are_sorted(root: Path) -> None:
     assert listed.notes == [
         "'labels.csv' has no label for 2 of 3 photos: bear/a.jpg, cow/b.jpg",
         "1 entry of 'labels.csv' is not among the photos: none.jpg",
-        "no photo is labelled cow",
+        "no photo is labelled 'cow'",
     ]
 
 
@@ -260,7 +260,7 @@ def test_rows_of_a_table(root: Path, memory: None) -> None:
 
 
 def test_classes_without_a_photo_are_said_where_they_are_few(root: Path) -> None:
-    assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl"])).notes == ["no photo is labelled dog, owl"]
+    assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl"])).notes == ["no photo is labelled 'dog', 'owl'"]
     assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl", "cat"])).notes == []
     assert list_photos(root, None, ClassNames(["bear", "cow", "dog"])).notes == []
 
@@ -272,7 +272,7 @@ def test_no_folder_of_this_machine_is_in_a_note(root: Path) -> None:
         "'labels.csv' has no label for 2 of 3 photos: bear/a.jpg, cow/b.jpg",
         "1 entry of 'labels.csv' is not among the photos: none.jpg",
         "labels are indices from 0: 0 = bear, 1 = cow",
-        "no photo is labelled bear",
+        "no photo is labelled 'bear'",
     ]
     assert str(root.parent) not in " ".join(notes)
 

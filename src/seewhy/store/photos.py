@@ -147,7 +147,7 @@ def _absent_note(indices: Iterable[int | None], classes: ClassNames) -> list[str
     """Classes without a photo, where these are the fewer ones: of a thousand classes a few folders say nothing."""
     present = {index for index in indices if index is not None}
     absent = [name for index, name in enumerate(classes.names) if index not in present]
-    return [f"no photo is labelled {listed(absent, 5)}"] if 0 < len(absent) <= len(present) else []
+    return [f"no photo is labelled {listed(map(repr, absent), 5)}"] if 0 < len(absent) <= len(present) else []
 
 
 # -- where they lie ----------------------------------------------------------------------------------------------------
