@@ -132,6 +132,18 @@ def test_what_could_not_be_read_and_what_was_declared_for_nothing_is_named(tmp_p
     assert result.notes[-1].startswith("accept='cow@ring=us' stands for no cue that was found here; these are bear@")
 
 
+def test_photos_whose_label_is_no_class_are_left_out(tmp_path: Path) -> None:
+    folder = save_scenes(tmp_path / "photos", 24)
+    (folder / "bear").rename(folder / "Bears")
+    clf = seewhy.load("demo:shortcut")
+    result = seewhy.audit(clf, folder, "folders", progress=False)
+    assert [verdict.class_name for verdict in result.verdicts] == ["cow", "sheep"]
+    assert result.photos == 16
+    assert result.notes[0] == "8 photos of 'Bears' were left out: the network has no such class. Did you mean 'bear'?"
+    with pytest.raises(TargetError, match=r"^8 of 8 labels are no classes: 'Bears' of .* and 7 more\. Did you mean 'bear'\?"):
+        seewhy.audit(clf, folder / "Bears", "folders", progress=False)
+
+
 def test_one_class_alone_has_nobody_to_try_on(tmp_path: Path) -> None:
     folder = tmp_path / "one"
     for place, scene in enumerate(seewhy.demo.scenes(6, "test", True, labels=["bear"])):

@@ -69,16 +69,17 @@ def audit(
     and what decides is taken away from its own. What turns more than ``statistics.TOLERATED`` of them is declared, with the
     expected share of false ones among all that is declared at most ``statistics.FALSE_DISCOVERIES``.
 
-    photos, labels : as for :func:`seewhy.run`; every photo needs one. store : a folder where photos, trials, audit.json and
-        audit.html are kept, so that the same call goes on after an interruption; None: they are forgotten.
+    photos, labels : as for :func:`seewhy.run`, but that photos whose label is no class are left out, and a note names them.
+    store : a folder where photos, trials, audit.json and audit.html are kept, so that the same call goes on after an
+        interruption; None: they are forgotten.
     budget : passes of the network for a class, at most; None: 7,000. seed : of the halves. classes : the ones to judge; None: all
         that have a photo. accept : cues that their owner declares legitimate, as their ``cue_id`` names them.
     plant : so many known cues are drawn on the photos, heads are trained on the network's features of them, and these are
         audited, too: ``Audit.planted`` says how many were found. None: nothing is planted.
     ray, progress, batch_size : as there. told : is given lines on what will be done and what it costs, before it is.
 
-    Raises PhotoError: no photo has a label; TargetError: a class that the network does not have; MethodError: plant, and
-    no layer of the network can be read; what :func:`seewhy.run` raises.
+    Raises PhotoError: no photo has a label; TargetError: no label is a class of the network, or one of ``classes`` is none;
+    MethodError: plant, and no layer of the network can be read; what :func:`seewhy.run` raises.
     """
     check_classifier(clf)
     check_photos(clf, "audit")
@@ -89,7 +90,7 @@ def audit(
         whole_number("plant", plant)
         readable_layer(clf)  # else it is said before the work
     with _place(store) as folder:
-        listed_photos = list_photos(photos, labels, clf.class_names())
+        listed_photos = list_photos(photos, labels, clf.class_names(), only_classes=True)
         labelled = {label for label in listed_photos.labels if label is not None}
         if not labelled:
             raise PhotoError(f"No photo has a label, and an audit needs them: write {setting('labels', 'folders')}, or a file.")
@@ -102,9 +103,8 @@ def audit(
         )
         base = run(
             clf,
-            photos,
+            listed_photos,
             _below(folder, "photos"),
-            labels=labels,
             target=None,
             batch_size=batch_size,
             ray=ray,
