@@ -9,7 +9,6 @@ from seewhy.audit import statistics
 from seewhy.audit.statistics import (
     declared,
     effect_interval,
-    effect_limit,
     log_e_value,
     power,
     recipients_needed,
@@ -97,8 +96,7 @@ def test_an_interval_holds_the_mean_and_shrinks() -> None:
     assert effect_interval([1.0] * 50)[1] == 1.0
     (low, high) = effect_interval([0.25] * 40)
     assert low < 0.25 < high
-    assert effect_limit([0.0] * 40) < effect_interval([0.0] * 40)[1] < 0.2
-    assert effect_limit([]) == 1.0
+    assert effect_interval([0.0] * 40, 0.1)[1] < effect_interval([0.0] * 40)[1] < 0.2
 
 
 def test_more_photos_and_larger_effects_are_found_more_often() -> None:

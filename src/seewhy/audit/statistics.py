@@ -86,11 +86,6 @@ def effect_interval(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) ->
     return (2 * low - 1, 2 * high - 1)
 
 
-def effect_limit(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) -> float:
-    """What the mean effect is at most, with confidence 1 - alpha; 1 of no outcome. For m effects at once each takes alpha / m."""
-    return effect_interval(effects, 2 * alpha)[1]
-
-
 def _boundary(is_refuted: Callable[[float], bool], inside: float, outside: float) -> float:
     """Between a mean that is not refuted and one that may be: the last that is, to a thousandth on the safe side."""
     if not is_refuted(outside):
