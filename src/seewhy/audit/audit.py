@@ -37,7 +37,7 @@ from seewhy.store.places import folder_at
 
 LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
-_MOST_NAMED = 5  # photos that could not be read
+_MOST_UNREAD = 5  # photos that are named where they could not be read
 NOT_TRIED = (
     "cues without a fixed place that are translucent, of one colour, or narrower than a tenth of the photo",
     "the ground behind the object, but for the outer ring of the photo",
@@ -195,8 +195,8 @@ def _dates(folder: str) -> dict[tuple[str, str], str]:
 def _unread(base: Store) -> list[str]:
     if not base.unread:
         return []
-    named = [f"{photo.path} ({photo.reason.rstrip('.')})" for photo in base.unread[:_MOST_NAMED]]
-    return [f"{_count(base.unread, 'photo', 'photos')} could not be read: {listed(named, _MOST_NAMED)}"]
+    named = [f"{photo.path} ({photo.reason.rstrip('.')})" for photo in base.unread[:_MOST_UNREAD]]
+    return [f"{_count(base.unread, 'photo', 'photos')} could not be read: {listed(named, _MOST_UNREAD)}"]
 
 
 def _unmatched(acceptances: Sequence[Acceptance], accept: Sequence[str], verdicts: Sequence[Verdict]) -> list[str]:

@@ -18,7 +18,7 @@ from seewhy.store.photos import ListedPhotos
 from seewhy.store.places import folder_at
 
 _MOST_TRIALS = 100_000  # that are held at once
-_MOST_NAMED = 10  # candidates that could not be tried
+_MOST_UNSEEN = 10  # candidates that are named where they could not be tried
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Results:
 
     def notes(self) -> list[str]:
         notes = [f"{self.unread} of {self.passes} trials could not be made: {self.reason}"] if self.unread else []
-        notes += [f"not tried for {name}: {words}: {why}" for name, words, why in self.unseen[:_MOST_NAMED]]
-        if len(self.unseen) > _MOST_NAMED:
-            notes.append(f"and {len(self.unseen) - _MOST_NAMED} other candidates that could not be tried")
+        notes += [f"not tried for {name}: {words}: {why}" for name, words, why in self.unseen[:_MOST_UNSEEN]]
+        if len(self.unseen) > _MOST_UNSEEN:
+            notes.append(f"and {len(self.unseen) - _MOST_UNSEEN} other candidates that could not be tried")
         return notes
 
 
