@@ -160,6 +160,14 @@ def test_some_classes_alone(photos: Path) -> None:
     assert result.passes <= 150 + 300 + 4
 
 
+def test_interrupted_without_a_folder_nothing_is_kept(photos: Path) -> None:
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^nothing is kept: with a folder as the store, the same call goes on"):
+        seewhy.audit(seewhy.load("demo:honest"), photos, "folders", told=stop, progress=False)
+
+
 def test_mistakes_are_one_line(photos: Path, tmp_path: Path) -> None:
     clf = seewhy.load("demo:honest")
     two = tmp_path / "two"

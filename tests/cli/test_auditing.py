@@ -99,6 +99,16 @@ def test_planted_cues_are_counted_in_a_line(run: Run, photos: Path, audited: Pat
     )
 
 
+def test_interrupted_it_says_what_is_kept(run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def audit(*args: object, **settings: object) -> seewhy.Audit:
+        raise KeyboardInterrupt("12 trials are done and kept in audit/trials; begun again, the audit goes on from there")
+
+    monkeypatch.setattr(seewhy, "audit", audit)
+    (code, _, err) = run(*flags(photos, audited))
+    assert code == 130
+    assert err == "Interrupted: 12 trials are done and kept in audit/trials; begun again, the audit goes on from there.\n"
+
+
 def test_what_cannot_be_planted_is_said_in_the_words_of_the_command(run: Run, photos: Path, tmp_path: Path) -> None:
     (code, _, err) = run("audit", str(photos), "--labels", "folders", "-o", str(tmp_path / "audit"), "--plant", "0")
     assert code == 2

@@ -230,7 +230,10 @@ def _place(store: str | os.PathLike[str] | None) -> Iterator[str]:
         yield os.fspath(store)
         return
     with tempfile.TemporaryDirectory(prefix="seewhy-audit-") as folder:
-        yield folder
+        try:
+            yield folder
+        except KeyboardInterrupt:  # what is said below of folders that go is not true
+            raise KeyboardInterrupt("nothing is kept: with a folder as the store, the same call goes on where it was") from None
 
 
 def _below(folder: str, name: str) -> str:

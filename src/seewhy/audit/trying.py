@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from seewhy.audit.answers import answers_of, seconds_of_one
+from seewhy.audit.answers import answers_of, kept_in, seconds_of_one
 from seewhy.audit.changed import why_unseen
 from seewhy.audit.exhibits import SHOWN, Shown, typical_put_on, typical_taken_away
 from seewhy.audit.judge import Judgement, TrialOutcome, outcomes
@@ -94,16 +94,15 @@ class Trying:
         self, name: str, trials: Sequence[AuditTrial], results: Results, task: str
     ) -> dict[int, list[tuple[AuditTrial, int | None]]]:
         """By candidate its trials with the predicted classes; None where one could not be made."""
-        answers = answers_of(
-            self.clf,
-            self.listed_photos,
-            trials,
-            folder_at(self.folder_of(name)),
-            self.batch_size,
-            self.ray,
-            self.progress,
-            task,
-        )
+        folder = folder_at(self.folder_of(name))
+        try:
+            answers = answers_of(self.clf, self.listed_photos, trials, folder, self.batch_size, self.ray, self.progress, task)
+        except KeyboardInterrupt:
+            kept = results.passes + kept_in(folder)
+            trials_are = "trial is" if kept == 1 else "trials are"
+            raise KeyboardInterrupt(
+                f"{kept:,} {trials_are} done and kept in {folder}; begun again, the audit goes on from there"
+            ) from None
         results.passes += len(trials)
         results.unread += len(trials) - len(answers.predicted)
         results.reason = results.reason or answers.reason

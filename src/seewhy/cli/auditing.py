@@ -62,20 +62,23 @@ def audit(
     def tell(line: str) -> None:
         err.print(plain_text(line))
 
-    result = seewhy.audit(
-        clf,
-        listed_places(photos),
-        labels,
-        output,
-        budget,
-        seed,
-        classes=classes_to_check,
-        accept=accept or (),
-        plant=plant,
-        told=None if json_ else tell,
-        batch_size=batch_size,
-        ray=ray,
-    )
+    try:
+        result = seewhy.audit(
+            clf,
+            listed_places(photos),
+            labels,
+            output,
+            budget,
+            seed,
+            classes=classes_to_check,
+            accept=accept or (),
+            plant=plant,
+            told=None if json_ else tell,
+            batch_size=batch_size,
+            ray=ray,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(*(f": {text}" for text in interrupt.args)) from None
     with Report(clf, json_, result.photos) as report:
         page = f"{output.rstrip('/')}/audit.html"
         report.record |= result.record() | {"output": output, "page": page}
