@@ -129,6 +129,8 @@ def test_what_could_not_be_read_and_what_was_declared_for_nothing_is_named(tmp_p
     )
     assert result.photos == 60
     assert result.notes[0].startswith("1 photo could not be read: cow/broken.png (")
+    ((path, reason),) = result.skipped
+    assert (path, result.record()["skipped"]) == ("cow/broken.png", [{"photo": path, "reason": reason}])
     assert result.notes[-1].startswith("accept='cow@ring=us' stands for no cue that was found here; these are bear@")
 
 

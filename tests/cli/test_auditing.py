@@ -75,6 +75,19 @@ def test_a_pipeline_stops_at_too_few_photos(run: Run, photos: Path, tmp_path: Pa
     assert run(*command)[0] == 0
 
 
+def test_photos_that_cannot_be_read_are_skipped_by_name(
+    run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", audited, 1200, classes=["bear"], progress=False)
+    monkeypatch.setattr(seewhy, "audit", lambda *_, **__: dataclasses.replace(done, skipped=[("cow/x.png", "It is empty.")]))
+    (code, out, err) = run(*flags(photos, audited), "--json")
+    assert (code, json.loads(out)["skipped"]) == (2, [{"photo": "cow/x.png", "reason": "It is empty."}])
+    assert "1 of 91 photos were skipped, all others are done." in err
+    (code, _, err) = run(*flags(photos, audited), "--fail-on", "shortcut")  # what was found says more
+    assert code == 3
+    assert "Skipped cow/x.png: It is empty." in err
+
+
 def test_photos_without_labels(run: Run, photos: Path, tmp_path: Path) -> None:
     (code, _, err) = run("audit", str(photos), "-o", str(tmp_path / "audit"))
     assert code == 2

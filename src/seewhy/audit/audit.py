@@ -172,6 +172,7 @@ def audit(
             not_tried=list(NOT_TRIED),
             notes=[*base.notes, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
             planted=planted,
+            skipped=[(photo.path, photo.reason) for photo in base.unread],
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:

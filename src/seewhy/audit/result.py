@@ -106,7 +106,7 @@ class Verdict:
 class Audit:
     """verdicts : one for each class, in index order. photos : how many were read. passes : of the network, in all. not_tried :
     what no candidate stood for. notes : on the labels. planted : what became of cues that were planted; None where none
-    were asked for."""
+    were asked for. skipped : (path, reason) of photos that could not be read."""
 
     verdicts: list[Verdict]
     model: str
@@ -117,6 +117,7 @@ class Audit:
     not_tried: list[str]
     notes: list[str] = field(default_factory=list)
     planted: list[PlantedCue] | None = None
+    skipped: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def sensitivity(self) -> str:
@@ -135,6 +136,7 @@ class Audit:
         fields = asdict(self)
         for verdict in fields["verdicts"]:
             del verdict["exhibits"]
+        fields["skipped"] = [{"photo": path, "reason": reason} for path, reason in self.skipped]
         return {**fields, "passed": self.passed, "sensitivity": self.sensitivity, "versions": versions()}
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import typer
 from typer import Option
 
 import seewhy
@@ -79,9 +78,11 @@ def audit(
         )
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(*(f": {text}" for text in interrupt.args)) from None
-    with Report(clf, json_, result.photos) as report:
+    with Report(clf, json_, result.photos + len(result.skipped)) as report:
         page = f"{output.rstrip('/')}/audit.html"
         report.record |= result.record() | {"output": output, "page": page}
+        for path, reason in result.skipped:
+            report.skip(path, reason)
         report.notes(result.notes)
         for verdict in result.verdicts:
             report.line(str(verdict))
@@ -89,6 +90,5 @@ def audit(
             report.line(f"{result.sensitivity}.")
         report.line(f"Not tried: {'; '.join(result.not_tried)}.")
         report.line(f"{result.photos} photos, {result.passes} passes → {page}")
-    kinds = {verdict.kind for verdict in result.verdicts}
-    if fail_on is not None and not result.passed:
-        raise typer.Exit(FAILED if fail_on in kinds else UNSURE)
+        if fail_on is not None and not result.passed:
+            report.exit_code = FAILED if fail_on in {verdict.kind for verdict in result.verdicts} else UNSURE
