@@ -101,11 +101,17 @@ def test_what_it_costs_is_said_before(photos: Path) -> None:
         seewhy.load("demo:shortcut"), photos, "folders", None, 1200, classes=["bear"], progress=False, told=lines.append
     )
     assert lines[0] == "150 photos, then at most 1,200 passes for each of 1 class"
+    assert re.fullmatch(
+        r"With these photos and passes a cue is found that turns 50 % of other photos with a probability of (100|9\d) %, one "
+        r"that turns 30 % of other photos with a probability of \d+ %, if its controls turn none",
+        lines[1],
+    )
+    assert result.power == lines[1]
     (passes,) = re.findall(
-        r"\d candidates?, ([\d,]+) passes of the network with what is changed in the photos, about \d+ s", lines[1]
+        r"\d candidates?, ([\d,]+) passes of the network with what is changed in the photos, about \d+ s", lines[2]
     )
     assert 0 < result.passes - 150 - 4 - int(passes.replace(",", "")) <= 180  # four pictures, and what is taken away
-    assert len(lines) == 2
+    assert len(lines) == 3
 
 
 def test_few_photos_are_undecided(tmp_path: Path) -> None:

@@ -112,5 +112,16 @@ def test_more_photos_and_larger_effects_are_found_more_often() -> None:
 
 def test_power_is_that_of_audits() -> None:
     random = np.random.default_rng(2)
-    found = [bool(declared([log_e_value(random.choice([1.0, 0.0], 60, p=[0.4, 0.6]))], hypotheses=12)) for _ in range(500)]
-    assert power(0.4, 60, 12) == pytest.approx(np.mean(found), abs=0.07)
+    for effect, recipients in ((0.4, 60), (0.3, 60), (0.5, 24)):
+        effects = (random.random((2000, recipients)) < effect).astype(float)
+        found = [bool(declared([log_e_value(one)], hypotheses=12)) for one in effects]
+        assert power(effect, recipients, 12) == pytest.approx(np.mean(found), abs=0.03)  # 2.7 standard deviations
+
+
+def test_power_by_hand() -> None:
+    """Of twenty photos so many have to turn that 20 · H are reached; the rest is the binomial distribution."""
+    least = next(n for n in range(21) if declared([log_e_value([1.0] * n + [0.0] * (20 - n))], hypotheses=5))
+    expected = sum(math.comb(20, n) * 0.5**20 for n in range(least, 21))
+    assert power(0.5, 20, 5) == pytest.approx(expected, rel=1e-9)
+    assert power(1.0, 20, 5) == 1.0
+    assert power(0.5, 3, 5) == 0.0  # not even all of them would do

@@ -25,6 +25,7 @@ from seewhy.audit.planning import AuditPlan, photos_by_class, planned
 from seewhy.audit.planting import BUDGET as PLANT_BUDGET
 from seewhy.audit.planting import planted_audits
 from seewhy.audit.result import PAGE, RECORD, Audit, Verdict, verdict_of
+from seewhy.audit.sentences import power_sentence
 from seewhy.audit.trying import Trying
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
@@ -117,6 +118,8 @@ def audit(
             photo.sha256 for own in by_class.values() for photo in (*own.halves.discovery, *own.halves.confirmation)
         ]  # another question, or photos that were replaced, have their own trials
         question = hashlib.sha256(json.dumps([seed, budget, asked, used]).encode()).hexdigest()[:8]
+        power = power_sentence(plan)
+        tell(power)
         trying = Trying(clf, listed_photos, plan, lambda name: _below(folder, f"{name}-{question}"), batch_size, ray, progress)
         results = trying.put_on(told)
         donors = {index: len(by_class[index].halves.discovery) for index in asked}
@@ -170,6 +173,7 @@ def audit(
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
             },
             not_tried=list(NOT_TRIED),
+            power=power,
             notes=[*base.notes, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
             planted=planted,
             skipped=[(photo.path, photo.reason) for photo in base.unread],

@@ -106,7 +106,8 @@ class Verdict:
 class Audit:
     """verdicts : one for each class, in index order. photos : how many were read. passes : of the network, in all. not_tried :
     what no candidate stood for. notes : on the labels. planted : what became of cues that were planted; None where none
-    were asked for. skipped : (path, reason) of photos that could not be read."""
+    were asked for. skipped : (path, reason) of photos that could not be read. power : how probable it was beforehand that a cue
+    is declared with the photos at hand, as a sentence."""
 
     verdicts: list[Verdict]
     model: str
@@ -118,6 +119,7 @@ class Audit:
     notes: list[str] = field(default_factory=list)
     planted: list[PlantedCue] | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    power: str = ""
 
     @property
     def sensitivity(self) -> str:

@@ -1,4 +1,4 @@
-"""What may be said of a class: five sentences, and no other."""
+"""What may be said of a class: five sentences, and no other; and before, what the photos can show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.judge import LEAST_DONORS, LEAST_EFFECT, Judgement, TrialOutcome
 from seewhy.audit.kinds import LOCAL, NONE, SHORTCUT, SURROUNDINGS
+from seewhy.audit.planning import AuditPlan
 from seewhy.formatting import format_share
+
+EFFECTS = (0.5, 0.3)  # of which is said beforehand how surely they are found
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,19 @@ def sentence(
     if judgement.kind == SURROUNDINGS:
         return f"leans on its surroundings; you judge whether that is right: {candidate.words} turns {effect}"
     return f"local reliance, not judged: {candidate.words} turns {effect}; it may be the object"
+
+
+def power_sentence(plan: AuditPlan) -> str:
+    """With which probability a cue would be declared, before anything is tried; over the classes from the least to the most."""
+    parts = []
+    for effect in EFFECTS:
+        powers = plan.power(effect).values()
+        (least, most) = (format_share(min(powers, default=0.0)), format_share(max(powers, default=0.0)))
+        probability = least if least == most else f"{least} to {most}"
+        parts.append(f"turns {format_share(effect)} of other photos with a probability of {probability}")
+    across = ", by class" if len(plan.available) > 1 else ""
+    cues = ", one that ".join(parts)
+    return f"With these photos and passes a cue is found that {cues}{across}, if its controls turn none"
 
 
 def _none(judgement: Judgement) -> str:
