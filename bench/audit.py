@@ -16,9 +16,10 @@ from typing import Any
 from PIL import Image
 
 import seewhy
-from bench.audit_table import LEAST_OVERLAP, overlap
+from bench.audit_table import LEAST_OVERLAP
 from bench.intervals import exact_interval
 from bench.timing import ROOT, Figure, options, save, show_figures, sources
+from seewhy.audit.boxes import overlap
 from seewhy.demo.logo import COLUMNS, MARGIN, ROWS
 
 SEEDS, SCENES, BUDGET, FIRST_SEED = 10, 240, 2000, 100

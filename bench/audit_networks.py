@@ -71,11 +71,12 @@ def _kept(path: Path, measure: Callable[[], Record]) -> Record:
 
 
 def sources_of(half: str) -> str:
-    """Eight digits that stand for the audit: a changed one is measured again. The bank's numbers are a part of it but for the
-    bank: its scores do not depend on them."""
+    """Eight digits that stand for the audit and what it does to photos: a changed one is measured again. The bank's numbers are
+    a part of it but for the bank: its scores do not depend on them."""
     digest = hashlib.sha256()
-    folder = Path(seewhy.__file__).parent / "audit"
-    for path in sorted([*folder.glob("*.py"), *(folder.glob("*.json") if half != BANK else ())]):
+    root = Path(seewhy.__file__).parent
+    sources = [path for folder in ("audit", "edits", "properties") for path in (root / folder).glob("*.py")]
+    for path in sorted([*sources, *((root / "audit").glob("*.json") if half != BANK else ())]):
         if path.name not in SHOWING:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]

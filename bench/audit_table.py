@@ -14,6 +14,7 @@ from bench.audit_cues import EVERY, SHORTCUT, SURROUNDINGS, Box
 from bench.audit_oracle import BETWEEN, LEANS, LEGITIMATE, SOUND
 from bench.intervals import exact_interval
 from bench.timing import Figure, console, table
+from seewhy.audit.boxes import overlap
 
 Record = dict[str, Any]
 LEAST_OVERLAP = 0.5  # of a place that is named with the cue's, intersection over union
@@ -23,15 +24,6 @@ MOST_PASSES = 10_000  # for a network
 DRAWS = 2_000  # of the bootstrap
 REDUNDANCIES = ("redundant", "not redundant")
 IN_CLASSES = {1: "in one class", 2: "in two classes"}
-
-
-def overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Intersection over union."""
-    (top, left) = (max(one[0], other[0]), max(one[1], other[1]))
-    (bottom, right) = (min(one[2], other[2]), min(one[3], other[3]))
-    both = max(0.0, bottom - top) * max(0.0, right - left)
-    (first, second) = ((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return both / (first + second - both)
 
 
 def is_found(record: Record) -> bool:
@@ -78,7 +70,8 @@ def holds(record: Record) -> bool | None:
     if verdict is None:
         return None
     (low, high) = verdict["interval"]
-    effect = record["truth"]["effects"][verdict["class_name"]]
+    truth = record["truth"]  # a cue that classes share turns photos into any of them
+    effect = truth["turned"] if verdict["shared_with"] else truth["effects"][verdict["class_name"]]
     return bool(low <= effect <= high)
 
 

@@ -7,24 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from audit_bench_spec import SPEC
 from bench import audit_oracle as oracle
 from bench.audit_cues import CUES
 from bench.audit_scenes import Photo
-from bench.audit_specs import CONSTANT, EMBLEM_CLASS, EVERYWHERE, PLANTED, UNLEARNED, Spec
+from bench.audit_specs import CONSTANT, EMBLEM_CLASS, EVERYWHERE, UNLEARNED
 
-SPEC = Spec(
-    name="by hand",
-    half="tuned",
-    setup=PLANTED,
-    backbone="plain",
-    animals=("bear", "cow", "sheep"),
-    pool=11,
-    seed=3,
-    cue="corner logo",
-    style=2,
-    prevalence=1.0,
-    classes=(1,),
-)
 PHOTOS = 12
 
 

@@ -16,7 +16,8 @@ LOGO = CUES["corner logo"].place(2)
 
 
 def verdict(name: str = "cow", kind: str = "shortcut", place: Any = LOGO, **more: Any) -> Record:
-    return {"class_name": name, "kind": kind, "place": place, "effect": 0.8, "interval": [0.6, 0.9], **more}
+    usual = {"effect": 0.8, "interval": [0.6, 0.9], "shared_with": []}
+    return {"class_name": name, "kind": kind, "place": place, **usual, **more}
 
 
 def record(*verdicts: Record, **more: Any) -> Record:
@@ -149,3 +150,9 @@ def test_the_tables_name_what_was_missed(capsys: pytest.CaptureFixture[str], mon
         "Beside the cue's classes: 1",
         "  by hand (turned 0.90): cow shortcut +0.80, bear shortcut +0.80",
     ]
+
+
+def test_the_effect_of_a_shared_cue_is_what_turns_into_any_of_its_classes() -> None:
+    truth = {"kind": "relying", "turned": 0.88, "effects": {"cow": 0.4, "bear": 0.48}}
+    assert holds(record(verdict(shared_with=["bear"]), truth=truth, classes=[0, 1])) is True
+    assert holds(record(verdict(), truth=truth, classes=[0, 1])) is False

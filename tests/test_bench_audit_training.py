@@ -9,28 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from audit_bench_spec import SPEC as BY_HAND
 from bench import audit_training as training
 from bench.audit_backbones import BACKBONES
 from bench.audit_scenes import Clean, draw
-from bench.audit_specs import EMBLEM_CLASS, PLANTED, Spec
+from bench.audit_specs import EMBLEM_CLASS, Spec
 from PIL import Image
 from torch import nn
 
 import seewhy
 
-SPEC = Spec(
-    name="by hand",
-    half="tuned",
-    setup=PLANTED,
-    backbone="plain",
-    animals=("bear", "cow", "sheep"),
-    pool=11,
-    seed=3,
-    cue="sticker",
-    style=2,
-    prevalence=0.6,
-    classes=(1,),
-)
+SPEC = replace(BY_HAND, cue="sticker", prevalence=0.6)
 
 
 def asked_for(spec: Spec, count: int) -> tuple[list[training.Example], list[tuple[int, str]]]:

@@ -13,7 +13,7 @@ import torch
 
 from seewhy.classes import ClassNames
 from seewhy.errors import OptionError, TargetError
-from seewhy.labels import class_indices, read_labels, refuse_photos, value_list
+from seewhy.labels import read_labels, refuse_photos, value_list
 
 CLASSES = ClassNames(["red", "green", "blue"])
 
@@ -200,33 +200,6 @@ def test_files_that_cannot_be_read(photos: list[Path]) -> None:
         read_labels(write("x.csv", "a.jpg,red\n"), [None])
 
 
-def test_labels_that_are_no_classes_are_named_and_counted() -> None:
-    names = [f"{i}.jpg" for i in range(6)]
-    with pytest.raises(TargetError) as error:
-        class_indices(CLASSES, ["red", "gren", "gren", None, 7, "gren"], "labels", names)
-    assert str(error.value) == (
-        "4 of 5 labels are no classes: 'gren' of 1.jpg and 2 more, 7 of 4.jpg. Did you mean 'green'? The classes are red, green, "
-        "blue. Indices count from 0: 0 = red, 1 = green, 2 = blue."
-    )
-    with pytest.raises(TargetError) as error:
-        class_indices(CLASSES, ["a", "b", "c", "d", 0], "predictions")
-    assert str(error.value) == (
-        "4 of 5 predictions are no classes: 'a' of photo 1, 'b' of photo 2, 'c' of photo 3 ... (4 such predictions). The classes "
-        "are red, green, blue."
-    )
-    with pytest.raises(TargetError, match=r"^1 of 2 labels is no class: True of photo 2\. The classes are"):
-        class_indices(CLASSES, [1, True], "labels")
-    with pytest.raises(TargetError, match=r"^2 classes are called 'crane': 0 and 1\. Say which one by its index: '#0'\.$"):
-        class_indices(ClassNames(["crane", "crane"]), [0, "crane"], "labels")
-
-
-def test_digits_are_an_index_where_they_were_written() -> None:
-    assert class_indices(CLASSES, ["2", "red", "#1"], "labels", written=True) == [2, 0, 1]
-    assert class_indices(ClassNames(["3", "0"]), ["0", "3", "1"], "labels", written=True) == [1, 0, 1]
-    with pytest.raises(TargetError, match=r"^1 of 1 labels is no class: '2' of photo 1"):
-        class_indices(CLASSES, ["2"], "labels")
-
-
 @pytest.mark.parametrize(
     ("labels", "what"),
     [
@@ -256,14 +229,14 @@ def test_an_index_that_does_not_exist_and_a_folder_that_is_no_class(photos: list
     with pytest.raises(TargetError) as error:
         read_labels(write("a.txt", "1\n2\n3\n"), photos).indices(CLASSES)
     assert str(error.value) == (
-        "1 of 3 labels is no class: '3' of set/blue/1.jpg. The classes are red, green, blue. Indices count from 0: 0 = red, "
-        "1 = green, 2 = blue."
+        "1 of 3 labels is no class: '3' of set/blue/1.jpg. The classes are 'red', 'green', 'blue'. Indices count from 0: "
+        "0 = red, 1 = green, 2 = blue."
     )
     with pytest.raises(TargetError) as error:
         read_labels("folders", [*photos, Path("set/rest/1.jpg")]).indices(CLASSES)
     assert str(error.value) == (
-        "1 of 4 labels is no class: 'rest' of set/rest/1.jpg. The classes are red, green, blue. A folder that is no class: "
-        "leave it out, or rename it."
+        "1 of 4 labels is no class: 'rest' of set/rest/1.jpg. The classes are 'red', 'green', 'blue'. A folder that is no "
+        "class: leave it out, or rename it."
     )
 
 
@@ -271,14 +244,15 @@ def test_a_network_without_names_of_classes_is_to_be_given_them(photos: list[Pat
     with pytest.raises(TargetError) as error:
         read_labels("folders", photos[:2]).indices(ClassNames.numbered(2))
     assert str(error.value) == (
-        "2 of 2 labels are no classes: 'red' of set/red/1.jpg and 1 more. The classes are class 0, class 1. The network brought "
-        "no names of its classes: give them, classes='classes.txt'. A folder that is no class: leave it out, or rename it."
+        "2 of 2 labels are no classes: 'red' of set/red/1.jpg and 1 more. The classes are 'class 0', 'class 1'. The "
+        "network brought no names of its classes: give them, classes='classes.txt'. A folder that is no class: leave it out, or "
+        "rename it."
     )
     with pytest.raises(TargetError) as error:  # names would not help
         read_labels(write("a.txt", "0\n2\n1\n"), photos).indices(ClassNames.numbered(2))
     assert str(error.value) == (
-        "1 of 3 labels is no class: '2' of set/red/2.jpg. The classes are class 0, class 1. Indices count from 0: 0 = class 0, "
-        "1 = class 1."
+        "1 of 3 labels is no class: '2' of set/red/2.jpg. The classes are 'class 0', 'class 1'. Indices count from 0: "
+        "0 = class 0, 1 = class 1."
     )
 
 
@@ -314,3 +288,28 @@ def test_values_one_by_one() -> None:
     for wrong in ("red", b"red", {"a.jpg": "red"}, 3):
         with pytest.raises(TargetError, match=r"^labels=.*: give a list with one class per photo\.$"):
             value_list(wrong, "labels")
+
+
+def test_photos_whose_label_is_no_class_can_be_left_out(photos: list[Path]) -> None:
+    labels = read_labels("folders", [*photos, Path("set/greens/1.jpg"), Path("set/Red/7.jpg")])
+    indices = labels.indices(ClassNames([*CLASSES.names, "greens"]))
+    assert labels.known_indices(CLASSES) == (
+        [*indices[:-2], None, 0],
+        [len(photos)],
+        ["1 photo of 'greens' was left out: the network has no such class. Did you mean 'green'?"],
+    )
+    assert read_labels("folders", photos).known_indices(CLASSES) == (indices[:-2], [], [])
+
+
+def test_where_no_label_is_a_class_it_is_refused(photos: list[Path]) -> None:
+    with pytest.raises(
+        TargetError, match=r"^2 of 2 labels are no classes: 'a' of x/a/1\.jpg, 'b' of x/b/1\.jpg\. The classes are 'red'"
+    ):
+        read_labels("folders", [Path("x/a/1.jpg"), Path("x/b/1.jpg")]).known_indices(CLASSES)
+    assert read_labels([None, None], photos[:2]).known_indices(CLASSES) == ([None, None], [], [])
+
+
+def test_indices_that_do_not_exist_are_refused_all_the_same(photos: list[Path]) -> None:
+    for labels in (read_labels(write("a.txt", "1\n2\n3\n"), photos), read_labels([1, 2, 3], photos)):
+        with pytest.raises(TargetError, match=r"^1 of 3 labels is no class: '?3'? of .* Indices count from 0: 0 = red"):
+            labels.known_indices(CLASSES)

@@ -26,6 +26,7 @@ from seewhy.errors import MethodError, ModelError, OptionError, PhotoError, Stor
 from seewhy.run import _shard_size
 from seewhy.store import places
 from seewhy.store.manifest import Manifest
+from seewhy.store.photos import list_photos
 
 CLASSES = ["red", "green", "blue"]
 RED = seewhy.edits.Fill(box=(0, 0, 1, 1), colour=(1.0, 0.0, 0.0))
@@ -656,3 +657,9 @@ def test_no_signature_is_stored(clf: seewhy.Classifier, tmp_path: Path, bucket: 
         assert path.is_dir() or b"SECRET" not in path.read_bytes()
     renewed = [url.replace("SECRET", "OTHER") for url in signed]
     assert rows_of(seewhy.run(clf, renewed, tmp_path / "store", "grad_cam", **spec)) == rows_of(store)
+
+
+def test_photos_that_are_listed_already(clf: seewhy.Classifier, folder: Path, tmp_path: Path) -> None:
+    listed = list_photos(folder, [number % 3 for number in range(20)], clf.class_names())
+    store = seewhy.run(clf, listed, tmp_path / "store", "grad_cam", "top1")
+    assert [row["label_index"] for row in rows_of(store)] == [number % 3 for number in range(20)]

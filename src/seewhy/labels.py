@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from seewhy.classes import ClassNames
-from seewhy.errors import OptionError, TargetError, did_you_mean, is_whole_number, listed, setting
+from seewhy.errors import OptionError, TargetError, setting
+from seewhy.label_classes import class_indices, is_index, known_indices, left_out_notes, numbered
 from seewhy.photo import PHOTO_SUFFIXES, folders_of
 from seewhy.records import Photo
 
@@ -53,6 +54,20 @@ class PhotoLabels:
         """The labels as classes. Raises TargetError for labels that are none, and says which and how many."""
         return class_indices(classes, self._nearest(classes), "labels", self.names, self.written, self.advice)
 
+    def known_indices(self, classes: ClassNames) -> tuple[list[int | None], list[int], list[str]]:
+        """The labels as classes, the places of those that are none, and what a person should know of these.
+
+        Raises TargetError where there are labels and none of them is a class, and for indices that do not exist: the others may
+        be one off, too. As :meth:`indices`.
+        """
+        labels = self._nearest(classes)
+        (indices, unknown) = known_indices(classes, labels, self.written)
+        counted = any(is_index(labels[places[0]], self.written) for places in unknown.values())
+        if unknown and (counted or all(index is None for index in indices)):
+            self.indices(classes)
+        left_out = sorted(place for places in unknown.values() for place in places)
+        return indices, left_out, left_out_notes(classes, labels, unknown)
+
     def _nearest(self, classes: ClassNames) -> list[Any]:
         if not self.outer:
             return self.values
@@ -61,9 +76,9 @@ class PhotoLabels:
     def index_note(self, classes: ClassNames) -> list[str]:
         """How digits that a person wrote were read, where they are indices: people who count from 1 see it."""
         known = [label for label in self._nearest(classes) if label is not None]
-        count = sum(_is_index(label, self.written) and label not in classes for label in known) if self.written else 0
+        count = sum(is_index(label, self.written) and label not in classes for label in known) if self.written else 0
         what = "labels" if count == len(known) else "digits among the labels"
-        return [f"{what} are indices from 0: {_numbered(classes)}"] if count else []
+        return [f"{what} are indices from 0: {numbered(classes)}"] if count else []
 
     @property
     def missing_note(self) -> list[str]:
@@ -157,88 +172,6 @@ def refuse_photos(values: Any, kind: str, cure: str) -> None:
     if isinstance(first, (Photo, bytes)) or hasattr(first, "convert") or len(shape) > (2 if first is values else 0):
         seen = type(first).__name__ + f" of shape {tuple(shape)}" * bool(shape)
         raise TargetError(f"The {kind} hold no classes but {seen}: {cure}.")
-
-
-def class_index(classes: ClassNames, label: Any, written: bool = False) -> int:
-    """The class of one label. written : digits are an index, unless a class is called so. Raises TargetError."""
-    if written and isinstance(label, str) and label.isdecimal() and label not in classes:
-        return classes.index(int(label))
-    if isinstance(label, (float, np.floating)) and float(label).is_integer():  # a column with gaps turns its indices into floats
-        return classes.index(int(label))
-    return classes.index(label)
-
-
-def class_indices(
-    classes: ClassNames,
-    labels: Sequence[Any],
-    kind: str,
-    names: Sequence[str] | None = None,
-    written: bool = False,
-    advice: str = "",
-) -> list[int | None]:
-    """The classes of labels or predictions, None for None. advice : what to do about those that are none, for the message.
-
-    Raises TargetError: some are no classes (which, of which photos, how many), or a name that two classes share.
-    """
-    known: dict[Any, int] = {}
-    unknown: dict[str, list[int]] = {}  # the label as it is written -> the places of its photos
-    indices: list[int | None] = []
-    for place, label in enumerate(labels):
-        key = (isinstance(label, str), str(label))
-        if label is None or repr(label) in unknown:
-            indices.append(None)
-        elif key in known:
-            indices.append(known[key])
-        else:
-            try:
-                known[key] = class_index(classes, label, written)
-            except TargetError:
-                if label in classes:  # a name that two classes share
-                    raise
-            indices.append(known.get(key))
-        if label is not None and indices[-1] is None:
-            unknown.setdefault(repr(label), []).append(place)
-    if unknown:
-        counts = [_is_index(labels[places[0]], written) for places in unknown.values()]
-        unnamed = classes.names == ClassNames.numbered(len(classes)).names and not all(counts)
-        parts = (
-            _no_classes(classes, labels, unknown, kind, names),
-            f"The network brought no names of its classes: give them, {setting('classes', 'classes.txt')}." * unnamed,
-            f"Indices count from 0: {_numbered(classes)}." * any(counts),
-            advice,
-        )
-        raise TargetError(" ".join(filter(None, parts)))
-    return indices
-
-
-def _is_index(label: Any, written: bool) -> bool:
-    """True for what is read as an index, unless a class is called so."""
-    if isinstance(label, str):
-        return written and label.isdecimal()
-    return is_whole_number(label) or (isinstance(label, (float, np.floating)) and float(label).is_integer())
-
-
-def _numbered(classes: ClassNames) -> str:
-    """The first classes with their indices."""
-    return listed((f"{index} = {name}" for index, name in enumerate(classes.names)), 5)
-
-
-def _no_classes(
-    classes: ClassNames, labels: Sequence[Any], unknown: dict[str, list[int]], kind: str, names: Sequence[str] | None
-) -> str:
-    count = sum(map(len, unknown.values()))
-    texts = []
-    for label, places in list(unknown.items())[:_NAMED]:
-        photo = f"photo {places[0] + 1}" if names is None else names[places[0]]
-        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        texts.append(f"{label} of {photo}{more}")
-    rest = f" ... ({len(unknown)} such {kind})" if len(unknown) > _NAMED else ""
-    known = sum(label is not None for label in labels)
-    near = did_you_mean(str(labels[next(iter(unknown.values()))[0]]), classes.names)
-    return (
-        f"{count} of {known} {kind} {'is no class' if count == 1 else 'are no classes'}: {', '.join(texts)}{rest}.{near} "
-        f"The classes are {listed(classes.names)}."
-    )
 
 
 def first_of(names: Sequence[str]) -> str:

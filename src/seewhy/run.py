@@ -63,6 +63,7 @@ def run(
 
     photos : a folder (with all folders below it), a pattern ("photos/*/*.jpg"), a list of files, tar files ("shards/*.tar"), or a
         table (.csv, .tsv, .parquet) with a column path and maybe one label. Each may be a URL that fsspec knows ("s3://...").
+        A ``ListedPhotos`` stands for its photos with their labels.
     store : a folder or a URL, new or of the same run. It holds ``manifest.json`` and Parquet files of ``shard_size`` photos.
     method, target, against, seed, budget : as for :func:`seewhy.explain`. target may also be "label", each photo's true class
         where no other target is that class; None: the predicted class, and with labels the true one. Of several methods each
@@ -108,7 +109,7 @@ def run(
         )
     batch_size = None if batch_size is None else whole_number("batch_size", batch_size)
     changes = _edit_records(edits)
-    listed_photos = list_photos(photos, labels, clf.class_names())
+    listed_photos = photos if isinstance(photos, ListedPhotos) else list_photos(photos, labels, clf.class_names())
     check_sources(listed_photos.root, listed_photos.paths, changes)
     spec = RunSpec(
         root=listed_photos.root.address,

@@ -101,11 +101,16 @@ def test_what_it_costs_is_said_before(photos: Path) -> None:
         seewhy.load("demo:shortcut"), photos, "folders", None, 1200, classes=["bear"], progress=False, told=lines.append
     )
     assert lines[0] == "150 photos, then at most 1,200 passes for each of 1 class"
+    assert lines[1] == (
+        "How probable it is to find a cue with these photos and passes: 81 % for one that turns 50 % of other photos, 7 % "
+        "for one that turns 30 %, if its controls turn none"
+    )
+    assert result.power == lines[1]
     (passes,) = re.findall(
-        r"\d candidates?, ([\d,]+) passes of the network with what is changed in the photos, about \d+ s", lines[1]
+        r"\d candidates?, ([\d,]+) passes of the network with what is changed in the photos, about \d+ s", lines[2]
     )
     assert 0 < result.passes - 150 - 4 - int(passes.replace(",", "")) <= 180  # four pictures, and what is taken away
-    assert len(lines) == 2
+    assert len(lines) == 3
 
 
 def test_few_photos_are_undecided(tmp_path: Path) -> None:
@@ -129,7 +134,21 @@ def test_what_could_not_be_read_and_what_was_declared_for_nothing_is_named(tmp_p
     )
     assert result.photos == 60
     assert result.notes[0].startswith("1 photo could not be read: cow/broken.png (")
+    ((path, reason),) = result.skipped
+    assert (path, result.record()["skipped"]) == ("cow/broken.png", [{"photo": path, "reason": reason}])
     assert result.notes[-1].startswith("accept='cow@ring=us' stands for no cue that was found here; these are bear@")
+
+
+def test_photos_whose_label_is_no_class_are_left_out(tmp_path: Path) -> None:
+    folder = save_scenes(tmp_path / "photos", 24)
+    (folder / "bear").rename(folder / "Bears")
+    clf = seewhy.load("demo:shortcut")
+    result = seewhy.audit(clf, folder, "folders", progress=False)
+    assert [verdict.class_name for verdict in result.verdicts] == ["cow", "sheep"]
+    assert result.photos == 16
+    assert result.notes[0] == "8 photos of 'Bears' were left out: the network has no such class. Did you mean 'bear'?"
+    with pytest.raises(TargetError, match=r"^8 of 8 labels are no classes: 'Bears' of .* and 7 more\. Did you mean 'bear'\?"):
+        seewhy.audit(clf, folder / "Bears", "folders", progress=False)
 
 
 def test_one_class_alone_has_nobody_to_try_on(tmp_path: Path) -> None:
@@ -146,6 +165,14 @@ def test_some_classes_alone(photos: Path) -> None:
     result = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", budget=300, classes=["bear"], progress=False)
     assert [verdict.class_name for verdict in result.verdicts] == ["bear"]
     assert result.passes <= 150 + 300 + 4
+
+
+def test_interrupted_without_a_folder_nothing_is_kept(photos: Path) -> None:
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^nothing is kept: with a folder as the store, the same call goes on"):
+        seewhy.audit(seewhy.load("demo:honest"), photos, "folders", told=stop, progress=False)
 
 
 def test_mistakes_are_one_line(photos: Path, tmp_path: Path) -> None:

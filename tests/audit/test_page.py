@@ -224,7 +224,8 @@ def test_nothing_is_fetched_and_names_stay_texts(tmp_path: Path) -> None:
 def test_it_has_a_dark_dress_a_narrow_one_and_one_for_paper() -> None:
     text = text_of(audit(verdict(SHORTCUT)))
     assert text.count("@media (prefers-color-scheme: dark)") == 3  # the base's, the sheet's and its own
-    assert "@media (max-width: 30rem)" in text
+    narrow = text[text.index("@media (max-width: 30rem)") : text.index("@media print")]
+    assert ".tried tr { display: grid;" in narrow  # five columns beside each other leave two letters for each
     assert "@media print" in text
 
 

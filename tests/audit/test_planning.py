@@ -6,6 +6,7 @@ from reduced_photos import noise, photos
 from tried_candidates import stamp_candidate
 
 import seewhy
+from seewhy.audit import statistics
 from seewhy.audit.kinds import EVIDENCE, RECURRING
 from seewhy.audit.photos import halves
 from seewhy.audit.planning import AuditPlan, ClassPhotos, photos_by_class, planned
@@ -76,6 +77,14 @@ def test_blocks_hold_all_candidates_in_order() -> None:
     assert plan.passes() == 5 * each
     assert [[one.number for one in block] for block in plan.blocks(2 * each)] == [[0, 1], [2, 3], [4]]
     assert [len(block) for block in plan.blocks(1)] == [1] * 5
+
+
+def test_power_is_that_of_the_candidate_with_the_fewest_photos() -> None:
+    (many, few) = (photos([noise(n) for n in range(40)], label=1), photos([noise(n) for n in range(20)], label=1))
+    tried = [Tried(n, stamp_candidate(), own, [], many) for n, own in enumerate((many, few, []))]
+    plan = AuditPlan(tried, [(1.0, 0.0)] * 3, {0: 20, 1: 0}, {0: 40, 1: 40})
+    assert plan.power(0.5) == {0: statistics.power(0.5, 20, 3), 1: 0.0}
+    assert 0 < plan.power(0.5)[0] < statistics.power(0.5, 40, 3)
 
 
 def test_a_class_alone_has_nothing_to_be_tried_on(base: seewhy.Store) -> None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import pytest
+from reduced_photos import noise, photos
 from tried_candidates import stamp_candidate
 
 from seewhy.audit.calibration import Calibration
 from seewhy.audit.judge import Judgement, TrialOutcome
 from seewhy.audit.kinds import EVIDENCE, LOCAL, NONE, SHORTCUT, SURROUNDINGS, THIRD, UNDECIDED
-from seewhy.audit.sentences import PhotoCounts, sentence
+from seewhy.audit.planning import AuditPlan
+from seewhy.audit.sentences import PhotoCounts, power_sentence, sentence
+from seewhy.audit.statistics import power
+from seewhy.audit.trials import Tried
+from seewhy.formatting import format_share
 
 OVERLAY, PART = stamp_candidate(), stamp_candidate(why=EVIDENCE)
 COUNTS = PhotoCounts(40, 30, 60)
@@ -86,3 +92,18 @@ def test_what_keeps_a_class_undecided_is_said() -> None:
     assert said(nothing) == "undecided: nothing of the class recurs that could be tried"
     passes = Judgement(UNDECIDED, None, recipients=8, available=60, needed=33, donors=9, tried=[0])
     assert said(passes, budget=1500).endswith("beyond its controls; 33 would do, with a budget of 1,500")
+
+
+def test_what_the_photos_can_show_is_said_before() -> None:
+    recipients = photos([noise(n) for n in range(40)], label=1)
+    tried = [Tried(n, stamp_candidate(n), recipients[: 40 - 30 * n], [], recipients) for n in range(2)]
+    plan = AuditPlan(tried, [(1.0, 0.0)] * 2, {0: 40, 1: 10}, {0: 40, 1: 10})
+    (half, third) = (format_share(power(share, 40, 2)) for share in (0.5, 0.3))
+    assert (power(0.5, 10, 2), power(0.3, 10, 2)) == (pytest.approx(11 / 1024), pytest.approx(10 * 0.3**9 * 0.7 + 0.3**10))
+    assert power_sentence(plan) == (
+        f"How probable it is to find a cue with these photos and passes: 1 % to {half} for one that turns 50 % of other photos, "
+        f"{format_share(power(0.3, 10, 2))} to {third} for one that turns 30 %, by class, if its controls turn none"
+    )
+    one_class = AuditPlan(tried[:1], [(1.0, 0.0)], {0: 40}, {0: 40})
+    assert ", by class" not in power_sentence(one_class)
+    assert " % to " not in power_sentence(one_class)

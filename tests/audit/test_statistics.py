@@ -9,7 +9,6 @@ from seewhy.audit import statistics
 from seewhy.audit.statistics import (
     declared,
     effect_interval,
-    effect_limit,
     log_e_value,
     power,
     recipients_needed,
@@ -97,8 +96,7 @@ def test_an_interval_holds_the_mean_and_shrinks() -> None:
     assert effect_interval([1.0] * 50)[1] == 1.0
     (low, high) = effect_interval([0.25] * 40)
     assert low < 0.25 < high
-    assert effect_limit([0.0] * 40) < effect_interval([0.0] * 40)[1] < 0.2
-    assert effect_limit([]) == 1.0
+    assert effect_interval([0.0] * 40, 0.1)[1] < effect_interval([0.0] * 40)[1] < 0.2
 
 
 def test_more_photos_and_larger_effects_are_found_more_often() -> None:
@@ -114,5 +112,16 @@ def test_more_photos_and_larger_effects_are_found_more_often() -> None:
 
 def test_power_is_that_of_audits() -> None:
     random = np.random.default_rng(2)
-    found = [bool(declared([log_e_value(random.choice([1.0, 0.0], 60, p=[0.4, 0.6]))], hypotheses=12)) for _ in range(500)]
-    assert power(0.4, 60, 12) == pytest.approx(np.mean(found), abs=0.07)
+    for effect, recipients in ((0.4, 60), (0.3, 60), (0.5, 24)):
+        effects = (random.random((2000, recipients)) < effect).astype(float)
+        found = [bool(declared([log_e_value(one)], hypotheses=12)) for one in effects]
+        assert power(effect, recipients, 12) == pytest.approx(np.mean(found), abs=0.03)  # 2.7 standard deviations
+
+
+def test_power_by_hand() -> None:
+    """Of twenty photos so many have to turn that 20 · H are reached; the rest is the binomial distribution."""
+    least = next(n for n in range(21) if declared([log_e_value([1.0] * n + [0.0] * (20 - n))], hypotheses=5))
+    expected = sum(math.comb(20, n) * 0.5**20 for n in range(least, 21))
+    assert power(0.5, 20, 5) == pytest.approx(expected, rel=1e-9)
+    assert power(1.0, 20, 5) == 1.0
+    assert power(0.5, 3, 5) == 0.0  # not even all of them would do

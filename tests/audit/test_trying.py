@@ -13,6 +13,7 @@ from reduced_photos import COLUMNS, ROWS, STAMP, noise, photos, stamped
 from tried_candidates import stamp_candidate
 
 import seewhy
+from seewhy.audit.answers import answers_of
 from seewhy.audit.exhibits import CONTROL, ORIGINAL, WITHOUT
 from seewhy.audit.judge import Judgement
 from seewhy.audit.kinds import CUE, LOCAL, NONE
@@ -20,7 +21,9 @@ from seewhy.audit.photos import AuditedPhoto, Pixels
 from seewhy.audit.planning import AuditPlan
 from seewhy.audit.trials import Tried
 from seewhy.audit.trying import Trying
+from seewhy.store.manifest import Manifest
 from seewhy.store.photos import list_photos
+from seewhy.store.places import LocalFolder
 
 A, B = 0, 1
 PICTURES = [*(stamped(noise(n)) for n in range(4)), *(noise(10 + n) for n in range(4))]
@@ -83,6 +86,28 @@ def test_many_trials_are_run_in_parts(trying: Trying, tmp_path: Path, monkeypatc
     parts = replace(trying, folder_of=lambda name: str(tmp_path / "parts" / name)).put_on()
     assert (parts.outcomes, parts.passes) == (whole.outcomes, whole.passes)
     assert {path.name for path in (tmp_path / "parts").iterdir()} == {"trials", "trials-1"}
+
+
+def test_interrupted_it_says_how_many_trials_are_kept(trying: Trying, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(done: int, total: int, partial: object) -> None:
+        if done >= limit:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules[answers_of.__module__], "MOST_PHOTOS", 4)  # trials in a shard
+    limit = 11
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        replace(trying, progress=stop).put_on()
+    kept = sum(entry.rows for entry in Manifest.read(LocalFolder(tmp_path / "trials")).shards.values())
+    assert 4 <= kept <= 12
+    assert (
+        str(interrupt.value)
+        == f"{kept} trials are done and kept in {tmp_path / 'trials'}; begun again, the audit goes on from there"
+    )
+    results = trying.put_on()
+    assert results.passes == 24
+    limit = 1
+    with pytest.raises(KeyboardInterrupt, match=r"^24 trials are done and kept in .*removals; begun again, "):
+        replace(trying, progress=stop).taken_away([Judgement(LOCAL, 1)], results)
 
 
 def test_what_could_not_be_made_and_what_cannot_be_seen_is_said(trying: Trying, tmp_path: Path) -> None:

@@ -128,6 +128,19 @@ def test_a_pipeline_stops_at_too_few_photos(run: Run, photos: Path, tmp_path: Pa
     assert run(*command)[0] == 0
 
 
+def test_photos_that_cannot_be_read_are_skipped_by_name(
+    run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", audited, 1200, classes=["bear"], progress=False)
+    monkeypatch.setattr(seewhy, "audit", lambda *_, **__: dataclasses.replace(done, skipped=[("cow/x.png", "It is empty.")]))
+    (code, out, err) = run(*flags(photos, audited), "--json")
+    assert (code, json.loads(out)["skipped"]) == (2, [{"photo": "cow/x.png", "reason": "It is empty."}])
+    assert "1 of 91 photos were skipped, all others are done." in err
+    (code, _, err) = run(*flags(photos, audited), "--fail-on", "shortcut")  # what was found says more
+    assert code == 3
+    assert "Skipped cow/x.png: It is empty." in err
+
+
 def test_photos_without_labels(run: Run, photos: Path, tmp_path: Path) -> None:
     (code, _, err) = run("audit", str(photos), "-o", str(tmp_path / "audit"))
     assert code == 2
@@ -150,6 +163,16 @@ def test_planted_cues_are_counted_in_a_line(run: Run, photos: Path, audited: Pat
         "On your photos, 1 of 1 planted cues were found, 1 as a shortcut (sensitivity only: it says nothing about false alarms)."
         in " ".join(out.split())
     )
+
+
+def test_interrupted_it_says_what_is_kept(run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def audit(*args: object, **settings: object) -> seewhy.Audit:
+        raise KeyboardInterrupt("12 trials are done and kept in audit/trials; begun again, the audit goes on from there")
+
+    monkeypatch.setattr(seewhy, "audit", audit)
+    (code, _, err) = run(*flags(photos, audited))
+    assert code == 130
+    assert err == "Interrupted: 12 trials are done and kept in audit/trials; begun again, the audit goes on from there.\n"
 
 
 def test_what_cannot_be_planted_is_said_in_the_words_of_the_command(run: Run, photos: Path, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_unreadable_photos_are_skipped_and_named(run, scenes: list[str]) -> None
         ),
         (
             ("--labels", "names.txt"),
-            "9 of 9 labels are no classes: 'wolf' of set/bear/0.png and 8 more. The classes are bear, cow",
+            "9 of 9 labels are no classes: 'wolf' of set/bear/0.png and 8 more. The classes are 'bear', 'cow'",
         ),
         (("--labels", "empty.txt"), "None of the 9 photos has a label in 'empty.txt': there is nothing to compare."),
         (("--normalise", "rows"), "--normalise rows: write 'true', 'predicted' or 'all'."),
@@ -205,8 +205,8 @@ def test_a_folder_that_is_no_class_has_a_cure(run, scenes: list[str]) -> None:
     code, _, err = run("confusion", "set", *MODEL)
     assert (code, err) == (
         2,
-        "Error: 1 of 9 labels is no class: 'misc' of set/misc/0.png. The classes are bear, cow, sheep. A folder that is no "
-        "class: leave it out, or rename it.\n",
+        "Error: 1 of 9 labels is no class: 'misc' of set/misc/0.png. The classes are 'bear', 'cow', 'sheep'. A folder that is "
+        "no class: leave it out, or rename it.\n",
     )
 
 

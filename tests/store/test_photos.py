@@ -52,7 +52,7 @@ def test_labels_go_with_their_photos_when_these_are_sorted(root: Path) -> None:
     assert listed.notes == [
         "'labels.csv' has no label for 2 of 3 photos: bear/a.jpg, cow/b.jpg",
         "1 entry of 'labels.csv' is not among the photos: none.jpg",
-        "no photo is labelled cow",
+        "no photo is labelled 'cow'",
     ]
 
 
@@ -260,9 +260,22 @@ def test_rows_of_a_table(root: Path, memory: None) -> None:
 
 
 def test_classes_without_a_photo_are_said_where_they_are_few(root: Path) -> None:
-    assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl"])).notes == ["no photo is labelled dog, owl"]
+    assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl"])).notes == ["no photo is labelled 'dog', 'owl'"]
     assert list_photos(root, "folders", ClassNames(["bear", "cow", "dog", "owl", "cat"])).notes == []
     assert list_photos(root, None, ClassNames(["bear", "cow", "dog"])).notes == []
+
+
+def test_photos_whose_label_is_no_class_are_left_out_where_that_is_asked_for(root: Path) -> None:
+    (root / "Bears").mkdir()
+    (root / "Bears" / "c.jpg").write_bytes(b"")
+    listed = list_photos(root, "folders", CLASSES, only_classes=True)
+    assert (listed.paths, listed.labels) == (["bear/a.jpg", "cow/a.jpg", "cow/b.jpg"], [0, 1, 1])
+    assert listed.notes == ["1 photo of 'Bears' was left out: the network has no such class. Did you mean 'bear'?"]
+    assert list_photos([root / "Bears/c.jpg", root / "cow/b.jpg"], [None, 1], CLASSES, only_classes=True).labels == [None, 1]
+    with pytest.raises(TargetError, match=r"^1 of 4 labels is no class: 'Bears' of Bears/c\.jpg"):
+        list_photos(root, "folders", CLASSES)
+    with pytest.raises(TargetError, match=r"^3 of 3 labels are no classes: 'x' of "):
+        list_photos([root / "cow/a.jpg", root / "cow/b.jpg", root / "bear/a.jpg"], ["x", "y", "z"], CLASSES, only_classes=True)
 
 
 def test_no_folder_of_this_machine_is_in_a_note(root: Path) -> None:
@@ -272,7 +285,7 @@ def test_no_folder_of_this_machine_is_in_a_note(root: Path) -> None:
         "'labels.csv' has no label for 2 of 3 photos: bear/a.jpg, cow/b.jpg",
         "1 entry of 'labels.csv' is not among the photos: none.jpg",
         "labels are indices from 0: 0 = bear, 1 = cow",
-        "no photo is labelled bear",
+        "no photo is labelled 'bear'",
     ]
     assert str(root.parent) not in " ".join(notes)
 

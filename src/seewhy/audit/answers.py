@@ -12,6 +12,7 @@ from seewhy.engine import runner
 from seewhy.store import Store
 from seewhy.store.filling import fill
 from seewhy.store.identity import manifest_of
+from seewhy.store.manifest import MANIFEST, Manifest
 from seewhy.store.photos import ListedPhotos
 from seewhy.store.places import Folder
 from seewhy.store.shard import MOST_PHOTOS, RunSpec, run_shard
@@ -49,6 +50,13 @@ def answers_of(
     rows = store.to_arrow(["number", "predicted_index"]).to_pylist()
     reason = store.unread[0].reason if store.unread else ""
     return Answers({order[row["number"]]: row["predicted_index"] for row in rows}, reason)
+
+
+def kept_in(folder: Folder) -> int:
+    """How many answers a folder holds."""
+    if not folder.is_file(MANIFEST):
+        return 0
+    return sum(entry.rows for entry in Manifest.read(folder).shards.values())
 
 
 def seconds_of_one(

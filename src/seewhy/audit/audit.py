@@ -25,6 +25,7 @@ from seewhy.audit.planning import AuditPlan, photos_by_class, planned
 from seewhy.audit.planting import BUDGET as PLANT_BUDGET
 from seewhy.audit.planting import planted_audits
 from seewhy.audit.result import PAGE, RECORD, Audit, Verdict, verdict_of
+from seewhy.audit.sentences import power_sentence
 from seewhy.audit.trying import Trying
 from seewhy.classifier import Classifier, check_photos
 from seewhy.engine import runner
@@ -37,7 +38,7 @@ from seewhy.store.places import folder_at
 
 LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
-_MOST_NAMED = 5  # photos that could not be read
+_MOST_UNREAD = 5  # photos that are named where they could not be read
 NOT_TRIED = (
     "cues without a fixed place that are translucent, of one colour, or narrower than a tenth of the photo",
     "the ground behind the object, but for its colour, its brightness and the outer ring of the photo",
@@ -69,16 +70,17 @@ def audit(
     and what decides is taken away from its own. What turns more than ``statistics.TOLERATED`` of them is declared, with the
     expected share of false ones among all that is declared at most ``statistics.FALSE_DISCOVERIES``.
 
-    photos, labels : as for :func:`seewhy.run`; every photo needs one. store : a folder where photos, trials, audit.json and
-        audit.html are kept, so that the same call goes on after an interruption; None: they are forgotten.
+    photos, labels : as for :func:`seewhy.run`, but that photos whose label is no class are left out, and a note names them.
+    store : a folder where photos, trials, audit.json and audit.html are kept, so that the same call goes on after an
+        interruption; None: they are forgotten.
     budget : passes of the network for a class, at most; None: 7,000. seed : of the halves. classes : the ones to judge; None: all
         that have a photo. accept : cues that their owner declares legitimate, as their ``cue_id`` names them.
     plant : so many known cues are drawn on the photos, heads are trained on the network's features of them, and these are
         audited, too: ``Audit.planted`` says how many were found. None: nothing is planted.
     ray, progress, batch_size : as there. told : is given lines on what will be done and what it costs, before it is.
 
-    Raises PhotoError: no photo has a label; TargetError: a class that the network does not have; MethodError: plant, and
-    no layer of the network can be read; what :func:`seewhy.run` raises.
+    Raises PhotoError: no photo has a label; TargetError: no label is a class of the network, or one of ``classes`` is none;
+    MethodError: plant, and no layer of the network can be read; what :func:`seewhy.run` raises.
     """
     check_classifier(clf)
     check_photos(clf, "audit")
@@ -89,7 +91,7 @@ def audit(
         whole_number("plant", plant)
         readable_layer(clf)  # else it is said before the work
     with _place(store) as folder:
-        listed_photos = list_photos(photos, labels, clf.class_names())
+        listed_photos = list_photos(photos, labels, clf.class_names(), only_classes=True)
         labelled = {label for label in listed_photos.labels if label is not None}
         if not labelled:
             raise PhotoError(f"No photo has a label, and an audit needs them: write {setting('labels', 'folders')}, or a file.")
@@ -102,9 +104,8 @@ def audit(
         )
         base = run(
             clf,
-            photos,
+            listed_photos,
             _below(folder, "photos"),
-            labels=labels,
             target=None,
             batch_size=batch_size,
             ray=ray,
@@ -117,6 +118,8 @@ def audit(
             photo.sha256 for own in by_class.values() for photo in (*own.halves.discovery, *own.halves.confirmation)
         ]  # another question, or photos that were replaced, have their own trials
         question = hashlib.sha256(json.dumps([seed, budget, asked, used]).encode()).hexdigest()[:8]
+        power = power_sentence(plan)
+        tell(power)
         trying = Trying(clf, listed_photos, plan, lambda name: _below(folder, f"{name}-{question}"), batch_size, ray, progress)
         results = trying.put_on(told)
         donors = {index: len(by_class[index].halves.discovery) for index in asked}
@@ -173,8 +176,10 @@ def audit(
                 "clean_networks": bank.words,
             },
             not_tried=list(NOT_TRIED),
+            power=power,
             notes=[*base.notes, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
             planted=planted,
+            skipped=[(photo.path, photo.reason) for photo in base.unread],
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:
@@ -198,8 +203,8 @@ def _dates(folder: str) -> dict[tuple[str, str], str]:
 def _unread(base: Store) -> list[str]:
     if not base.unread:
         return []
-    named = [f"{photo.path} ({photo.reason.rstrip('.')})" for photo in base.unread[:_MOST_NAMED]]
-    return [f"{_count(base.unread, 'photo', 'photos')} could not be read: {listed(named, _MOST_NAMED)}"]
+    named = [f"{photo.path} ({photo.reason.rstrip('.')})" for photo in base.unread[:_MOST_UNREAD]]
+    return [f"{_count(base.unread, 'photo', 'photos')} could not be read: {listed(named, _MOST_UNREAD)}"]
 
 
 def _unmatched(acceptances: Sequence[Acceptance], accept: Sequence[str], verdicts: Sequence[Verdict]) -> list[str]:
@@ -233,7 +238,10 @@ def _place(store: str | os.PathLike[str] | None) -> Iterator[str]:
         yield os.fspath(store)
         return
     with tempfile.TemporaryDirectory(prefix="seewhy-audit-") as folder:
-        yield folder
+        try:
+            yield folder
+        except KeyboardInterrupt:  # what is said below of folders that go is not true
+            raise KeyboardInterrupt("nothing is kept: with a folder as the store, the same call goes on where it was") from None
 
 
 def _below(folder: str, name: str) -> str:

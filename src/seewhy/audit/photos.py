@@ -68,7 +68,6 @@ class Drawing:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.labelled = 0
         self._heap: list[tuple[int, int, AuditedPhoto]] = []
 
     def add(self, photo: AuditedPhoto) -> None:

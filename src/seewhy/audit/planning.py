@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from seewhy.audit import statistics
 from seewhy.audit.candidates import LEAST_SHARE, Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
 from seewhy.audit.free_place import moving_cues
@@ -60,6 +61,16 @@ class AuditPlan:
         """The passes for a class with which each of its candidates is tried on so many photos; in hundreds."""
         each = sum(one.passes_of_one() for one in self.tried if one.candidate.class_index == class_index)
         return int(-(-recipients * each / (1 - _SHARE_OF_REMOVALS) // 100) * 100)
+
+    def power(self, effect: float) -> dict[int, float]:
+        """By class, how probable it is that a cue of this effect is declared: of the candidate that is tried on the fewest
+        photos; 0 where none is tried."""
+        fewest: dict[int, int] = {}
+        for one in self.tried:
+            if one.recipients:
+                index = one.candidate.class_index
+                fewest[index] = min(len(one.recipients), fewest.get(index, len(one.recipients)))
+        return {index: statistics.power(effect, fewest.get(index, 0), max(1, len(self.tried))) for index in self.available}
 
     @property
     def candidates(self) -> list[Candidate]:

@@ -118,7 +118,8 @@ class Verdict:
 class Audit:
     """verdicts : one for each class, in index order. photos : how many were read. passes : of the network, in all. not_tried :
     what no candidate stood for. notes : on the labels. planted : what became of cues that were planted; None where none
-    were asked for."""
+    were asked for. skipped : (path, reason) of photos that could not be read. power : how probable it was beforehand that a cue
+    is declared with the photos at hand, as a sentence."""
 
     verdicts: list[Verdict]
     model: str
@@ -129,6 +130,8 @@ class Audit:
     not_tried: list[str]
     notes: list[str] = field(default_factory=list)
     planted: list[PlantedCue] | None = None
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    power: str = ""
 
     @property
     def sensitivity(self) -> str:
@@ -147,6 +150,7 @@ class Audit:
         fields = asdict(self)
         for verdict in fields["verdicts"]:
             del verdict["exhibits"]
+        fields["skipped"] = [{"photo": path, "reason": reason} for path, reason in self.skipped]
         return {**fields, "passed": self.passed, "sensitivity": self.sensitivity, "versions": versions()}
 
     def save(self, path: str | os.PathLike[str]) -> Path:

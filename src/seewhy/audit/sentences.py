@@ -1,4 +1,4 @@
-"""What may be said of a class: five sentences, and no other."""
+"""What may be said of a class: five sentences, and no other; and before, what the photos can show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.judge import LEAST_DONORS, LEAST_EFFECT, Judgement, TrialOutcome
 from seewhy.audit.kinds import LOCAL, NONE, SHORTCUT, SURROUNDINGS
+from seewhy.audit.planning import AuditPlan
 from seewhy.formatting import format_share
+
+EFFECTS = (0.5, 0.3)  # of which is said beforehand how surely they are found
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,18 @@ def sentence(
 def _into(shared_with: Sequence[str]) -> str:
     names = " or ".join(f"'{name}'" for name in shared_with)
     return f" (into it or {names}, whose photos show it, too)" if names else ""
+
+
+def power_sentence(plan: AuditPlan) -> str:
+    """With which probability a cue would be declared, before anything is tried; over the classes from the least to the most."""
+    parts = []
+    for effect in EFFECTS:
+        powers = plan.power(effect).values()
+        (least, most) = (format_share(min(powers, default=0.0)), format_share(max(powers, default=0.0)))
+        probability = least if least == most else f"{least} to {most}"
+        parts.append(f"{probability} for one that turns {format_share(effect)}{'' if parts else ' of other photos'}")
+    across = ", by class" if len(plan.available) > 1 else ""
+    return f"How probable it is to find a cue with these photos and passes: {', '.join(parts)}{across}, if its controls turn none"
 
 
 def _none(judgement: Judgement) -> str:

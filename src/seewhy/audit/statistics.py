@@ -11,6 +11,7 @@ based confidence intervals", 2024 (arXiv:2203.12572).
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -21,7 +22,6 @@ import numpy.typing as npt
 TOLERATED = 0.10  # a mean effect up to this is none to speak of: everything has some
 FALSE_DISCOVERIES = 0.05  # the share of false ones among what is declared, in expectation
 _BETS = 20  # stakes that are averaged over
-_TRIALS = 1000  # simulated audits behind a power
 _MOST_RECIPIENTS = 2048
 
 Floats = npt.NDArray[np.float64]
@@ -86,11 +86,6 @@ def effect_interval(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) ->
     return (2 * low - 1, 2 * high - 1)
 
 
-def effect_limit(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) -> float:
-    """What the mean effect is at most, with confidence 1 - alpha; 1 of no outcome. For m effects at once each takes alpha / m."""
-    return effect_interval(effects, 2 * alpha)[1]
-
-
 def _boundary(is_refuted: Callable[[float], bool], inside: float, outside: float) -> float:
     """Between a mean that is not refuted and one that may be: the last that is, to a thousandth on the safe side."""
     if not is_refuted(outside):
@@ -101,25 +96,21 @@ def _boundary(is_refuted: Callable[[float], bool], inside: float, outside: float
     return outside
 
 
+@lru_cache(maxsize=1024)
 def power(effect: float, recipients: int, hypotheses: int, alpha: float = FALSE_DISCOVERIES) -> float:
     """How probable it is that one cue is declared among so many hypotheses, if it turns this share of the recipients and its
-    controls none."""
-    turned = _turns(effect)[:, :recipients]
-    if not recipients:
-        return 0.0
-    counts = np.bincount(turned.sum(axis=1), minlength=recipients + 1)
+    controls none. Exact: the e-value grows with the number that turn, and that is binomial."""
+    from scipy.stats import binom
+
     enough = math.log(hypotheses / alpha)
-    reached = [
-        log_e_value(np.repeat([1.0, 0.0], [count, recipients - count])) >= enough if many else False
-        for count, many in enumerate(counts)
-    ]
-    return float(counts[np.asarray(reached)].sum() / counts.sum())
 
+    def is_declared(count: int) -> bool:
+        return log_e_value(np.repeat([1.0, 0.0], [count, recipients - count])) >= enough
 
-@lru_cache(maxsize=8)
-def _turns(effect: float) -> npt.NDArray[np.bool_]:
-    """The same draws for every number of recipients, so that more of them are seldom less."""
-    return np.random.default_rng(0).random((_TRIALS, _MOST_RECIPIENTS)) < effect
+    if not is_declared(recipients):
+        return 0.0
+    least = bisect.bisect_left(range(recipients), True, key=is_declared)
+    return float(binom.sf(least - 1, recipients, effect))
 
 
 def recipients_needed(effect: float, hypotheses: int, least_power: float = 0.8) -> int | None:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from seewhy.audit.answers import answers_of, seconds_of_one
+from seewhy.audit.answers import answers_of, kept_in, seconds_of_one
 from seewhy.audit.changed import why_unseen
 from seewhy.audit.exhibits import SHOWN, Shown, typical_put_on, typical_taken_away
 from seewhy.audit.judge import Judgement, TrialOutcome, outcomes
@@ -18,7 +18,7 @@ from seewhy.store.photos import ListedPhotos
 from seewhy.store.places import folder_at
 
 _MOST_TRIALS = 100_000  # that are held at once
-_MOST_NAMED = 10  # candidates that could not be tried
+_MOST_UNSEEN = 10  # candidates that are named where they could not be tried
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Results:
 
     def notes(self) -> list[str]:
         notes = [f"{self.unread} of {self.passes} trials could not be made: {self.reason}"] if self.unread else []
-        notes += [f"not tried for {name}: {words}: {why}" for name, words, why in self.unseen[:_MOST_NAMED]]
-        if len(self.unseen) > _MOST_NAMED:
-            notes.append(f"and {len(self.unseen) - _MOST_NAMED} other candidates that could not be tried")
+        notes += [f"not tried for {name}: {words}: {why}" for name, words, why in self.unseen[:_MOST_UNSEEN]]
+        if len(self.unseen) > _MOST_UNSEEN:
+            notes.append(f"and {len(self.unseen) - _MOST_UNSEEN} other candidates that could not be tried")
         return notes
 
 
@@ -94,16 +94,15 @@ class Trying:
         self, name: str, trials: Sequence[AuditTrial], results: Results, task: str
     ) -> dict[int, list[tuple[AuditTrial, int | None]]]:
         """By candidate its trials with the predicted classes; None where one could not be made."""
-        answers = answers_of(
-            self.clf,
-            self.listed_photos,
-            trials,
-            folder_at(self.folder_of(name)),
-            self.batch_size,
-            self.ray,
-            self.progress,
-            task,
-        )
+        folder = folder_at(self.folder_of(name))
+        try:
+            answers = answers_of(self.clf, self.listed_photos, trials, folder, self.batch_size, self.ray, self.progress, task)
+        except KeyboardInterrupt:
+            kept = results.passes + kept_in(folder)
+            trials_are = "trial is" if kept == 1 else "trials are"
+            raise KeyboardInterrupt(
+                f"{kept:,} {trials_are} done and kept in {folder}; begun again, the audit goes on from there"
+            ) from None
         results.passes += len(trials)
         results.unread += len(trials) - len(answers.predicted)
         results.reason = results.reason or answers.reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import typer
 from typer import Option
 
 import seewhy
@@ -65,23 +64,28 @@ def audit(
     def tell(line: str) -> None:
         err.print(plain_text(line))
 
-    result = seewhy.audit(
-        clf,
-        listed_places(photos),
-        labels,
-        output,
-        budget,
-        seed,
-        classes=classes_to_check,
-        accept=accept or (),
-        plant=plant,
-        told=None if json_ else tell,
-        batch_size=batch_size,
-        ray=ray,
-    )
-    with Report(clf, json_, result.photos) as report:
+    try:
+        result = seewhy.audit(
+            clf,
+            listed_places(photos),
+            labels,
+            output,
+            budget,
+            seed,
+            classes=classes_to_check,
+            accept=accept or (),
+            plant=plant,
+            told=None if json_ else tell,
+            batch_size=batch_size,
+            ray=ray,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(*(f": {text}" for text in interrupt.args)) from None
+    with Report(clf, json_, result.photos + len(result.skipped)) as report:
         page = f"{output.rstrip('/')}/audit.html"
         report.record |= result.record() | {"output": output, "page": page}
+        for path, reason in result.skipped:
+            report.skip(path, reason)
         report.notes(result.notes)
         for verdict in result.verdicts:
             report.line(str(verdict))
@@ -89,6 +93,6 @@ def audit(
             report.line(f"{result.sensitivity}.")
         report.line(f"Not tried: {'; '.join(result.not_tried)}.")
         report.line(f"{result.photos} photos, {result.passes} passes → {page}")
-    kinds = {verdict.kind for verdict in result.verdicts if verdict.is_open}
-    if fail_on is not None and not result.passed:
-        raise typer.Exit(FAILED if fail_on in kinds else UNSURE)
+        if fail_on is not None and not result.passed:
+            kinds = {verdict.kind for verdict in result.verdicts if verdict.is_open}
+            report.exit_code = FAILED if fail_on in kinds else UNSURE

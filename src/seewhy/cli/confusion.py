@@ -19,7 +19,8 @@ from seewhy.cli.report import Report, print_explanation, quoted
 from seewhy.cli.showing import WhereOfStore, refuse_for_stores, refuse_several, stores_of
 from seewhy.confusion import Confusion, check_normalise
 from seewhy.errors import Message, OptionError, PhotoError, SeewhyError, TargetError, setting
-from seewhy.labels import class_index, read_labels
+from seewhy.label_classes import class_index
+from seewhy.labels import read_labels
 from seewhy.methods.auto import AUTO
 
 LABELS_HELP = (

@@ -21,7 +21,8 @@ from seewhy.errors import Message, SeewhyError, listed
 class Report:
     """A context: on leaving it, the JSON object is printed (or the closing line), and the files that were skipped are named.
 
-    ``record`` is the JSON object. Skipped files end the command with exit code 2; all others are done.
+    ``record`` is the JSON object. Skipped files end the command with exit code 2; all others are done. ``exit_code`` is the
+    command's own, which goes before that.
     """
 
     def __init__(self, clf: seewhy.Classifier | seewhy.Store, as_json: bool, files: int = 1) -> None:
@@ -32,6 +33,7 @@ class Report:
             self.record = {"model": clf.name, "preprocessing": clf.describe_input()}
         self._skipped: list[dict[str, str]] = []
         self._files = files
+        self.exit_code = 0
 
     def line(self, text: str) -> None:
         """A line for people."""
@@ -77,7 +79,9 @@ class Report:
             count = len(self._skipped)
             others = ", all others are done" * (count < self._files)
             err.print(Text(f"{count} of {self._files} photos were skipped{others}."))
-            raise typer.Exit(2)
+        code = self.exit_code or (2 if self._skipped else 0)
+        if code and error is None:
+            raise typer.Exit(code)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

@@ -10,7 +10,8 @@ import numpy as np
 from seewhy.classes import ClassNames
 from seewhy.confusion.confusion import Confusion
 from seewhy.errors import OptionError, TargetError
-from seewhy.labels import class_indices, refuse_photos, value_list
+from seewhy.label_classes import class_indices
+from seewhy.labels import refuse_photos, value_list
 from seewhy.records import Prediction
 from seewhy.store import Store
 

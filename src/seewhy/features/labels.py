@@ -9,7 +9,8 @@ from typing import Any
 from seewhy.classes import ClassNames
 from seewhy.errors import TargetError, did_you_mean
 from seewhy.features.folder import Source
-from seewhy.labels import class_index, read_labels
+from seewhy.label_classes import class_index
+from seewhy.labels import read_labels
 
 
 @dataclass(frozen=True)

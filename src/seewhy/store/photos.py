@@ -82,12 +82,14 @@ def _digits(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def list_photos(photos: Any, labels: Any, classes: ClassNames) -> ListedPhotos:
+def list_photos(photos: Any, labels: Any, classes: ClassNames, *, only_classes: bool = False) -> ListedPhotos:
     """The photos of a folder, a pattern, a list of files, of tar files, or of a table (.csv, .tsv, .parquet) with their paths.
     Each may be a URL.
 
     labels : see ``seewhy.labels.read_labels``; of a table also the name of a column, None its column "label", if it has one; of
     tars "cls", "json" or "txt", what lies beside each photo, None the first of these that is there.
+    only_classes : photos whose label is no class are left out, and a note names them; else, and where no label is one, they are
+        refused.
     Raises PhotoError: no photos, photos that are no files. OptionError, TargetError: see ``read_labels``.
     """
     try:
@@ -99,14 +101,22 @@ def list_photos(photos: Any, labels: Any, classes: ClassNames) -> ListedPhotos:
         named = without_secrets(os.fspath(photos)) if isinstance(photos, (str, os.PathLike)) else "the photos' place"
         raise PhotoError(f"'{named}' cannot be reached: {error.strerror}.") from error
     given = found.given
-    indices: list[int | None] = [None] * len(found.paths) if given is None else given.indices(classes)
+    indices: list[int | None] = [None] * len(found.paths)
+    left_out: list[int] = []
     notes = [*found.notes]
+    if given is not None and only_classes:
+        (indices, left_out, why) = given.known_indices(classes)
+        notes += why
+    elif given is not None:
+        indices = given.indices(classes)
     if given is not None:
         given = _to_be_passed_on(given)
         notes += [*given.missing_note, *given.unmatched_note, *given.index_note(classes), *_absent_note(indices, classes)]
     places = _ordered(found, indices)
     if len(places) < len(found.paths):
         notes.append(f"{len(found.paths) - len(places)} photos stood twice in the list, and are taken once")
+    unknown = set(left_out)
+    places = [place for place in places if place not in unknown]
     return ListedPhotos(
         found.root,
         [found.paths[place] for place in places],
@@ -147,7 +157,7 @@ def _absent_note(indices: Iterable[int | None], classes: ClassNames) -> list[str
     """Classes without a photo, where these are the fewer ones: of a thousand classes a few folders say nothing."""
     present = {index for index in indices if index is not None}
     absent = [name for index, name in enumerate(classes.names) if index not in present]
-    return [f"no photo is labelled {listed(absent, 5)}"] if 0 < len(absent) <= len(present) else []
+    return [f"no photo is labelled {listed(map(repr, absent), 5)}"] if 0 < len(absent) <= len(present) else []
 
 
 # -- where they lie ----------------------------------------------------------------------------------------------------
