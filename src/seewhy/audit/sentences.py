@@ -63,7 +63,7 @@ def _into(shared_with: Sequence[str]) -> str:
 
 def power_sentence(plan: AuditPlan) -> str:
     """With which probability a cue would be declared, before anything is tried; over the classes from the least to the most."""
-    parts = []
+    parts: list[str] = []
     for effect in EFFECTS:
         powers = plan.power(effect).values()
         (least, most) = (format_share(min(powers, default=0.0)), format_share(max(powers, default=0.0)))
