@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from seewhy.audit.boxes import meet, overlap, salient_boxes
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChange
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, MOVING, OTHER_PLACE, REPLACED, SHUFFLED, THIRD
-from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, pictures_of
+from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, least_score, pictures_of
 from seewhy.audit.photos import AuditedPhoto
 from seewhy.edits import Box, Edit, Inpaint, Paste
 
@@ -27,21 +26,24 @@ _TRIED = 16  # templates that are looked for in other classes' photos, too, and 
 _TRIED_OF_A_CUE = 3
 _MOST_OTHERS = 256  # photos of other classes ...
 _OTHERS_AT_FIRST = 32  # ... of which so many are searched for every window
-_CARRIED = 0.8  # concordance of a photo that carries a template; the best of other photos' windows reaches 0.75 (measured)
-_LEAST_CONTRAST = 0.04  # standard deviation of a window, as a share of white; flat ones are everywhere
+_LEAST_CONTRAST = 0.015  # standard deviation of a window's details, as a share of white; flat ones are everywhere
 _LEAST_CARRIERS = 3
 _SAME_PLACE = 4  # cells; where most matches lie within so many, the place is a fixed one
 _REACH = 14  # cells around a window that a cue may fill, too
-_CONSTANT = 0.05  # mean difference from what most carriers show, as a share of white ...
-_STEADIER = 0.5  # ... and of what places of photos have that were not aligned
+_STEADIER = 0.85  # of what photos differ where they are not aligned: what differs as much there shows nothing that recurs
+_NEARER = 0.4  # to what a cue shows than to what is anywhere: the cells at its edge show both
+_GAP = 5  # cells of a flat part of a cue, between its details
 _LEAST_CELLS = 24  # of a cue; less shows nothing
 _LEAST_FILLED = 0.5  # of its box
 _MOST_AREA = 0.25  # of the photo: laying more than that on another one shows little
+_RING = (2, 5)  # cells around a cue that are its surroundings
 _RIM = 1  # cells around a match: they show the cue and what lies behind it, mixed
-_OVERLAY_CONCORDANCE = 0.945  # without the edges; stickers reach 0.95 and more, animals' parts 0.935 (measured)
+_OVERLAY_CONCORDANCE, _OF_FEW_CELLS = 0.79, 1.25  # without the edges, and more the fewer cells there are, see is_overlay
+_OVERLAY_EDGE = 0.15  # translucent marks of opacity 0.45 reach 0.18 and more
+_TINY = 1e-6
 _LEAST_INNER = 12  # cells of a cue without its edges
 _OVERLAY_CARRIERS = 5  # of the discovery half: fewer photos look alike by chance
-_OVERLAY_FILLED = 0.7  # of a cue's box that shows the same pixels
+_OVERLAY_FILLED = 0.75  # of a cue's box that shows the same pixels
 _OTHERS_OF_A_KIND = 2  # controls
 _STRIDES = (
     0.7548776662466927,
@@ -59,31 +61,34 @@ class FoundPlace:
 
 @dataclass(frozen=True, eq=False)
 class FreePlace(Candidate):
-    """template : ``(3, h, w)``, what the carriers show where it lies. mask : ``(h, w)``, its cells that are the same in all.
-    concordance : of the donors without the cue's edges, their median. evidence : maps of the class ``(SIDE, SIDE)``, by number.
+    """template : ``(3, h, w)``, the details that the carriers show. mask : ``(h, w)``, its cells that are the same in all.
+    concordance : of the donors without the cue's edges, their median. edge : by how much more they differ right outside the cue
+    than inside, as a share of what they differ anywhere. evidence : maps of the class ``(SIDE, SIDE)``, by number.
     """
 
     template: Floats
     mask: npt.NDArray[np.bool_]
     concordance: float
+    edge: float
     evidence: Mapping[int, npt.NDArray[np.floating]] = field(repr=False)
     _matches: dict[int, FoundPlace] = field(default_factory=dict, repr=False)
 
     @property
     def is_overlay(self) -> bool:
-        alike = self.concordance >= _OVERLAY_CONCORDANCE and len(self.donors) >= _OVERLAY_CARRIERS
-        return alike and bool(self.mask.mean() >= _OVERLAY_FILLED)
+        least = _OVERLAY_CONCORDANCE + _OF_FEW_CELLS / np.sqrt(self.mask.sum())  # parts of 60 cells reach 0.93, of 160 cells 0.86
+        alike = bool(self.concordance >= least) and self.edge >= _OVERLAY_EDGE
+        return alike and len(self.donors) >= _OVERLAY_CARRIERS and bool(self.mask.mean() >= _OVERLAY_FILLED)
 
     @property
     def words(self) -> str:
         return "the same pixels at no fixed place"
 
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
-        return [photo for photo, match in zip(photos, self.matches(photos), strict=True) if match.score >= _CARRIED]
+        return [photo for photo, match in zip(photos, self.matches(photos), strict=True) if match.score >= least_score(self.mask)]
 
     def box_in(self, photo: AuditedPhoto) -> Box | None:
         match = self.matches([photo])[0]
-        return match.box if match.score >= _CARRIED else None
+        return match.box if match.score >= least_score(self.mask) else None
 
     def matches(self, photos: Sequence[AuditedPhoto]) -> list[FoundPlace]:
         """The best place in each photo, whether it carries the cue or not; each photo is searched once."""
@@ -143,7 +148,7 @@ def moving_cues(
     step = -(-len(others) // _MOST_OTHERS) or 1
     search = _Search(class_index, own, others[::step], maps, pictures_of(own), pictures_of(others[::step]))
     grown = search.candidates()
-    grown.sort(key=lambda candidate: (not candidate.is_overlay, -len(candidate.donors), -candidate.template.size))
+    grown.sort(key=lambda candidate: (not candidate.is_overlay, -len(candidate.donors) * int(candidate.mask.sum())))
     found: list[FreePlace] = []
     for candidate in grown:
         if len(found) < _MOST and not any(_same_cue(candidate, other) for other in found):
@@ -154,7 +159,8 @@ def moving_cues(
 @dataclass(frozen=True, eq=False)
 class _Group:
     """A window and where it lies in the photos that carry it. template : ``(3, h, w)``. mask : ``(h, w)``.
-    photos : their places in the class's list. tops, lefts : where it lies in them, in cells."""
+    photos : their places in the class's list. tops, lefts : where it lies in them, in cells. excess : of these photos over three
+    times as many as there would be were the class like others."""
 
     template: Floats
     mask: npt.NDArray[np.bool_]
@@ -163,6 +169,7 @@ class _Group:
     tops: npt.NDArray[np.int64]
     lefts: npt.NDArray[np.int64]
     scores: Floats
+    excess: float = 0.0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -186,17 +193,11 @@ class _Search:
     own_pictures: Pictures
     other_pictures: Pictures
 
-    @cached_property
-    def spread(self) -> float:
-        """Of the pictures' values at a cell, in the mean."""
-        values = self.own_pictures.values
-        return float(np.abs(values - np.median(values, axis=0)).mean())
-
     def groups(self) -> list[_Group]:
         """Windows that recur in the class three times as often as in others, the most frequent first."""
         peaks = [self._peaks(place) for place in range(len(self.own))]
         groups = [group for size in _SIZES for group in self._groups_of(size, peaks)]
-        groups.sort(key=lambda group: (-len(group.photos), -float(group.scores.sum())))
+        groups.sort(key=lambda group: (-group.excess, -float(group.scores.sum())))
         return groups
 
     def candidates(self) -> list[FreePlace]:
@@ -225,7 +226,7 @@ class _Search:
             for place, cells in enumerate(peaks):
                 if rank < len(cells):
                     (top, left) = (min(max(0, cell - size // 2), CELLS - size) for cell in cells[rank])
-                    window = self.own_pictures.values[place, :, top : top + size, left : left + size]
+                    window = self.own_pictures.details[place, :, top : top + size, left : left + size]
                     if window.std(axis=(1, 2)).mean() >= _LEAST_CONTRAST:
                         windows.append(window)
         mask = np.ones((size, size), bool)
@@ -235,7 +236,7 @@ class _Search:
         return self._own_of([group for group in groups if self._is_large(group) and not group.at_one_place])
 
     def _group(self, template: Floats, mask: npt.NDArray[np.bool_], found: Matches, number: int) -> _Group:
-        places = np.flatnonzero(found.scores[number] >= _CARRIED)
+        places = np.flatnonzero(found.scores[number] >= least_score(mask))
         (tops, lefts, scores) = (values[number, places] for values in (found.tops, found.lefts, found.scores))
         return _Group(template, mask, [self.own[int(place)] for place in places], places, tops, lefts, scores)
 
@@ -245,21 +246,18 @@ class _Search:
     def _own_of(self, groups: Sequence[_Group], photos: int = _OTHERS_AT_FIRST) -> list[_Group]:
         """The groups of one mask that are the class's own: three times as frequent as in so many photos of other classes."""
         if not groups or not len(self.others):
-            return list(groups)
+            return [replace(group, excess=float(len(group.photos))) for group in groups]
         step = -(-len(self.others) // photos)
         templates = np.stack([group.template for group in groups])
         scores = best_matches(self.other_pictures.every(step), templates, groups[0].mask).scores
-        elsewhere = (scores >= _CARRIED).mean(axis=1)
-        return [
-            group
-            for group, share in zip(groups, elsewhere, strict=True)
-            if len(group.photos) / len(self.own) >= LEAST_LIFT * float(share)
-        ]
+        elsewhere = (scores >= least_score(groups[0].mask)).mean(axis=1)
+        excess = [len(group.photos) - LEAST_LIFT * len(self.own) * share for group, share in zip(groups, elsewhere, strict=True)]
+        return [replace(group, excess=float(more)) for group, more in zip(groups, excess, strict=True) if more >= 0]
 
     def grown(self, group: _Group) -> FreePlace | None:
         """The whole cue that a window shows a part of, searched for again; None where that is not the class's own."""
         for _ in range(2):  # the second time without what was aligned by a part of it, badly
-            region = _constant_region(self.own_pictures.values, self.spread, group)
+            region = _constant_region(self.own_pictures, group)
             if region is None:
                 return None
             (template, mask) = region
@@ -277,61 +275,108 @@ class _Search:
             return None
         order = np.argsort(-group.scores, kind="stable")
         donors = [group.photos[place] for place in order]
-        concordance = _inner_concordance(self.own_pictures.values, group)
+        concordance = _inner_concordance(self.own_pictures.details, group)
+        edge = _edge(self.own_pictures.values, group)
         known = dict(zip((photo.number for photo in self.own), _matches_of(found, group.size), strict=True))
-        return FreePlace(self.class_index, MOVING, donors, group.template, group.mask, concordance, self.maps, known)
+        return FreePlace(self.class_index, MOVING, donors, group.template, group.mask, concordance, edge, self.maps, known)
 
 
-def _constant_region(pictures: Floats, spread: float, group: _Group) -> tuple[Floats, npt.NDArray[np.bool_]] | None:
+def _edge(values: Floats, group: _Group) -> float:
+    """By how much more photos differ right outside a cue than inside: what lies around an animal's part is alike, too, what lies
+    around an overlay is anything. Three quarters of the surroundings have to differ."""
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    (variation, known) = _variation(values, group)
+    mask = np.pad(group.mask, _REACH)
+    square = np.ones((3, 3), bool)
+    inside = binary_erosion(mask, square) & known
+    around = binary_dilation(mask, square, _RING[1]) & ~binary_dilation(mask, square, _RING[0]) & known
+    if not inside.any() or not around.any():
+        return 0.0
+    return float(np.quantile(variation[around], 0.25) - variation[inside].mean())
+
+
+def _variation(values: Floats, group: _Group) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """How much the photos differ around a window where it is laid over itself in all that carry it, as a share of what they
+    differ where they are not aligned; and the cells that enough of them have."""
+    from scipy.ndimage import uniform_filter
+
+    aligned = _aligned(values, group)
+    (median, known) = _medians(aligned)
+    carriers = values[group.places]
+    spread = float(np.abs(carriers - np.median(carriers, axis=0)).mean())
+    difference = np.full(known.shape, spread)
+    difference[known] = np.nanmean(np.abs(aligned - median)[:, :, known], axis=(0, 1))
+    return uniform_filter(difference, 3) / max(spread, _TINY), known
+
+
+def _constant_region(pictures: Pictures, group: _Group) -> tuple[Floats, npt.NDArray[np.bool_]] | None:
     """What stays the same around a window where it is laid over itself in all photos that carry it: template and mask.
 
-    spread : of the photos' values where they are not aligned. None where the region is too small.
+    Its outline is where a pattern recurs: its details are stronger than what the photos differ there. Under a translucent mark
+    photos differ, too, but less than elsewhere. None where the region is too small.
     """
-    from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening, find_objects, label
+    from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening, find_objects, label, uniform_filter
 
     (height, width) = group.size
-    padded = np.pad(pictures[group.places], ((0, 0), (0, 0), (_REACH, _REACH), (_REACH, _REACH)), constant_values=np.nan)
-    aligned = np.stack(
-        [
-            picture[:, top : top + height + 2 * _REACH, left : left + width + 2 * _REACH]
-            for picture, top, left in zip(padded, group.tops, group.lefts, strict=True)
-        ]
-    )
-    counts = (~np.isnan(aligned[:, 0])).sum(axis=0)
-    known = counts >= max(_LEAST_CARRIERS, len(aligned) / 2)
-    middle = np.broadcast_to((np.maximum(counts, 1) - 1) // 2, (1, *aligned.shape[1:]))
-    median = np.take_along_axis(np.sort(aligned, axis=0), middle, axis=0)[0]  # what is not known is sorted behind
-    difference = np.full(known.shape, np.inf)
-    difference[known] = np.nanmean(np.abs(aligned - median)[:, :, known], axis=(0, 1))
-    constant = (difference < _CONSTANT) & (difference < _STEADIER * spread)
+    (ratio, known) = _variation(pictures.values, group)
+    window = (slice(_REACH, _REACH + height), slice(_REACH, _REACH + width))
+    least = float(np.quantile(ratio[window], 0.25))
+    details = _aligned(pictures.details, group)
+    (template, _) = _medians(details)
+    (pattern, rest) = (np.zeros(known.shape), np.full(known.shape, np.inf))
+    pattern[known] = (template**2).mean(axis=0)[known]
+    rest[known] = np.nanmean((details - template)[:, :, known] ** 2, axis=(0, 1))
     square = np.ones((3, 3), bool)
+    shown = np.pad(uniform_filter(pattern, 3) > uniform_filter(rest, 3), _GAP)
+    whole = binary_fill_holes(binary_closing(shown, np.ones((_GAP, _GAP), bool)))[_GAP:-_GAP, _GAP:-_GAP]
+    constant = (ratio < least + _NEARER * (1 - least)) & known & whole
     (regions, _) = label(binary_opening(binary_closing(constant, square), square))
-    inside = regions[_REACH : _REACH + height, _REACH : _REACH + width]
-    if not inside.any():
+    inside = regions[window]
+    if least > _STEADIER or not inside.any():
         return None
     region = int(np.bincount(inside[inside > 0]).argmax())
     (rows, columns) = find_objects(regions)[region - 1]
     mask: npt.NDArray[np.bool_] = binary_fill_holes(regions[rows, columns] == region) & known[rows, columns]
     if mask.sum() < _LEAST_CELLS or max(mask.shape) > CELLS // 2:
         return None
-    return np.ascontiguousarray(median[:, rows, columns]), mask
+    return np.ascontiguousarray(template[:, rows, columns]), mask
 
 
-def _inner_concordance(pictures: Floats, group: _Group) -> float:
-    """The median over the carriers, without the cue's edges: those mix with what lies behind, and tell an overlay from a part
-    less than its middle does."""
+def _aligned(values: Floats, group: _Group) -> Floats:
+    """The surroundings of a window in all photos that carry it ``(n, 3, h, w)``; what lies outside a photo is not a number."""
+    (height, width) = (group.size[0] + 2 * _REACH, group.size[1] + 2 * _REACH)
+    padded = np.pad(values[group.places], ((0, 0), (0, 0), (_REACH, _REACH), (_REACH, _REACH)), constant_values=np.nan)
+    places = zip(padded, group.tops, group.lefts, strict=True)
+    return np.stack([picture[:, top : top + height, left : left + width] for picture, top, left in places])
+
+
+def _medians(aligned: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Of each cell ``(3, h, w)``, and the cells that enough of the photos have."""
+    counts = (~np.isnan(aligned[:, 0])).sum(axis=0)
+    middle = np.broadcast_to((np.maximum(counts, 1) - 1) // 2, (1, *aligned.shape[1:]))
+    median = np.take_along_axis(np.sort(aligned, axis=0), middle, axis=0)[0]  # what is not known is sorted behind
+    return median, counts >= max(_LEAST_CARRIERS, len(aligned) / 2)
+
+
+def _inner_concordance(details: Floats, group: _Group) -> float:
+    """The median over the carriers, of each with what the others show: few photos are like their own median whatever they show.
+
+    Without the cue's edges: those mix with what lies behind, and tell an overlay from a part less than its middle does.
+    """
     from scipy.ndimage import binary_erosion
 
     inner = binary_erosion(group.mask, np.ones((3, 3), bool))
     mask = inner if inner.sum() >= _LEAST_INNER else group.mask
-    wanted = group.template[:, mask]
-    scores = []
-    for place, top, left in zip(group.places, group.tops, group.lefts, strict=True):
-        seen = pictures[place, :, top : top + group.size[0], left : left + group.size[1]][:, mask]
-        differences = ((seen - wanted) ** 2).mean(axis=1).sum()
-        apart = ((seen.mean(axis=1) - wanted.mean(axis=1)) ** 2).sum()
-        scores.append(1 - differences / max(float(seen.var(axis=1).sum() + wanted.var(axis=1).sum() + apart), 1e-6))
-    return float(np.median(scores))
+    places = zip(group.places, group.tops, group.lefts, strict=True)
+    (height, width) = group.size
+    seen = np.stack([details[place, :, top : top + height, left : left + width][:, mask] for place, top, left in places])
+    return float(np.median([_concordance(one, np.median(np.delete(seen, n, axis=0), axis=0)) for n, one in enumerate(seen)]))
+
+
+def _concordance(one: Floats, other: Floats) -> float:
+    """As ``best_matches`` has it, at one place."""
+    return float(2 * (one * other).sum() / max(float((one**2).sum() + (other**2).sum()), _TINY))
 
 
 def _lies_on(group: _Group, candidate: FreePlace) -> bool:

@@ -1,4 +1,4 @@
-"""Where a template lies in photos, wherever that is: all its places at once, by their concordance."""
+"""Where a template lies in photos, wherever that is: all its places at once, by what differs from its surroundings there."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from seewhy.audit.photos import AuditedPhoto
 
 CELLS = 96  # rows and columns of a picture, whatever the photo's proportions: as many as the longer side of a thumbnail
 _AT_ONCE = 8  # templates: so many sums over all places fit into memory
+_FINE = 2.0  # cells; what is larger than that is the ground's own brightness and colour, which shines through a translucent mark
+_CARRIED, _BY_CHANCE = 0.5, 2.6  # other photos reach 0.77 with 8 × 8 cells, 0.5 with 18 × 18 (99 %, measured)
 _TINY = 1e-6
 
 Floats = npt.NDArray[np.float32]
@@ -30,6 +32,11 @@ class Matches:
     lefts: npt.NDArray[np.int64]
 
 
+def least_score(mask: npt.NDArray[np.bool_]) -> float:
+    """Of a photo that carries a template: fewer cells are alike by chance more often."""
+    return float(_CARRIED + _BY_CHANCE / np.sqrt(mask.sum()))
+
+
 def picture_of(photo: AuditedPhoto) -> Floats:
     """``(3, CELLS, CELLS)``, shares of white; smoothed a little, as the same pixels fall on other cells in another photo."""
     with Image.open(io.BytesIO(photo.thumbnail)) as picture:
@@ -42,59 +49,54 @@ def picture_of(photo: AuditedPhoto) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Photos as templates are looked for in them. values : ``(n, 3, CELLS, CELLS)``. spectra, squared : of them, and of their
-    squares."""
+    """Photos as templates are looked for in them. values : ``(n, 3, CELLS, CELLS)``. details : what in them differs from its
+    surroundings, the same shape. spectra, squared : of the details, and of their squares."""
 
     values: Floats
+    details: Floats
     spectra: torch.Tensor
     squared: torch.Tensor
 
     def every(self, step: int) -> Pictures:
         """Each so many-th of them."""
-        return Pictures(self.values[::step], self.spectra[::step], self.squared[::step])
+        return Pictures(self.values[::step], self.details[::step], self.spectra[::step], self.squared[::step])
 
 
 def pictures_of(photos: Sequence[AuditedPhoto]) -> Pictures:
     """Each photo's picture, and what each search needs of it."""
+    from scipy.ndimage import gaussian_filter
+
     if not photos:
         nothing = torch.zeros((0, 3, CELLS, CELLS))
-        return Pictures(nothing.numpy(), nothing, nothing[:, 0])
+        return Pictures(nothing.numpy(), nothing.numpy(), nothing, nothing[:, 0])
     values = np.stack([picture_of(photo) for photo in photos])
-    seen = torch.from_numpy(values)
-    return Pictures(values, torch.fft.rfft2(seen), torch.fft.rfft2((seen**2).sum(1)))
+    details = values - gaussian_filter(values, (0, 0, _FINE, _FINE), mode="nearest")
+    seen = torch.from_numpy(details)
+    return Pictures(values, details, torch.fft.rfft2(seen), torch.fft.rfft2((seen**2).sum(1)))
 
 
 def best_matches(pictures: Pictures, templates: Floats, mask: npt.NDArray[np.bool_]) -> Matches:
-    """Each template ``(k, 3, h, w)`` at its best place in each picture, by its cells in the mask alone.
+    """Each template ``(k, 3, h, w)`` of details at its best place in each picture, by its cells in the mask alone.
 
-    Scores are Lin's concordance: a correlation that a difference in brightness, contrast or colour lowers, too. With M(t) the
-    mean over the cells, and sums over the channels: 2 · cov(p, t) / (var p + var t + (M(p) - M(t))²).
+    A score is 2 · Σ p · t / (Σ p² + Σ t²): 1 for the same details, and less where they are fainter or stronger, too.
     """
-    (count, photos, cells) = (len(templates), len(pictures.values), int(mask.sum()))
-    if not photos or not count:
-        nothing = np.zeros((count, photos), np.int64)
+    if not len(pictures.details) or not len(templates):
+        nothing = np.zeros((len(templates), len(pictures.details)), np.int64)
         return Matches(nothing.astype(np.float32), nothing, nothing)
-    weights = torch.from_numpy(mask.astype(np.float32) / np.float32(cells))
+    weights = torch.from_numpy(mask.astype(np.float32))
     size = (weights.shape[0], weights.shape[1])
-    means = _sums(pictures.spectra, weights, size)  # (n, 3, places)
-    squared_means = (means**2).sum(1)
-    variances = (_sums(pictures.squared, weights, size) - squared_means).clamp(min=0)
-
-    wanted = torch.from_numpy(templates)
-    own_means = (wanted * weights).sum((2, 3))
-    centred = (wanted - own_means[..., None, None]) * weights
-    own_variances = (centred * (wanted - own_means[..., None, None])).sum((1, 2, 3))
+    strengths = _sums(pictures.squared, weights, size)  # (n, places)
+    wanted = torch.from_numpy(templates) * weights
+    own_strengths = (wanted**2).sum((1, 2, 3))
 
     (scores, places) = ([], [])
-    for start in range(0, count, _AT_ONCE):
+    for start in range(0, len(templates), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        kernels = torch.fft.rfft2(centred[part], s=(CELLS, CELLS)).conj()
+        kernels = torch.fft.rfft2(wanted[part], s=(CELLS, CELLS)).conj()
         products = torch.einsum("nchw,kchw->knhw", pictures.spectra, kernels)
-        covariances = _valid(torch.fft.irfft2(products, s=(CELLS, CELLS)), size)
-        apart = squared_means - 2 * torch.einsum("nchw,kc->knhw", means, own_means[part])
-        apart += (own_means[part] ** 2).sum(1)[:, None, None, None]
-        concordances = 2 * covariances / (apart + variances + own_variances[part, None, None, None]).clamp(min=_TINY)
-        (best, place) = concordances.flatten(2).max(2)
+        common = _valid(torch.fft.irfft2(products, s=(CELLS, CELLS)), size)
+        alike = 2 * common / (strengths + own_strengths[part, None, None, None]).clamp(min=_TINY)
+        (best, place) = alike.flatten(2).max(2)
         scores.append(best)
         places.append(place)
     (all_scores, all_places) = (torch.cat(scores).numpy(), torch.cat(places).numpy())
