@@ -15,7 +15,7 @@ import numpy.typing as npt
 from seewhy.audit import statistics
 from seewhy.audit.candidates import LEAST_SHARE, Candidate
 from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
-from seewhy.audit.free_place import moving_cues
+from seewhy.audit.moving import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
 from seewhy.audit.rings import ring_candidates
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried
