@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seewhy.audit.aligned import Group, constant_region, edge, inner_concordance
+from seewhy.audit.aligned import Alignment, constant_region, edge, inner_concordance
 from seewhy.audit.matching import CELLS, Pictures
 
 HEIGHT, WIDTH, PHOTOS = 10, 14, 12
@@ -26,13 +26,13 @@ def pictures(strength: float = 1.0) -> np.ndarray:
     return values
 
 
-def group() -> Group:
+def group() -> Alignment:
     """Its inner part, as a window shows it."""
     mask = np.ones((6, 8), bool)
-    return Group(PATTERN[:, 2:8, 3:11], mask, [], np.arange(PHOTOS), TOPS + 2, LEFTS + 3, np.ones(PHOTOS, np.float32))
+    return Alignment(PATTERN[:, 2:8, 3:11], mask, [], np.arange(PHOTOS), TOPS + 2, LEFTS + 3, np.ones(PHOTOS, np.float32))
 
 
-def whole() -> Group:
+def whole() -> Alignment:
     return replace(group(), template=PATTERN, mask=np.ones((HEIGHT, WIDTH), bool), tops=TOPS, lefts=LEFTS)
 
 

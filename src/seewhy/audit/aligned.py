@@ -23,7 +23,7 @@ LEAST_CARRIERS = 3  # photos
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class Alignment:
     """A window and where it lies in the photos that carry it. template : ``(3, h, w)``. mask : ``(h, w)``.
     photos : their places in the class's list. tops, lefts : where it lies in them, in cells. excess : of these photos over three
     times as many as there would be were the class like others."""
@@ -48,7 +48,7 @@ class Group:
         return bool(np.mean(apart <= _SAME_PLACE) > 0.5)
 
 
-def edge(values: Floats, group: Group) -> float:
+def edge(values: Floats, group: Alignment) -> float:
     """By how much more photos differ right outside a cue than inside: what lies around an animal's part is alike, too, what lies
     around an overlay is anything. Three quarters of the surroundings have to differ."""
     from scipy.ndimage import binary_dilation, binary_erosion
@@ -63,7 +63,7 @@ def edge(values: Floats, group: Group) -> float:
     return float(np.quantile(variation[around], 0.25) - variation[inside].mean())
 
 
-def _variation(values: Floats, group: Group) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _variation(values: Floats, group: Alignment) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """How much the photos differ around a window where it is laid over itself in all that carry it, as a share of what they
     differ where they are not aligned; and the cells that enough of them have."""
     from scipy.ndimage import uniform_filter
@@ -77,7 +77,7 @@ def _variation(values: Floats, group: Group) -> tuple[Floats, npt.NDArray[np.boo
     return uniform_filter(difference, 3) / max(spread, _TINY), known
 
 
-def constant_region(pictures: Pictures, group: Group) -> tuple[Floats, npt.NDArray[np.bool_]] | None:
+def constant_region(pictures: Pictures, group: Alignment) -> tuple[Floats, npt.NDArray[np.bool_]] | None:
     """What stays the same around a window where it is laid over itself in all photos that carry it: template and mask.
 
     Its outline is where a pattern recurs: its details are stronger than what the photos differ there. Under a translucent mark
@@ -110,7 +110,7 @@ def constant_region(pictures: Pictures, group: Group) -> tuple[Floats, npt.NDArr
     return np.ascontiguousarray(template[:, rows, columns]), mask
 
 
-def _aligned(values: Floats, group: Group) -> Floats:
+def _aligned(values: Floats, group: Alignment) -> Floats:
     """The surroundings of a window in all photos that carry it ``(n, 3, h, w)``; what lies outside a photo is not a number."""
     (height, width) = (group.size[0] + 2 * _REACH, group.size[1] + 2 * _REACH)
     padded = np.pad(values[group.places], ((0, 0), (0, 0), (_REACH, _REACH), (_REACH, _REACH)), constant_values=np.nan)
@@ -126,7 +126,7 @@ def _medians(aligned: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     return median, counts >= max(LEAST_CARRIERS, len(aligned) / 2)
 
 
-def inner_concordance(details: Floats, group: Group) -> float:
+def inner_concordance(details: Floats, group: Alignment) -> float:
     """The median over the carriers, of each with what the others show: few photos are like their own median whatever they show.
 
     Without the cue's edges: those mix with what lies behind, and tell an overlay from a part less than its middle does.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from seewhy.audit.aligned import LEAST_CARRIERS, Group, constant_region, edge, inner_concordance
+from seewhy.audit.aligned import LEAST_CARRIERS, Alignment, constant_region, edge, inner_concordance
 from seewhy.audit.boxes import meet
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE
 from seewhy.audit.free_place import FreePlace, changes_of, match_box, matches_of
@@ -70,7 +70,7 @@ class _Search:
     own_pictures: Pictures
     other_pictures: Pictures
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[Alignment]:
         """Windows that recur in the class three times as often as in others, the most frequent first."""
         peaks = [self._peaks(place) for place in range(len(self.own))]
         groups = [group for size in _SIZES for group in self._groups_of(size, peaks)]
@@ -96,7 +96,7 @@ class _Search:
         by_map = _brightest(_enlarged(self.maps[photo.number]), _PEAKS // 2)
         return [peak for pair in zip(by_map, _brightest(changes, _PEAKS // 2), strict=True) for peak in pair]
 
-    def _groups_of(self, size: int, peaks: Sequence[Sequence[tuple[int, int]]]) -> list[Group]:
+    def _groups_of(self, size: int, peaks: Sequence[Sequence[tuple[int, int]]]) -> list[Alignment]:
         """The groups of windows of one size that are large enough. Photos take turns, so that none gives more windows."""
         windows = []
         for rank in range(_PEAKS):
@@ -112,15 +112,15 @@ class _Search:
         groups = [self._group(template, mask, found, number) for number, template in enumerate(templates)]
         return self._own_of([group for group in groups if self._is_large(group) and not group.at_one_place])
 
-    def _group(self, template: Floats, mask: npt.NDArray[np.bool_], found: Matches, number: int) -> Group:
+    def _group(self, template: Floats, mask: npt.NDArray[np.bool_], found: Matches, number: int) -> Alignment:
         places = np.flatnonzero(found.scores[number] >= least_score(mask))
         (tops, lefts, scores) = (values[number, places] for values in (found.tops, found.lefts, found.scores))
-        return Group(template, mask, [self.own[int(place)] for place in places], places, tops, lefts, scores)
+        return Alignment(template, mask, [self.own[int(place)] for place in places], places, tops, lefts, scores)
 
-    def _is_large(self, group: Group) -> bool:
+    def _is_large(self, group: Alignment) -> bool:
         return len(group.photos) >= max(LEAST_CARRIERS, LEAST_SHARE * len(self.own))
 
-    def _own_of(self, groups: Sequence[Group], photos: int = _OTHERS_AT_FIRST) -> list[Group]:
+    def _own_of(self, groups: Sequence[Alignment], photos: int = _OTHERS_AT_FIRST) -> list[Alignment]:
         """The groups of one mask that are the class's own: three times as frequent as in so many photos of other classes."""
         if not groups or not len(self.others):
             return [replace(group, excess=float(len(group.photos))) for group in groups]
@@ -132,7 +132,7 @@ class _Search:
         excess = [len(group.photos) - LEAST_LIFT * len(self.own) * share for group, share in zip(groups, elsewhere, strict=True)]
         return [replace(group, excess=float(more)) for group, more in zip(groups, excess, strict=True) if more >= 0]
 
-    def grown(self, group: Group) -> FreePlace | None:
+    def grown(self, group: Alignment) -> FreePlace | None:
         """The whole cue that a window shows a part of, searched for again; None where that is not the class's own."""
         for _ in range(2):  # the second time without what was aligned by a part of it, badly
             region = constant_region(self.own_pictures, group)
@@ -159,7 +159,7 @@ class _Search:
         return FreePlace(self.class_index, MOVING, donors, group.template, group.mask, concordance, ends, self.maps, known)
 
 
-def _lies_on(group: Group, candidate: FreePlace) -> bool:
+def _lies_on(group: Alignment, candidate: FreePlace) -> bool:
     """True for a window that shows a part of the cue in most of the photos that show both."""
     places = zip(group.photos, group.tops, group.lefts, strict=True)
     pairs = [(match_box(int(top), int(left), group.size), candidate.box_in(photo)) for photo, top, left in places]
