@@ -45,7 +45,7 @@ def test_a_verdict_for_each_class(run: Run, photos: Path, audited: Path) -> None
     assert code == 0
     lines = " ".join(out.split())
     assert "bear: shortcut, overlay-like: the same pixels in the lower left corner" in lines
-    assert "Not tried: cues without a fixed place that are translucent, of one colour" in lines
+    assert "Not tried: cues without a fixed place that are faint, of one colour" in lines
     assert "90 photos, " in lines
     assert f"passes→{audited}/audit.html" in "".join(out.split())
     assert (audited / "audit.html").read_text().count('<img src="data:image/jpeg') == 4

@@ -40,7 +40,7 @@ LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
 _MOST_UNREAD = 5  # photos that are named where they could not be read
 NOT_TRIED = (
-    "cues without a fixed place that are translucent, of one colour, or narrower than a tenth of the photo",
+    "cues without a fixed place that are faint, of one colour, or narrower than a tenth of the photo",
     "the ground behind the object, but for its colour, its brightness and the outer ring of the photo",
     "cues that only work together",
     "whether an overlay is a legitimate one",
