@@ -79,12 +79,12 @@ def test_blocks_hold_all_candidates_in_order() -> None:
     assert [len(block) for block in plan.blocks(1)] == [1] * 5
 
 
-def test_power_is_that_of_the_candidate_with_the_fewest_photos() -> None:
-    (many, few) = (photos([noise(n) for n in range(40)], label=1), photos([noise(n) for n in range(20)], label=1))
-    tried = [Tried(n, stamp_candidate(), own, [], many) for n, own in enumerate((many, few, []))]
-    plan = AuditPlan(tried, [(1.0, 0.0)] * 3, {0: 20, 1: 0}, {0: 40, 1: 40})
-    assert plan.power(0.5) == {0: statistics.power(0.5, 20, 3), 1: 0.0}
-    assert 0 < plan.power(0.5)[0] < statistics.power(0.5, 40, 3)
+def test_power_is_that_of_the_candidate_in_the_middle() -> None:
+    others = photos([noise(n) for n in range(40)], label=1)
+    tried = [Tried(n, stamp_candidate(), others[:count], [], others) for n, count in enumerate((40, 20, 0, 5))]
+    plan = AuditPlan(tried, [(1.0, 0.0)] * 4, {0: 5, 1: 0}, {0: 40, 1: 40})
+    assert plan.power(0.5) == {0: statistics.power(0.5, 20, 4), 1: 0.0}
+    assert 0 < plan.power(0.5)[0] < statistics.power(0.5, 40, 4)
 
 
 def test_a_class_alone_has_nothing_to_be_tried_on(base: seewhy.Store) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from statistics import median_low
 
 import numpy as np
 import numpy.typing as npt
@@ -63,14 +64,14 @@ class AuditPlan:
         return int(-(-recipients * each / (1 - _SHARE_OF_REMOVALS) // 100) * 100)
 
     def power(self, effect: float) -> dict[int, float]:
-        """By class, how probable it is that a cue of this effect is declared: of the candidate that is tried on the fewest
-        photos; 0 where none is tried."""
-        fewest: dict[int, int] = {}
+        """By class, how probable it is that a cue of this effect is declared: half of the class's candidates are tried on as many
+        photos, or on more; 0 where none is tried."""
+        counts: dict[int, list[int]] = {index: [] for index in self.available}
         for one in self.tried:
             if one.recipients:
-                index = one.candidate.class_index
-                fewest[index] = min(len(one.recipients), fewest.get(index, len(one.recipients)))
-        return {index: statistics.power(effect, fewest.get(index, 0), max(1, len(self.tried))) for index in self.available}
+                counts[one.candidate.class_index].append(len(one.recipients))
+        typical = {index: median_low(own) if own else 0 for index, own in counts.items()}
+        return {index: statistics.power(effect, recipients, max(1, len(self.tried))) for index, recipients in typical.items()}
 
     @property
     def candidates(self) -> list[Candidate]:
