@@ -50,6 +50,7 @@ def clean_network(record: Record) -> CleanNetwork:
     """Of the record of one."""
     verdicts = record["verdicts"]
     used = [verdict["right"] for verdict in verdicts]
+    recipients = [verdict["recipients"] for verdict in verdicts]
     scores = {stratum: max(verdict["scores"][stratum] for verdict in verdicts) for stratum in calibration.STRATA.values()}
     return CleanNetwork(
         name=record["name"],
@@ -58,7 +59,8 @@ def clean_network(record: Record) -> CleanNetwork:
         layout="aligned" if record["setup"] == ALIGNED else "wild",
         classes=len(verdicts),
         photos=(min(used), max(used)),
-        **{stratum: round(score, 4) for stratum, score in scores.items()},
+        recipients=(min(recipients), max(recipients)),
+        **scores,
     )
 
 

@@ -82,11 +82,13 @@ def _of_kind(records: Sequence[Record], kind: str) -> list[Record]:
 def figures(records: Sequence[Record]) -> list[Figure]:
     """The main numbers, each with its exact interval over networks."""
     (relying, clean, own) = (_of_kind(records, kind) for kind in (LEANS, SOUND, LEGITIMATE))
+    beside = [bool(set(alarms(record)) - _own_classes(record)) for record in relying]
     held = [held for record in relying if (held := holds(record)) is not None]
     wrong = [_is_alarmed(record) for record in clean]
     result = [
         *share("relying networks found: class, kind and place", [is_found(record) for record in relying], 0.95, True),
         *share("clean networks with a false alarm", wrong, 0.05),
+        *share("relying networks with an alarm in another class than the cue's", beside),
         *share("intervals that hold the oracle's effect", held, 0.95, True),
     ]
     for name, chosen, hit in (("found", relying, is_found), ("false alarms", clean, _is_alarmed)):

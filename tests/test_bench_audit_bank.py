@@ -17,8 +17,8 @@ from seewhy.audit.calibration import Bank, CleanNetwork
 def record(name: str, kind: str = "clean", setup: str = "no cue") -> dict[str, Any]:
     scores = ((-1.0, 0.123456), (0.25, -0.5), (0.1, 0.0))
     verdicts = [
-        {"kind": "none", "right": right, "scores": {"overlay": overlay, "surroundings": surroundings}}
-        for right, (overlay, surroundings) in zip((30, 27, 29), scores, strict=True)
+        {"kind": "none", "right": right, "recipients": recipients, "scores": {"overlay": overlay, "surroundings": surroundings}}
+        for right, recipients, (overlay, surroundings) in zip((30, 27, 29), (80, 51, 60), scores, strict=True)
     ]
     truth = {"kind": kind, "turned": 0.0, "accuracy": 1.0}
     return {"name": name, "setup": setup, "backbone": "plain", "truth": truth, "verdicts": verdicts}
@@ -27,8 +27,8 @@ def record(name: str, kind: str = "clean", setup: str = "no cue") -> dict[str, A
 def test_a_networks_score_is_the_largest_of_its_classes() -> None:
     bank = audit_bank.bank_of([record("b", setup="objects aligned"), record("x", "between"), record("a"), record("y", "relying")])
     assert bank.networks == [
-        CleanNetwork("a", "no cue", "plain", "wild", 3, (27, 30), 0.25, 0.1235),
-        CleanNetwork("b", "objects aligned", "plain", "aligned", 3, (27, 30), 0.25, 0.1235),
+        CleanNetwork("a", "no cue", "plain", "wild", 3, (27, 30), (51, 80), 0.25, 0.123456),
+        CleanNetwork("b", "objects aligned", "plain", "aligned", 3, (27, 30), (51, 80), 0.25, 0.123456),
     ]
     assert bank.conditions == {
         "audit": audit_networks.sources_of(BANK),

@@ -19,7 +19,7 @@ TOPS, LEFTS = RANDOM.integers(20, 60, PHOTOS), RANDOM.integers(20, 60, PHOTOS)
 
 def pictures(strength: float = 1.0) -> np.ndarray:
     """Noise of a spread of .2, and the pattern over it, in so strong a mixture."""
-    values = RANDOM.normal(0, 0.2, (PHOTOS, 3, CELLS, CELLS)).astype(np.float32)
+    values = np.random.default_rng(6).normal(0, 0.2, (PHOTOS, 3, CELLS, CELLS)).astype(np.float32)
     for picture, top, left in zip(values, TOPS, LEFTS, strict=True):
         place = picture[:, top : top + HEIGHT, left : left + WIDTH]
         place[:] = (1 - strength) * place + strength * PATTERN

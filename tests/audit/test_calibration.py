@@ -12,16 +12,18 @@ from seewhy.audit.kinds import KINDS, LOCAL, NONE, OVERLAY, SHORTCUT, SURROUNDIN
 
 BANK = Bank(
     [
-        CleanNetwork("one", "no cue", "plain", "wild", 3, (28, 30), -1.0, 0.4),
-        CleanNetwork("two", "no cue", "plain", "wild", 2, (44, 50), 0.25, 0.1),
-        CleanNetwork("three", "objects aligned", "flat", "aligned", 4, (120, 128), 0.5, 0.1),
+        CleanNetwork("one", "no cue", "plain", "wild", 3, (28, 30), (20, 50), -1.0, 0.4),
+        CleanNetwork("two", "no cue", "plain", "wild", 2, (44, 50), (22, 60), 0.25, 0.1),
+        CleanNetwork("three", "objects aligned", "flat", "aligned", 4, (120, 128), (90, 192), 0.5, 0.1),
     ],
     {"budget": 7000},
 )
 
 
-def beside(score: float, kind: str = SHORTCUT, classes: int = 3, photos: int = 50) -> calibration.Calibration:
-    found = BANK.beside(kind, {OVERLAY: score, SURROUNDINGS: score}, classes, photos)
+def beside(
+    score: float, kind: str = SHORTCUT, classes: int = 3, photos: int = 50, recipients: int = 60
+) -> calibration.Calibration:
+    found = BANK.beside(kind, {OVERLAY: score, SURROUNDINGS: score}, classes, photos, recipients)
     assert found is not None
     return found
 
@@ -41,7 +43,7 @@ def test_each_stratum_has_its_own_scores_and_surroundings_stay_what_they_are() -
     found = beside(0.3, SURROUNDINGS)
     assert (found.stratum, found.reached, found.is_above) == (SURROUNDINGS, 1, False)
     assert found.uncalibrated == ""
-    assert [BANK.beside(kind, {}, 3, 50) for kind in (LOCAL, NONE, UNDECIDED)] == [None, None, None]
+    assert [BANK.beside(kind, {}, 3, 50, 60) for kind in (LOCAL, NONE, UNDECIDED)] == [None, None, None]
     assert set(calibration.STRATA) <= set(KINDS)
 
 
@@ -69,8 +71,15 @@ def test_outside_of_the_banks_range_no_score_lies_above_it(classes: int, photos:
     )
 
 
+def test_scores_on_more_photos_than_theirs_are_not_compared() -> None:
+    """Of an effect of 100 %, 60 photos give a lower end of 0.83, 256 one of 0.96."""
+    assert beside(0.9, recipients=192).is_above
+    for recipients in (19, 193):
+        assert beside(0.9, recipients=recipients).outside == f"it is tried on {recipients} photos, theirs on 20 to 192"
+
+
 def test_without_a_clean_network_nothing_is_calibrated_and_nothing_is_taken_back() -> None:
-    found = Bank().beside(SHORTCUT, {OVERLAY: 0.2}, 1000, 3)
+    found = Bank().beside(SHORTCUT, {OVERLAY: 0.2}, 1000, 3, 4)
     assert found is not None
     assert (found.reached, found.networks, found.outside) == (0, 0, "")
     assert (found.words, found.uncalibrated, found.is_above) == ("", "", False)

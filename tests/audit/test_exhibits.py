@@ -78,7 +78,7 @@ ANSWERS = {0: COW, 1: BEAR, 2: BEAR, 3: COW, 4: COW, 5: COW, 6: BEAR, 7: COW, 8:
 
 
 def typical(effect: float = 1.0, answers: Mapping[int, int] = ANSWERS) -> list[tuple[str, AuditTrial]]:
-    outcome = TrialOutcome({ELSEWHERE: [effect], COVERED: [1.5]}, 1, 1, [], 1.0, 0.0)
+    outcome = TrialOutcome({ELSEWHERE: [effect], COVERED: [1.5]}, int(effect > 0), 1, [], 1.0, 0.0)
     answered = [(trial, answers[place]) for place, trial in enumerate(trials()) if place in answers]
     (put_on, away) = ([pair for pair in answered if (pair[0].role == CUE) == is_cue] for is_cue in (True, False))
     return [*typical_taken_away(away, BEAR), *typical_put_on(put_on, {BEAR}, outcome)]

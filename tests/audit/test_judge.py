@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tried_candidates import stamp_candidate
@@ -150,13 +152,16 @@ def test_nothing_turned_is_none_with_a_limit() -> None:
 def test_too_few_photos_are_undecided_and_how_many_would_do_is_said() -> None:
     judgement = judged_alone(outcome([0.0] * 6), count=6)
     assert (judgement.kind, judgement.recipients, judgement.available) == (UNDECIDED, 6, 6)
-    assert judgement.needed == statistics.recipients_needed(0.5, 1)
-    assert judged_alone(outcome([1.0, 0.0] * 8), count=16).kind == UNDECIDED  # a larger effect cannot be excluded
+    assert judgement.needed == 8  # 6 zeros leave an upper limit of more than a half, 8 do not
+    larger = judged_alone(outcome([1.0, 0.0] * 8), count=16)
+    assert (larger.kind, larger.needed) == (UNDECIDED, 20)  # a larger effect cannot be excluded
+    assert judged_alone(outcome([1.0, 0.0] * 10), count=20).kind == SHORTCUT
     assert judged_alone(outcome([0.0] * 16), count=16).kind == NONE
     assert judged_alone(count=60).kind == UNDECIDED  # nothing to try
     assert judged_alone(outcome(NOTHING), donors=4).kind == UNDECIDED  # what four photos show may be no cue of the class
     assert judged_alone(outcome(STRONG), donors=4).kind == SHORTCUT  # what was found was found
-    assert judged_alone(outcome([0.0] * 16), why=EVIDENCE).kind == UNDECIDED  # nothing but a part of the object
+    part_alone = judged_alone(outcome([0.0] * 16), why=EVIDENCE)
+    assert (part_alone.kind, part_alone.needed) == (UNDECIDED, None)  # nothing but a part of the object
     part = stamp_candidate(CLASS, EVIDENCE)
     both = {0: outcome([0.0] * 16), 1: outcome([1.0, 0.0] * 8)}
     judgement = judged([CLASS], [stamp_candidate(CLASS), part], both, {CLASS: 16}, {CLASS: 9})[CLASS]
@@ -184,7 +189,7 @@ LOW = statistics.effect_interval(STRONG)[0]
 
 
 def bank(*overlay: float) -> Bank:
-    return Bank([CleanNetwork("by hand", "no cue", "plain", "wild", 3, (30, 100), score, 0.2) for score in overlay])
+    return Bank([CleanNetwork("by hand", "no cue", "plain", "wild", 3, (30, 100), (10, 100), score, 0.2) for score in overlay])
 
 
 def beside(known: Bank | None, *tried: TrialOutcome, why: str = "recurring", used: int = 60, classes: int = 3) -> Judgement:
@@ -239,3 +244,48 @@ def test_what_is_no_overlay_has_no_score_of_one() -> None:
     nothing = beside(bank(0.9), outcome(NOTHING), outcome([1.0, *NOTHING]))
     assert (nothing.kind, nothing.calibration) == (NONE, None)
     assert nothing.scores[OVERLAY] == max(statistics.effect_interval(effects)[0] for effects in (NOTHING, [1.0, *NOTHING]))
+
+
+def test_what_would_do_is_more_than_was_tried_and_does() -> None:
+    """18 of 60: the upper limit is above a half, and 37 photos more or less would not change that."""
+    twelve = [stamp_candidate(CLASS) for _ in range(12)]
+    effects = ([1.0] * 3 + [0.0] * 7) * 6
+
+    def judge(count: int) -> Judgement:
+        found = dict.fromkeys(range(1, 12), outcome([0.0] * count)) | {0: outcome(np.resize(effects, count).tolist())}
+        return judged([CLASS], twelve, found, {CLASS: 400}, {CLASS: 20})[CLASS]
+
+    needed = judge(60).needed
+    assert judge(60).kind == UNDECIDED
+    assert needed is not None
+    assert needed > 60
+    assert judge(needed).kind != UNDECIDED
+
+
+def test_intervals_are_wider_the_fewer_are_declared_of_many() -> None:
+    """Of r declared of H each has alpha r / H."""
+    outcomes = {number: outcome(STRONG if number < 2 else NOTHING) for number in range(10)}
+    judgement = judged([CLASS], [stamp_candidate(CLASS) for _ in range(10)], outcomes, {CLASS: 60}, {CLASS: 9})[CLASS]
+    assert judgement.declared == [0, 1]
+    assert judgement.interval == outcomes[0].interval(0.05 * 2 / 10)
+    assert judgement.interval[0] < outcomes[0].interval(0.05)[0]
+
+
+@pytest.mark.parametrize(("into_own", "kind"), [(0.5, SHORTCUT), (0.11, SHORTCUT), (0.1, UNDECIDED), (0.0, UNDECIDED)])
+def test_a_shared_cue_has_to_turn_photos_into_the_class_itself(into_own: float, kind: str) -> None:
+    shared = dataclasses.replace(stamp_candidate(CLASS), shared=frozenset({OTHER}))
+    found = dataclasses.replace(outcome(STRONG), into_own=into_own)
+    judgement = judged([CLASS], [shared], {0: found}, {CLASS: 60}, {CLASS: 9})[CLASS]
+    assert (judgement.kind, judgement.declared) == (kind, [0] if kind == SHORTCUT else [])
+
+
+def test_what_a_shared_cue_turns_into_any_of_its_classes_counts_and_its_own_is_known() -> None:
+    """Four photos: two get the class, one the class that shares the cue, one keeps its own; a control gets the class once."""
+    shared = dataclasses.replace(stamp_candidate(CLASS), shared=frozenset({OTHER}))
+    answers = [(CLASS, 7), (CLASS, CLASS), (OTHER, 7), (7, 7)]
+    trials = [AuditTrial(0, photo, "a.png", 0, CueChange(CUE, EDIT, control)) for photo in range(4) for control in ("", THIRD)]
+    found = outcomes([0], [shared], trials, dict(enumerate(answer for pair in answers for answer in pair)), [(1.0, 0.0)])[0]
+    assert found.effects_by_control == {THIRD: [1.0, 0.0, 1.0, 0.0]}
+    assert found.into_own == pytest.approx(0.25)
+    alone = outcomes([0], [stamp_candidate(CLASS)], trials, dict(enumerate(a for pair in answers for a in pair)), [(1.0, 0.0)])[0]
+    assert (alone.effects, alone.into_own) == ([1.0, 0.0, 0.0, 0.0], None)

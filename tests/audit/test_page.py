@@ -82,16 +82,16 @@ def test_the_figures_stand_beside_the_sentence() -> None:
     assert '<p class="said">shortcut: said of bear, 40 % of it</p>' in text
     facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text))
     assert facts["effect [95 % interval]"] == "90 % [50 %, 100 %]"
-    assert facts["answers that change without it, less controls"] == "30 %"
-    assert facts["photos of the second half that carry it"] == "85 %"
-    assert facts["matched controls turn"] == "2 %"
+    assert facts["answers that change when it is taken away, beyond controls"] == "30 %"
+    assert facts["photos of the class kept for the trials that show it"] == "85 %"
+    assert facts["photos that matched controls turn"] == "2 %"
     assert facts["why it was tried"] == "the same pixels recur there"
-    assert (facts["candidates tried"], facts["photos of other classes to try on"]) == ("4", "29")
-    assert "<summary>2 photos with the cue, of those that it was tried with</summary>" in text
+    assert (facts["candidates tried"], facts["photos of other classes that it was tried on"]) == ("4", "29")
+    assert "<summary>2 photos that show the cue, of those kept for the trials</summary>" in text
     assert "<li>a/1.jpg</li><li>a/2.jpg</li>" in text
     assert "<li>cues that move</li><li>a border</li>" in text
     settings = dict(re.findall(r"<tr><th>([^<]*)</th><td>([^<]*)</td></tr>", text))
-    assert settings["tolerated effect"] == "10 %"
+    assert settings["a cue is declared where its effect surely exceeds"] == "10 %"
     assert settings["passes for a class, at most"] == "7,000"
     assert settings["the same pixels: at least"] == "10 % of the class's photos, 3 times as often as in others".replace(
         "'", "&#39;"
@@ -105,12 +105,12 @@ def test_photos_with_the_cue_and_those_without_stand_beside_each_other_wrong_one
     one = dataclasses.replace(verdict(SHORTCUT), carrying=PhotoGroup(40, 39, ["b/1.jpg"]), others=PhotoGroup(600, 300, many))
     text = text_of(audit(one))
     facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text))
-    assert facts["answered rightly, of all that carry it"] == "98 % of 40 photos"
+    assert facts["answered rightly, of all that show it"] == "98 % of 40 photos"
     assert facts["answered rightly, of all that do not"] == "50 % of 600 photos"
     assert re.findall(r"<summary>([^<]*)</summary>", text)[:3] == [
-        "1 photo answered wrongly, of those that carry the cue",
-        "300 photos answered wrongly, of those that do not carry it",
-        "2 photos with the cue, of those that it was tried with",
+        "1 photo answered wrongly, of those that show the cue",
+        "300 photos answered wrongly, of those that do not show it",
+        "2 photos that show the cue, of those kept for the trials",
     ]
     assert text.count("<li>c/") == 200
     assert "And 100 others." in text
@@ -132,7 +132,7 @@ def test_all_that_was_tried_is_listed_the_strongest_first() -> None:
         *("the same pixels in the corner", "90 %", "0 %", "29", "more than is tolerated"),
         *("what lies in the middle", "2 %", "40 %", "30", ""),
     ]
-    assert "<dt>its pixels in another order turn</dt><dd>25 %</dd>" in text
+    assert "<dt>photos that its pixels turn in another order</dt><dd>25 %</dd>" in text
 
 
 def test_cues_of_the_whole_photo_have_their_effect_and_no_place() -> None:
@@ -140,16 +140,18 @@ def test_cues_of_the_whole_photo_have_their_effect_and_no_place() -> None:
     facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(ring))))
     assert facts["effect [95 % interval]"] == "90 % [50 %, 100 %]"
     assert facts["why it was tried"] == "it is the outer ring of the photos"
-    assert "with the cue, of those that it was tried with" not in text_of(audit(ring))
+    assert "that show the cue, of those kept for the trials" not in text_of(audit(ring))
     dark = dataclasses.replace(ring, cue="brightness")
     facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(dark))))
     assert facts["why it was tried"] == "it sets the class apart from others"
-    assert "2 photos with the cue, of those that it was tried with" in text_of(audit(dark))
+    assert "2 photos that show the cue, of those kept for the trials" in text_of(audit(dark))
 
 
 def test_a_cue_can_be_declared_legitimate_and_whoever_did_stands_there() -> None:
     one = dataclasses.replace(verdict(SHORTCUT), cue_id="bear@0.80,0.00,1.00,0.25")
-    assert "<dt>to declare it legitimate</dt><dd>--accept &#39;bear@0.80,0.00,1.00,0.25&#39;</dd>" in text_of(audit(one))
+    assert "<dt>for its owner, to declare it legitimate</dt><dd>--accept &#39;bear@0.80,0.00,1.00,0.25&#39;</dd>" in text_of(
+        audit(one)
+    )
     accepted = dataclasses.replace(one, acceptance=Acceptance(0, BOX, "", "Dr. Who", "2026-11-23"))
     text = text_of(audit(accepted))
     assert "<dt>declared legitimate</dt><dd>2026-11-23: Dr. Who</dd>" in text
@@ -293,9 +295,24 @@ def test_clean_networks_of_ours_stand_beside_the_effect() -> None:
     for calibration, said in (
         (Calibration("overlay", 0.81, 0, 61), "0 of 61 (score 81 %)"),
         (Calibration("overlay", 0.81, 2, 61, "too few"), "2 of 61 (score 81 %), outside their range"),
-        (Calibration("overlay", 0.81, 0, 0), "not calibrated: none was measured"),
     ):
         assert facts(dataclasses.replace(shortcut, calibration=calibration))[name] == said
+    assert name not in facts(dataclasses.replace(shortcut, calibration=Calibration("overlay", 0.81, 0, 0)))
+
+
+def test_a_class_with_none_shows_no_photos_of_a_cue_that_was_not_found() -> None:
+    text = text_of(audit(verdict(NONE), verdict(SHORTCUT, "cow")))
+    assert re.findall(r"<summary>([^<]*)</summary>", text) == [
+        "2 photos that show the cue, of those kept for the trials",
+        "All figures of cow",
+        "All figures of bear",
+        "Settings, thresholds and versions",
+    ]
+
+
+def test_a_cue_that_classes_share_is_named_with_them() -> None:
+    cue = TriedCue("moving", "bear@moving", "the same pixels", None, 0.5, 0.1, 40, 0.9, True, ["cow", "sheep"])
+    assert "<td>the same pixels, shared with cow, sheep</td>" in text_of(audit(dataclasses.replace(verdict(LOCAL), tried=[cue])))
 
 
 def test_an_overlay_whose_score_is_uncalibrated_is_for_a_person_to_judge() -> None:

@@ -95,3 +95,10 @@ def test_controls_of_a_border_do_not_carry_it() -> None:
     (border, _) = ring_candidates(0, own, others)
     sources = {change.edit.sources for place in range(20) for change in border.put_on(others[9], place, others)[1:3]}
     assert sources == {(one.path,) for one in others[4:]}
+
+
+def test_a_border_that_others_carry_nearly_as_often_is_none() -> None:
+    """Half of the class, and a fifth and a seventh of two others: less than three times as often."""
+    own = photos(pictures(20, 0, 0.5))
+    others = [*photos(pictures(20, 50, 0.2), 1, 50), *photos(pictures(20, 100, 0.15), 2, 100)]
+    assert [one.why for one in ring_candidates(0, own, others)] == [RING]

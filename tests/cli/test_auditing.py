@@ -72,7 +72,7 @@ def test_a_pipeline_stops_at_an_overlay_that_our_clean_networks_cannot_be_compar
     run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def shipped() -> Bank:
-        return Bank([CleanNetwork("by hand", "no cue", "plain", "wild", 2, (20, 40), 0.1, 0.1)])
+        return Bank([CleanNetwork("by hand", "no cue", "plain", "wild", 2, (20, 40), (1, 256), 0.1, 0.1)])
 
     monkeypatch.setattr(calibration, "shipped", shipped)  # ninety scenes are of three classes
     (code, out, _) = run(*flags(photos, audited), "--fail-on", "shortcut", "--json")
@@ -94,7 +94,9 @@ def test_a_pipeline_stops_at_an_overlay_that_our_clean_networks_cannot_be_compar
 def test_a_shortcut_above_our_clean_networks_says_so(
     run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = [CleanNetwork(f"by hand {score}", "no cue", "plain", "wild", 3, (20, 40), score, 0.1) for score in (-1.0, 0.1)]
+    own = [
+        CleanNetwork(f"by hand {score}", "no cue", "plain", "wild", 3, (20, 40), (1, 256), score, 0.1) for score in (-1.0, 0.1)
+    ]
     monkeypatch.setattr(calibration, "shipped", lambda: Bank(own))
     (code, out, _) = run(*flags(photos, audited), "--fail-on", "shortcut", "--json")
     record = json.loads(out)

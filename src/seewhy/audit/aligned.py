@@ -25,8 +25,8 @@ LEAST_CARRIERS = 3  # photos
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """A window and where it lies in the photos that carry it. template : ``(3, h, w)``. mask : ``(h, w)``.
-    photos : their places in the class's list. tops, lefts : where it lies in them, in cells. excess : of these photos over three
-    times as many as there would be were the class like others."""
+    photos, places : these photos, and their places in the class's list. tops, lefts : where it lies in them, in cells.
+    excess : how many more they are than three times as many as there would be at the rate of other classes."""
 
     template: Floats
     mask: npt.NDArray[np.bool_]

@@ -25,7 +25,8 @@ NOTHING = -1.0  # the score of a class without a candidate of the stratum, below
 @dataclass(frozen=True)
 class CleanNetwork:
     """overlay, surroundings : the largest score of its classes. classes : how many. photos : that were used, answered rightly and
-    each scene once, of the class with the fewest and of the one with the most. layout : "wild", or "aligned" where the objects
+    each scene once, of the class with the fewest and of the one with the most; recipients : of other classes, that cues were
+    tried on, likewise. layout : "wild", or "aligned" where the objects
     stand all alike. setup, backbone : of ``bench/audit_specs.py``."""
 
     name: str
@@ -34,6 +35,7 @@ class CleanNetwork:
     layout: str
     classes: int
     photos: tuple[int, int]
+    recipients: tuple[int, int]
     overlay: float
     surroundings: float
 
@@ -85,9 +87,12 @@ class Bank:
     @property
     def photos(self) -> tuple[int, int]:
         """Of a class, the fewest and the most."""
-        if not self.networks:
-            return (0, 0)
-        return min(network.photos[0] for network in self.networks), max(network.photos[1] for network in self.networks)
+        return _range(network.photos for network in self.networks)
+
+    @property
+    def recipients(self) -> tuple[int, int]:
+        """Photos that a cue was tried on, the fewest and the most: an interval narrows with them."""
+        return _range(network.recipients for network in self.networks)
 
     @property
     def words(self) -> str:
@@ -100,17 +105,17 @@ class Bank:
             f"{fewest} to {most} used photos of each"
         )
 
-    def beside(self, kind: str, scores: Mapping[str, float], classes: int, photos: int) -> Calibration | None:
+    def beside(self, kind: str, scores: Mapping[str, float], classes: int, photos: int, recipients: int) -> Calibration | None:
         """The score of a class with a verdict of this kind; None for kinds without a stratum. classes : that photos are used of.
-        photos : that are used of this class."""
+        photos : that are used of this class. recipients : that its cue was tried on."""
         stratum = STRATA.get(kind)
         if stratum is None:
             return None
         score = scores[stratum]
         reached = sum(network.score(stratum) >= score for network in self.networks)
-        return Calibration(stratum, score, reached, len(self.networks), self._outside(classes, photos))
+        return Calibration(stratum, score, reached, len(self.networks), self._outside(classes, photos, recipients))
 
-    def _outside(self, classes: int, photos: int) -> str:
+    def _outside(self, classes: int, photos: int, recipients: int) -> str:
         """Fewer classes than ours have a smaller largest score: they are inside."""
         if not self.networks:
             return ""
@@ -120,11 +125,20 @@ class Bank:
         (fewest, most) = self.photos
         if not fewest <= photos <= most:
             parts.append(f"{photos:,} photos of the class are used, of theirs {fewest} to {most}")
+        (fewest, most) = self.recipients
+        if not fewest <= recipients <= most:
+            parts.append(f"it is tried on {recipients:,} photos, theirs on {fewest} to {most}")
         return " and ".join(parts)
 
     def as_json(self) -> bytes:
         networks = [vars(network) for network in self.networks]
         return (json.dumps({"conditions": self.conditions, "networks": networks}, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _range(ranges: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The least and the most; nothing of no network."""
+    known = list(ranges)
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else (0, 0)
 
 
 def largest(lower_ends: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -140,7 +154,10 @@ def largest(lower_ends: Iterable[tuple[str, float]]) -> dict[str, float]:
 def read(content: bytes) -> Bank:
     """What :meth:`Bank.as_json` has written."""
     stored = json.loads(content)
-    networks = [CleanNetwork(**network | {"photos": tuple(network["photos"])}) for network in stored["networks"]]
+    networks = [
+        CleanNetwork(**network | {name: tuple(network[name]) for name in ("photos", "recipients")})
+        for network in stored["networks"]
+    ]
     return Bank(networks, stored["conditions"])
 
 

@@ -71,8 +71,8 @@ def exhibits_of(
 
 
 def typical_put_on(answered: Sequence[tuple[AuditTrial, int]], classes: Collection[int], outcome: TrialOutcome) -> Shown:
-    """The cue on another photo, and a control of the strongest kind: typical ones, not the best; the effect on the photo is the
-    nearest to the mean. answered : the trials of a candidate, with the predicted classes. classes : its own."""
+    """The cue on another photo, and a control of the strongest kind: typical ones, not the best. Each did what most of its kind
+    did, where a photo shows both. answered : the trials of a candidate, with the predicted classes. classes : its own."""
     on_photo: dict[int, tuple[list[tuple[AuditTrial, bool]], list[tuple[AuditTrial, bool]]]] = {}
     for trial, answer in answered:
         if trial.control in ("", outcome.strongest_control):
@@ -80,7 +80,8 @@ def typical_put_on(answered: Sequence[tuple[AuditTrial, int]], classes: Collecti
     complete = [(cues, controls) for cues, controls in on_photo.values() if cues and controls]
     if not complete:
         return []
-    (cues, controls) = min(complete, key=lambda pair: abs(_share(pair[0]) - _share(pair[1]) - outcome.effect))
+    (usual_cue, usual_control) = (round(outcome.turned / outcome.tried), outcome.control)
+    (cues, controls) = min(complete, key=lambda pair: (abs(_share(pair[0]) - usual_cue), abs(_share(pair[1]) - usual_control)))
     return [(CUE, _usual(cues)), (CONTROL, _usual(controls))]
 
 

@@ -162,6 +162,8 @@ def recurring_places(
         if any(_covers(candidate.box, *window) for candidate in candidates):
             continue
         candidate = _grown(class_index, own, own_pictures, window, mean_map)
+        if candidate is None:
+            continue
         candidate = with_sharers(candidate, own, others)
         share = candidate.share_of(own)  # a window may have shown a part alone
         if (
@@ -243,13 +245,16 @@ def _sharpest(own: Floats, top: int, left: int) -> tuple[int, int]:
 
 def _grown(
     class_index: int, own: Sequence[AuditedPhoto], pictures: Floats, window: tuple[int, int], mean_map: Map | None
-) -> FixedPlace:
-    """The cue that a window shows a part of: all that stays the same around it where the photos show what the window shows."""
+) -> FixedPlace | None:
+    """The cue that a window shows a part of: all that stays the same around it where the photos show what the window shows. None
+    where none of them shows it where it is sharpest."""
     from scipy.ndimage import find_objects, label
 
     (top, left) = _sharpest(pictures, *window)
     windows = _at(pictures, top, left)
     carriers = pictures[resembles(windows, _template(windows), SIMILAR)]
+    if not len(carriers):
+        return None
     spread = carriers.std(axis=0).mean(axis=2)
     constant = (spread < _CONSTANT) & (spread < _STEADIER * pictures.std(axis=0).mean(axis=2).mean())
     (regions, _) = label(constant)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from seewhy.audit.trials import AuditTrial
 # be called local reliance.
 LEAST_EFFECT = 0.5
 LEAST_DONORS = 5  # of a class with fewer in the discovery half nothing can be said that nothing was found
-LEAST_POWER = 0.8  # photos are enough where a cue of that effect is found so probably
+MOST_NEEDED = 2048
+_COUNTS = [*range(4, 64, 4), *range(64, 256, 16), *range(256, MOST_NEEDED + 1, 128)]  # photos that may do, in round numbers
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class TrialOutcome:
     cue turned it, less the share of these controls that did. turned, tried : recipients, of the cue alone. shuffled : the share
     that the cue's pixels in another order turned, None where that was not tried. necessity : of each carrier whether its answer
     changed without the cue, less controls; by the fill with the smaller mean; empty where nothing was taken away.
-    share, share_others : of the confirmation photos that carry the cue, of the class and of the recipients.
+    share, share_others : of the confirmation photos that carry the cue, of the class and of the recipients. into_own : of a cue
+    that classes share, the effect on the answer of its own class alone; None where it is not shared.
     """
 
     effects_by_control: dict[str, list[float]]
@@ -37,6 +40,7 @@ class TrialOutcome:
     share: float
     share_others: float
     shuffled: float | None = None
+    into_own: float | None = None
 
     @property
     def strongest_control(self) -> str:
@@ -61,8 +65,10 @@ class TrialOutcome:
     @property
     def log_e_value(self) -> float:
         """Against "some kind of control turns as much, but for what is tolerated": at most the e-value of each kind, so that its
-        expectation is at most 1 where that is true."""
-        return min(map(statistics.log_e_value, self.effects_by_control.values()), default=0.0)
+        expectation is at most 1 where that is true. A shared cue that does not turn photos into its own class counts for the
+        others alone: it has at most 1."""
+        least = min(map(statistics.log_e_value, self.effects_by_control.values()), default=0.0)
+        return least if self.into_own is None or self.into_own > statistics.TOLERATED else min(least, 0.0)
 
     @property
     def is_frequent(self) -> bool:
@@ -87,8 +93,9 @@ class TrialOutcome:
 class Judgement:
     """kind : one of KINDS. candidate : the number of the one that decides, None where none does. interval : of the mean effect,
     after selection. limit : what the candidates tried turn at most, all at once. recipients, available : photos that the
-    candidate tried least was tried on, and those of other classes that there are. needed : how many would do; None where no
-    number would. donors : photos of the class that cues are taken from. tried, declared : numbers of the class's candidates.
+    candidate tried least was tried on, and those of other classes that there are. needed : how many would do, if
+    all went on as it began; None where no number is known. donors : photos of the class that cues are taken from.
+    tried, declared : numbers of the class's candidates.
     scores : of the class, by stratum, see ``calibration.largest``; calibration : beside those of clean networks of ours, None
     for a kind that is not compared."""
 
@@ -120,34 +127,44 @@ def outcomes(
 ) -> dict[int, TrialOutcome]:
     """Of each of the numbered candidates. answers : the predicted class of each trial, by its place; a trial that could not be
     read is missing, and with it its photo. shares : of each candidate, see TrialOutcome."""
-    turned: dict[tuple[int, str, int], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    answered: dict[tuple[int, str, int], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     unread: set[tuple[int, str, int]] = set()
     for place, trial in enumerate(trials):
         key = (trial.candidate, trial.role, trial.photo)
         if place not in answers:
             unread.add(key)
             continue
-        candidate = candidates[trial.candidate]
-        (answer, index) = (answers[place], candidate.class_index)
-        turned[key][trial.control].append(answer in candidate.classes if trial.role == CUE else answer != index)
-    of_candidate: dict[tuple[int, str], list[dict[str, list[bool]]]] = defaultdict(list)
-    for key in sorted(turned):
+        answered[key][trial.control].append(answers[place])
+    of_candidate: dict[tuple[int, str], list[dict[str, list[int]]]] = defaultdict(list)
+    for key in sorted(answered):
         if key not in unread:
-            of_candidate[key[:2]].append(turned[key])
+            of_candidate[key[:2]].append(answered[key])
     outcomes_by_number = {}
     for number in numbers:
-        recipients = of_candidate[number, CUE]
+        (candidate, own) = (candidates[number], {candidates[number].class_index})
+        recipients = _are_in(of_candidate[number, CUE], candidate.classes)
+        into_own = _effects_by_control(_are_in(of_candidate[number, CUE], own)) if candidate.shared else {}
         shuffled = [float(np.mean(of_photo[SHUFFLED])) for of_photo in recipients if SHUFFLED in of_photo]
-        removals = [_without(of_candidate[number, fill]) for fill in FILLS]
+        removals = [_without(_are_in(of_candidate[number, fill], own)) for fill in FILLS]
         outcomes_by_number[number] = TrialOutcome(
-            {kind: effects for kind in DECIDING if (effects := _effects(recipients, kind))},
+            _effects_by_control(recipients),
             sum(of_photo[""][0] for of_photo in recipients),
             len(recipients),
             min((effects for effects in removals if effects), key=lambda effects: float(np.mean(effects)), default=[]),
             *shares[number],
             shuffled=float(np.mean(shuffled)) if shuffled else None,
+            into_own=min(map(float, map(np.mean, into_own.values())), default=None),
         )
     return outcomes_by_number
+
+
+def _are_in(photos: Sequence[Mapping[str, list[int]]], classes: Collection[int]) -> list[dict[str, list[bool]]]:
+    """Of each photo, by the kind of control, whether its answers are among the classes."""
+    return [{control: [answer in classes for answer in given] for control, given in of_photo.items()} for of_photo in photos]
+
+
+def _effects_by_control(photos: Sequence[Mapping[str, list[bool]]]) -> dict[str, list[float]]:
+    return {kind: effects for kind in DECIDING if (effects := _effects(photos, kind))}
 
 
 def _effects(photos: Sequence[Mapping[str, list[bool]]], kind: str) -> list[float]:
@@ -155,9 +172,9 @@ def _effects(photos: Sequence[Mapping[str, list[bool]]], kind: str) -> list[floa
 
 
 def _without(photos: Sequence[Mapping[str, list[bool]]]) -> list[float]:
-    """Of a cue that was taken away; a photo without controls has none to subtract."""
-    shares = [(float(of_photo[""][0]), [turned for kind in of_photo if kind for turned in of_photo[kind]]) for of_photo in photos]
-    return [cue - (float(np.mean(controls)) if controls else 0.0) for cue, controls in shares]
+    """Of a cue that was taken away, how many answers change; a photo without controls has none to subtract."""
+    kept = [(of_photo[""][0], [stays for kind in of_photo if kind for stays in of_photo[kind]]) for of_photo in photos]
+    return [(float(np.mean(controls)) if controls else 1.0) - float(stays) for stays, controls in kept]
 
 
 def judged(
@@ -180,7 +197,6 @@ def judged(
     declared = set(statistics.declared([found[number].log_e_value for number in range(len(candidates))], alpha=alpha))
     hypotheses = max(1, len(candidates))
     selected_alpha = alpha * max(1, len(declared)) / hypotheses  # of an interval after selection
-    needed = statistics.recipients_needed(LEAST_EFFECT, hypotheses, LEAST_POWER)
     judgements = {}
     for index in classes:
         own = [number for number, candidate in enumerate(candidates) if candidate.class_index == index]
@@ -199,13 +215,45 @@ def judged(
             deciding = max(tried, key=lambda number: found[number].effect)
             (kind, interval) = (NONE, found[deciding].interval(alpha / hypotheses))
         used = photos or {}
-        beside = (bank or Bank()).beside(kind, scores, sum(map(bool, used.values())), used.get(index, 0))
+        recipients = 0 if deciding is None else len(found[deciding].effects)
+        beside = (bank or Bank()).beside(kind, scores, sum(map(bool, used.values())), used.get(index, 0), recipients)
         if beside is not None and beside.uncalibrated:
             kind = LOCAL
         judgements[index] = Judgement(
-            kind, deciding, interval, limit, count, available[index], needed, donors[index], tried, of_class, scores, beside
+            kind,
+            deciding,
+            interval,
+            limit,
+            count,
+            available[index],
+            _needed(judged_kinds, alpha, hypotheses) if kind == UNDECIDED else None,
+            donors[index],
+            tried,
+            of_class,
+            scores,
+            beside,
         )
     return judgements
+
+
+def _needed(tried: Sequence[TrialOutcome], alpha: float, hypotheses: int) -> int | None:
+    """How many photos would do for the one that may turn the most to be declared, or to turn at most half, if all went on as it
+    began; None where MOST_NEEDED would not do."""
+    (least, most) = (0, len(_COUNTS))
+    worst = max(tried, key=lambda outcome: outcome.limit(alpha / hypotheses), default=None)
+    if worst is None or not worst.effects or not _decides(worst, MOST_NEEDED, alpha, hypotheses):
+        return None
+    while least < most:
+        middle = (least + most) // 2
+        (least, most) = (least, middle) if _decides(worst, _COUNTS[middle], alpha, hypotheses) else (middle + 1, most)
+    return int(max(_COUNTS[least], len(worst.effects) + 1))
+
+
+def _decides(outcome: TrialOutcome, count: int, alpha: float, hypotheses: int) -> bool:
+    """Whether something can be said of a candidate with so many photos."""
+    repeated = {kind: np.resize(effects, count).tolist() for kind, effects in outcome.effects_by_control.items()}
+    grown = replace(outcome, effects_by_control=repeated)
+    return grown.limit(alpha / hypotheses) <= LEAST_EFFECT or grown.log_e_value >= math.log(hypotheses / alpha)
 
 
 def _most(tried: Sequence[TrialOutcome], alpha: float) -> float:

@@ -54,9 +54,9 @@ def moving_cues(
     found: list[FreePlace] = []
     for candidate in grown:
         if len(found) < _MOST and not any(_same_cue(candidate, other) for other in found):
-            found.append(candidate)
-    sharing = [with_sharers(candidate, own, others) for candidate in found]
-    return [candidate for candidate in sharing if sets_apart(candidate, own, others)]
+            sharing = with_sharers(candidate, own, others)
+            found += [sharing] if sets_apart(sharing, own, others) else []
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE
 from seewhy.audit.exhibits import WITHOUT, Exhibit
-from seewhy.audit.judge import LEAST_EFFECT, LEAST_POWER
+from seewhy.audit.judge import LEAST_EFFECT
 from seewhy.audit.kinds import (
     BORDER,
     CORNER,
@@ -107,12 +107,18 @@ def overall(record: Mapping[str, Any]) -> tuple[str, str]:
 
     (found, unsure, legitimate) = (names(SHORTCUT), names(UNDECIDED), names(SHORTCUT, accepted=True))
     (uncalibrated, declared) = (names(UNCALIBRATED), names(UNCALIBRATED, accepted=True))
+    around = names(SURROUNDINGS)
     of_all = f"of {count:,} class{'' if count == 1 else 'es'}"
     parts = []
     if found:
         parts.append(f"{len(found):,} {of_all} lean{'s' * (len(found) == 1)} on a shortcut: {_named(found)}.")
     if uncalibrated:
         parts.append(f"{len(uncalibrated):,} {of_all} {_rely(uncalibrated)}: {_named(uncalibrated)}. You judge that.")
+    if around:
+        their = "its" if len(around) == 1 else "their"
+        parts.append(
+            f"{len(around):,} {of_all} lean{'s' * (len(around) == 1)} on {their} surroundings: {_named(around)}. You judge that."
+        )
     if unsure:
         parts.append(f"{len(unsure):,} {of_all} {'is' if len(unsure) == 1 else 'are'} undecided: {_named(unsure)}.")
     if legitimate:
@@ -126,8 +132,8 @@ def overall(record: Mapping[str, Any]) -> tuple[str, str]:
     return "Passed.", " ".join(
         [
             *parts,
-            f"{others} found to lean on an overlay, and nothing that was tried turns more than half of the others. What was not "
-            "tried may exist.",
+            f"{others} found to lean on an overlay, and nothing that was tried turns more than half of the others beyond what "
+            "its controls turn. What was not tried may exist.",
         ]
     )
 
@@ -189,26 +195,33 @@ def _inset(box: Box) -> str:
 def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of a class, by name."""
     (share, necessity) = (verdict["share"], verdict["necessity"])
-    effect = "the strongest candidate's effect [95 % interval]" if verdict["kind"] == NONE else "effect [95 % interval]"
+    (measured, decided) = (_is_measured(verdict), verdict["kind"] != NONE)
+    effect = "effect [95 % interval]" if decided else "the strongest candidate's effect [95 % interval]"
     figures = {
-        effect: _row(verdict, None)["in_figures"] if _is_measured(verdict) else "",
-        "matched controls turn": _percent(verdict["control"]) if _is_measured(verdict) else "",
+        effect: _row(verdict, None)["in_figures"] if measured else "",
+        "photos that matched controls turn": _percent(verdict["control"]) if measured else "",
+        "answers that change when it is taken away, beyond controls": "" if necessity is None else _percent(necessity),
+        "no candidate turns more, beyond its controls, than": _percent(verdict["limit"])
+        if verdict["limit"] < 1 and verdict["kind"] in (NONE, UNDECIDED)
+        else "",
         "clean networks of ours that reach its score": _reached(verdict["calibration"]),
-        "answers that change without it, less controls": "" if necessity is None else _percent(necessity),
-        "its pixels in another order turn": "" if verdict["shuffled"] is None else _percent(verdict["shuffled"]),
-        "photos of the second half that carry it": ""
+        "candidates tried": f"{verdict['candidates']:,}",
+        "photos of other classes that it was tried on": f"{verdict['recipients']:,}",
+        "photos of the class kept for the trials that show it": ""
         if share is None or verdict["cue"] not in (RECURRING, MOVING)
         else _percent(share),
-        "answered rightly, of all that carry it": _accuracy(verdict["carrying"]),
+        "photos that its pixels turn in another order": ""
+        if verdict["shuffled"] is None or not decided
+        else _percent(verdict["shuffled"]),
+        "answered rightly, of all that show it": _accuracy(verdict["carrying"]),
         "answered rightly, of all that do not": _accuracy(verdict["others"]),
         "why it was tried": _WHY.get(verdict["cue"], "it sets the class apart from others") if verdict["cue"] else "",
-        "no candidate turns more than": _percent(verdict["limit"]) if verdict["limit"] < 1 else "",
-        "candidates tried": f"{verdict['candidates']:,}",
-        "photos of other classes to try on": f"{verdict['recipients']:,}",
         "photos of the class": f"{verdict['labelled']:,}",
-        "of these used: answered rightly, each scene once": f"{verdict['right']:,}",
-        "copies of a scene left out": f"{verdict['copies']:,}",
-        "to declare it legitimate": f"--accept '{shortened(verdict['cue_id'], LONGEST_PATH)}'" if verdict["cue_id"] else "",
+        "of these used: answered rightly, a burst counted once": f"{verdict['right']:,}",
+        "near-copies of them left out": f"{verdict['copies']:,}",
+        "for its owner, to declare it legitimate": f"--accept '{shortened(verdict['cue_id'], LONGEST_PATH)}'"
+        if verdict["cue_id"]
+        else "",
         "declared legitimate": "" if verdict["acceptance"] is None else _acceptance(verdict["acceptance"]),
     }
     return [(name, value) for name, value in figures.items() if value]
@@ -216,10 +229,8 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _reached(calibration: Mapping[str, Any] | None) -> str:
     """Beside the score itself: the lower end of an interval."""
-    if calibration is None:
+    if calibration is None or not calibration["networks"]:
         return ""
-    if not calibration["networks"]:
-        return "not calibrated: none was measured"
     outside = ", outside their range" if calibration["outside"] else ""
     return f"{calibration['reached']:,} of {calibration['networks']:,} (score {_percent(calibration['score'])}){outside}"
 
@@ -232,7 +243,7 @@ def _tried(verdict: Mapping[str, Any]) -> list[dict[str, str]]:
     """All candidates of a class, the strongest first."""
     return [
         {
-            "words": one["words"],
+            "words": _shared(one["words"], one["shared_with"]),
             "effect": _percent(one["effect"]),
             "control": _percent(one["control"]),
             "recipients": f"{one['recipients']:,}",
@@ -240,6 +251,10 @@ def _tried(verdict: Mapping[str, Any]) -> list[dict[str, str]]:
         }
         for one in sorted(verdict["tried"], key=lambda one: -one["effect"])
     ]
+
+
+def _shared(words: str, names: Sequence[str]) -> str:
+    return f"{words}, shared with {_named([shortened(name, LONGEST_NAME) for name in names])}" if names else words
 
 
 def _planted(planted: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -269,12 +284,12 @@ def _accuracy(group: Mapping[str, Any] | None) -> str:
 def _paths(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Lists of photos, the wrong ones first."""
     lists = []
-    for group, words in ((verdict["carrying"], "carry the cue"), (verdict["others"], "do not carry it")):
+    for group, words in ((verdict["carrying"], "show the cue"), (verdict["others"], "do not show it")):
         wrong = 0 if group is None else group["photos"] - group["right"]
         if wrong:
             lists.append((wrong, f"answered wrongly, of those that {words}", group["wrong"]))
-    if verdict["photos"] and verdict["cue"] not in (EVIDENCE, CORNER, RING):  # each photo has its own there
-        lists.append((len(verdict["photos"]), "with the cue, of those that it was tried with", verdict["photos"]))
+    if verdict["photos"] and verdict["kind"] != NONE and verdict["cue"] not in (EVIDENCE, CORNER, RING):  # each has its own there
+        lists.append((len(verdict["photos"]), "that show the cue, of those kept for the trials", verdict["photos"]))
     return [
         {
             "title": f"{photos_in_words(count)} {words}",
@@ -292,14 +307,14 @@ def _settings(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         **{_NAMES.get(name, name.replace("_", " ")): _word(name, value) for name, value in record["settings"].items()},
         "the same pixels: at least": f"{_percent(LEAST_SHARE)} of the class's photos, {LEAST_LIFT:g} times as often as in others",
         "undecided": f"where a candidate may turn more than {_percent(LEAST_EFFECT)} of other photos",
-        "photos that would do": f"so many that such a cue is found with a probability of {_percent(LEAST_POWER)}",
+        "photos that would do": "if what may turn the most went on as it began",
         **record["versions"],
     }
     return list(settings.items())
 
 
 _NAMES = {
-    "tolerated": "tolerated effect",
+    "tolerated": "a cue is declared where its effect surely exceeds",
     "false_discoveries": "expected share of false ones among the declared, at most",
     "budget": "passes for a class, at most",
     "clean_networks": "clean networks of ours that a score is set beside; never a p-value of this one",

@@ -140,5 +140,5 @@ def audited(row: dict[str, Any]) -> AuditedPhoto:
 
 
 def in_turn(photos: Iterable[AuditedPhoto], seed: int) -> list[AuditedPhoto]:
-    """In an order that their content gives, so that the classes take turns."""
+    """In an order that their content gives: the same for the same photos, and the classes mixed."""
     return sorted(photos, key=lambda photo: (_drawn(seed, photo), photo.number))

@@ -27,6 +27,9 @@ from seewhy.store.report.scanning import scan
 
 _OTHERS = 256  # discovery photos of other classes that a class is compared with
 _SHARE_OF_REMOVALS = 0.15  # of the passes of a class, for taking away what decides
+_LEAST_OF_SHARED = (
+    32  # photos of the classes that do not share a cue: on fewer nothing is decided, and no class's verdict waits for it
+)
 _CLASSES_AT_ONCE = 64  # whose maps are held
 
 Inspect = Callable[[Sequence[AuditedPhoto]], list[AuditedPhoto]]
@@ -158,6 +161,8 @@ def _add(
         carriers = candidate.carriers(halves.confirmation)
         recurs = len(carriers) >= LEAST_SHARE * len(halves.confirmation)  # else it is a hypothesis, but nothing to try
         recipients = [photo for photo in strangers if recurs and photo.number not in carried]
+        if candidate.shared and len(recipients) < _LEAST_OF_SHARED:
+            recipients = []
         own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, thirds))
         share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
         plan.shares.append((share, len(carried) / max(1, len(strangers))))

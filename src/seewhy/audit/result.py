@@ -34,8 +34,8 @@ RECORD, PAGE = "audit.json", "audit.html"  # in the folder of an audit
 @dataclass(frozen=True)
 class TriedCue:
     """One candidate of a class, and what trying it gave. cue : what proposed it. words : what it is. cue_id : how its owner names
-    it to declare it legitimate. effect, control : see Verdict. recipients : photos that it was tried on. declared : it turns more
-    than is tolerated."""
+    it to declare it legitimate. effect, control, shared_with : see Verdict. recipients : photos that it was tried on.
+    declared : it turns more than is tolerated."""
 
     cue: str
     cue_id: str
@@ -46,6 +46,7 @@ class TriedCue:
     recipients: int
     share: float
     declared: bool
+    shared_with: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def verdict_of(
     carriers = [] if candidate is None else candidate.carriers(halves.confirmation)
     boxes = {photo.path: box for photo in carriers if candidate is not None and (box := candidate.box_in(photo)) is not None}
     says = candidate is not None and judgement.kind in (SHORTCUT, SURROUNDINGS, LOCAL)
-    shared_with = [classes[shared] for shared in sorted(candidate.shared)] if candidate is not None and says else []
+    shared_with = _shared_with(classes, candidate) if candidate is not None and says else []
     acceptance = accepted(acceptances, candidate) if candidate is not None and says else None
     (index, class_name) = (class_photos.index, classes[class_photos.index])
     counts = PhotoCounts(class_photos.labelled, class_photos.used, plan.pool.get(index, 0))
@@ -226,7 +227,7 @@ def verdict_of(
         copies=halves.copies,
         carrying=carrying,
         others=others,
-        tried=[_tried_cue(class_name, plan.tried[n].candidate, found[n], n in judgement.declared) for n in judgement.tried],
+        tried=[_tried_cue(classes, plan.tried[n].candidate, found[n], n in judgement.declared) for n in judgement.tried],
         shared_with=shared_with,
         scores=judgement.scores,
         calibration=judgement.calibration,
@@ -241,10 +242,14 @@ def _by(acceptance: Acceptance) -> str:
     return f": {acceptance.reason}" if acceptance.reason else ""
 
 
-def _tried_cue(class_name: str, candidate: Candidate, outcome: TrialOutcome, declared: bool) -> TriedCue:
+def _shared_with(classes: Sequence[str], candidate: Candidate) -> list[str]:
+    return [classes[index] for index in sorted(candidate.shared)]
+
+
+def _tried_cue(classes: Sequence[str], candidate: Candidate, outcome: TrialOutcome, declared: bool) -> TriedCue:
     return TriedCue(
         cue=candidate.why,
-        cue_id=cue_id(class_name, candidate),
+        cue_id=cue_id(classes[candidate.class_index], candidate),
         words=candidate.words,
         place=candidate.box,
         effect=outcome.effect,
@@ -252,4 +257,5 @@ def _tried_cue(class_name: str, candidate: Candidate, outcome: TrialOutcome, dec
         recipients=outcome.tried,
         share=outcome.share,
         declared=declared,
+        shared_with=_shared_with(classes, candidate),
     )

@@ -5,7 +5,7 @@ Takes no pass of the network."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChang
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import BORDER, COVERED, CUE, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
-from seewhy.audit.sharing import share_elsewhere, with_sharers
+from seewhy.audit.sharing import sets_apart, share_elsewhere, with_sharers
 from seewhy.edits import Ring
 
 Floats = npt.NDArray[np.float32]
@@ -24,7 +24,7 @@ _THIRDS = 2  # controls of that kind
 _LEAST_CARRIERS = 3
 # Mean difference along the outermost cells, as a share of white: of one border on two photos 0.01, of two scenes 0.1 and more.
 _SAME = 0.03
-_MOST_CELLS = 9  # of a border's width
+_MOST_CELLS = 9  # of a border's width; of a wider one the outer part is tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,8 @@ def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[Audi
     layers = 1
     while layers < _MOST_CELLS and spread[depth == layers].mean() < _SAME:
         layers += 1
-    donors = [photo for photo, carries in zip(own, carried, strict=True) if carries]
     # One cell more: it shows the border and what lies behind it, mixed.
-    border = Border(class_index, BORDER, donors, width=(layers + 1) / SIDE, template=template)
-    return with_sharers(border, own, others)
+    border = Border(class_index, BORDER, [], width=(layers + 1) / SIDE, template=template)
+    donors = border.carriers(own)
+    sharing = with_sharers(replace(border, donors=donors), own, others)
+    return sharing if donors and sets_apart(sharing, own, others) else None

@@ -40,7 +40,7 @@ def sentence(
         return _undecided(judgement, photos, budget)
     (low, high) = judgement.interval
     effect = (
-        f"{format_share(outcome.turned / outcome.tried)} of other photos{_into(shared_with)}, a matched control "
+        f"{format_share(outcome.turned / outcome.tried)} of other photos{_into(outcome, shared_with)}, a matched control "
         f"{format_share(outcome.control)}: an "
         f"effect of {format_share(outcome.effect)} [{format_share(max(low, -1.0))}, {format_share(high)}]"
     )
@@ -56,9 +56,10 @@ def sentence(
     return f"local reliance, not judged: {candidate.words} turns {effect}; it may be the object"
 
 
-def _into(shared_with: Sequence[str]) -> str:
+def _into(outcome: TrialOutcome, shared_with: Sequence[str]) -> str:
     names = " or ".join(f"'{name}'" for name in shared_with)
-    return f" (into it or {names}, whose photos show it, too)" if names else ""
+    own = "" if outcome.into_own is None else f" by {format_share(outcome.into_own)}"
+    return f" (into it{own}, beyond controls, or into {names}, whose photos show it, too)" if names else ""
 
 
 def power_sentence(plan: AuditPlan) -> str:

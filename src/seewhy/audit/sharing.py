@@ -12,7 +12,7 @@ import numpy.typing as npt
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate
 from seewhy.audit.photos import AuditedPhoto
 
-_FEW = 3  # other classes; among more of them one that shares a cue hides it no longer
+_FEW = 3  # other classes: one of more that shares a cue no longer makes the cue look common
 _LEAST_PHOTOS = 3  # of a class that carry it
 _AS_OFTEN = 0.5  # as in the candidate's own class
 
@@ -43,7 +43,7 @@ def without_each(photos: Sequence[AuditedPhoto]) -> list[tuple[list[AuditedPhoto
 
 
 def with_sharers(candidate: AnyCandidate, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> AnyCandidate:
-    """The candidate with the classes that carry it half as often as its own, or more often; as it is where all others do.
+    """The candidate with the other classes that carry it: half as often as its own class at least; as it is where all others do.
 
     own, others : the discovery halves of its class and of others."""
     carriers = {photo.number for photo in candidate.carriers(others)}

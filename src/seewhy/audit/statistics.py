@@ -87,7 +87,7 @@ def effect_interval(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) ->
 
 
 def _boundary(is_refuted: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Between a mean that is not refuted and one that may be: the last that is, to a thousandth on the safe side."""
+    """Between a mean that is not refuted and one that may be: the last that is, to a ten-thousandth, on the safe side."""
     if not is_refuted(outside):
         return outside
     while inside - outside > 1e-4:
@@ -111,14 +111,3 @@ def power(effect: float, recipients: int, hypotheses: int, alpha: float = FALSE_
         return 0.0
     least = bisect.bisect_left(range(recipients), True, key=is_declared)
     return float(binom.sf(least - 1, recipients, effect))
-
-
-def recipients_needed(effect: float, hypotheses: int, least_power: float = 0.8) -> int | None:
-    """The fewest recipients with which a cue of this effect is declared so probably; None where no number is enough."""
-    (low, high) = (0, _MOST_RECIPIENTS)
-    if power(effect, high, hypotheses) < least_power:
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        (low, high) = (low, middle) if power(effect, middle, hypotheses) >= least_power else (middle, high)
-    return high
