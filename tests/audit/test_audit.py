@@ -249,5 +249,6 @@ def test_functions_of_two_classes(discs: Path, network: Any, kinds: list[str]) -
     assert of_b.kind in ("none", "local")
     if kinds == ["shortcut"]:
         assert overlap(of_a.place, (72 / 96, 4 / 96, 92 / 96, 24 / 96)) > 0.6
-        assert of_a.effect == 1
-        assert of_a.shuffled == 1  # in another order its pixels are as blue, and that is what is read
+        assert of_a.effect > 0.95
+        assert of_a.shuffled is not None
+        assert of_a.shuffled > 0.95  # in another order its pixels are as blue, and that is what is read
