@@ -143,7 +143,9 @@ def test_photos_whose_label_is_no_class_are_left_out(tmp_path: Path) -> None:
     folder = save_scenes(tmp_path / "photos", 24)
     (folder / "bear").rename(folder / "Bears")
     clf = seewhy.load("demo:shortcut")
-    result = seewhy.audit(clf, folder, "folders", progress=False)
+    lines: list[str] = []
+    result = seewhy.audit(clf, folder, "folders", progress=False, told=lines.append)
+    assert result.notes[0] in lines[:2]  # before the work
     assert [verdict.class_name for verdict in result.verdicts] == ["cow", "sheep"]
     assert result.photos == 16
     assert result.notes[0] == "8 photos of 'Bears' were left out: the network has no such class. Did you mean 'bear'?"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def test_a_verdict_for_each_class(run: Run, photos: Path, audited: Path) -> None
     assert code == 0
     lines = " ".join(out.split())
     assert "bear: shortcut, overlay-like: the same pixels in the lower left corner" in lines
+    assert re.search(r"if it is legitimate: --accept 'bear@0\.8\d,0\.0\d,0\.9\d,0\.\d\d=WHO, WHY'", lines)
     assert "Not tried: cues without a fixed place that are faint, of one colour" in lines
     assert "90 photos, " in lines
     assert f"passes→{audited}/audit.html" in "".join(out.split())

@@ -103,6 +103,8 @@ def audit(
             f"{len(listed_photos.paths):,} photos, then at most {budget:,} passes for each of {_count(asked, 'class', 'classes')}"
             + (f", and {min(budget, PLANT_BUDGET):,} for each of {plant} planted cues" if plant else "")
         )
+        for note in listed_photos.notes:
+            tell(note)
         base = run(
             clf,
             listed_photos,

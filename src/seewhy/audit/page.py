@@ -236,7 +236,7 @@ def _reached(calibration: Mapping[str, Any] | None) -> str:
 
 
 def _acceptance(acceptance: Mapping[str, Any]) -> str:
-    return f"{acceptance['date']}: {shortened(acceptance['reason'] or 'nobody has signed', LONGEST_PATH)}"
+    return f"{acceptance['date']}: {shortened(acceptance['reason'] or 'by nobody who is named', LONGEST_PATH)}"
 
 
 def _tried(verdict: Mapping[str, Any]) -> list[dict[str, str]]:

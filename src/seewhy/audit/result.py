@@ -239,7 +239,7 @@ def verdict_of(
 
 
 def _by(acceptance: Acceptance) -> str:
-    return f": {acceptance.reason}" if acceptance.reason else ""
+    return f": {acceptance.reason}" if acceptance.reason else ", by nobody who is named"
 
 
 def _shared_with(classes: Sequence[str], candidate: Candidate) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Literal
 
 from typer import Option
@@ -89,6 +90,8 @@ def audit(
         report.notes(result.notes)
         for verdict in result.verdicts:
             report.line(str(verdict))
+            if verdict.is_open and verdict.cue_id:
+                report.line(f"  if it is legitimate: --accept {shlex.quote(f'{verdict.cue_id}=WHO, WHY')}")
         if result.sensitivity:
             report.line(f"{result.sensitivity}.")
         report.line(f"Not tried: {'; '.join(result.not_tried)}.")
