@@ -1,28 +1,14 @@
 from __future__ import annotations
 
-import io
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
+from measured_scenes import SCENES, jpeg, noisy
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
-import seewhy
 from seewhy.properties import PROPERTIES
-
-SCENES = [np.asarray(scene.photo) for scene in seewhy.demo.scenes(4, "test", False, 1)]
-
-
-def jpeg(values: Any, quality: int) -> Any:
-    file = io.BytesIO()
-    Image.fromarray(values).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
-
-
-def noisy(values: Any, strength: float) -> Any:
-    return np.rint(values + np.random.default_rng(1).normal(0, strength, values.shape)).clip(0, 255).astype(np.uint8)
 
 
 def test_hand_made_numbers() -> None:

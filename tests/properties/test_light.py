@@ -4,11 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from measured_scenes import SCENES
 
-import seewhy
 from seewhy.properties import PROPERTIES
-
-SCENES = [np.asarray(scene.photo) for scene in seewhy.demo.scenes(4, "test", False, 1)]
 
 
 def plain(red: int, green: int, blue: int) -> Any:
