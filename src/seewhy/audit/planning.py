@@ -21,15 +21,14 @@ from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
 from seewhy.audit.rings import ring_candidates
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried
 from seewhy.audit.whole_photo import whole_photo_candidates
+from seewhy.properties import PROPERTIES
 from seewhy.store import Store
 from seewhy.store.report.regions import evidence_on_photo
 from seewhy.store.report.scanning import scan
 
 _OTHERS = 256  # discovery photos of other classes that a class is compared with
 _SHARE_OF_REMOVALS = 0.15  # of the passes of a class, for taking away what decides
-_LEAST_OF_SHARED = (
-    32  # photos of the classes that do not share a cue: on fewer nothing is decided, and no class's verdict waits for it
-)
+_LEAST_OF_SHARED = 32  # photos without a property that classes share: on fewer nothing is decided, and no verdict waits for it
 _CLASSES_AT_ONCE = 64  # whose maps are held
 
 Inspect = Callable[[Sequence[AuditedPhoto]], list[AuditedPhoto]]
@@ -161,7 +160,7 @@ def _add(
         carriers = candidate.carriers(halves.confirmation)
         recurs = len(carriers) >= LEAST_SHARE * len(halves.confirmation)  # else it is a hypothesis, but nothing to try
         recipients = [photo for photo in strangers if recurs and photo.number not in carried]
-        if candidate.shared and len(recipients) < _LEAST_OF_SHARED:
+        if candidate.shared and candidate.why in PROPERTIES and len(recipients) < _LEAST_OF_SHARED:
             recipients = []
         own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, thirds))
         share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
