@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from seewhy.audit import groups as module
-from seewhy.audit.fixed_place import FixedPlace
 from seewhy.audit.groups import PhotoGroup, groups
 from seewhy.audit.kinds import RECURRING
-from seewhy.audit.photos import SIDE
+from seewhy.audit.matching import CELLS, pictures_of
+from seewhy.audit.photos import SIDE, audited
+from seewhy.audit.recurring import RecurringPlace
 
 BEAR, COW = 0, 1
 ROWS, COLUMNS = slice(48, 64), slice(0, 16)
@@ -35,8 +36,13 @@ def rows_of(*rows: tuple[int | None, int | None, bool]) -> pyarrow.dataset.Datas
     return pyarrow.dataset.dataset(pyarrow.Table.from_pylist([row(number, *one) for number, one in enumerate(rows)]))
 
 
-def candidate(index: int) -> FixedPlace:
-    return FixedPlace(index, RECURRING, [], BOX, CUE.astype(np.float32), np.ones((16, 16), bool), [])
+def candidate(index: int) -> RecurringPlace:
+    details = pictures_of([audited(row(99, index, index, True))]).details[0]
+    (rows, columns) = (slice(round(CELLS * BOX[0]), round(CELLS * BOX[2])), slice(round(CELLS * BOX[1]), round(CELLS * BOX[3])))
+    template = details[:, rows, columns]
+    corner = (rows.start, columns.start)
+    mask = np.ones(template.shape[1:], bool)
+    return RecurringPlace(index, RECURRING, [], BOX, [], corner=corner, template=template, mask=mask, variation=0.0, spread=0.2)
 
 
 def test_photos_fall_by_what_they_carry() -> None:

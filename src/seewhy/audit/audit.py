@@ -41,7 +41,6 @@ BUDGET = 7_000  # passes of the network for a class, at most
 _MOST_UNREAD = 5  # photos that are named where they could not be read
 NOT_TRIED = (
     "cues without a fixed place that are faint, of one colour, or narrower than a tenth of the photo",
-    "cues at a fixed place through which the ground shines, or that change from photo to photo, as a date",
     "the ground behind the object, but for its colour, its brightness and the outer ring of the photo",
     "cues that only work together",
     "whether an overlay is a legitimate one",

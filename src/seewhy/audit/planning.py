@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from seewhy.audit import statistics
 from seewhy.audit.candidates import LEAST_SHARE, Candidate
-from seewhy.audit.fixed_place import brightest_place, corners, recurring_places
+from seewhy.audit.fixed_place import brightest_place, corners
 from seewhy.audit.moving import moving_cues
 from seewhy.audit.photos import AuditedPhoto, Drawing, Halves, audited, in_turn
+from seewhy.audit.recurring import recurring_places
 from seewhy.audit.rings import ring_candidates
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried
 from seewhy.audit.whole_photo import whole_photo_candidates
