@@ -27,7 +27,7 @@ from seewhy.audit.kinds import (
     THIRD,
 )
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
-from seewhy.audit.sharing import sets_apart, share_elsewhere, with_sharers
+from seewhy.audit.sharing import set_apart, share_elsewhere
 from seewhy.edits import Box, Inpaint, Paste
 
 Floats = npt.NDArray[np.float32]
@@ -161,15 +161,14 @@ def recurring_places(
         window = windows[int(place)]
         if any(_covers(candidate.box, *window) for candidate in candidates):
             continue
-        candidate = _grown(class_index, own, own_pictures, window, mean_map)
+        grown = _grown(class_index, own, own_pictures, window, mean_map)
+        candidate = None if grown is None else set_apart(grown, own, others)
         if candidate is None:
             continue
-        candidate = with_sharers(candidate, own, others)
         share = candidate.share_of(own)  # a window may have shown a part alone
         if (
             area(candidate.box) <= _MOST_AREA
             and share >= max(_LEAST_PARTNERS / len(own), LEAST_SHARE)
-            and sets_apart(candidate, own, others)
             and not _stands_in(candidate, candidates)
         ):
             candidates.append(candidate)

@@ -14,7 +14,7 @@ from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChang
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import BORDER, COVERED, CUE, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
-from seewhy.audit.sharing import sets_apart, share_elsewhere, with_sharers
+from seewhy.audit.sharing import set_apart, share_elsewhere
 from seewhy.edits import Ring
 
 Floats = npt.NDArray[np.float32]
@@ -123,5 +123,4 @@ def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[Audi
     # One cell more: it shows the border and what lies behind it, mixed.
     border = Border(class_index, BORDER, [], width=(layers + 1) / SIDE, template=template)
     donors = border.carriers(own)
-    sharing = with_sharers(replace(border, donors=donors), own, others)
-    return sharing if donors and sets_apart(sharing, own, others) else None
+    return set_apart(replace(border, donors=donors), own, others) if donors else None
