@@ -14,6 +14,7 @@ from PIL import Image
 import seewhy
 from seewhy.audit.boxes import overlap
 from seewhy.audit.kinds import RECURRING
+from seewhy.engine.fingerprint import weights_hash
 from seewhy.errors import OptionError, PhotoError, StoreError, TargetError
 
 BUDGET = 3000
@@ -63,6 +64,7 @@ def test_the_honest_network_passes_on_the_same_photos(photos: Path) -> None:
 def test_what_it_costs_stays_within_the_budget(of_shortcut: tuple[Any, Path]) -> None:
     (result, _) = of_shortcut
     assert result.photos == 150
+    assert result.settings["weights"] == weights_hash(seewhy.load("demo:shortcut").network)
     assert 150 < result.passes <= 150 + 3 * BUDGET + 12
 
 
@@ -70,11 +72,16 @@ def test_begun_again_it_says_the_same_and_computes_nothing(of_shortcut: tuple[An
     (result, store) = of_shortcut
     assert json.loads((store / "audit.json").read_text())["verdicts"] == json.loads(result.json_bytes())["verdicts"]
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
+    record = json.loads((store / "audit.json").read_text()) | {"day": "2024-02-29"}
+    (store / "audit.json").write_text(json.dumps(record))
     again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False)
     assert again == result
+    assert again.day == json.loads((store / "audit.json").read_text())["day"] == "2024-02-29"  # it keeps its day
+    assert again.record() | {"day": result.day} == result.record()
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == before
     other = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 300, 5, classes=["bear"], progress=False)
     assert other.settings["seed"] == 5
+    assert other.day > again.day
     assert before.items() <= {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}.items()  # beside them
     with pytest.raises(StoreError, match="is of another run: "):
         seewhy.audit(seewhy.load("demo:honest"), photos, "folders", store, BUDGET, progress=False)
