@@ -74,7 +74,10 @@ def test_begun_again_it_says_the_same_and_computes_nothing(of_shortcut: tuple[An
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
     record = json.loads((store / "audit.json").read_text()) | {"day": "2024-02-29"}
     (store / "audit.json").write_text(json.dumps(record))
-    again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False)
+    lines: list[str] = []
+    again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False, told=lines.append)
+    assert lines[0].endswith(" passes for each of 3 classes; what is kept already is not computed again")
+    assert lines[-1].endswith(" passes of the network with what is changed in the photos: all of them are kept already")
     assert again == result
     assert again.day == json.loads((store / "audit.json").read_text())["day"] == "2024-02-29"  # it keeps its day
     assert again.record() | {"day": result.day} == result.record()

@@ -15,6 +15,7 @@ from typing import Any
 
 from seewhy.audit import calibration, statistics
 from seewhy.audit.accepting import Acceptance, acceptances_of
+from seewhy.audit.answers import kept_in
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.changed import with_properties
 from seewhy.audit.exhibits import SHOWN, exhibits_of
@@ -104,6 +105,7 @@ def audit(
         tell(
             f"{len(listed_photos.paths):,} photos, then at most {budget:,} passes for each of {_count(asked, 'class', 'classes')}"
             + (f", and {min(budget, PLANT_BUDGET):,} for each of {plant} planted cues" if plant else "")
+            + ("; what is kept already is not computed again" if kept_in(folder_at(_below(folder, "photos"))) else "")
         )
         for note in listed_photos.notes:
             tell(note)
