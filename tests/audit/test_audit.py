@@ -187,6 +187,24 @@ def test_interrupted_without_a_folder_nothing_is_kept(photos: Path) -> None:
         seewhy.audit(seewhy.load("demo:honest"), photos, "folders", told=stop, progress=False)
 
 
+def test_interrupted_it_says_how_many_photos_are_kept(tmp_path: Path) -> None:
+    (clf, folder, store) = (seewhy.load("demo:honest"), save_scenes(tmp_path / "photos", 24), tmp_path / "audit")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as while_they_are_read:
+        seewhy.audit(clf, folder, "folders", store, progress=stop)
+    assert re.match(r"\d+ photos are stored in ", str(while_they_are_read.value))
+    assert str(while_they_are_read.value).endswith(f" in {store / 'photos'}; begun again, the run goes on from there")
+    with pytest.raises(KeyboardInterrupt) as afterwards:
+        seewhy.audit(clf, folder, "folders", store, progress=False, told=lambda line: stop() if "probable" in line else None)
+    assert str(afterwards.value) == (
+        f"24 photos are read and kept in {store / 'photos'}, and all trials that are done beside them; begun again, the audit "
+        "goes on from there"
+    )
+
+
 def test_mistakes_are_one_line(photos: Path, tmp_path: Path) -> None:
     clf = seewhy.load("demo:honest")
     two = tmp_path / "two"

@@ -256,7 +256,17 @@ def _place(store: str | os.PathLike[str] | None) -> Iterator[str]:
     if store is not None:
         if not isinstance(store, (str, os.PathLike)) or not str(store):
             raise OptionError(f"{setting('store', store)}: write a folder.")
-        yield os.fspath(store)
+        folder = os.fspath(store)
+        try:
+            yield folder
+        except KeyboardInterrupt as interrupt:
+            if interrupt.args:  # a run has said how much it keeps
+                raise
+            photos = folder_at(_below(folder, "photos"))
+            raise KeyboardInterrupt(
+                f"{kept_in(photos):,} photos are read and kept in {photos}, and all trials that are done beside them; begun "
+                "again, the audit goes on from there"
+            ) from None
         return
     with tempfile.TemporaryDirectory(prefix="seewhy-audit-") as folder:
         try:
