@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import seewhy
-from seewhy.audit.answers import answers_of, seconds_of_one
+from seewhy.audit.answers import answers_of, is_finished, kept_in, seconds_of_one
 from seewhy.audit.candidates import CueChange
 from seewhy.audit.kinds import CUE
 from seewhy.audit.trials import AuditTrial
@@ -53,6 +54,21 @@ def test_what_cannot_be_made_has_none(listed: ListedPhotos, tmp_path: Path) -> N
     answers = answers_of(seewhy.load("demo:shortcut"), listed, broken, folder_at(str(tmp_path / "t")), None, None, False)
     assert answers.predicted == {0: BEAR}
     assert answers.reason == "There is no file 'cow/gone.png'."
+
+
+def test_how_many_answers_a_folder_keeps(listed: ListedPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(done: int, total: int, partial: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules[answers_of.__module__], "MOST_PHOTOS", 2)  # trials in a shard
+    (clf, folder) = (seewhy.load("demo:shortcut"), folder_at(str(tmp_path / "t")))
+    assert (kept_in(folder), is_finished(folder)) == (0, False)
+    with pytest.raises(KeyboardInterrupt):
+        answers_of(clf, listed, TRIALS, folder, 2, None, stop)
+    assert kept_in(folder) < 4
+    assert not is_finished(folder)
+    answers_of(clf, listed, TRIALS, folder, 2, None, False)
+    assert (kept_in(folder), is_finished(folder)) == (4, True)
 
 
 def test_the_cost_of_one_is_measured(listed: ListedPhotos) -> None:

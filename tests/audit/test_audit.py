@@ -14,6 +14,7 @@ from PIL import Image
 import seewhy
 from seewhy.audit.boxes import overlap
 from seewhy.audit.kinds import RECURRING
+from seewhy.engine.fingerprint import weights_hash
 from seewhy.errors import OptionError, PhotoError, StoreError, TargetError
 
 BUDGET = 3000
@@ -63,6 +64,7 @@ def test_the_honest_network_passes_on_the_same_photos(photos: Path) -> None:
 def test_what_it_costs_stays_within_the_budget(of_shortcut: tuple[Any, Path]) -> None:
     (result, _) = of_shortcut
     assert result.photos == 150
+    assert result.settings["weights"] == weights_hash(seewhy.load("demo:shortcut").network)
     assert 150 < result.passes <= 150 + 3 * BUDGET + 12
 
 
@@ -70,11 +72,19 @@ def test_begun_again_it_says_the_same_and_computes_nothing(of_shortcut: tuple[An
     (result, store) = of_shortcut
     assert json.loads((store / "audit.json").read_text())["verdicts"] == json.loads(result.json_bytes())["verdicts"]
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}
-    again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False)
+    record = json.loads((store / "audit.json").read_text()) | {"day": "2024-02-29"}
+    (store / "audit.json").write_text(json.dumps(record))
+    lines: list[str] = []
+    again = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, BUDGET, progress=False, told=lines.append)
+    assert lines[0].endswith(" passes for each of 3 classes; what is kept already is not computed again")
+    assert lines[-1].endswith(" passes of the network with what is changed in the photos: all of them are kept already")
     assert again == result
+    assert again.day == json.loads((store / "audit.json").read_text())["day"] == "2024-02-29"  # it keeps its day
+    assert again.record() | {"day": result.day} == result.record()
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")} == before
     other = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", store, 300, 5, classes=["bear"], progress=False)
     assert other.settings["seed"] == 5
+    assert other.day > again.day
     assert before.items() <= {path: path.stat().st_mtime_ns for path in store.rglob("*.parquet")}.items()  # beside them
     with pytest.raises(StoreError, match="is of another run: "):
         seewhy.audit(seewhy.load("demo:honest"), photos, "folders", store, BUDGET, progress=False)
@@ -175,6 +185,24 @@ def test_interrupted_without_a_folder_nothing_is_kept(photos: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt, match=r"^nothing is kept: with a folder as the store, the same call goes on"):
         seewhy.audit(seewhy.load("demo:honest"), photos, "folders", told=stop, progress=False)
+
+
+def test_interrupted_it_says_how_many_photos_are_kept(tmp_path: Path) -> None:
+    (clf, folder, store) = (seewhy.load("demo:honest"), save_scenes(tmp_path / "photos", 24), tmp_path / "audit")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as while_they_are_read:
+        seewhy.audit(clf, folder, "folders", store, progress=stop)
+    assert re.match(r"\d+ photos are stored in ", str(while_they_are_read.value))
+    assert str(while_they_are_read.value).endswith(f" in {store / 'photos'}; begun again, the run goes on from there")
+    with pytest.raises(KeyboardInterrupt) as afterwards:
+        seewhy.audit(clf, folder, "folders", store, progress=False, told=lambda line: stop() if "probable" in line else None)
+    assert str(afterwards.value) == (
+        f"24 photos are read and kept in {store / 'photos'}, and all trials that are done beside them; begun again, the audit "
+        "goes on from there"
+    )
 
 
 def test_mistakes_are_one_line(photos: Path, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_what_a_crop_cuts_off_does_not_arrive(listed: ListedPhotos) -> None:
     assert why_unseen(classifier(crop=32), listed, tried()) == "the network's input shows nothing of it"  # rows 16 to 48
     same = replace(tried(), recipients=tried().candidate.donors[:1])  # its own stamp is laid on it
     assert why_unseen(classifier(), listed, same) == "other photos cannot be given it"
+    assert why_unseen(classifier(), listed, replace(tried(), why_not="too few photos")) == "too few photos"
 
 
 def test_photos_that_cannot_be_read_tell_nothing(listed: ListedPhotos, tmp_path: Path) -> None:

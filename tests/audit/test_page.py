@@ -52,8 +52,10 @@ def verdict(kind: str, name: str = "bear", effect: float = 0.9, interval: tuple[
 
 
 def audit(*verdicts: Verdict, model: str = "net") -> Audit:
-    settings = {"seed": 0, "budget": 7000, "tolerated": 0.1, "false_discoveries": 0.05}
-    return Audit(list(verdicts), model, "as it is", 120, 2730, settings, ["cues that move", "a border"], ["a note"])
+    settings = {"seed": 0, "budget": 7000, "tolerated": 0.1, "false_discoveries": 0.05, "weights": "0123abcd"}
+    return Audit(
+        list(verdicts), model, "as it is", 120, 2730, settings, ["cues that move", "a border"], ["a note"], day="2024-02-29"
+    )
 
 
 def text_of(found: Audit) -> str:
@@ -96,6 +98,8 @@ def test_the_figures_stand_beside_the_sentence() -> None:
     assert settings["the same pixels: at least"] == "10 % of the class's photos, 3 times as often as in others".replace(
         "'", "&#39;"
     )
+    assert (settings["made on"], settings["model"]) == ("2024-02-29", "net")
+    assert settings["weights, by the first digits of their SHA-256"] == "0123abcd"
     assert "torch" in settings
     assert "a note" in text
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import pytest
 from PIL import Image
-from reduced_photos import noise, photos
+from reduced_photos import noise, photos, stamped
 from tried_candidates import stamp_candidate
 
 import seewhy
 from seewhy.audit import statistics
 from seewhy.audit.kinds import EVIDENCE, RECURRING
-from seewhy.audit.photos import halves
+from seewhy.audit.photos import Halves, halves
 from seewhy.audit.planning import AuditPlan, ClassPhotos, photos_by_class, planned
 from seewhy.audit.trials import Tried
 
@@ -91,3 +94,26 @@ def test_a_class_alone_has_nothing_to_be_tried_on(base: seewhy.Store) -> None:
     by_class = {BEAR: ClassPhotos(BEAR, halves(photos([noise(n) for n in range(8)]), 0), 8)}
     plan = planned(base, by_class, [BEAR], budget=2000, seed=0)
     assert (plan.tried, plan.available) == ([], {BEAR: 0})
+
+
+@pytest.mark.parametrize(
+    ("why", "without", "recipients", "why_not"),
+    [
+        ("brightness", 80, 40, ""),
+        ("brightness", 40, 0, "too few photos of other classes do not have it (20)"),
+        ("brightness", 0, 0, ""),  # all share it
+        (RECURRING, 40, 20, ""),
+    ],
+)
+def test_a_shared_property_takes_photos_without_it(
+    base: seewhy.Store, monkeypatch: pytest.MonkeyPatch, why: str, without: int, recipients: int, why_not: str
+) -> None:
+    """Classes 0 and 1 share it; half of so many photos of class 2 are there to try it on."""
+    candidate = replace(stamp_candidate(BEAR, why), shared=frozenset({COW}))
+    monkeypatch.setattr(sys.modules[planned.__module__], "_candidates", lambda *_: [candidate])
+    pictures = {label: [stamped(noise(100 * label + n)) for n in range(10)] for label in (BEAR, COW)}
+    pictures[SHEEP] = [noise(1000 + n) for n in range(without)]
+    own = {label: photos(shown, label, 1000 * label) for label, shown in pictures.items()}
+    by_class = {label: ClassPhotos(label, Halves(shown[::2], shown[1::2], 0), len(shown)) for label, shown in own.items()}
+    (tried,) = planned(base, by_class, [BEAR], budget=7000, seed=0).tried
+    assert (len(tried.recipients), tried.why_not) == (recipients, why_not)

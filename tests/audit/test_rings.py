@@ -102,3 +102,12 @@ def test_a_border_that_others_carry_nearly_as_often_is_none() -> None:
     own = photos(pictures(20, 0, 0.5))
     others = [*photos(pictures(20, 50, 0.2), 1, 50), *photos(pictures(20, 100, 0.15), 2, 100)]
     assert [one.why for one in ring_candidates(0, own, others)] == [RING]
+
+
+def test_a_border_that_most_classes_have_is_none() -> None:
+    """Two of three others: one alone may share it."""
+    own = photos(pictures(20, 0, 1))
+    others = [
+        photo for n, share in enumerate((1, 1, 0), 1) for photo in photos(pictures(20, 50 * n, share), label=n, first=50 * n)
+    ]
+    assert [one.why for one in ring_candidates(0, own, others)] == [RING]

@@ -78,6 +78,9 @@ def test_cues_are_put_on_and_what_decides_is_taken_away(trying: Trying, tmp_path
     assert [role for role, _ in results.typical[0]] == [CUE, CONTROL]
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "trials", "removals"}
     assert results.notes() == []
+    lines.clear()
+    assert trying.put_on(lines.append).passes == 24
+    assert lines == ["2 candidates, 24 passes of the network with what is changed in the photos: all of them are kept already"]
 
 
 def test_many_trials_are_run_in_parts(trying: Trying, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +106,9 @@ def test_interrupted_it_says_how_many_trials_are_kept(trying: Trying, tmp_path: 
         str(interrupt.value)
         == f"{kept} trials are done and kept in {tmp_path / 'trials'}; begun again, the audit goes on from there"
     )
-    results = trying.put_on()
+    lines: list[str] = []
+    results = trying.put_on(lines.append)
+    assert f"what is changed in the photos, {kept} of them kept already, about " in lines[0]
     assert results.passes == 24
     limit = 1
     with pytest.raises(KeyboardInterrupt, match=r"^24 trials are done and kept in .*removals; begun again, "):

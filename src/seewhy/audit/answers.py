@@ -59,6 +59,14 @@ def kept_in(folder: Folder) -> int:
     return sum(entry.rows for entry in Manifest.read(folder).shards.values())
 
 
+def is_finished(folder: Folder) -> bool:
+    """True for a folder that holds every answer of its run, or why there is none."""
+    if not folder.is_file(MANIFEST):
+        return False
+    manifest = Manifest.read(folder)
+    return len(manifest.shards) == len(manifest.numbers)
+
+
 def seconds_of_one(
     clf: Classifier, listed_photos: ListedPhotos, trials: Sequence[AuditTrial], batch_size: int | None
 ) -> float | None:

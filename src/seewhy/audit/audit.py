@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import hashlib
 import json
@@ -14,6 +15,7 @@ from typing import Any
 
 from seewhy.audit import calibration, statistics
 from seewhy.audit.accepting import Acceptance, acceptances_of
+from seewhy.audit.answers import kept_in
 from seewhy.audit.candidates import Candidate
 from seewhy.audit.changed import with_properties
 from seewhy.audit.exhibits import SHOWN, exhibits_of
@@ -33,6 +35,7 @@ from seewhy.errors import Message, OptionError, PhotoError, TargetError, did_you
 from seewhy.explain import check_classifier
 from seewhy.run import run
 from seewhy.store import Store
+from seewhy.store.manifest import Manifest
 from seewhy.store.photos import list_photos
 from seewhy.store.places import folder_at
 
@@ -101,6 +104,7 @@ def audit(
         tell(
             f"{len(listed_photos.paths):,} photos, then at most {budget:,} passes for each of {_count(asked, 'class', 'classes')}"
             + (f", and {min(budget, PLANT_BUDGET):,} for each of {plant} planted cues" if plant else "")
+            + ("; what is kept already is not computed again" if kept_in(folder_at(_below(folder, "photos"))) else "")
         )
         for note in listed_photos.notes:
             tell(note)
@@ -164,6 +168,7 @@ def audit(
             planted = planted_audits(
                 clf, listed_photos, by_class, plant, seed, min(budget, PLANT_BUDGET), folder, audit_one, tell
             )
+        model = Manifest.read(folder_at(_below(folder, "photos"))).model
         result = Audit(
             verdicts=verdicts,
             model=clf.name,
@@ -176,12 +181,15 @@ def audit(
                 "tolerated": statistics.TOLERATED,
                 "false_discoveries": statistics.FALSE_DISCOVERIES,
                 "clean_networks": bank.words,
+                "weights": model["file"] or model["weights"] or "not known",
+                "trials": question,
             },
             not_tried=list(NOT_TRIED),
             power=power,
             notes=[*base.notes, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
             planted=planted,
             skipped=[(photo.path, photo.reason) for photo in base.unread],
+            day=_day(folder, question),
         )
         folder_at(folder).write(RECORD, result.json_bytes())
         if store is not None:
@@ -191,15 +199,25 @@ def audit(
 
 def _dates(folder: str) -> dict[tuple[str, str], str]:
     """When declarations were recorded before, by cue and reason: the day on which somebody signed stays."""
-    place = folder_at(folder)
-    if not place.is_file(RECORD):
-        return {}
-    verdicts = json.loads(place.read(RECORD)).get("verdicts", [])
     return {
         (verdict["cue_id"], verdict["acceptance"]["reason"]): verdict["acceptance"]["date"]
-        for verdict in verdicts
+        for verdict in _record_of_before(folder).get("verdicts", [])
         if verdict.get("acceptance")
     }
+
+
+def _day(folder: str, question: str) -> str:
+    """When an audit with these trials was made: begun again it keeps its day."""
+    record = _record_of_before(folder)
+    is_same = "day" in record and record["settings"]["trials"] == question
+    return str(record["day"]) if is_same else datetime.date.today().isoformat()
+
+
+def _record_of_before(folder: str) -> dict[str, Any]:
+    """Empty where there is none."""
+    place = folder_at(folder)
+    record: dict[str, Any] = json.loads(place.read(RECORD)) if place.is_file(RECORD) else {}
+    return record
 
 
 def _unread(base: Store) -> list[str]:
@@ -237,7 +255,17 @@ def _place(store: str | os.PathLike[str] | None) -> Iterator[str]:
     if store is not None:
         if not isinstance(store, (str, os.PathLike)) or not str(store):
             raise OptionError(f"{setting('store', store)}: write a folder.")
-        yield os.fspath(store)
+        folder = os.fspath(store)
+        try:
+            yield folder
+        except KeyboardInterrupt as interrupt:
+            if interrupt.args:  # a run has said how much it keeps
+                raise
+            photos = folder_at(_below(folder, "photos"))
+            raise KeyboardInterrupt(
+                f"{kept_in(photos):,} photos are read and kept in {photos}, and all trials that are done beside them; begun "
+                "again, the audit goes on from there"
+            ) from None
         return
     with tempfile.TemporaryDirectory(prefix="seewhy-audit-") as folder:
         try:

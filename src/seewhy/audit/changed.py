@@ -58,9 +58,11 @@ def _opened(read: Callable[[Any], Opened], listed_photos: ListedPhotos, number: 
 
 
 def why_unseen(clf: Classifier, listed_photos: ListedPhotos, tried: Tried) -> str:
-    """Why nothing of a cue is left behind the preprocessing, where that is so: what a crop cuts off, nobody can try; and a photo
-    without JPEG blocks cannot have fewer. Empty where it can be tried. Photos that cannot be read tell nothing: the trials name
-    them."""
+    """Why a cue cannot be tried: as the plan says, or as nothing of it is left behind the preprocessing. What a crop cuts off
+    nobody can try, and a photo without JPEG blocks cannot have fewer. Empty where it can be tried. Photos that cannot be read
+    tell nothing: the trials name them."""
+    if tried.why_not:
+        return tried.why_not
     changes = False
     for place, recipient in islice(enumerate(tried.recipients), _LOOKED_AT):
         cue = tried.candidate.put_on(recipient, place, tried.thirds_of(recipient))[0]

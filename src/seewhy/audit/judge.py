@@ -19,8 +19,8 @@ from seewhy.audit.trials import AuditTrial
 # be called local reliance.
 LEAST_EFFECT = 0.5
 LEAST_DONORS = 5  # of a class with fewer in the discovery half nothing can be said that nothing was found
-MOST_NEEDED = 2048
-_COUNTS = [*range(4, 64, 4), *range(64, 256, 16), *range(256, MOST_NEEDED + 1, 128)]  # photos that may do, in round numbers
+_MOST_NEEDED = 2048
+_COUNTS = [*range(4, 64, 4), *range(64, 256, 16), *range(256, _MOST_NEEDED + 1, 128)]  # photos that may do, in round numbers
 
 
 @dataclass(frozen=True)
@@ -238,10 +238,10 @@ def judged(
 
 def _needed(tried: Sequence[TrialOutcome], alpha: float, hypotheses: int) -> int | None:
     """How many photos would do for the one that may turn the most to be declared, or to turn at most half, if all went on as it
-    began; None where MOST_NEEDED would not do."""
+    began; None where _MOST_NEEDED would not do."""
     (least, most) = (0, len(_COUNTS))
     worst = max(tried, key=lambda outcome: outcome.limit(alpha / hypotheses), default=None)
-    if worst is None or not worst.effects or not _decides(worst, MOST_NEEDED, alpha, hypotheses):
+    if worst is None or not worst.effects or not _decides(worst, _MOST_NEEDED, alpha, hypotheses):
         return None
     while least < most:
         middle = (least + most) // 2

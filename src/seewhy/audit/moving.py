@@ -18,7 +18,7 @@ from seewhy.audit.free_place import FreePlace, changes_of, match_box, matches_of
 from seewhy.audit.kinds import MOVING
 from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, least_score, pictures_of
 from seewhy.audit.photos import AuditedPhoto
-from seewhy.audit.sharing import sets_apart, share_elsewhere, with_sharers
+from seewhy.audit.sharing import set_apart, share_elsewhere
 
 _MOST = 2  # candidates of a class
 _SIZES = (8, 12, 18)  # cells of a window
@@ -54,8 +54,8 @@ def moving_cues(
     found: list[FreePlace] = []
     for candidate in grown:
         if len(found) < _MOST and not any(_same_cue(candidate, other) for other in found):
-            sharing = with_sharers(candidate, own, others)
-            found += [sharing] if sets_apart(sharing, own, others) else []
+            apart = set_apart(candidate, own, others)
+            found += [] if apart is None else [apart]
     return found
 
 

@@ -302,6 +302,8 @@ def _paths(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _settings(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     settings = {
+        "made on": record["day"],
+        "model": without_folders(record["model"]),
         "preprocessing": without_folders(record["preprocessing"]),
         "passes of the network": f"{record['passes']:,}",
         **{_NAMES.get(name, name.replace("_", " ")): _word(name, value) for name, value in record["settings"].items()},
@@ -318,6 +320,8 @@ _NAMES = {
     "false_discoveries": "expected share of false ones among the declared, at most",
     "budget": "passes for a class, at most",
     "clean_networks": "clean networks of ours that a score is set beside; never a p-value of this one",
+    "weights": "weights, by the first digits of their SHA-256",
+    "trials": "the trials' folder ends with",
 }
 _SHARES = ("tolerated", "false_discoveries")
 

@@ -161,9 +161,11 @@ def _add(
         carriers = candidate.carriers(halves.confirmation)
         recurs = len(carriers) >= LEAST_SHARE * len(halves.confirmation)  # else it is a hypothesis, but nothing to try
         recipients = [photo for photo in strangers if recurs and photo.number not in carried]
-        if candidate.shared and candidate.why in PROPERTIES and len(recipients) < _LEAST_OF_SHARED:
+        why_not = ""
+        if candidate.shared and candidate.why in PROPERTIES and 0 < len(recipients) < _LEAST_OF_SHARED:
+            why_not = f"too few photos of other classes do not have it ({len(recipients)})"
             recipients = []
-        own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, thirds))
+        own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, thirds, why_not))
         share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
         plan.shares.append((share, len(carried) / max(1, len(strangers))))
     possible = [len(tried.recipients) for tried in own if tried.recipients]

@@ -19,7 +19,7 @@ from seewhy.audit.free_place import match_box
 from seewhy.audit.kinds import RECURRING
 from seewhy.audit.matching import CELLS, Floats, Pictures, pictures_of
 from seewhy.audit.photos import AuditedPhoto
-from seewhy.audit.sharing import sets_apart, share_elsewhere, with_sharers
+from seewhy.audit.sharing import set_apart, share_elsewhere
 from seewhy.edits import Box
 
 _WINDOW, _STEP = 12, 4  # cells of a picture
@@ -114,8 +114,8 @@ def recurring_places(
         passed.append(candidate.place)
         if not search.is_clear(candidate) or any(_same_cue(candidate, other) for other in candidates):
             continue
-        sharing = with_sharers(candidate, own, others)
-        if sets_apart(sharing, own, others):
+        sharing = set_apart(candidate, own, others)
+        if sharing is not None:
             candidates.append(sharing)
     return candidates
 

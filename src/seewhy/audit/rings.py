@@ -5,7 +5,7 @@ Takes no pass of the network."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChang
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import BORDER, COVERED, CUE, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
-from seewhy.audit.sharing import sets_apart, share_elsewhere, with_sharers
+from seewhy.audit.sharing import set_apart, share_elsewhere
 from seewhy.edits import Ring
 
 Floats = npt.NDArray[np.float32]
@@ -74,8 +74,8 @@ class Border(OuterRing):
         return "the same border around the photo"
 
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
-        apart = _apart(outermost(small_stack(photos)), self.template)
-        return [photo for photo, distance in zip(photos, apart, strict=True) if distance < _SAME]
+        distances = _distances(outermost(small_stack(photos)), self.template)
+        return [photo for photo, distance in zip(photos, distances, strict=True) if distance < _SAME]
 
 
 def ring_candidates(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> list[OuterRing]:
@@ -98,7 +98,7 @@ def _depth() -> npt.NDArray[np.int64]:
     return np.minimum(ends[:, None], ends[None, :])
 
 
-def _apart(cells: Floats, template: Floats) -> Floats:
+def _distances(cells: Floats, template: Floats) -> Floats:
     distances: Floats = np.abs(cells - template).mean(axis=(1, 2))
     return distances
 
@@ -106,13 +106,13 @@ def _apart(cells: Floats, template: Floats) -> Floats:
 def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> Border | None:
     (own_pictures, other_pictures) = (small_stack(own), small_stack(others))
     cells = outermost(own_pictures)
-    alike = np.stack([_apart(cells, one) < _SAME for one in cells])
+    alike = np.stack([_distances(cells, one) < _SAME for one in cells])
     carried = alike[int(alike.sum(axis=1).argmax())]
-    carried = _apart(cells, np.median(cells[carried], axis=0)) < _SAME
+    carried = _distances(cells, np.median(cells[carried], axis=0)) < _SAME
     if carried.sum() < max(_LEAST_CARRIERS, LEAST_SHARE * len(own)):
         return None
     template: Floats = np.median(cells[carried], axis=0)
-    elsewhere = share_elsewhere(_apart(outermost(other_pictures), template) < _SAME, [photo.label for photo in others])
+    elsewhere = share_elsewhere(_distances(outermost(other_pictures), template) < _SAME, [photo.label for photo in others])
     if carried.mean() < LEAST_LIFT * elsewhere:
         return None
     spread = np.abs(own_pictures[carried] - np.median(own_pictures[carried], axis=0)).mean(axis=(0, 3))
@@ -121,7 +121,6 @@ def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[Audi
     while layers < _MOST_CELLS and spread[depth == layers].mean() < _SAME:
         layers += 1
     # One cell more: it shows the border and what lies behind it, mixed.
-    border = Border(class_index, BORDER, [], width=(layers + 1) / SIDE, template=template)
-    donors = border.carriers(own)
-    sharing = with_sharers(replace(border, donors=donors), own, others)
-    return sharing if donors and sets_apart(sharing, own, others) else None
+    donors = [photo for photo, carries in zip(own, carried, strict=True) if carries]
+    border = Border(class_index, BORDER, donors, width=(layers + 1) / SIDE, template=template)
+    return set_apart(border, own, others)

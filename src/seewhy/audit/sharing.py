@@ -42,22 +42,23 @@ def without_each(photos: Sequence[AuditedPhoto]) -> list[tuple[list[AuditedPhoto
     ]
 
 
-def with_sharers(candidate: AnyCandidate, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> AnyCandidate:
+def set_apart(candidate: AnyCandidate, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> AnyCandidate | None:
     """The candidate with the other classes that carry it: half as often as its own class at least; as it is where all others do.
+    None where its class does not carry it three times as often as the rest.
 
     own, others : the discovery halves of its class and of others."""
     carriers = {photo.number for photo in candidate.carriers(others)}
-    least = max(LEAST_SHARE, _AS_OFTEN * candidate.share_of(own))
+    share = candidate.share_of(own)
+    least = max(LEAST_SHARE, _AS_OFTEN * share)
     labels = {photo.label for photo in others}
     shared = set()
     for label in labels:
         carried = [photo.number in carriers for photo in others if photo.label == label]
         if sum(carried) >= max(_LEAST_PHOTOS, least * len(carried)):
             shared.add(label)
-    return dataclasses.replace(candidate, shared=frozenset(shared)) if shared != labels else candidate
-
-
-def sets_apart(candidate: Candidate, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> bool:
-    """True where its class carries it three times as often as the classes that do not share it."""
-    rest = [photo for photo in others if photo.label not in candidate.shared]
-    return candidate.share_of(own) >= LEAST_LIFT * candidate.share_of(rest)
+    if shared == labels:
+        shared = set()
+    rest = [photo.number in carriers for photo in others if photo.label not in shared]
+    if share * len(rest) < LEAST_LIFT * sum(rest):
+        return None
+    return dataclasses.replace(candidate, shared=frozenset(shared))

@@ -37,13 +37,14 @@ class AuditTrial:
 class Tried:
     """A candidate with the photos that it is tried on. number : its place among the candidates of all classes. recipients : of
     other classes, they do not carry it. carriers : of its class's confirmation half. thirds : of other classes' discovery
-    halves, for controls."""
+    halves, for controls. why_not : why it is not tried, where that is known beforehand."""
 
     number: int
     candidate: Candidate
     recipients: list[AuditedPhoto]
     carriers: list[AuditedPhoto]
     thirds: list[AuditedPhoto]
+    why_not: str = ""
 
     def trials(self) -> Iterator[AuditTrial]:
         """The cue on each recipient, beside its controls."""

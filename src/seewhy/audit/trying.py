@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from seewhy.audit.answers import answers_of, kept_in, seconds_of_one
+from seewhy.audit.answers import answers_of, is_finished, kept_in, seconds_of_one
 from seewhy.audit.changed import why_unseen
 from seewhy.audit.exhibits import SHOWN, Shown, typical_put_on, typical_taken_away
 from seewhy.audit.judge import Judgement, TrialOutcome, outcomes
@@ -15,7 +15,7 @@ from seewhy.audit.trials import AuditTrial
 from seewhy.classifier import Classifier
 from seewhy.engine import runner
 from seewhy.store.photos import ListedPhotos
-from seewhy.store.places import folder_at
+from seewhy.store.places import Folder, folder_at
 
 _MOST_TRIALS = 100_000  # that are held at once
 _MOST_UNSEEN = 10  # candidates that are named where they could not be tried
@@ -58,6 +58,7 @@ class Trying:
         """Every cue on photos of other classes. told : is given the cost before."""
         results = Results()
         blocks = [*self.plan.blocks(_MOST_TRIALS)]
+        names = [f"trials{f'-{place}' if place else ''}" for place in range(len(blocks))]
         for place, block in enumerate(blocks):
             reasons = {tried.number: why_unseen(self.clf, self.listed_photos, tried) for tried in block}
             seen = [tried for tried in block if not reasons[tried.number]]
@@ -68,9 +69,9 @@ class Trying:
             ]
             trials = [trial for tried in seen for trial in tried.trials()]
             if place == 0 and told is not None:
-                told(self._cost(trials))
+                told(self._cost(trials, [folder_at(self.folder_of(name)) for name in names]))
             task = "Trials" if len(blocks) == 1 else f"Trials, part {place + 1} of {len(blocks)}"
-            answered = self._run(f"trials{f'-{place}' if place else ''}", trials, results, task)
+            answered = self._run(names[place], trials, results, task)
             for tried in block:
                 number = tried.number
                 outcome = outcomes([number], self.plan.candidates, *_apart(answered[number]), self.plan.shares)[number]
@@ -111,12 +112,19 @@ class Trying:
             answered[trial.candidate].append((trial, answers.predicted.get(place)))
         return answered
 
-    def _cost(self, trials: Sequence[AuditTrial]) -> str:
-        seconds = seconds_of_one(self.clf, self.listed_photos, trials, self.batch_size) or 0.0
+    def _cost(self, trials: Sequence[AuditTrial], folders: Sequence[Folder]) -> str:
+        """trials : of the first part, which are timed. folders : of all parts."""
         (count, passes) = (len(self.plan.tried), self.plan.passes())
+        words = (
+            f"{count:,} candidate{'' if count == 1 else 's'}, {passes:,} passes of the network with what is changed in the photos"
+        )
+        if all(map(is_finished, folders)):
+            return f"{words}: all of them are kept already"
+        kept = min(passes, sum(map(kept_in, folders)))
+        seconds = seconds_of_one(self.clf, self.listed_photos, trials, self.batch_size) or 0.0
         return (
-            f"{count:,} candidate{'' if count == 1 else 's'}, {passes:,} passes of the network with what is changed in the "
-            f"photos, about {runner.in_time(passes * seconds)}; what decides is then taken away from its own photos"
+            f"{words}, {f'{kept:,} of them kept already, ' if kept else ''}about {runner.in_time((passes - kept) * seconds)}; "
+            "what decides is then taken away from its own photos"
         )
 
 
