@@ -53,6 +53,12 @@ def _is_placed(record: Record, verdict: Record) -> bool:
     return _photo_by_photo(verdict.get("boxes") or {}, record["boxes"])
 
 
+def is_by_photo(record: Record, verdict: Record) -> bool:
+    """Whether the verdict's place is judged photo by photo, should its network turn out to rely on the cue."""
+    cue = EVERY.get(record["cue"])
+    return cue is not None and not cue.fixed and SURROUNDINGS not in cue.kinds and verdict["kind"] in cue.kinds
+
+
 def _photo_by_photo(named: dict[str, Any], true: dict[str, Box]) -> bool:
     """At least half of the photos that are named carry the cue where the verdict says."""
     hits = [path in true and overlap(box, true[path]) >= LEAST_OVERLAP for path, box in named.items()]
