@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 import seewhy
-from bench import audit_oracle, audit_peers, audit_records, audit_table
+from bench import audit_effects, audit_oracle, audit_peers, audit_records, audit_table
 from bench.audit_specs import BANK, HALVES, Spec, specs
 from bench.audit_training import RECIPE, audited, classifier, write
 from bench.timing import ROOT, Figure, console, options, save, show_figures
@@ -114,9 +114,11 @@ def _truth(spec: Spec) -> Record:
 def _audit(spec: Spec, per_class: int, budget: int) -> Record:
     with tempfile.TemporaryDirectory() as folder:
         written = write(spec, audited(spec, per_class), Path(folder))
-        result = seewhy.audit(classifier(spec), folder, "folders", budget=budget, seed=spec.seed, progress=False)
+        with audit_effects.watched() as audits:
+            result = seewhy.audit(classifier(spec), folder, "folders", budget=budget, seed=spec.seed, progress=False)
+        verdicts = audit_effects.of_spec(spec, Path(folder), audits[0], result.record()["verdicts"])
     boxes = {path: one.box for path, one in written.items() if one.carries and one.box is not None}
-    return {"verdicts": result.record()["verdicts"], "passes": result.passes, "boxes": boxes}
+    return {"verdicts": verdicts, "passes": result.passes, "boxes": boxes}
 
 
 def _peers(spec: Spec, per_class: int) -> Record:
