@@ -12,7 +12,7 @@ import contextlib
 import functools
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from seewhy.audit.changed import with_properties
 from seewhy.audit.judge import Judgement
 from seewhy.audit.kinds import LOCAL, SHORTCUT, SURROUNDINGS
 from seewhy.audit.photos import AuditedPhoto, in_turn
-from seewhy.audit.planning import AuditPlan, photos_by_class
+from seewhy.audit.planning import AuditPlan, ClassPhotos, Inspect, photos_by_class
 from seewhy.audit.trials import Tried
 from seewhy.audit.trying import Results, Trying
+from seewhy.properties import PROPERTIES
 from seewhy.store.photos import ListedPhotos, list_photos
 
 PHOTOS = 300  # that each cue is put on
@@ -100,7 +101,8 @@ def _recipients(
     trying: Trying, tried: Sequence[Tried], photos: Path, store: Path, more: MorePhotos, count: int
 ) -> tuple[ListedPhotos, list[list[AuditedPhoto]]]:
     """The list of the audit with fresh photos behind it, and those of them that each cue is put on."""
-    listed_photos = trying.listed_photos
+    (clf, listed_photos) = (trying.clf, trying.listed_photos)
+    measured = any(one.candidate.why in PROPERTIES for one in tried)  # measuring takes as long as drawing
     classes = {label for label in listed_photos.labels if label is not None}
     recipients: list[list[AuditedPhoto]] = [[] for _ in tried]
     for turn in range(MOST_ROUNDS):
@@ -113,24 +115,21 @@ def _recipients(
             break
         name = f"fresh {turn}"
         more(turn, sorted(each), max(each.values()), photos / name)
-        (listed_photos, unseen) = _with_fresh(trying.clf, listed_photos, photos, name, store)
+        own_photos = list_photos(photos / name, "folders", clf.class_names(), only_classes=True)
+        base = seewhy.run(clf, own_photos, store / name, progress=False)
+        inspect: Inspect = functools.partial(with_properties, clf, own_photos) if measured else list
+        unseen = _used(photos_by_class(base, 0, inspect).values(), len(listed_photos.paths), name)
+        paths = [*listed_photos.paths, *(f"{name}/{path}" for path in own_photos.paths)]
+        listed_photos = replace(listed_photos, paths=paths, labels=[*listed_photos.labels, *own_photos.labels])
         for one, own in zip(tried, recipients, strict=True):
             own += eligible(one, unseen)[: count - len(own)]
     return listed_photos, recipients
 
 
-def _with_fresh(
-    clf: seewhy.Classifier, listed_photos: ListedPhotos, photos: Path, name: str, store: Path
-) -> tuple[ListedPhotos, list[AuditedPhoto]]:
-    """The list with the photos of a folder behind it, and those of them that an audit would use."""
-    own = list_photos(photos / name, "folders", clf.class_names(), only_classes=True)
-    base = seewhy.run(clf, own, store / name, "gradient", progress=False)  # the answers alone matter
-    by_class = photos_by_class(base, 0, functools.partial(with_properties, clf, own))
-    used = [photo for one in by_class.values() for photo in (*one.halves.discovery, *one.halves.confirmation)]
-    behind = len(listed_photos.paths)
-    unseen = [replace(photo, number=behind + photo.number, path=f"{name}/{photo.path}") for photo in in_turn(used, 0)]
-    paths = [*listed_photos.paths, *(f"{name}/{path}" for path in own.paths)]
-    return replace(listed_photos, paths=paths, labels=[*listed_photos.labels, *own.labels]), unseen
+def _used(by_class: Iterable[ClassPhotos], behind: int, name: str) -> list[AuditedPhoto]:
+    """The photos that an audit would use, where they lie in a list behind so many others, in a folder of this name."""
+    used = [photo for one in by_class for photo in (*one.halves.discovery, *one.halves.confirmation)]
+    return [replace(photo, number=behind + photo.number, path=f"{name}/{photo.path}") for photo in in_turn(used, 0)]
 
 
 def eligible(tried: Tried, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:

@@ -75,7 +75,7 @@ def _places(spec: Spec, per_class: int, budget: int, beside_peers: bool) -> dict
     (folder, settings) = (PLACE / spec.digest, f"recipe {RECIPE}, {per_class} photos")
     places = {
         "truth": folder / f"oracle, recipe {RECIPE}.json",
-        "audit": folder / f"audit {sources_of(spec.half)}, {settings}, budget {budget}.json",
+        "audit": folder / f"audit with fresh photos {sources_of(spec.half)}, {settings}, budget {budget}.json",
     }
     return places | ({"peers": folder / f"peers, {settings}.json"} if beside_peers else {})
 
