@@ -3,7 +3,8 @@
 Every network of ``specs(BANK)`` is trained, asked by the oracle whether it is clean (accuracy at least 0.9, a cue turns at most
 0.1), and audited with the budget of a person's audit on more or fewer photos, which take turns. All is kept under ``out/audits``:
 a run that is cut off goes on. ``--part 0/2`` and ``--most`` measure a part and write nothing; the whole is written to
-``src/seewhy/audit/bank.json`` where at least 59 turn out clean. ``--out`` writes whatever there is to another place.
+``src/seewhy/audit/bank.json`` where at least 59 turn out clean. ``--out`` writes whatever there is to another place; ``--keep``
+writes the records themselves into ``bench/audit_records.jsonl``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 
-from bench.audit_networks import chosen, in_a_line, record, sources_of
+from bench.audit_networks import chosen, in_a_line, keep, kept, record, sources_of
 from bench.audit_oracle import SOUND
 from bench.audit_specs import ALIGNED, BANK, Spec
 from bench.audit_training import RECIPE
@@ -38,10 +39,14 @@ def photos_of(spec: Spec) -> int:
     return PHOTOS[(number + number // 8) % len(PHOTOS)]
 
 
+def settings_of(spec: Spec, budget: int = BUDGET) -> dict[str, Any]:
+    return {"per_class": photos_of(spec), "budget": budget, "beside_peers": False}
+
+
 def records(specs: Iterable[Spec], budget: int = BUDGET) -> list[Record]:
     measured = []
     for number, spec in enumerate(specs, start=1):
-        measured.append(record(spec, per_class=photos_of(spec), budget=budget, beside_peers=False))
+        measured.append(record(spec, **settings_of(spec, budget)))
         console.print(f"{number} {in_a_line(measured[-1])}", highlight=False)
     return measured
 
@@ -82,9 +87,13 @@ def main() -> None:
     parser.add_argument("--only", default="", help="those whose names contain this")
     parser.add_argument("--part", default="0/1", help="1/2: of two processes, the second's share")
     parser.add_argument("--out", type=Path, help="another place for the numbers, however few")
+    parser.add_argument("--keep", action="store_true", help="measure nothing: write what was into audit_records.jsonl")
     args = parser.parse_args()
     torch.set_num_threads(1)
     own = chosen(BANK, args.most, args.only, args.part)
+    if args.keep:
+        keep(kept(spec, **settings_of(spec)) for spec in own)
+        return
     bank = bank_of(records(own))
     place = place_for(bank, args.out, own == chosen(BANK))
     console.print(f"{len(bank.networks)} of {len(own)} are clean. {bank.words}", highlight=False)

@@ -4,7 +4,8 @@
 trained, asked by an oracle what it leans on (``audit_oracle.py``), audited, and looked at as others would
 (``audit_peers.py``). All is kept under ``out/audits``, each part by what it depends on: a run that is cut off goes on, and a
 changed audit needs no training. ``--only`` takes part of a name; ``--part 0/2`` every second network, so that two processes
-share the work; ``--no-audit`` trains and asks the oracle alone.
+share the work; ``--no-audit`` trains and asks the oracle alone. ``--keep`` writes what was measured into
+``bench/audit_records.jsonl`` (``audit_records.py``), ``--recorded`` shows what stands there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import json
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ import numpy as np
 import torch
 
 import seewhy
-from bench import audit_oracle, audit_peers, audit_table
+from bench import audit_effects, audit_oracle, audit_peers, audit_records, audit_table
 from bench.audit_specs import BANK, HALVES, Spec, specs
 from bench.audit_training import RECIPE, audited, classifier, write
 from bench.timing import ROOT, Figure, console, options, save, show_figures
@@ -45,18 +47,37 @@ Record = dict[str, Any]
 
 
 def record(spec: Spec, audit: bool = True, per_class: int = PER_CLASS, budget: int = BUDGET, beside_peers: bool = True) -> Record:
-    """All that is known of one network; each part out of its file where it was measured before."""
-    folder = PLACE / spec.digest
-    settings = f"{per_class} photos"
-    parts = asdict(spec) | {"truth": _kept(folder / f"oracle, recipe {RECIPE}.json", lambda: _truth(spec))}
-    if audit:
-        parts |= _kept(
-            folder / f"audit {sources_of(spec.half)}, recipe {RECIPE}, {settings}, budget {budget}.json",
-            lambda: _audit(spec, per_class, budget),
-        )
-    if audit and beside_peers:
-        parts["peers"] = _kept(folder / f"peers, recipe {RECIPE}, {settings}.json", lambda: _peers(spec, per_class))
-    return json.loads(json.dumps(parts))  # as it is read from a file: no tuples
+    """All that is known of one network: its line of ``audit_records.jsonl``, or each part out of its file, where it was measured
+    before."""
+    places = _places(spec, per_class, budget, beside_peers)
+    if not audit:
+        truth = _kept(places["truth"], lambda: _truth(spec))
+        return dict(json.loads(json.dumps(asdict(spec) | {"truth": truth})))  # as it is read from a file: no tuples
+    conditions = audit_records.conditions(spec, sources_of(spec.half), per_class, budget)
+    recorded = audit_records.recorded(spec, conditions, beside_peers)
+    if recorded is not None:
+        return recorded
+    parts = {"truth": _kept(places["truth"], lambda: _truth(spec))}
+    parts |= _kept(places["audit"], lambda: _audit(spec, per_class, budget))
+    if beside_peers:
+        parts["peers"] = _kept(places["peers"], lambda: _peers(spec, per_class))
+    return audit_records.reduced(spec, conditions, parts)
+
+
+def kept(spec: Spec, per_class: int = PER_CLASS, budget: int = BUDGET, beside_peers: bool = True) -> Record | None:
+    """The record of a network of which every part was measured on this machine, with the audit as it is; else None."""
+    if not all(place.is_file() for place in _places(spec, per_class, budget, beside_peers).values()):
+        return None
+    return record(spec, True, per_class, budget, beside_peers)
+
+
+def _places(spec: Spec, per_class: int, budget: int, beside_peers: bool) -> dict[str, Path]:
+    (folder, settings) = (PLACE / spec.digest, f"recipe {RECIPE}, {per_class} photos")
+    places = {
+        "truth": folder / f"oracle, recipe {RECIPE}.json",
+        "audit": folder / f"audit with fresh photos {sources_of(spec.half)}, {settings}, budget {budget}.json",
+    }
+    return places | ({"peers": folder / f"peers, {settings}.json"} if beside_peers else {})
 
 
 def _kept(path: Path, measure: Callable[[], Record]) -> Record:
@@ -66,8 +87,7 @@ def _kept(path: Path, measure: Callable[[], Record]) -> Record:
         path.parent.mkdir(parents=True, exist_ok=True)
         seconds = {f"seconds of {path.name.split(',')[0].split()[0]}": round(time.perf_counter() - start, 1)}
         write_whole(path, json.dumps(measured | seconds, indent=1).encode())
-    kept: Record = json.loads(path.read_text())
-    return kept
+    return dict(json.loads(path.read_text()))
 
 
 def sources_of(half: str) -> str:
@@ -94,9 +114,11 @@ def _truth(spec: Spec) -> Record:
 def _audit(spec: Spec, per_class: int, budget: int) -> Record:
     with tempfile.TemporaryDirectory() as folder:
         written = write(spec, audited(spec, per_class), Path(folder))
-        result = seewhy.audit(classifier(spec), folder, "folders", budget=budget, seed=spec.seed, progress=False)
+        with audit_effects.watched() as audits:
+            result = seewhy.audit(classifier(spec), folder, "folders", budget=budget, seed=spec.seed, progress=False)
+        verdicts = audit_effects.of_spec(spec, Path(folder), audits[0], result.record()["verdicts"])
     boxes = {path: one.box for path, one in written.items() if one.carries and one.box is not None}
-    return {"verdicts": result.record()["verdicts"], "passes": result.passes, "boxes": boxes}
+    return {"verdicts": verdicts, "passes": result.passes, "boxes": boxes}
 
 
 def _peers(spec: Spec, per_class: int) -> Record:
@@ -127,6 +149,22 @@ def in_a_line(record: Record) -> str:
     return f"{record['name']}: {truth['kind']}, turned {truth['turned']:.2f}, accuracy {truth['accuracy']:.2f}; {kinds}"
 
 
+def keep(records: Iterable[Record | None]) -> None:
+    """Those that were measured on this machine stay with the project."""
+    found = [one for one in records if one is not None]
+    lines = audit_records.keep(found)
+    console.print(f"{len(found)} networks kept; {audit_records.PLACE.name} holds {lines}", highlight=False)
+
+
+def recorded(half: str, only: str = "") -> list[Record]:
+    """What stays with the project of a half, whatever it was measured with; that is said."""
+    lines = [line for line in audit_records.read().values() if line["half"] == half and only in line["name"]]
+    counts = Counter(f"audit {line['audit']}, recipe {line['recipe']}" for line in lines)
+    words = "; ".join(f"{count} with {name}" for name, count in counts.most_common())
+    console.print(f"{len(lines)} networks are recorded{f': {words}' if lines else ''}", highlight=False)
+    return lines
+
+
 def measure(half: str = "counted", most: int | None = None, **settings: Any) -> list[Figure]:
     """The main numbers of a half."""
     return audit_table.figures(list(measured(half, most, **settings)))
@@ -143,10 +181,16 @@ def main() -> None:
     parser.add_argument("--only", default="", help="those whose names contain this")
     parser.add_argument("--part", default="0/1", help="1/2: of two processes, the second's share")
     parser.add_argument("--no-audit", action="store_true", help="train, and ask the oracle")
+    parser.add_argument("--keep", action="store_true", help="measure nothing: write what was into audit_records.jsonl")
+    parser.add_argument("--recorded", action="store_true", help="measure nothing: show what stands there")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.keep:
+        keep(map(kept, chosen(args.half, args.most, args.only, args.part)))
+        return
     settings = {"half": args.half, "most": args.most, "only": args.only, "part": args.part, "audit": not args.no_audit}
-    records = list(measured(**(settings | (QUICK if args.quick else {}))))
+    settings |= QUICK if args.quick else {}
+    records = recorded(args.half, args.only) if args.recorded else list(measured(**settings))
     if args.no_audit:
         return
     audit_table.show(records)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bench import audit_peers as peers
 from bench.audit_cues import EVERY, SHORTCUT, SURROUNDINGS, Box
+from bench.audit_effects import PHOTOS as FRESH_PHOTOS
 from bench.audit_oracle import BETWEEN, LEANS, LEGITIMATE, SOUND
 from bench.intervals import exact_interval
 from bench.timing import Figure, console, table
@@ -53,6 +54,12 @@ def _is_placed(record: Record, verdict: Record) -> bool:
     return _photo_by_photo(verdict.get("boxes") or {}, record["boxes"])
 
 
+def is_by_photo(record: Record, verdict: Record) -> bool:
+    """Whether the verdict's place is judged photo by photo, should its network turn out to rely on the cue."""
+    cue = EVERY.get(record["cue"])
+    return cue is not None and not cue.fixed and SURROUNDINGS not in cue.kinds and verdict["kind"] in cue.kinds
+
+
 def _photo_by_photo(named: dict[str, Any], true: dict[str, Box]) -> bool:
     """At least half of the photos that are named carry the cue where the verdict says."""
     hits = [path in true and overlap(box, true[path]) >= LEAST_OVERLAP for path, box in named.items()]
@@ -64,15 +71,13 @@ def alarms(record: Record) -> list[str]:
     return [verdict["class_name"] for verdict in record["verdicts"] if verdict["kind"] in ALARMS]
 
 
-def holds(record: Record) -> bool | None:
-    """Whether the interval of the verdict that finds the cue contains the oracle's effect; None where none does."""
-    verdict = deciding(record)
-    if verdict is None:
+def holds(verdict: Record) -> bool | None:
+    """Whether the verdict's interval contains the effect on fresh photos; None where it names no cue, or where there were too few
+    photos to know. That effect has an error of its own, for which nothing is allowed."""
+    if verdict.get("fresh_photos", 0) < FRESH_PHOTOS:
         return None
     (low, high) = verdict["interval"]
-    truth = record["truth"]  # a cue that classes share turns photos into any of them
-    effect = truth["turned"] if verdict["shared_with"] else truth["effects"][verdict["class_name"]]
-    return bool(low <= effect <= high)
+    return bool(low <= verdict["fresh_effect"] <= high)
 
 
 def _of_kind(records: Sequence[Record], kind: str) -> list[Record]:
@@ -83,13 +88,15 @@ def figures(records: Sequence[Record]) -> list[Figure]:
     """The main numbers, each with its exact interval over networks."""
     (relying, clean, own) = (_of_kind(records, kind) for kind in (LEANS, SOUND, LEGITIMATE))
     beside = [bool(set(alarms(record)) - _own_classes(record)) for record in relying]
-    held = [held for record in relying if (held := holds(record)) is not None]
+    stated = [(verdict["kind"], holds(verdict)) for record in (*relying, *clean) for verdict in record["verdicts"]]
+    held = [(kind, held) for kind, held in stated if held is not None]
     wrong = [_is_alarmed(record) for record in clean]
     result = [
         *share("relying networks found: class, kind and place", [is_found(record) for record in relying], 0.95, True),
         *share("clean networks with a false alarm", wrong, 0.05),
         *share("relying networks with an alarm in another class than the cue's", beside),
-        *share("intervals that hold the oracle's effect", held, 0.95, True),
+        *share("intervals that hold the effect on fresh photos", [held for _, held in held], 0.95, True),
+        *share("the same, of shortcuts and surroundings alone", [held for kind, held in held if kind in ALARMS], 0.95, True),
     ]
     for name, chosen, hit in (("found", relying, is_found), ("false alarms", clean, _is_alarmed)):
         result += resampled(f"{name}, resampled by backbone", chosen, hit)
@@ -145,6 +152,12 @@ def show(records: Sequence[Record]) -> None:
         for record in named:
             said = ", ".join(f"{v['class_name']} {v['kind']} {v['effect']:+.2f}" for v in record["verdicts"])
             console.print(f"  {record['name']} (turned {record['truth']['turned']:.2f}): {said}", highlight=False)
+    missed = [(record, verdict) for record in records for verdict in record["verdicts"] if holds(verdict) is False]
+    console.print(f"Intervals without the effect on fresh photos: {len(missed)}", highlight=False)
+    for record, verdict in missed:
+        (low, high) = verdict["interval"]
+        said = f"{verdict['effect']:+.2f} [{low:+.2f}, {high:+.2f}], fresh {verdict['fresh_effect']:+.2f}"
+        console.print(f"  {record['name']}: {verdict['class_name']} {verdict['kind']} {said}", highlight=False)
 
 
 def _by_cue(relying: Sequence[Record]) -> Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import audit_bank, audit_networks
+from bench import audit_bank, audit_networks, audit_records
 from bench.audit_specs import BANK, Spec, specs
 
 from seewhy.audit import calibration
@@ -64,6 +64,7 @@ def test_it_goes_on_where_it_was_and_writes_what_it_was_told(tmp_path: Path, mon
         return {"verdicts": record("")["verdicts"], "passes": 9, "boxes": {}}
 
     monkeypatch.setattr(audit_networks, "PLACE", tmp_path / "kept")
+    monkeypatch.setattr(audit_records, "PLACE", tmp_path / "records.jsonl")
     monkeypatch.setattr(audit_networks, "_truth", lambda spec: record("")["truth"])
     monkeypatch.setattr(audit_networks, "_audit", audit)
     monkeypatch.setattr(audit_bank.console, "print", lambda *args, **settings: None)
@@ -78,3 +79,11 @@ def test_it_goes_on_where_it_was_and_writes_what_it_was_told(tmp_path: Path, mon
     monkeypatch.setattr(audit_bank, "write_whole", lambda *args: pytest.fail("the bank that comes with seewhy was replaced"))
     audit_bank.main()
     assert len(audited) == 2
+    monkeypatch.setattr("sys.argv", ["audit_bank", "--keep"])
+    audit_bank.main()
+    kept = audit_records.read()
+    assert {name: line["per_class"] for name, line in kept.items()} == {spec.name: audit_bank.photos_of(spec) for spec in first}
+    monkeypatch.setattr(audit_networks, "PLACE", tmp_path / "another machine")
+    bank = audit_bank.bank_of(audit_bank.records(first))
+    assert len(audited) == 2
+    assert json.loads(bank.as_json()) == stored  # to the last digit: the numbers are a part of the audit's digest

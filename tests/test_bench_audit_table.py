@@ -16,7 +16,7 @@ LOGO = CUES["corner logo"].place(2)
 
 
 def verdict(name: str = "cow", kind: str = "shortcut", place: Any = LOGO, **more: Any) -> Record:
-    usual = {"effect": 0.8, "interval": [0.6, 0.9], "shared_with": []}
+    usual = {"effect": 0.8, "interval": [0.6, 0.9]}
     return {"class_name": name, "kind": kind, "place": place, **usual, **more}
 
 
@@ -77,18 +77,21 @@ def test_false_alarms_are_shortcuts_and_surroundings() -> None:
     assert alarms(clean(verdict(kind="none"), verdict("bear", "undecided"))) == []
 
 
-def test_the_interval_has_to_hold_the_oracles_effect() -> None:
-    assert holds(record(verdict())) is True
-    assert holds(record(verdict(interval=[0.6, 0.84]))) is False
-    assert holds(record(verdict(kind="none"))) is None
+def test_the_interval_has_to_hold_the_effect_on_fresh_photos() -> None:
+    assert holds(verdict(fresh_effect=0.6, fresh_photos=300)) is True
+    assert holds(verdict(fresh_effect=0.9, fresh_photos=300)) is True
+    assert holds(verdict(fresh_effect=0.91, fresh_photos=300)) is False
+    assert holds(verdict(fresh_effect=0.59, fresh_photos=300)) is False
+    assert holds(verdict(fresh_effect=0.0, fresh_photos=299)) is None
+    assert holds(verdict(kind="none")) is None
 
 
 def test_the_main_numbers() -> None:
     records = [
-        record(verdict()),
+        record(verdict(fresh_effect=0.7, fresh_photos=300)),
         record(verdict(kind="none")),
-        record(verdict(interval=[0.9, 1.0])),
-        clean(verdict(kind="none")),
+        record(verdict(interval=[0.9, 1.0], fresh_effect=0.7, fresh_photos=300)),
+        clean(verdict(kind="local", fresh_effect=0.7, fresh_photos=300)),
         clean(verdict("bear"), setup="no cue"),
         record(truth={"kind": "between", "turned": 0.3, "effects": {}}),
         record(verdict(), truth={"kind": "legitimate", "turned": 1.0, "effects": {"cow": 1.0}}, setup="constant part"),
@@ -98,8 +101,10 @@ def test_the_main_numbers() -> None:
     assert (found.value, found.low, found.high) == (pytest.approx(2 / 3), *exact_interval(2, 3))
     assert not found.reached
     assert figures["clean networks with a false alarm"].value == 0.5
-    assert figures["intervals that hold the oracle's effect"].unit == "of 2"
-    assert figures["intervals that hold the oracle's effect"].value == 0.5
+    held = figures["intervals that hold the effect on fresh photos"]
+    assert (held.value, held.unit) == (pytest.approx(2 / 3), "of 3")
+    held = figures["the same, of shortcuts and surroundings alone"]
+    assert (held.value, held.unit) == (0.5, "of 2")
     assert figures["alarms: constant part"].value == 1.0
     assert all(figures[f"found at the same false alarms: {peer}"].value == 0.0 for peer in PEERS)  # all have 0.9 somewhere
     assert {figures[f"found at the same false alarms: {peer}"].unit for peer in PEERS} == {"of 3, at 1 of 2 false alarms"}
@@ -140,7 +145,11 @@ def test_the_tables_name_what_was_missed(capsys: pytest.CaptureFixture[str], mon
     lines: list[str] = []
     monkeypatch.setattr(audit_table.console, "print", lambda text, **settings: lines.append(str(text)))
     audit_table.show(
-        [record(verdict(kind="local"), name="a miss"), record(verdict(), verdict("bear")), clean(verdict(), name="an alarm")]
+        [
+            record(verdict(kind="local"), name="a miss"),
+            record(verdict(), verdict("bear", fresh_effect=0.5, fresh_photos=300)),
+            clean(verdict(fresh_effect=0.8, fresh_photos=300), name="an alarm"),
+        ]
     )
     assert lines[3:] == [
         "Missed: 1",
@@ -149,10 +158,6 @@ def test_the_tables_name_what_was_missed(capsys: pytest.CaptureFixture[str], mon
         "  an alarm (turned 0.00): cow shortcut +0.80",
         "Beside the cue's classes: 1",
         "  by hand (turned 0.90): cow shortcut +0.80, bear shortcut +0.80",
+        "Intervals without the effect on fresh photos: 1",
+        "  by hand: bear shortcut +0.80 [+0.60, +0.90], fresh +0.50",
     ]
-
-
-def test_the_effect_of_a_shared_cue_is_what_turns_into_any_of_its_classes() -> None:
-    truth = {"kind": "relying", "turned": 0.88, "effects": {"cow": 0.4, "bear": 0.48}}
-    assert holds(record(verdict(shared_with=["bear"]), truth=truth, classes=[0, 1])) is True
-    assert holds(record(verdict(), truth=truth, classes=[0, 1])) is False
