@@ -3,7 +3,7 @@
 After an audit each cue that a verdict names is put on photos that nobody has seen, from the same donors, with the same controls,
 and its effect is reckoned as the audit reckons it. Such photos are drawn as the audited ones are, and pass the same rules: of
 other classes than the cue's, answered rightly, each scene once, not carrying the cue. Their number is finite, so that this effect
-has an error of its own (0.03 as a standard error of 300 photos, where controls turn none); none is allowed for.
+has an error of its own (0.035 as a standard error of 200 photos, where controls turn none); none is allowed for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from seewhy.audit.trying import Results, Trying
 from seewhy.properties import PROPERTIES
 from seewhy.store.photos import ListedPhotos, list_photos
 
-PHOTOS = 300  # that each cue is put on
+PHOTOS = 200  # that each cue is put on
 MOST_OF_CLASS, MOST_ROUNDS = 120, 5  # photos of a class at once (of more than 128 some are not used); how often more are drawn
 SPARE = 1.1  # times as many are drawn: some are answered wrongly
 SEED = 10_000_000  # beyond those of all specs: other scenes

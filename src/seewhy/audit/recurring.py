@@ -25,6 +25,7 @@ from seewhy.edits import Box
 _WINDOW, _STEP = 12, 4  # cells of a picture
 _MOST = 3  # places of a class, by what recurs
 _TRIED = 12  # windows that are grown
+_BESIDE = 6  # cells around a window
 _LEAST_PARTNERS = 2  # photos that show the same as one
 _ALIKE = 0.6  # concordance of two windows that show the same
 _CARRIED = 0.35  # of a photo that carries a cue with what the carriers show there; others stay below 0.3
@@ -209,17 +210,30 @@ def _region(variation: Floats, spread: float, nearer: float, top: int, left: int
     from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening, label
 
     window = (slice(top, top + _WINDOW), slice(left, left + _WINDOW))
-    least = float(np.quantile(variation[window], 0.1))
+    # The clearest window shows an edge: next to it the cue varies least.
+    (rows, columns) = (slice(max(0, start - _BESIDE), start + _WINDOW + _BESIDE) for start in (top, left))
+    least = float(np.quantile(variation[rows, columns], 0.1))
     steady = np.pad(variation < least + nearer * max(0.0, spread - least), 3, "edge")
     square = np.ones((3, 3), bool)
     (regions, _) = label(binary_opening(binary_closing(steady, square), square)[3:-3, 3:-3])
     inside = regions[window]
     if not inside.any():
         return None
-    region: npt.NDArray[np.bool_] = binary_fill_holes(regions == int(np.bincount(inside[inside > 0]).argmax()))
-    (rows, columns) = np.nonzero(region)
-    covered = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-    return region if len(rows) >= _LEAST_CELLS and covered <= _MOST_AREA * CELLS**2 else None
+    region = _trimmed(binary_fill_holes(regions == int(np.bincount(inside[inside > 0]).argmax())))
+    cells = np.argwhere(region)
+    return region if len(cells) >= _LEAST_CELLS and np.prod(np.ptp(cells, axis=0) + 1) <= _MOST_AREA * CELLS**2 else None
+
+
+def _trimmed(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Without the rows and columns at its ends that hold less than half of what is usual: few photos are alike beside it, too."""
+    trimmed: npt.NDArray[np.bool_] = region.copy()
+    for axis in (0, 1):
+        counts = region.sum(axis=1 - axis)
+        whole = np.flatnonzero(counts >= np.median(counts[counts > 0]) / 2)
+        ends = np.ones(len(counts), bool)
+        ends[whole[0] : whole[-1] + 1] = False
+        trimmed[ends if axis == 0 else (slice(None), ends)] = False
+    return trimmed
 
 
 def _same_cue(one: RecurringPlace, other: RecurringPlace) -> bool:
