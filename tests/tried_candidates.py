@@ -26,7 +26,7 @@ def stamp_candidate(
     salient: Sequence[Box] = (),
 ) -> FixedPlace:
     """The stamp at its place. constant : False: of its box few pixels stay the same."""
-    own = list(donors) or photos([stamped(noise(500))], first=500)
+    own = list(donors) or photos([stamped(noise(500))] * 5, first=500)
     if why != RECURRING:
         return FixedPlace(class_index, why, own, STAMP_BOX, list(salient))
     (top, left, bottom, right) = (round(CELLS * side) for side in STAMP_BOX)

@@ -123,6 +123,7 @@ def test_where_few_pixels_stay_the_same_nothing_is_an_overlay() -> None:
     """The rest of the box may be what turns answers."""
     assert stamp_candidate().is_overlay
     assert not stamp_candidate(constant=False).is_overlay
+    assert not stamp_candidate(donors=photos([stamped(noise(n)) for n in range(4)])).is_overlay  # alike by chance
 
 
 def test_concordance_is_one_of_the_same_and_less_of_fainter() -> None:

@@ -37,7 +37,9 @@ _MOST_AREA = 0.25  # of the photo: laying more than that on another one shows li
 _LEAST_CELLS = 24  # of a cue; less shows nothing
 _CONSTANT = 0.06  # standard deviation over the photos that carry a cue, as a share of white ...
 _STEADIER = 0.5  # ... and of what the class's photos have on the average
-_LEAST_FILLED = 0.7  # of a box that a cue fills; a round one fills 0.79
+_CONCORDANCE = 0.6  # of each carrier with what the others show, their median: dates reach 0.66, legs and horizons 0.64
+_OVERLAY_CARRIERS = 5  # of the discovery half: fewer photos look alike by chance
+_LEAST_FILLED = 0.75  # of a box that a cue fills; a round one fills 0.79
 _TINY = 1e-6
 
 
@@ -60,7 +62,7 @@ class RecurringPlace(FixedPlace):
     @property
     def is_overlay(self) -> bool:
         is_constant = self.variation < min(_CONSTANT, _STEADIER * self.spread)
-        return is_constant and float(self.mask.mean()) >= _LEAST_FILLED
+        return is_constant and len(self.donors) >= _OVERLAY_CARRIERS and float(self.mask.mean()) >= _LEAST_FILLED
 
     @property
     def words(self) -> str:
@@ -77,11 +79,15 @@ class RecurringPlace(FixedPlace):
             self.look_at(new, pictures_of(new).details)
         return [self._scores[photo.number] for photo in photos]
 
+    def shown(self, details: Floats) -> Floats:
+        """``(n, 3, m)``: of details ``(n, 3, CELLS, CELLS)`` the cells that stay the same."""
+        (top, left) = self.corner
+        cells: Floats = details[:, :, top : top + self.mask.shape[0], left : left + self.mask.shape[1]][:, :, self.mask]
+        return cells
+
     def look_at(self, photos: Sequence[AuditedPhoto], details: Floats) -> None:
         """Their scores are kept. details : of their pictures."""
-        (top, left) = self.corner
-        shown = details[:, :, top : top + self.mask.shape[0], left : left + self.mask.shape[1]][:, :, self.mask]
-        scores = concordances(shown, self.template[:, self.mask])
+        scores = concordances(self.shown(details), self.template[:, self.mask])
         self._scores.update(zip((photo.number for photo in photos), map(float, scores), strict=True))
 
 
@@ -156,12 +162,19 @@ class _FixedSearch:
         return share * apart if apart >= _LEAST_APART else 0.0
 
     def is_clear(self, candidate: RecurringPlace) -> bool:
-        """True where enough photos of the class carry it, and nearly all others are nothing like it."""
+        """True where enough photos of the class carry it and are alike, and nearly all others are nothing like it."""
         scores = np.array(candidate.scores([*self.own, *self.others]))
         unclear = np.count_nonzero((scores >= _UNCLEAR[0]) & (scores < _UNCLEAR[1]))
         carriers = len(candidate.carriers(self.own))
-        least = max(_LEAST_PARTNERS, LEAST_SHARE * len(self.own))
-        return carriers >= least and bool(unclear <= _MOST_UNCLEAR * carriers)
+        is_large = carriers >= max(_LEAST_PARTNERS, LEAST_SHARE * len(self.own))
+        return is_large and bool(unclear <= _MOST_UNCLEAR * carriers) and self._concordance(candidate) >= _CONCORDANCE
+
+    def _concordance(self, candidate: RecurringPlace) -> float:
+        """The median over the donors, of each with what the others show: few are like their own median whatever they show."""
+        donors = {photo.number for photo in candidate.donors}
+        shown = candidate.shown(self.own_pictures.details[[photo.number in donors for photo in self.own]])
+        scores = [concordances(one[None], np.median(np.delete(shown, n, axis=0), axis=0))[0] for n, one in enumerate(shown)]
+        return float(np.median(scores))
 
     def grown(self, top: int, left: int) -> RecurringPlace | None:
         """The cue that a window shows a part of: all that varies less around it where the photos show what the window shows. None
