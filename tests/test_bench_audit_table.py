@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from bench import audit_table
 from bench.audit_cues import CUES
+from bench.audit_effects import PHOTOS as FRESH_PHOTOS
 from bench.audit_peers import PEERS
 from bench.audit_table import alarms, holds, is_found
 from bench.intervals import exact_interval
@@ -78,20 +79,20 @@ def test_false_alarms_are_shortcuts_and_surroundings() -> None:
 
 
 def test_the_interval_has_to_hold_the_effect_on_fresh_photos() -> None:
-    assert holds(verdict(fresh_effect=0.6, fresh_photos=300)) is True
-    assert holds(verdict(fresh_effect=0.9, fresh_photos=300)) is True
-    assert holds(verdict(fresh_effect=0.91, fresh_photos=300)) is False
-    assert holds(verdict(fresh_effect=0.59, fresh_photos=300)) is False
-    assert holds(verdict(fresh_effect=0.0, fresh_photos=299)) is None
+    assert holds(verdict(fresh_effect=0.6, fresh_photos=FRESH_PHOTOS)) is True
+    assert holds(verdict(fresh_effect=0.9, fresh_photos=FRESH_PHOTOS)) is True
+    assert holds(verdict(fresh_effect=0.91, fresh_photos=FRESH_PHOTOS)) is False
+    assert holds(verdict(fresh_effect=0.59, fresh_photos=FRESH_PHOTOS)) is False
+    assert holds(verdict(fresh_effect=0.0, fresh_photos=FRESH_PHOTOS - 1)) is None
     assert holds(verdict(kind="none")) is None
 
 
 def test_the_main_numbers() -> None:
     records = [
-        record(verdict(fresh_effect=0.7, fresh_photos=300)),
+        record(verdict(fresh_effect=0.7, fresh_photos=FRESH_PHOTOS)),
         record(verdict(kind="none")),
-        record(verdict(interval=[0.9, 1.0], fresh_effect=0.7, fresh_photos=300)),
-        clean(verdict(kind="local", fresh_effect=0.7, fresh_photos=300)),
+        record(verdict(interval=[0.9, 1.0], fresh_effect=0.7, fresh_photos=FRESH_PHOTOS)),
+        clean(verdict(kind="local", fresh_effect=0.7, fresh_photos=FRESH_PHOTOS)),
         clean(verdict("bear"), setup="no cue"),
         record(truth={"kind": "between", "turned": 0.3, "effects": {}}),
         record(verdict(), truth={"kind": "legitimate", "turned": 1.0, "effects": {"cow": 1.0}}, setup="constant part"),
@@ -147,8 +148,8 @@ def test_the_tables_name_what_was_missed(capsys: pytest.CaptureFixture[str], mon
     audit_table.show(
         [
             record(verdict(kind="local"), name="a miss"),
-            record(verdict(), verdict("bear", fresh_effect=0.5, fresh_photos=300)),
-            clean(verdict(fresh_effect=0.8, fresh_photos=300), name="an alarm"),
+            record(verdict(), verdict("bear", fresh_effect=0.5, fresh_photos=FRESH_PHOTOS)),
+            clean(verdict(fresh_effect=0.8, fresh_photos=FRESH_PHOTOS), name="an alarm"),
         ]
     )
     assert lines[3:] == [
