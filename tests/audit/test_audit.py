@@ -112,8 +112,8 @@ def test_what_it_costs_is_said_before(photos: Path) -> None:
     )
     assert lines[0] == "150 photos, then at most 1,200 passes for each of 1 class"
     assert lines[1] == (
-        "How probable it is to find a cue with these photos and passes: 80 % for one that turns 50 % of other photos, 6 % "
-        "for one that turns 30 %, if its controls turn none"
+        "With these photos and passes a cue that turns 50 % of other photos is found with a probability of 80 %, one that turns "
+        "30 % with 6 %; less where its controls turn photos, too"
     )
     assert result.power == lines[1]
     (passes,) = re.findall(

@@ -87,6 +87,7 @@ def test_the_figures_stand_beside_the_sentence() -> None:
     assert facts["answers that change when it is taken away, beyond controls"] == "30 %"
     assert facts["photos of the class kept for the trials that show it"] == "85 %"
     assert facts["photos that matched controls turn"] == "2 %"
+    assert facts["photos that it turns, controls not subtracted"] == "92 % (27 of 29)"
     assert facts["why it was tried"] == "the same pixels recur there"
     assert (facts["candidates tried"], facts["photos of other classes that it was tried on"]) == ("4", "29")
     assert "<summary>2 photos that show the cue, of those kept for the trials</summary>" in text
@@ -190,8 +191,16 @@ def test_without_an_effect_below_zero_the_scale_begins_there() -> None:
     [
         ((NONE, LOCAL), "Passed.", "None of the classes was found to lean on an overlay"),
         ((NONE,), "Passed.", "The class was not found to lean on an overlay"),
-        ((SHORTCUT, SHORTCUT, NONE), "Not passed.", "2 of 3 classes lean on a shortcut: class 0, class 1."),
-        ((UNDECIDED, NONE), "Not passed.", "1 of 2 classes is undecided: class 0."),
+        (
+            (SHORTCUT, SHORTCUT, NONE),
+            "Not passed.",
+            "2 of 3 classes lean on a shortcut: class 0, class 1. Nothing was found of 1 class; that does not clear it.",
+        ),
+        (
+            (UNDECIDED, NONE),
+            "Not passed.",
+            "1 of 2 classes is undecided: class 0. Nothing was found of 1 class; that does not clear it.",
+        ),
         (
             (UNDECIDED,) * 9,
             "Not passed.",
@@ -293,7 +302,7 @@ def test_clean_networks_of_ours_stand_beside_the_effect() -> None:
     def facts(one: Verdict) -> dict[str, str]:
         return dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(one))))
 
-    name = "clean networks of ours that reach its score"
+    name = "clean networks of ours that reach its score, the lower end of a 97.5 % interval"
     shortcut = verdict(SHORTCUT)
     assert name not in facts(shortcut)
     for calibration, said in (
@@ -324,7 +333,8 @@ def test_an_overlay_whose_score_is_uncalibrated_is_for_a_person_to_judge() -> No
     unsure = dataclasses.replace(verdict(LOCAL), calibration=calibration, uncalibrated=calibration.uncalibrated)
     assert overall(audit(unsure, verdict(NONE, "cow")).record()) == (
         "Not passed.",
-        "1 of 2 classes relies on an overlay whose score is uncalibrated: bear. You judge that.",
+        "1 of 2 classes relies on an overlay whose score is uncalibrated: bear. You judge that. "
+        "Nothing was found of 1 class; that does not clear it.",
     )
     accepted = dataclasses.replace(unsure, acceptance=Acceptance(0, None, "moving", "ours", "2024-01-01"))
     (state, words) = overall(audit(accepted, dataclasses.replace(accepted, class_name="cow")).record())

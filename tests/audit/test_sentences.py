@@ -101,9 +101,10 @@ def test_what_the_photos_can_show_is_said_before() -> None:
     (half, third) = (format_share(power(share, 40, 2)) for share in (0.5, 0.3))
     assert (power(0.5, 10, 2), power(0.3, 10, 2)) == (pytest.approx(11 / 1024), pytest.approx(10 * 0.3**9 * 0.7 + 0.3**10))
     assert power_sentence(plan) == (
-        f"How probable it is to find a cue with these photos and passes: 1 % to {half} for one that turns 50 % of other photos, "
-        f"{format_share(power(0.3, 10, 2))} to {third} for one that turns 30 %, by class, if its controls turn none"
+        f"With these photos and passes a cue that turns 50 % of other photos is found with a probability of 1 % to {half}, "
+        f"one that turns 30 % with {format_share(power(0.3, 10, 2))} to {third}, from class to class; less where its controls "
+        "turn photos, too"
     )
     one_class = AuditPlan(tried[:1], [(1.0, 0.0)], {0: 40}, {0: 40})
-    assert ", by class" not in power_sentence(one_class)
+    assert "from class to class" not in power_sentence(one_class)
     assert " % to " not in power_sentence(one_class)

@@ -127,6 +127,10 @@ def overall(record: Mapping[str, Any]) -> tuple[str, str]:
     if declared:
         parts.append(f"{len(declared):,} {of_all} {_rely(declared)}, declared legitimate: {_named(declared)}.")
     if not record["passed"]:
+        nothing = len(names(NONE))
+        if nothing:
+            (classes, them) = ("class", "it") if nothing == 1 else ("classes", "them")
+            parts.append(f"Nothing was found of {nothing:,} {classes}; that does not clear {them}.")
         return "Not passed.", " ".join(parts)
     others = "No other class was" if legitimate or declared else "None of the classes was" if count != 1 else "The class was not"
     return "Passed.", " ".join(
@@ -199,12 +203,13 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
     effect = "effect [95 % interval]" if decided else "the strongest candidate's effect [95 % interval]"
     figures = {
         effect: _row(verdict, None)["in_figures"] if measured else "",
+        "photos that it turns, controls not subtracted": _turned(verdict) if measured else "",
         "photos that matched controls turn": _percent(verdict["control"]) if measured else "",
         "answers that change when it is taken away, beyond controls": "" if necessity is None else _percent(necessity),
         "no candidate turns more, beyond its controls, than": _percent(verdict["limit"])
         if verdict["limit"] < 1 and verdict["kind"] in (NONE, UNDECIDED)
         else "",
-        "clean networks of ours that reach its score": _reached(verdict["calibration"]),
+        "clean networks of ours that reach its score, the lower end of a 97.5 % interval": _reached(verdict["calibration"]),
         "candidates tried": f"{verdict['candidates']:,}",
         "photos of other classes that it was tried on": f"{verdict['recipients']:,}",
         "photos of the class kept for the trials that show it": ""
@@ -225,6 +230,12 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         "declared legitimate": "" if verdict["acceptance"] is None else _acceptance(verdict["acceptance"]),
     }
     return [(name, value) for name, value in figures.items() if value]
+
+
+def _turned(verdict: Mapping[str, Any]) -> str:
+    """The share, and how many of how many photos that is."""
+    (share, recipients) = (verdict["effect"] + verdict["control"], verdict["recipients"])
+    return f"{_percent(share)} ({round(share * recipients):,} of {recipients:,})"
 
 
 def _reached(calibration: Mapping[str, Any] | None) -> str:

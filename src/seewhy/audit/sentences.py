@@ -69,9 +69,14 @@ def power_sentence(plan: AuditPlan) -> str:
         powers = plan.power(effect).values()
         (least, most) = (format_share(min(powers, default=0.0)), format_share(max(powers, default=0.0)))
         probability = least if least == most else f"{least} to {most}"
-        parts.append(f"{probability} for one that turns {format_share(effect)}{'' if parts else ' of other photos'}")
-    across = ", by class" if len(plan.available) > 1 else ""
-    return f"How probable it is to find a cue with these photos and passes: {', '.join(parts)}{across}, if its controls turn none"
+        share = format_share(effect)
+        parts.append(
+            f"one that turns {share} with {probability}"
+            if parts
+            else f"a cue that turns {share} of other photos is found with a probability of {probability}"
+        )
+    across = ", from class to class" if len(plan.available) > 1 else ""
+    return f"With these photos and passes {', '.join(parts)}{across}; less where its controls turn photos, too"
 
 
 def _none(judgement: Judgement) -> str:
