@@ -47,11 +47,16 @@ def test_other_places_are_the_strongest_that_do_not_meet() -> None:
     assert salient_boxes((0.0, 0.0, 1.0, 1.0), None, 2) == []
 
 
-@pytest.mark.parametrize("box", [CORNER, (0.1, 0.1, 0.9, 0.9)])
-def test_controls_have_the_size_of_the_cue(box: Box) -> None:
-    for other in [*mirrored(box), *salient_boxes(box, None, 2)]:
-        assert other[2] - other[0] == pytest.approx(box[2] - box[0], abs=1 / SIDE)
-        assert other[3] - other[1] == pytest.approx(box[3] - box[1], abs=1 / SIDE)
+@pytest.mark.parametrize("box", [CORNER, (0.1, 0.1, 0.9, 0.9), (79 / 96, 1 / 96, 95 / 96, 21 / 96)])
+def test_controls_have_exactly_the_size_of_the_cue(box: Box) -> None:
+    """They are cut out of a photo and not stretched."""
+    at_the_end = np.zeros((SIDE, SIDE))
+    at_the_end[-3:, -3:] = 1.0
+    for other in [*mirrored(box), *salient_boxes(box, None, 2), *salient_boxes(box, at_the_end, 2)]:
+        assert other[2] - other[0] == pytest.approx(box[2] - box[0], abs=1e-12)
+        assert other[3] - other[1] == pytest.approx(box[3] - box[1], abs=1e-12)
+        assert min(other) >= 0
+        assert max(other) <= 1
 
 
 @pytest.mark.parametrize(

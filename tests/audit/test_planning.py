@@ -101,7 +101,7 @@ def test_a_class_alone_has_nothing_to_be_tried_on(base: seewhy.Store) -> None:
     [
         ("brightness", 80, 40, ""),
         ("brightness", 40, 0, "too few photos of other classes do not have it (20)"),
-        ("brightness", 0, 0, ""),  # all share it
+        ("brightness", 0, 0, "too few photos of other classes do not have it (0)"),
         (RECURRING, 40, 20, ""),
     ],
 )
@@ -117,3 +117,20 @@ def test_a_shared_property_takes_photos_without_it(
     by_class = {label: ClassPhotos(label, Halves(shown[::2], shown[1::2], 0), len(shown)) for label, shown in own.items()}
     (tried,) = planned(base, by_class, [BEAR], budget=7000, seed=0).tried
     assert (len(tried.recipients), tried.why_not) == (recipients, why_not)
+
+
+@pytest.mark.parametrize("why", [RECURRING, "brightness"])
+def test_controls_are_cut_out_of_photos_without_the_cue(base: seewhy.Store, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """A few photos of the third class carry the stamp, too; a candidate without one has no other carriers than its class's."""
+    candidate = stamp_candidate(BEAR, why)
+    monkeypatch.setattr(sys.modules[planned.__module__], "_candidates", lambda *_: [candidate])
+    shown = {BEAR: [stamped(noise(n)) for n in range(10)], COW: [noise(100 + n) for n in range(20)]}
+    shown[SHEEP] = [stamped(noise(200 + n)) if n < 4 else noise(200 + n) for n in range(20)]
+    own = {label: photos(pictures, label, 1000 * label) for label, pictures in shown.items()}
+    by_class = {label: ClassPhotos(label, Halves(taken[::2], taken[1::2], 0), len(taken)) for label, taken in own.items()}
+    (tried,) = planned(base, by_class, [BEAR], budget=7000, seed=0).tried
+    thirds = {photo.number for photo in tried.thirds}
+    discovery = {photo.number for label in (COW, SHEEP) for photo in by_class[label].halves.discovery}
+    carrying = {photo.number for photo in own[SHEEP][:4:2]} if why == RECURRING else set()
+    assert thirds == discovery - carrying
+    assert len(tried.recipients) == 20 - len(carrying)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reduced_photos import COLUMNS, ROWS, STAMP, noise, photos, stamped
@@ -7,8 +9,9 @@ from tried_candidates import STAMP_BOX, stamp_candidate
 
 from seewhy.audit.boxes import box_of, overlap
 from seewhy.audit.kinds import LOCAL, RECURRING, SHORTCUT
+from seewhy.audit.matching import pictures_of
 from seewhy.audit.photos import SIDE, Pixels
-from seewhy.audit.recurring import concordances, recurring_places
+from seewhy.audit.recurring import RecurringPlace, _FixedSearch, concordances, recurring_places
 
 PLATE = (slice(4, 12), slice(30, 60))  # of a date
 PLATE_BOX = box_of(*PLATE)
@@ -111,6 +114,55 @@ def test_likeness_of_all_degrees_is_no_cue() -> None:
         pictures.append(picture.astype(np.uint8))
     others = photos([noise(1000 + n) for n in range(60)], label=1, first=100)
     assert recurring_places(0, photos(pictures), others) == []
+
+
+@pytest.mark.parametrize("count", [64, 256])
+def test_a_logo_on_few_photos_is_found_however_many_others_there_are(count: int) -> None:
+    """Some of many photos are a little like it by chance."""
+
+    def with_logo(picture: Pixels) -> Pixels:
+        changed = picture.copy()
+        changed[ROWS, COLUMNS] = (210, 40, 40)
+        changed[52:58, 8:14] = 235
+        return changed
+
+    own = photos([with_logo(noise(n)) if n < 13 else noise(n) for n in range(64)])
+    candidates = recurring_places(0, own, photos([noise(1000 + n) for n in range(count)], label=1, first=1000))
+    assert [(candidate.kind, len(candidate.donors)) for candidate in candidates] == [(SHORTCUT, 13)]
+
+
+def test_photos_that_are_alike_only_through_their_own_median_are_no_cue() -> None:
+    """Of three photos each is like the median of the three, whatever they show; without itself it is not."""
+    search = _FixedSearch(0, own := photos([stamped(noise(n)) for n in range(3)]), [], pictures_of(own), pictures_of([]), None)
+    same = stamp_candidate(donors=own)
+    assert search.is_clear(same)
+    different = photos([noise(n) for n in range(3)])
+    details = pictures_of(different).details
+    template = np.median(same.shown(details), axis=0).reshape(3, *same.mask.shape)
+    search = replace(search, own=different, own_pictures=pictures_of(different))
+    alike = replace(same, donors=different, template=template, _scores={})
+    assert len(alike.carriers(different)) == 3
+    assert not search.is_clear(alike)
+
+
+def test_of_two_photos_nothing_recurs() -> None:
+    assert recurring_places(0, photos([stamped(noise(n)) for n in range(2)]), []) == []
+
+
+@pytest.mark.parametrize(
+    ("variation", "spread", "is_overlay"), [(0.05, 0.2, True), (0.07, 0.2, False), (0.05, 0.09, False), (0.04, 0.09, True)]
+)
+def test_an_overlay_varies_little_and_less_than_its_class(variation: float, spread: float, is_overlay: bool) -> None:
+    candidate = stamp_candidate()
+    assert isinstance(candidate, RecurringPlace)
+    assert replace(candidate, variation=variation, spread=spread).is_overlay == is_overlay
+
+
+def test_what_varies_is_measured_over_the_donors() -> None:
+    own = photos([stamped(noise(n)) if n < 20 else noise(n) for n in range(40)])
+    (candidate,) = recurring_places(0, own, [])
+    assert len(candidate.donors) == 20
+    assert candidate.variation < 0.02 < 0.1 < candidate.spread
 
 
 def test_carriers_show_the_template() -> None:

@@ -90,11 +90,10 @@ def test_on_another_photo_and_taken_away() -> None:
     assert ring.taken_away(own[0], 1, []) == []
 
 
-def test_controls_of_a_border_do_not_carry_it() -> None:
-    (own, others) = (photos(pictures(20, 0, 1)), photos(pictures(20, 50, 0.2), 1, 50))
-    (border, _) = ring_candidates(0, own, others)
-    sources = {change.edit.sources for place in range(20) for change in border.put_on(others[9], place, others)[1:3]}
-    assert sources == {(one.path,) for one in others[4:]}
+def test_the_donors_of_a_border_are_the_photos_that_carry_it() -> None:
+    own = photos(pictures(20, 0, 0.6))
+    (border, _) = ring_candidates(0, own, photos(pictures(20, 50, 0), 1, 50))
+    assert border.donors == border.carriers(own) == own[:12]
 
 
 def test_a_border_that_others_carry_nearly_as_often_is_none() -> None:

@@ -43,7 +43,7 @@ class Alignment:
 
     @property
     def at_one_place(self) -> bool:
-        """True where most lie at one place of the photo: ``fixed_place`` finds those."""
+        """True where most lie at one place of the photo: ``recurring`` finds those."""
         apart = np.maximum(np.abs(self.tops - np.median(self.tops)), np.abs(self.lefts - np.median(self.lefts)))
         return bool(np.mean(apart <= _SAME_PLACE) > 0.5)
 

@@ -73,12 +73,19 @@ def salient_boxes(box: Box, mean_map: npt.NDArray[np.float64] | None, most: int)
     taken = [box]
     for place in np.argsort(-inside, axis=None, kind="stable"):
         (top, left) = (int(part) for part in np.unravel_index(int(place), inside.shape))
-        one = (top / SIDE, left / SIDE, (top + height) / SIDE, (left + width) / SIDE)
+        one = _at((top / SIDE, left / SIDE), box)
         if not any(meet(one, other) for other in taken):
             taken.append(one)
             if len(taken) > most:
                 break
     return taken[1:]
+
+
+def _at(corner: tuple[float, float], box: Box) -> Box:
+    """A box exactly as large as another one, with its first corner there, or as near as the photo's end allows."""
+    (height, width) = (box[2] - box[0], box[3] - box[1])
+    (top, left) = (max(0.0, min(corner[0], 1 - height)), max(0.0, min(corner[1], 1 - width)))
+    return (top, left, min(1.0, top + height), min(1.0, left + width))
 
 
 def in_words(box: Box) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -50,29 +51,35 @@ def picture_of(photo: AuditedPhoto) -> Floats:
 @dataclass(frozen=True, eq=False)
 class Pictures:
     """Photos as templates are looked for in them. values : ``(n, 3, CELLS, CELLS)``. details : what in them differs from its
-    surroundings, the same shape. spectra, squared : of the details, and of their squares."""
+    surroundings, the same shape."""
 
     values: Floats
     details: Floats
-    spectra: torch.Tensor
-    squared: torch.Tensor
+
+    @cached_property
+    def spectra(self) -> torch.Tensor:
+        """Of the details."""
+        return torch.fft.rfft2(torch.from_numpy(self.details))
+
+    @cached_property
+    def squared(self) -> torch.Tensor:
+        """The spectra of the squares of the details."""
+        return torch.fft.rfft2((torch.from_numpy(self.details) ** 2).sum(1))
 
     def every(self, step: int) -> Pictures:
         """Each so many-th of them."""
-        return Pictures(self.values[::step], self.details[::step], self.spectra[::step], self.squared[::step])
+        return Pictures(self.values[::step], self.details[::step])
 
 
 def pictures_of(photos: Sequence[AuditedPhoto]) -> Pictures:
-    """Each photo's picture, and what each search needs of it."""
+    """Each photo's picture and its details."""
     from scipy.ndimage import gaussian_filter
 
     if not photos:
-        nothing = torch.zeros((0, 3, CELLS, CELLS))
-        return Pictures(nothing.numpy(), nothing.numpy(), nothing, nothing[:, 0])
+        nothing = np.zeros((0, 3, CELLS, CELLS), np.float32)
+        return Pictures(nothing, nothing)
     values = np.stack([picture_of(photo) for photo in photos])
-    details = values - gaussian_filter(values, (0, 0, _FINE, _FINE), mode="nearest")
-    seen = torch.from_numpy(details)
-    return Pictures(values, details, torch.fft.rfft2(seen), torch.fft.rfft2((seen**2).sum(1)))
+    return Pictures(values, values - gaussian_filter(values, (0, 0, _FINE, _FINE), mode="nearest"))
 
 
 def best_matches(pictures: Pictures, templates: Floats, mask: npt.NDArray[np.bool_]) -> Matches:

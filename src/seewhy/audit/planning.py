@@ -157,17 +157,19 @@ def _add(
     own: list[Tried] = []
     for candidate in candidates:
         (strangers, thirds) = (_of_no_class(pool, candidate.classes), _of_no_class(others, candidate.classes))
-        carried = {photo.number for photo in candidate.carriers(strangers)}
+        carried = {photo.number for photo in candidate.carriers([*strangers, *thirds])}
+        thirds = [photo for photo in thirds if photo.number not in carried]  # controls are without the cue
         carriers = candidate.carriers(halves.confirmation)
         recurs = len(carriers) >= LEAST_SHARE * len(halves.confirmation)  # else it is a hypothesis, but nothing to try
         recipients = [photo for photo in strangers if recurs and photo.number not in carried]
         why_not = ""
-        if candidate.shared and candidate.why in PROPERTIES and 0 < len(recipients) < _LEAST_OF_SHARED:
+        if recurs and candidate.shared and candidate.why in PROPERTIES and len(recipients) < _LEAST_OF_SHARED:
             why_not = f"too few photos of other classes do not have it ({len(recipients)})"
             recipients = []
         own.append(Tried(len(plan.tried) + len(own), candidate, recipients, carriers, thirds, why_not))
         share = len(carriers) / len(halves.confirmation) if halves.confirmation else 0.0
-        plan.shares.append((share, len(carried) / max(1, len(strangers))))
+        carrying = sum(photo.number in carried for photo in strangers)
+        plan.shares.append((share, carrying / max(1, len(strangers))))
     possible = [len(tried.recipients) for tried in own if tried.recipients]
     plan.available[own[0].candidate.class_index] = min(possible, default=0)
     removals = int(_SHARE_OF_REMOVALS * budget)

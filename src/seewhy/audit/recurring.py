@@ -24,12 +24,14 @@ from seewhy.edits import Box
 
 _WINDOW, _STEP = 12, 4  # cells of a picture
 _MOST = 3  # places of a class, by what recurs
-_TRIED = 12  # windows that are grown
+_TRIED = 12  # windows that grow to something
 _BESIDE = 6  # cells around a window
 _LEAST_PARTNERS = 2  # photos that show the same as one
 _ALIKE = 0.6  # concordance of two windows that show the same
 _CARRIED = 0.35  # of a photo that carries a cue with what the carriers show there; others stay below 0.3
-_UNCLEAR, _MOST_UNCLEAR = (0.25, 0.45), 1 / 3  # of the carriers: where legs or horizons meet, likeness has all degrees
+# Where legs or horizons meet, likeness has all degrees: of the class's photos, and of twice as many others, fewer may have such
+# ones than a third of those that carry the cue. As many of the others have them by chance.
+_UNCLEAR, _MOST_UNCLEAR, _BY_CHANCE = (0.25, 0.45), 1 / 3, 0.02
 _LEAST_APART = 0.2  # by which windows of carriers are more alike than 98 % of the others
 _NEARER = (0.3, 0.15, 0.07)  # to what a cue varies than to what is anywhere; where that leads beyond it, nearer
 _SMOOTHED = 5  # cells: digits that change fall together
@@ -48,8 +50,8 @@ class RecurringPlace(FixedPlace):
     """A box in which photos of a class show the same.
 
     corner : row and column of a picture at which what they show begins; the box has a rim around it. template : ``(3, h, w)``,
-    its details. mask : ``(h, w)``, what of it stays the same; the rest lies behind it. variation : standard deviation over the
-    photos that carry it, as a share of white, without its edge. spread : the same of all photos of the class, anywhere.
+    its details. mask : ``(h, w)``, what of it stays the same, with holes in that; the rest lies behind it. variation : standard
+    deviation over the donors, as a share of white, without its edge. spread : the same of all photos of the class, anywhere.
     """
 
     corner: tuple[int, int] = field(kw_only=True)
@@ -101,12 +103,12 @@ def concordances(windows: Floats, template: Floats) -> Floats:
 def recurring_places(
     class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto], mean_map: Map | None = None
 ) -> list[RecurringPlace]:
-    """Where at least a tenth of a class's photos show the same, three times as often as the others; the most frequent first.
+    """Where at least a tenth of a class's photos show the same, three times as often as the others; the clearest first.
 
     A window is compared between all pairs of photos, so that a cue in part of them is seen, too. own, others : the discovery
     halves of the class and of all others. mean_map : of the class, for the controls.
     """
-    if not own:
+    if len(own) <= _LEAST_PARTNERS:  # nothing can have as many
         return []
     search = _FixedSearch(class_index, own, others, pictures_of(own), pictures_of(others), mean_map)
     (candidates, passed) = (list[RecurringPlace](), list[Box]())
@@ -163,11 +165,11 @@ class _FixedSearch:
 
     def is_clear(self, candidate: RecurringPlace) -> bool:
         """True where enough photos of the class carry it and are alike, and nearly all others are nothing like it."""
-        scores = np.array(candidate.scores([*self.own, *self.others]))
-        unclear = np.count_nonzero((scores >= _UNCLEAR[0]) & (scores < _UNCLEAR[1]))
         carriers = len(candidate.carriers(self.own))
         is_large = carriers >= max(_LEAST_PARTNERS, LEAST_SHARE * len(self.own))
-        return is_large and bool(unclear <= _MOST_UNCLEAR * carriers) and self._concordance(candidate) >= _CONCORDANCE
+        elsewhere = max(0.0, _unclear(candidate.scores(self.others)) - _BY_CHANCE)
+        unclear = _unclear(candidate.scores(self.own)) + 2 * elsewhere
+        return is_large and unclear <= _MOST_UNCLEAR * carriers / len(self.own) and self._concordance(candidate) >= _CONCORDANCE
 
     def _concordance(self, candidate: RecurringPlace) -> float:
         """The median over the donors, of each with what the others show: few are like their own median whatever they show."""
@@ -207,13 +209,24 @@ class _FixedSearch:
             corner=(rows.start, columns.start),
             template=np.median(details[carried][:, :, rows, columns], axis=0).astype(np.float32),
             mask=mask,
-            variation=float(variation[rows, columns][inner if inner.any() else mask].mean()),
+            variation=0.0,
             spread=spread,
         )
         candidate.look_at(self.own, details)
         candidate.look_at(self.others, self.other_pictures.details)
         carriers = candidate.carriers(self.own)
-        return replace(candidate, donors=carriers) if carriers else None
+        if not carriers:
+            return None
+        numbers = {photo.number for photo in carriers}
+        shown = smoothed[[photo.number in numbers for photo in self.own]][:, :, rows, columns]
+        differing = float(shown.std(axis=0).mean(axis=0)[inner if inner.any() else mask].mean())
+        return replace(candidate, donors=carriers, variation=differing)
+
+
+def _unclear(scores: Sequence[float]) -> float:
+    """The share of photos that neither carry a cue nor are nothing like it; 0 of none."""
+    (low, high) = _UNCLEAR
+    return sum(low <= score < high for score in scores) / len(scores) if len(scores) else 0.0
 
 
 def _region(variation: Floats, spread: float, nearer: float, top: int, left: int) -> npt.NDArray[np.bool_] | None:

@@ -5,7 +5,7 @@ Takes no pass of the network."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,21 +46,13 @@ class OuterRing(Candidate):
 
     def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         changes = [CueChange(CUE, Ring(source=self.donor(place).path, width=self.width))]
-        for third in taking_turns(self._without(thirds), place, _THIRDS):
+        for third in taking_turns(thirds, place, _THIRDS):
             changes.append(CueChange(CUE, Ring(source=third.path, width=self.width), THIRD))
         return [*changes, CueChange(CUE, Ring(source=None, width=self.width), COVERED)]
 
     def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
-        changes = [
-            CueChange(REPLACED, Ring(source=third.path, width=self.width))
-            for third in taking_turns(self._without(thirds), place, 1)
-        ]
+        changes = [CueChange(REPLACED, Ring(source=third.path, width=self.width)) for third in taking_turns(thirds, place, 1)]
         return changes and [*changes, CueChange(REPLACED, Ring(source=self.donor(place).path, width=self.width), OTHER_PLACE)]
-
-    def _without(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
-        """Of other classes, those that do not carry it."""
-        carried = {photo.number for photo in self.carriers(photos)}
-        return [photo for photo in photos if photo.number not in carried]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +113,6 @@ def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[Audi
     while layers < _MOST_CELLS and spread[depth == layers].mean() < _SAME:
         layers += 1
     # One cell more: it shows the border and what lies behind it, mixed.
-    donors = [photo for photo, carries in zip(own, carried, strict=True) if carries]
-    border = Border(class_index, BORDER, donors, width=(layers + 1) / SIDE, template=template)
-    return set_apart(border, own, others)
+    border = Border(class_index, BORDER, list(own), width=(layers + 1) / SIDE, template=template)
+    donors = border.carriers(own)
+    return set_apart(replace(border, donors=donors), own, others) if donors else None

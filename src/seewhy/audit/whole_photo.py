@@ -61,20 +61,16 @@ class WholePhoto(Candidate):
     def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         donor = self.donor(place).path
         changes = [CueChange(CUE, Match(source=donor, property=self.why))]
-        for third in taking_turns(self._without(thirds), place, _THIRDS):
+        for third in taking_turns(_measured(thirds), place, _THIRDS):
             changes.append(CueChange(CUE, Match(source=third.path, property=self.why), THIRD))
         return [*changes, CueChange(CUE, Match(source=donor, property=self.why, opposite=True), OPPOSITE)]
 
     def taken_away(self, carrier: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         changes = [
             CueChange(REPLACED, Match(source=third.path, property=self.why))
-            for third in taking_turns(self._without(thirds), place, 1)
+            for third in taking_turns(_measured(thirds), place, 1)
         ]
         return changes and [*changes, CueChange(REPLACED, Match(source=self.donor(place).path, property=self.why), OTHER_PLACE)]
-
-    def _without(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
-        (read, values) = _values(photos, self.why, self.direction)
-        return [photo for photo, value in zip(read, values, strict=True) if value <= self.least]
 
 
 def whole_photo_candidates(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[AuditedPhoto]) -> list[WholePhoto]:
@@ -133,9 +129,13 @@ def _proposed(
     return (rare, WholePhoto(class_index, name, donors, direction, least)) if donors else None
 
 
+def _measured(photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
+    return [photo for photo in photos if photo.properties is not None]
+
+
 def _values(photos: Sequence[AuditedPhoto], name: str, direction: Direction) -> tuple[list[AuditedPhoto], Floats]:
     """The photos that were measured, and how far each lies in a direction of a property."""
-    read = [photo for photo in photos if photo.properties is not None]
+    read = _measured(photos)
     place = places()[name]
     rows = [photo.properties[place] for photo in read if photo.properties is not None]
     values: Floats = np.array(rows, np.float32).reshape(len(rows), len(direction)) @ np.array(direction, np.float32)
