@@ -10,6 +10,7 @@ share the work; ``--no-audit`` trains and asks the oracle alone. ``--keep`` writ
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import tempfile
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -29,6 +31,8 @@ from bench import audit_effects, audit_oracle, audit_peers, audit_records, audit
 from bench.audit_specs import BANK, HALVES, Spec, specs
 from bench.audit_training import RECIPE, audited, classifier, write
 from bench.timing import ROOT, Figure, console, options, save, show_figures
+from seewhy.audit import calibration
+from seewhy.audit.calibration import Bank
 from seewhy.files import write_whole
 
 PLACE = ROOT / "out" / "audits"
@@ -92,14 +96,16 @@ def _kept(path: Path, measure: Callable[[], Record]) -> Record:
 
 
 def sources_of(half: str) -> str:
-    """Eight digits that stand for the audit and what it does to photos: a changed one is measured again. The bank's numbers are
-    a part of it but for the bank: its scores do not depend on them."""
+    """Eight digits that stand for the audit, what it does to photos, and how its effects are measured again on fresh ones: a
+    changed one is measured again. The bank's numbers are a part of it but for the bank, which is measured without any."""
     digest = hashlib.sha256()
     root = Path(seewhy.__file__).parent
     sources = [path for folder in ("audit", "edits", "properties") for path in (root / folder).glob("*.py")]
     for path in sorted([*sources, *((root / "audit").glob("*.json") if half != BANK else ())]):
         if path.stem not in SHOWING:
             digest.update(path.read_bytes())
+    if half != BANK:  # of which no effect is measured again
+        digest.update(Path(audit_effects.__file__).read_bytes())
     return digest.hexdigest()[:8]
 
 
@@ -115,13 +121,18 @@ def _truth(spec: Spec) -> Record:
 def _audit(spec: Spec, per_class: int, budget: int) -> Record:
     with tempfile.TemporaryDirectory() as folder:
         written = write(spec, audited(spec, per_class), Path(folder))
-        with audit_effects.watched() as audits:
+        with audit_effects.watched() as audits, _without_bank(spec.half == BANK):
             result = seewhy.audit(classifier(spec), folder, "folders", budget=budget, seed=spec.seed, progress=False)
         verdicts = result.record()["verdicts"]
         if spec.half != BANK:  # which is not counted
             verdicts = audit_effects.of_spec(spec, Path(folder), audits[0], verdicts)
     boxes = {path: one.box for path, one in written.items() if one.carries and one.box is not None}
     return {"verdicts": verdicts, "passes": result.passes, "boxes": boxes}
+
+
+def _without_bank(wanted: bool) -> contextlib.AbstractContextManager[Any]:
+    """Networks of the bank are not set beside those of an earlier one."""
+    return mock.patch.object(calibration, "shipped", Bank) if wanted else contextlib.nullcontext()
 
 
 def _peers(spec: Spec, per_class: int) -> Record:
@@ -162,6 +173,9 @@ def keep(records: Iterable[Record | None]) -> None:
 def recorded(half: str, only: str = "") -> list[Record]:
     """What stays with the project of a half, whatever it was measured with; that is said."""
     lines = [line for line in audit_records.read().values() if line["half"] == half and only in line["name"]]
+    if half != BANK:  # what is drawn may have become less
+        drawn = {spec.name for spec in specs(half)}
+        lines = [line for line in lines if line["name"] in drawn]
     counts = Counter(f"audit {line['audit']}, recipe {line['recipe']}" for line in lines)
     words = "; ".join(f"{count} with {name}" for name, count in counts.most_common())
     console.print(f"{len(lines)} networks are recorded{f': {words}' if lines else ''}", highlight=False)
@@ -179,7 +193,9 @@ def show(figures: Sequence[Figure]) -> None:
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--half", choices=HALVES, default="tuned")
+    parser.add_argument(
+        "--half", choices=(*HALVES, BANK), default="tuned", help="the bank is shown alone: audit_bank.py measures it"
+    )
     parser.add_argument("--most", type=int, help="networks, from the table's beginning")
     parser.add_argument("--only", default="", help="those whose names contain this")
     parser.add_argument("--part", default="0/1", help="1/2: of two processes, the second's share")
@@ -187,6 +203,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="measure nothing: write what was into audit_records.jsonl")
     parser.add_argument("--recorded", action="store_true", help="measure nothing: show what stands there")
     args = parser.parse_args()
+    if args.half == BANK and not args.recorded:
+        parser.error("--half bank: it is measured and kept by python -m bench.audit_bank; here it is shown with --recorded")
     torch.set_num_threads(1)
     if args.keep:
         keep(map(kept, chosen(args.half, args.most, args.only, args.part)))

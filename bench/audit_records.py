@@ -21,7 +21,7 @@ from seewhy.files import write_whole
 PLACE = Path(__file__).with_name("audit_records.jsonl")
 OF_SPEC = ("name", "half", "setup", "backbone", "animals", "cue", "style", "prevalence", "classes", "redundant")
 OF_VERDICT = (
-    *("class_name", "kind", "effect", "interval", "place", "right", "recipients", "scores"),
+    *("class_name", "kind", "uncalibrated", "cue", "effect", "interval", "place", "right", "recipients", "scores"),
     *("fresh_effect", "fresh_photos"),
 )
 ROUNDED = {"effect": 4, "interval": 4, "fresh_effect": 4, "place": 3}  # digits; the bank has its scores whole

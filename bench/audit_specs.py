@@ -154,5 +154,5 @@ def table(half: str) -> Iterable[Spec]:
 def specs(half: str) -> list[Spec]:
     """The networks of one half, or of the bank, that are measured, in an order in which any beginning holds something of
     everything; without the real SqueezeNet where ``../shared/data`` does not lie beside the project."""
-    rows = [spec for spec in table(half) if spec.backbone != "real SqueezeNet" or WEIGHTS.is_file()]
-    return sorted(rows, key=lambda spec: hashlib.sha256(spec.name.encode()).digest())[: DRAWN.get(half)]
+    drawn = sorted(table(half), key=lambda spec: hashlib.sha256(spec.name.encode()).digest())[: DRAWN.get(half)]
+    return [spec for spec in drawn if spec.backbone != "real SqueezeNet" or WEIGHTS.is_file()]

@@ -32,13 +32,19 @@ def is_found(record: Record) -> bool:
     return deciding(record) is not None
 
 
-def deciding(record: Record) -> Record | None:
-    """The verdict that finds the cue."""
+def is_shown(record: Record) -> bool:
+    """The same, where an overlay whose score is uncalibrated counts as a shortcut: an audit does not pass with one."""
+    return deciding(record, uncalibrated=True) is not None
+
+
+def deciding(record: Record, uncalibrated: bool = False) -> Record | None:
+    """The verdict that finds the cue. uncalibrated : overlays whose score is count as shortcuts."""
     cue = EVERY[record["cue"]]
     for verdict in record["verdicts"]:
-        if record["animals"].index(verdict["class_name"]) not in record["classes"] or verdict["kind"] not in cue.kinds:
+        kind = SHORTCUT if uncalibrated and verdict.get("uncalibrated") else verdict["kind"]
+        if record["animals"].index(verdict["class_name"]) not in record["classes"] or kind not in cue.kinds:
             continue
-        if verdict["kind"] == SURROUNDINGS or _is_placed(record, verdict):
+        if kind == SURROUNDINGS or _is_placed(record, verdict):
             found: Record = verdict
             return found
     return None
@@ -57,7 +63,8 @@ def _is_placed(record: Record, verdict: Record) -> bool:
 def is_by_photo(record: Record, verdict: Record) -> bool:
     """Whether the verdict's place is judged photo by photo, should its network turn out to rely on the cue."""
     cue = EVERY.get(record["cue"])
-    return cue is not None and not cue.fixed and SURROUNDINGS not in cue.kinds and verdict["kind"] in cue.kinds
+    kind = SHORTCUT if verdict.get("uncalibrated") else verdict["kind"]
+    return cue is not None and not cue.fixed and SURROUNDINGS not in cue.kinds and kind in cue.kinds
 
 
 def _photo_by_photo(named: dict[str, Any], true: dict[str, Box]) -> bool:
@@ -94,6 +101,8 @@ def figures(records: Sequence[Record]) -> list[Figure]:
     result = [
         *share("relying networks found: class, kind and place", [is_found(record) for record in relying], 0.95, True),
         *share("clean networks with a false alarm", wrong, 0.05),
+        *share("found, uncalibrated overlays counted as shortcuts", [is_shown(record) for record in relying]),
+        *share("clean networks with a false alarm, uncalibrated overlays counted as shortcuts", list(map(_is_stopped, clean))),
         *share("relying networks with an alarm in another class than the cue's", beside),
         *share("intervals that hold the effect on fresh photos", [held for _, held in held], 0.95, True),
         *share("the same, of shortcuts and surroundings alone", [held for kind, held in held if kind in ALARMS], 0.95, True),
@@ -200,6 +209,11 @@ def _own_classes(record: Record) -> set[str]:
 
 def _is_alarmed(record: Record) -> bool:
     return bool(alarms(record))
+
+
+def _is_stopped(record: Record) -> bool:
+    """A false alarm, or an overlay whose score is uncalibrated: the audit does not pass, or a person has to judge."""
+    return _is_alarmed(record) or any(verdict.get("uncalibrated") for verdict in record["verdicts"])
 
 
 def _count(records: Sequence[Record], hit: Callable[[Record], bool]) -> str:

@@ -23,7 +23,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def verdict(**more: Any) -> Record:
-    usual = {"class_name": "cow", "kind": "shortcut", "effect": 0.123456, "interval": (0.01234567, 0.9), "shared_with": []}
+    usual = {
+        "class_name": "cow",
+        "kind": "shortcut",
+        "uncalibrated": "",
+        "cue": "recurring",
+        "effect": 0.123456,
+        "interval": (0.01234567, 0.9),
+        "shared_with": [],
+    }
     fresh = {"fresh_effect": 2 / 3, "fresh_photos": 300}
     scores = {"overlay": 0.1234567890123456, "surroundings": -1.0}
     own = {"place": (0.12345, 0.1, 0.5, 1.0), "boxes": None, "right": 70, "recipients": 99, "scores": scores}
@@ -64,6 +72,8 @@ def test_a_line_holds_what_the_tables_and_the_bank_need() -> None:
             {
                 "class_name": "cow",
                 "kind": "shortcut",
+                "uncalibrated": "",
+                "cue": "recurring",
                 "effect": 0.1235,
                 "interval": [0.0123, 0.9],
                 "place": [0.123, 0.1, 0.5, 1.0],

@@ -9,7 +9,7 @@ from bench import audit_table
 from bench.audit_cues import CUES
 from bench.audit_effects import PHOTOS as FRESH_PHOTOS
 from bench.audit_peers import PEERS
-from bench.audit_table import alarms, holds, is_found
+from bench.audit_table import alarms, holds, is_found, is_shown
 from bench.intervals import exact_interval
 
 Record = dict[str, Any]
@@ -78,6 +78,21 @@ def test_false_alarms_are_shortcuts_and_surroundings() -> None:
     assert alarms(clean(verdict(kind="none"), verdict("bear", "undecided"))) == []
 
 
+def test_an_overlay_whose_score_is_uncalibrated_is_counted_beside() -> None:
+    why = "clean networks of ours score as high"
+    unsure = record(verdict(kind="local", uncalibrated=why))
+    assert (is_found(unsure), is_shown(unsure)) == (False, True)
+    assert not is_shown(record(verdict(kind="local", uncalibrated="")))
+    assert not is_shown(record(verdict(kind="local", uncalibrated=why, place=None)))
+    figures = {
+        figure.name: figure.value for figure in audit_table.figures([unsure, clean(verdict(kind="local", uncalibrated=why))])
+    }
+    assert figures["audit/networks/relying networks found: class, kind and place"] == 0
+    assert figures["audit/networks/found, uncalibrated overlays counted as shortcuts"] == 1
+    assert figures["audit/networks/clean networks with a false alarm"] == 0
+    assert figures["audit/networks/clean networks with a false alarm, uncalibrated overlays counted as shortcuts"] == 1
+
+
 def test_the_interval_has_to_hold_the_effect_on_fresh_photos() -> None:
     assert holds(verdict(fresh_effect=0.6, fresh_photos=FRESH_PHOTOS)) is True
     assert holds(verdict(fresh_effect=0.9, fresh_photos=FRESH_PHOTOS)) is True
@@ -102,6 +117,7 @@ def test_the_main_numbers() -> None:
     assert (found.value, found.low, found.high) == (pytest.approx(2 / 3), *exact_interval(2, 3))
     assert not found.reached
     assert figures["clean networks with a false alarm"].value == 0.5
+    assert figures["found, uncalibrated overlays counted as shortcuts"].value == found.value
     held = figures["intervals that hold the effect on fresh photos"]
     assert (held.value, held.unit) == (pytest.approx(2 / 3), "of 3")
     held = figures["the same, of shortcuts and surroundings alone"]
@@ -137,6 +153,7 @@ def test_nothing_measured_gives_no_figures() -> None:
     assert audit_table.figures([]) == []
     assert [figure.name for figure in audit_table.figures([clean(verdict(kind="none"))])] == [
         "audit/networks/clean networks with a false alarm",
+        "audit/networks/clean networks with a false alarm, uncalibrated overlays counted as shortcuts",
         "audit/networks/false alarms, resampled by backbone",
         "audit/networks/passes, at most",
     ]

@@ -59,12 +59,14 @@ class Pictures:
     @cached_property
     def spectra(self) -> torch.Tensor:
         """Of the details."""
-        return torch.fft.rfft2(torch.from_numpy(self.details))
+        spectra: torch.Tensor = torch.fft.rfft2(torch.from_numpy(self.details))
+        return spectra
 
     @cached_property
     def squared(self) -> torch.Tensor:
         """The spectra of the squares of the details."""
-        return torch.fft.rfft2((torch.from_numpy(self.details) ** 2).sum(1))
+        spectra: torch.Tensor = torch.fft.rfft2((torch.from_numpy(self.details) ** 2).sum(1))
+        return spectra
 
     def every(self, step: int) -> Pictures:
         """Each so many-th of them."""
