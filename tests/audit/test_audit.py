@@ -157,10 +157,23 @@ def test_photos_whose_label_is_no_class_are_left_out(tmp_path: Path) -> None:
     result = seewhy.audit(clf, folder, "folders", progress=False, told=lines.append)
     assert result.notes[0] in lines[:2]  # before the work
     assert [verdict.class_name for verdict in result.verdicts] == ["cow", "sheep"]
-    assert result.photos == 16
+    assert (result.photos, result.left_out) == (16, 8)
+    assert any(re.fullmatch(r"Candidates of 2 classes, without a pass of the network: about .* s", line) for line in lines)
     assert result.notes[0] == "8 photos of 'Bears' were left out: the network has no such class. Did you mean 'bear'?"
     with pytest.raises(TargetError, match=r"^8 of 8 labels are no classes: 'Bears' of .* and 7 more\. Did you mean 'bear'\?"):
         seewhy.audit(clf, folder / "Bears", "folders", progress=False)
+
+
+def test_labels_that_all_disagree_with_the_network_are_told_apart_from_too_few_photos(tmp_path: Path) -> None:
+    folder = save_scenes(tmp_path / "photos", 9)
+    clf = seewhy.load("demo:shortcut")
+    turned = seewhy.Classifier(clf.network, clf.preprocess, [*clf.classes[1:], clf.classes[0]])
+    lines: list[str] = []
+    result = seewhy.audit(turned, folder, "folders", progress=False, told=lines.append)
+    (note,) = [line for line in lines if line.startswith("no labelled photo is answered rightly")]
+    assert note.endswith("`seewhy doctor` looks into that")
+    assert note in result.notes
+    assert {verdict.kind for verdict in result.verdicts} == {"undecided"}
 
 
 def test_one_class_alone_has_nobody_to_try_on(tmp_path: Path) -> None:
@@ -198,7 +211,7 @@ def test_interrupted_it_says_how_many_photos_are_kept(tmp_path: Path) -> None:
     assert re.match(r"\d+ photos are stored in ", str(while_they_are_read.value))
     assert str(while_they_are_read.value).endswith(f" in {store / 'photos'}; begun again, the run goes on from there")
     with pytest.raises(KeyboardInterrupt) as afterwards:
-        seewhy.audit(clf, folder, "folders", store, progress=False, told=lambda line: stop() if "probable" in line else None)
+        seewhy.audit(clf, folder, "folders", store, progress=False, told=lambda line: stop() if "probability" in line else None)
     assert str(afterwards.value) == (
         f"24 photos are read and kept in {store / 'photos'}, and all trials that are done beside them; begun again, the audit "
         "goes on from there"

@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from reduced_photos import noise, photos
 from tried_candidates import stamp_candidate
 
 from seewhy.audit import statistics
@@ -22,14 +23,18 @@ from seewhy.audit.kinds import (
     OTHER_PLACE,
     OVERLAY,
     REPLACED,
+    RING,
     SHORTCUT,
     SHUFFLED,
     SURROUNDINGS,
     THIRD,
     UNDECIDED,
 )
+from seewhy.audit.rings import OuterRing
 from seewhy.audit.trials import AuditTrial
+from seewhy.audit.whole_photo import WholePhoto
 from seewhy.edits import Fill
+from seewhy.properties import PROPERTIES
 
 EDIT = Fill(box=(0, 0, 0.5, 0.5))
 CLASS, OTHER = 4, 1
@@ -220,6 +225,24 @@ def test_the_overlay_decides_before_a_stronger_part() -> None:
     weaker = [1.0] * 45 + [0.0] * 15
     judgement = judged_alone(outcome(STRONG, share=0.0), outcome(weaker))
     assert (judgement.kind, judgement.candidate, judgement.declared) == (SHORTCUT, 1, [0, 1])
+
+
+def in_the_ring(ring: float, place: float, why: str = EVIDENCE) -> Judgement:
+    """The ring turns one share of 60 photos, a place in the corner (or a property) another one."""
+    donors = photos([noise(n) for n in range(5)])
+    beside = WholePhoto(CLASS, why, donors, (1.0,), 0.5) if why in PROPERTIES else stamp_candidate(CLASS, why)
+    tried = [outcome(np.repeat([1.0, 0.0], [round(60 * share), 60 - round(60 * share)]).tolist()) for share in (ring, place)]
+    return judged([CLASS], [OuterRing(CLASS, RING, donors), beside], dict(enumerate(tried)), {CLASS: 60}, {CLASS: 9})[CLASS]
+
+
+def test_the_outer_ring_gives_way_to_what_says_better_what_it_is() -> None:
+    """To a place in it that turns as much, and to any property of the photo."""
+    place = in_the_ring(0.7, 0.8)
+    assert (place.kind, place.candidate) == (LOCAL, 1)
+    assert (in_the_ring(0.8, 0.8).kind, in_the_ring(0.8, 0.7).kind) == (LOCAL, SURROUNDINGS)
+    assert in_the_ring(0.8, 0.05).candidate == 0  # which was not declared
+    weaker = in_the_ring(0.9, 0.7, "brightness")
+    assert (weaker.kind, weaker.candidate) == (SURROUNDINGS, 1)
 
 
 LOW = statistics.effect_interval(STRONG)[0]

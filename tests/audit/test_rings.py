@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from reduced_photos import noise, photos
+from tried_candidates import stamp_candidate
 
 from seewhy.audit.kinds import BORDER, COVERED, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
 from seewhy.audit.photos import SIDE, Pixels
 from seewhy.audit.rings import Border, OuterRing, outermost, ring_candidates
-from seewhy.edits import Ring
+from seewhy.edits import Box, Ring
 
 FRAME = np.array([200, 30, 90], np.uint8)
 
@@ -45,6 +47,24 @@ def test_each_class_has_the_ring() -> None:
     )
     assert (ring.share_of(own), ring.share_of(others)) == (1, 0)
     assert ring_candidates(0, [], others) == []
+
+
+@pytest.mark.parametrize(
+    ("box", "inside"),
+    [
+        ((0.84, 0.6, 0.98, 0.98), True),  # a date in the corner
+        ((0.8, 0.3, 0.9, 0.6), True),  # exactly half of it
+        ((0.78, 0.3, 0.9, 0.6), False),
+        ((0.4, 0.4, 0.6, 0.6), False),
+        ((0.0, 0.0, 1.0, 1.0), True),  # 0.51 of all lies in the ring
+    ],
+)
+def test_the_ring_surrounds_what_lies_in_it(box: Box, inside: bool) -> None:
+    (own, others) = (photos(pictures(20, 0, 0.3)), photos(pictures(20, 50, 0), 1, 50))
+    (border, ring) = ring_candidates(0, own, others)
+    assert ring.surrounds(box) == inside
+    assert not border.surrounds(box)
+    assert not stamp_candidate().surrounds(box)
 
 
 def test_a_border_on_some_photos_of_a_class() -> None:

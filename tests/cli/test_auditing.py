@@ -145,6 +145,16 @@ def test_photos_that_cannot_be_read_are_skipped_by_name(
     assert "Skipped cow/x.png: It is empty." in err
 
 
+def test_a_class_with_a_wrong_name_does_not_pass_unseen(
+    run: Run, photos: Path, audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = seewhy.audit(seewhy.load("demo:shortcut"), photos, "folders", audited, 1200, classes=["bear"], progress=False)
+    monkeypatch.setattr(seewhy, "audit", lambda *_, **__: dataclasses.replace(done, left_out=30))
+    (code, out, _) = run(*flags(photos, audited), "--json")
+    assert (code, json.loads(out)["left_out"]) == (2, 30)
+    assert run(*flags(photos, audited), "--fail-on", "shortcut")[0] == 3  # what was found says more
+
+
 def test_photos_without_labels(run: Run, photos: Path, tmp_path: Path) -> None:
     (code, _, err) = run("audit", str(photos), "-o", str(tmp_path / "audit"))
     assert code == 2

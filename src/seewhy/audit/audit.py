@@ -42,6 +42,10 @@ from seewhy.store.places import folder_at
 LEAST_BUDGET = 200
 BUDGET = 7_000  # passes of the network for a class, at most
 _MOST_UNREAD = 5  # photos that are named where they could not be read
+_NONE_RIGHT = (
+    "no labelled photo is answered rightly: are the class names in the order of the network's outputs, and the photos prepared "
+    "as it was trained? `seewhy doctor` looks into that"
+)
 NOT_TRIED = (
     "cues without a fixed place that are faint, of one colour, or narrower than a tenth of the photo",
     "the ground behind the object, but for its colour, its brightness and the outer ring of the photo",
@@ -119,7 +123,10 @@ def audit(
         )
         by_class = photos_by_class(base, seed, functools.partial(with_properties, clf, listed_photos))
         asked = [index for index in asked if index in by_class]  # the others' photos cannot be read
-        plan = planned(base, by_class, asked, budget, seed)
+        plan = planned(base, by_class, asked, budget, seed, tell)
+        wrong = [] if any(one.used for one in by_class.values()) or not by_class else [_NONE_RIGHT]
+        for note in wrong:
+            tell(note)
         used = [
             photo.sha256 for own in by_class.values() for photo in (*own.halves.discovery, *own.halves.confirmation)
         ]  # another question, or photos that were replaced, have their own trials
@@ -186,9 +193,10 @@ def audit(
             },
             not_tried=list(NOT_TRIED),
             power=power,
-            notes=[*base.notes, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
+            notes=[*base.notes, *wrong, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
             planted=planted,
             skipped=[(photo.path, photo.reason) for photo in base.unread],
+            left_out=listed_photos.left_out,
             day=_day(folder, question),
         )
         folder_at(folder).write(RECORD, result.json_bytes())

@@ -47,6 +47,10 @@ class Candidate(ABC):
         """Where it lies in every photo; None where it has no fixed place."""
         return None
 
+    def surrounds(self, box: Box) -> bool:
+        """True of what lies along the edges, for a place that is a part of it: where that turns as much, it is what decides."""
+        return False
+
     @property
     def is_overlay(self) -> bool:
         """True where the same pixels make up all of it: nothing that lies behind or beside them can be what turns an answer."""

@@ -12,7 +12,7 @@ import numpy as np
 from seewhy.audit import calibration, statistics
 from seewhy.audit.calibration import Bank, Calibration
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate
-from seewhy.audit.kinds import CUE, DECIDING, FILLS, KINDS, LOCAL, NONE, SHORTCUT, SHUFFLED, UNDECIDED
+from seewhy.audit.kinds import CUE, DECIDING, FILLS, KINDS, LOCAL, NONE, RING, SHORTCUT, SHUFFLED, UNDECIDED
 from seewhy.audit.trials import AuditTrial
 
 # As long as a candidate may turn more than half of the other photos, nothing is decided; but for parts of objects, which would
@@ -209,7 +209,7 @@ def judged(
         scores = calibration.largest((kinds[number], found[number].interval(calibration.ALPHA)[0]) for number in tried)
         (kind, deciding, interval) = (UNDECIDED, None, (-1.0, 1.0))
         if of_class:
-            deciding = min(of_class, key=lambda number: KINDS.index(kinds[number]))  # of equals the first, the strongest
+            deciding = _deciding(of_class, candidates, found, kinds)
             (kind, interval) = (kinds[deciding], found[deciding].interval(selected_alpha))
         elif donors[index] >= LEAST_DONORS and tried and _most(judged_kinds, alpha / hypotheses) <= LEAST_EFFECT:
             deciding = max(tried, key=lambda number: found[number].effect)
@@ -234,6 +234,22 @@ def judged(
             beside,
         )
     return judgements
+
+
+def _deciding(
+    declared: Sequence[int],
+    candidates: Sequence[Candidate],
+    found: Mapping[int, TrialOutcome],
+    kinds: Mapping[int, str],
+) -> int:
+    """By the order of the kinds, and of one kind the strongest. The outer ring comes behind all other surroundings, and gives way
+    to a place in it that turns as much: each says better what it is. declared : of a class, the strongest first."""
+    first = min(declared, key=lambda number: (KINDS.index(kinds[number]), candidates[number].why == RING))
+    for number in declared:
+        box = candidates[number].box
+        if box is not None and candidates[first].surrounds(box) and found[number].effect >= found[first].effect:
+            return number
+    return first
 
 
 def _needed(tried: Sequence[TrialOutcome], alpha: float, hypotheses: int) -> int | None:

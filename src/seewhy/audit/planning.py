@@ -5,6 +5,7 @@ A new kind of candidate is a file, and a line in :func:`_candidates`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +23,7 @@ from seewhy.audit.recurring import recurring_places
 from seewhy.audit.rings import ring_candidates
 from seewhy.audit.trials import MOST_RECIPIENTS, Tried
 from seewhy.audit.whole_photo import whole_photo_candidates
+from seewhy.engine import runner
 from seewhy.properties import PROPERTIES
 from seewhy.store import Store
 from seewhy.store.report.regions import evidence_on_photo
@@ -123,14 +125,16 @@ def planned(
     asked: Sequence[int],
     budget: int,
     seed: int,
+    told: Callable[[str], None] | None = None,
 ) -> AuditPlan:
     """Candidates are proposed and frozen before any photo of the confirmation halves is looked at.
 
-    budget : passes for a class, which its candidates share.
+    budget : passes for a class, which its candidates share. told : is given how long the rest takes, after the first class.
     """
     discovery = in_turn([photo for own in by_class.values() for photo in own.halves.discovery], seed)
     confirmation = in_turn([photo for own in by_class.values() for photo in own.halves.confirmation], seed)
     plan = AuditPlan([], [], {}, {})
+    begin = time.perf_counter()
     for start in range(0, len(asked), _CLASSES_AT_ONCE):
         part = asked[start : start + _CLASSES_AT_ONCE]
         maps = _maps_of(base, {index: by_class[index].halves.discovery for index in part})
@@ -142,6 +146,9 @@ def planned(
             if halves.discovery and pool:
                 candidates = _candidates(index, halves.discovery, others, maps[index])
                 _add(plan, candidates, halves, pool, others, budget)
+            if told is not None and index == asked[0] and len(asked) > 1:
+                seconds = (len(asked) - 1) * (time.perf_counter() - begin)
+                told(f"Candidates of {len(asked):,} classes, without a pass of the network: about {runner.in_time(seconds)}")
     return plan
 
 

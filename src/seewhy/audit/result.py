@@ -119,8 +119,9 @@ class Verdict:
 class Audit:
     """verdicts : one for each class, in index order. photos : how many were read. passes : of the network, in all. not_tried :
     what no candidate stood for. notes : on the labels. planted : what became of cues that were planted; None where none
-    were asked for. skipped : (path, reason) of photos that could not be read. power : how probable it was beforehand that a cue
-    is declared with the photos at hand, as a sentence. day : on which it was made, YYYY-MM-DD."""
+    were asked for. skipped : (path, reason) of photos that could not be read. left_out : how many have a label that is no class.
+    power : how probable it was beforehand that a cue is declared with the photos at hand, as a sentence. day : on which it was
+    made, YYYY-MM-DD."""
 
     verdicts: list[Verdict]
     model: str
@@ -132,6 +133,7 @@ class Audit:
     notes: list[str] = field(default_factory=list)
     planted: list[PlantedCue] | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    left_out: int = 0
     power: str = ""
     day: str = field(default="", compare=False)
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from seewhy.audit.boxes import area
 from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, Candidate, CueChange
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import BORDER, COVERED, CUE, OTHER_PLACE, REPLACED, RING, SURROUNDINGS, THIRD
 from seewhy.audit.photos import SIDE, AuditedPhoto, small_stack
 from seewhy.audit.sharing import set_apart, share_elsewhere
-from seewhy.edits import Ring
+from seewhy.edits import Box, Ring
 
 Floats = npt.NDArray[np.float32]
 
@@ -43,6 +44,12 @@ class OuterRing(Candidate):
 
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
         return [photo for photo in photos if photo.label == self.class_index]
+
+    def surrounds(self, box: Box) -> bool:
+        """At least half of the place lies in it."""
+        (top, left, bottom, right) = (max(self.width, side) for side in box)
+        (height, across) = (min(1 - self.width, bottom) - top, min(1 - self.width, right) - left)
+        return self.why == RING and max(0.0, height) * max(0.0, across) <= area(box) / 2
 
     def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         changes = [CueChange(CUE, Ring(source=self.donor(place).path, width=self.width))]

@@ -15,6 +15,7 @@ from seewhy.cli.report import Report, plain_text
 from seewhy.cli.running import listed_places
 
 FAILED, UNSURE = 3, 4  # exit codes of --fail-on
+LEFT_OUT = 2  # as of photos that cannot be read: a class with a wrong name is not audited
 
 
 @app.command()
@@ -99,3 +100,4 @@ def audit(
         if fail_on is not None and not result.passed:
             kinds = {verdict.kind for verdict in result.verdicts if verdict.is_open}
             report.exit_code = FAILED if fail_on in kinds else UNSURE
+        report.exit_code = report.exit_code or (LEFT_OUT if result.left_out else 0)

@@ -42,7 +42,8 @@ class ListedPhotos:
     root : the folder that all of them lie below. paths : from there, with "/"; of a photo in a tar through the tar's name.
     labels : a class for each, None where it is not known. members : where those lie that are in tars, None for the others; None
     where none is. queries : what follows each path where it is read, the signature of a URL: secret, and never stored; None where
-    there is none. notes : what a person should know of what was left out, and of how the labels were read.
+    there is none. notes : what a person should know of what was left out, and of how the labels were read. left_out : how many
+    photos have a label that is no class.
     """
 
     root: Folder
@@ -51,6 +52,7 @@ class ListedPhotos:
     members: list[Member | None] | None = None
     queries: list[str] | None = None
     notes: list[str] = field(default_factory=list)
+    left_out: int = 0
 
     @property
     def paths_hash(self) -> str:
@@ -124,6 +126,7 @@ def list_photos(photos: Any, labels: Any, classes: ClassNames, *, only_classes: 
         None if found.members is None else [found.members[place] for place in places],
         None if found.queries is None else [found.queries[place] for place in places],
         notes,
+        len(left_out),
     )
 
 
