@@ -283,7 +283,7 @@ def test_what_became_of_planted_cues_is_a_table_of_its_own() -> None:
         PlantedCue("cow", "date stamp", 1.0, 0.3, True, LOCAL, True, BOX, "said so"),
     ]
     text = text_of(dataclasses.replace(audit(verdict(NONE)), planted=cues))
-    assert "On your photos, 1 of 2 planted cues were found, 1 as a shortcut (sensitivity only" in text
+    assert "On your photos, 1 of 2 planted cues were found, 1 as a shortcut (sensitivity only, for clear" in text
     table = text[text.index('<table class="planted">') :]
     rows = [re.findall(r"<td[^>]*>(?:<span[^>]*>)?([^<]*)", row) for row in table.split("<tr>")[2:5]]
     assert rows == [

@@ -82,5 +82,5 @@ def sensitivity(planted: Sequence[PlantedCue]) -> str:
     rest = f"; the head did not learn {unlearned} more" if unlearned else ""
     return (
         f"On your photos, {len(found)} of {len(relied)} planted cues were found{by_kind} "
-        f"(sensitivity only: it says nothing about false alarms){rest}"
+        f"(sensitivity only, for clear opaque cues of ours: it says nothing about false alarms){rest}"
     )
