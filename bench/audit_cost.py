@@ -42,7 +42,7 @@ from seewhy.store import Store
 NETWORK = "squeezenet1_0"
 PARTS = ("three classes", "passes", "memory", "planning")
 SCENES, PHOTOS, MANY, CLASSES, ROUNDS = 240, 120, 3_000, 1_000, 3
-SMALL_BUDGET, BATCH = 1_500, 32
+SMALL_BUDGET, BATCH, KINDS = 800, 32, 4
 GOAL_SECONDS, GOAL_STATED, GOAL_PASSES, GOAL_MEMORY = 180.0, 1.5, 0.85, 50.0
 MEBI = 2.0**20
 
@@ -129,13 +129,13 @@ def _three_classes(photos: Path, count: int) -> Told:
 
 
 def _passes(photos: Path, count: int) -> Told:
-    """Of eight logits, less what they are on the average: random weights say one class of all photos."""
+    """Of four logits, less what they are on the average: random weights say one class of all photos."""
     clf = seewhy.Classifier(random_network(NETWORK), seewhy.Preprocess(size=SIDE, resize=SHORTER, mean=MEAN, std=STD))
     paths = sorted(photos.iterdir())
     logits = clf.scores(paths)
-    middle = logits[:, :8] - logits[:, :8].mean(axis=0)
-    network = _Middled(clf.network, torch.from_numpy(logits[:, :8].mean(axis=0).astype(np.float32)))
-    names = [f"class {index}" for index in range(8)]
+    middle = logits[:, :KINDS] - logits[:, :KINDS].mean(axis=0)
+    network = _Middled(clf.network, torch.from_numpy(logits[:, :KINDS].mean(axis=0).astype(np.float32)))
+    names = [f"class {index}" for index in range(KINDS)]
     own = seewhy.Classifier(network, clf.preprocess, names)
     labels = [names[int(index)] for index in middle.argmax(axis=1)]
     bare = [_bare(clf)]
