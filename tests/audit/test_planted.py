@@ -76,11 +76,13 @@ def test_what_turns_half_of_the_others_is_relied_on() -> None:
                 planted(LOCAL, True, 0.1),
             ],
             "On your photos, 3 of 4 planted cues were found, 2 as a shortcut, 1 as local reliance "
-            "(sensitivity only, for clear opaque cues of ours: it says nothing about false alarms); the head did not learn 1 more",
+            "(sensitivity only, for clear opaque cues of ours: it says nothing about false alarms); the head did not learn 1 "
+            "more",
         ),
         (
             [planted(NONE, False), planted(SHORTCUT, False)],
-            "On your photos, 0 of 2 planted cues were found (sensitivity only, for clear opaque cues of ours: it says nothing about false alarms)",
+            "On your photos, 0 of 2 planted cues were found (sensitivity only, for clear opaque cues of ours: it says nothing "
+            "about false alarms)",
         ),
         (
             [planted(SURROUNDINGS, True)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def test_cues_and_classes_take_turns(seen: Any, tmp_path: Path) -> None:
     count = sum(len(half) for own in seen[1].values() for half in (own.halves.discovery, own.halves.confirmation))
     assert lines[0].startswith(f"5 planted cues: at most {5 * (2 * count + 300):,} passes of the network, about ")
     assert lines[1] == "Planted cue 1 of 5: a logo in 100 % of bear"
+    assert re.fullmatch(r"Planted cue 2 of 5: a .* in 60 % of .*; about [\d,.]+ (s|min) left", lines[2])
     assert [one.passes for one in planted] == [100] * 5
     assert {path.relative_to(tmp_path).parts[0][:9] for path in tmp_path.rglob("*.png")} == {".planted-"}
 

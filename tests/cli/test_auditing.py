@@ -174,8 +174,8 @@ def test_planted_cues_are_counted_in_a_line(run: Run, photos: Path, audited: Pat
     (code, out, _) = run(*flags(photos, audited), "--plant", "1")
     assert (code, asked) == (0, [1])
     assert (
-        "On your photos, 1 of 1 planted cues were found, 1 as a shortcut (sensitivity only, for clear opaque cues of ours: it says nothing about false alarms)."
-        in " ".join(out.split())
+        "On your photos, 1 of 1 planted cues were found, 1 as a shortcut (sensitivity only, for clear opaque cues of ours: it "
+        "says nothing about false alarms)." in " ".join(out.split())
     )
 
 

@@ -135,6 +135,7 @@ def planted_audits(
     photos = [photo.sha256 for halves in chosen.values() for half in halves for photo in half]
     digest = hashlib.sha256(json.dumps([seed, layer, list(chosen), photos]).encode()).hexdigest()[:8]
     planted = []
+    start = time.perf_counter()
     for number in range(count):
         place = number % len(classes)
         class_name = classes[place].class_name
@@ -142,7 +143,9 @@ def planted_audits(
         share = SHARES[(number // len(CUES) + number) % len(SHARES)]
         planting = Planting(place, DrawnCue(CUES[number % len(CUES)], own, seen), share)
         cue = planting.cue
-        tell(f"Planted cue {number + 1} of {count}: a {cue.kind} in {format_share(share)} of {class_name}")
+        left = (count - number) * (time.perf_counter() - start) / max(1, number)
+        rest = f"; about {runner.in_time(left)} left" if number else ""
+        tell(f"Planted cue {number + 1} of {count}: a {cue.kind} in {format_share(share)} of {class_name}{rest}")
         below = _below(folder, f".planted-{digest}", str(number))
         head = _head(of_means, planting, classes, means, below)
         planted_clf = with_head(clf, [one.folder for one in classes], head.weight, head.bias)
