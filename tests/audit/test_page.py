@@ -20,7 +20,7 @@ from seewhy.audit.calibration import Calibration
 from seewhy.audit.exhibits import CONTROL, ORIGINAL, WITHOUT, Exhibit
 from seewhy.audit.groups import PhotoGroup
 from seewhy.audit.kinds import CUE, LOCAL, NONE, SHORTCUT, SURROUNDINGS, UNDECIDED
-from seewhy.audit.page import overall
+from seewhy.audit.page import NEXT, UNCALIBRATED, overall
 from seewhy.audit.planted import PlantedCue
 from seewhy.audit.result import TriedCue
 
@@ -326,6 +326,24 @@ def test_a_class_with_none_shows_no_photos_of_a_cue_that_was_not_found() -> None
 def test_a_cue_that_classes_share_is_named_with_them() -> None:
     cue = TriedCue("moving", "bear@moving", "the same pixels", None, 0.5, 0.1, 40, 0.9, True, ["cow", "sheep"])
     assert "<td>the same pixels, shared with cow, sheep</td>" in text_of(audit(dataclasses.replace(verdict(LOCAL), tried=[cue])))
+
+
+def test_what_a_person_may_do_next_stands_with_each_kind_that_decides() -> None:
+    calibration = Calibration("overlay", 0.81, 2, 61)
+    unsure = dataclasses.replace(verdict(LOCAL), calibration=calibration, uncalibrated=calibration.uncalibrated)
+    accepted = dataclasses.replace(verdict(SHORTCUT), acceptance=Acceptance(0, None, "moving", "ours", "2024-01-01"))
+    by_verdict = [
+        (verdict(SHORTCUT), SHORTCUT),
+        (unsure, UNCALIBRATED),
+        (verdict(LOCAL), LOCAL),
+        (verdict(SURROUNDINGS), SURROUNDINGS),
+        (accepted, None),
+        (verdict(NONE), None),
+        (verdict(UNDECIDED), None),
+    ]
+    for one, state in by_verdict:
+        expected = [] if state is None else [NEXT[state]]
+        assert re.findall(r"<p><b>What now:</b> ([^<]*)</p>", text_of(audit(one))) == expected
 
 
 def test_an_overlay_whose_score_is_uncalibrated_is_for_a_person_to_judge() -> None:

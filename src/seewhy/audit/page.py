@@ -56,6 +56,16 @@ _WHY = {
     BORDER: "some photos of the class have the same border",
     RING: "it is the outer ring of the photos",
 }
+NEXT = {
+    SHORTCUT: "take it off the photos that the network is trained on, or add photos of this class without it; train, and audit "
+    "again. If the cue is what the class is, its owner may declare it legitimate.",
+    UNCALIBRATED: "look at the pictures. If it is part of the object, or what the class is, its owner may declare it legitimate; "
+    "if it has no business there, treat it as a shortcut.",
+    SURROUNDINGS: "will photos of this class look like that where the network is used? If not, train with photos of the class "
+    "that do not, and audit again.",
+    LOCAL: "look at the pictures. If what lies there is the object, that is what a network should look at; a corner, a date or a "
+    "mark is not.",
+}  # what a person may do about it
 _HERE = Path(__file__).parent
 
 
@@ -170,6 +180,7 @@ def _row(verdict: Mapping[str, Any], number: int | None) -> dict[str, Any]:
         "low": low,
         "high": high,
         "measured": _is_measured(verdict),
+        "next": "" if verdict["acceptance"] is not None else NEXT.get(_state(verdict), ""),
         "in_figures": figures,
         "in_words": f"Effect {_percent(verdict['effect'])}, interval {_percent(low)} to {_percent(high)}",
     }
