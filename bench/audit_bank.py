@@ -101,7 +101,7 @@ def main() -> None:
         said = f"overlay {network.overlay:+.2f}, surroundings {network.surroundings:+.2f}"
         console.print(f"  {network.name}: {said}", highlight=False)
     if place is None:
-        console.print("Nothing is written: it takes all of them, and 59 clean ones.", highlight=False)
+        console.print(f"Nothing is written: it takes all of them, and {LEAST} clean ones.", highlight=False)
         return
     write_whole(place, bank.as_json())
     console.print(f"Written to {place}", highlight=False)

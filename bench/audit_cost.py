@@ -1,18 +1,19 @@
 """What an audit costs: ``python -m bench.audit_cost``.
 
-* **Three classes**: the demo network on 240 scenes with the default budget, seconds in all; and the seconds that were stated
-  beforehand for its trials, over those that they took.
+* **Three classes**: the demo network on 240 scenes with the default budget, seconds in all, and of these those of the search for
+  candidates; and the seconds that were stated beforehand for its trials, over those that they took.
 * **Passes**: trials of SqueezeNet a second, over the bare pass of the planned network on numbers that lie in memory, in turns.
   Random weights; its 120 drawn photos are labelled by what it says of them.
 * **Memory**: the peak of one process for 300 photos and for 3,000, with the same budget.
 * **A thousand classes**: seconds of planning, on photos that are made up, four of each class and no maps; what a budget of 7,000
-  would be in hours on two cores, at the rate above.
+  would be in hours on two cores, at the rate above, and the search for candidates of 1,000 classes at that of the three.
 
 Every contender has a fresh process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -34,7 +36,7 @@ from bench.gradcam import random_network
 from bench.timing import ROOT, Figure, options, ratios, save, show_figures
 from seewhy.audit.audit import BUDGET
 from seewhy.audit.photos import AuditedPhoto, Halves
-from seewhy.audit.planning import ClassPhotos, planned
+from seewhy.audit.planning import AuditPlan, ClassPhotos, planned
 from seewhy.audit.trying import Trying
 from seewhy.engine import runner
 from seewhy.store import Store
@@ -42,7 +44,7 @@ from seewhy.store import Store
 NETWORK = "squeezenet1_0"
 PARTS = ("three classes", "passes", "memory", "planning")
 SCENES, PHOTOS, MANY, CLASSES, ROUNDS = 240, 120, 3_000, 1_000, 3
-SMALL_BUDGET, BATCH, KINDS = 800, 32, 4
+SMALL_BUDGET, BATCH, KINDS, STORY_CLASSES = 800, 32, 4, 3
 GOAL_SECONDS, GOAL_STATED, GOAL_PASSES, GOAL_MEMORY = 180.0, 1.5, 0.85, 50.0
 MEBI = 2.0**20
 
@@ -60,6 +62,8 @@ def measure(
         told = [_in_process("three classes", story) for _ in range(rounds)]
         figures.append(Figure.of("audit cost/three classes", [one["seconds"] for one in told], "s", GOAL_SECONDS))
         stated = [max(one["stated"] / one["taken"], one["taken"] / one["stated"]) for one in told]
+        search = [one["planned"] / STORY_CLASSES for one in told]
+        figures.append(Figure.of("audit cost/search for candidates, a class", search, "s"))
         figures.append(Figure.of("audit cost/stated and taken, the larger over the smaller", stated, "×", GOAL_STATED))
         (place / "drawn").mkdir()
         draw_photos(place / "drawn", photos)
@@ -77,6 +81,8 @@ def measure(
         seconds = _in_process("planning", place, classes)["seconds"]
         figures.append(Figure(f"audit cost/planning {classes:,} classes", seconds, seconds, seconds, "s"))
         hours = [classes * BUDGET / rate / 3600 for rate in trials]
+        hours_of_search = [classes * seconds / 3600 for seconds in search]
+        figures.append(Figure.of(f"audit cost/search for candidates of {classes:,} classes, reckoned", hours_of_search, "h"))
         figures.append(Figure.of(f"audit cost/{classes:,} classes with {BUDGET:,} passes each, reckoned", hours, "h"))
     return figures
 
@@ -101,11 +107,13 @@ def _in_process(part: str, photos: Path, count: int = 0) -> Told:
 
 
 def _timed(audit: Callable[[], object]) -> Told:
-    """Seconds in all; of the trials the seconds that were stated and that they took, and how many there were."""
-    (durations, counts, stated) = (list[float](), list[int](), list[float]())
+    """Seconds in all, and those of planning; of the trials the seconds that were stated and that they took, and how many of them
+    there were in one."""
+    (durations, counts, stated, told, planning) = (list[float](), list[int](), list[float](), list[float](), list[float]())
     run_trials = Trying._run
 
     def timed(trying: Trying, name: str, trials: Sequence[object], *rest: object) -> object:
+        told.extend(stated[-1:])  # what was stated last is the trials
         start = time.perf_counter()
         answered = run_trials(trying, name, trials, *rest)  # type: ignore[arg-type]
         durations.append(time.perf_counter() - start)
@@ -116,11 +124,21 @@ def _timed(audit: Callable[[], object]) -> Told:
         stated.append(seconds)
         return "so long"
 
+    def plan(*arguments: Any) -> AuditPlan:
+        start = time.perf_counter()
+        audit_plan = planned(*arguments)
+        planning.append(time.perf_counter() - start)
+        return audit_plan
+
     start = time.perf_counter()
-    with mock.patch.object(Trying, "_run", timed), mock.patch.object(runner, "in_time", noted):
+    patches = [(Trying, "_run", timed), (runner, "in_time", noted), (sys.modules[seewhy.audit.__module__], "planned", plan)]
+    with contextlib.ExitStack() as stack:
+        for owner, name, replacement in patches:
+            stack.enter_context(mock.patch.object(owner, name, replacement))
         audit()
     (taken, count) = (durations[0], counts[0])
-    return {"seconds": time.perf_counter() - start, "stated": stated[0], "taken": taken, "trials": count / taken}
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "planned": planning[0], "stated": told[0], "taken": taken, "trials": count / taken}
 
 
 def _three_classes(photos: Path, count: int) -> Told:

@@ -112,8 +112,8 @@ def test_what_it_costs_is_said_before(photos: Path) -> None:
     )
     assert lines[0] == "150 photos, then at most 1,200 passes for each of 1 class"
     assert lines[1] == (
-        "With these photos and passes a cue that turns 50 % of other photos is found with a probability of 80 %, one that turns "
-        "30 % with 6 %; less where its controls turn photos, too"
+        "With these photos and passes a cue that is tried and turns 50 % of other photos is declared with a probability of "
+        "80 %, one that turns 30 % with 6 %; less where its controls turn photos, too"
     )
     assert result.power == lines[1]
     (passes,) = re.findall(
@@ -158,7 +158,9 @@ def test_photos_whose_label_is_no_class_are_left_out(tmp_path: Path) -> None:
     assert result.notes[0] in lines[:2]  # before the work
     assert [verdict.class_name for verdict in result.verdicts] == ["cow", "sheep"]
     assert (result.photos, result.left_out) == (16, 8)
-    assert any(re.fullmatch(r"Candidates of 2 classes, without a pass of the network: about .* s", line) for line in lines)
+    assert any(
+        re.fullmatch(r"Candidates of the rest of 2 classes, without a pass of the network: about .* s", line) for line in lines
+    )
     assert result.notes[0] == "8 photos of 'Bears' were left out: the network has no such class. Did you mean 'bear'?"
     with pytest.raises(TargetError, match=r"^8 of 8 labels are no classes: 'Bears' of .* and 7 more\. Did you mean 'bear'\?"):
         seewhy.audit(clf, folder / "Bears", "folders", progress=False)

@@ -302,7 +302,7 @@ def test_clean_networks_of_ours_stand_beside_the_effect() -> None:
     def facts(one: Verdict) -> dict[str, str]:
         return dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text_of(audit(one))))
 
-    name = "clean networks of ours that reach its score, the lower end of a 97.5 % interval"
+    name = "clean networks of ours that reach its score, the lower end of a 95 % interval"
     shortcut = verdict(SHORTCUT)
     assert name not in facts(shortcut)
     for calibration, said in (

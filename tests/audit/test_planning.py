@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -14,6 +16,7 @@ from seewhy.audit.kinds import EVIDENCE, RECURRING
 from seewhy.audit.photos import Halves, halves
 from seewhy.audit.planning import AuditPlan, ClassPhotos, photos_by_class, planned
 from seewhy.audit.trials import Tried
+from seewhy.engine import runner
 
 BEAR, COW, SHEEP = 0, 1, 2
 
@@ -94,6 +97,28 @@ def test_a_class_alone_has_nothing_to_be_tried_on(base: seewhy.Store) -> None:
     by_class = {BEAR: ClassPhotos(BEAR, halves(photos([noise(n) for n in range(8)]), 0), 8)}
     plan = planned(base, by_class, [BEAR], budget=2000, seed=0)
     assert (plan.tried, plan.available) == ([], {BEAR: 0})
+
+
+def test_a_class_with_one_photo_tries_nothing_that_it_cannot_show_again(base: seewhy.Store) -> None:
+    """Its photo is in the discovery half, and the other half is empty."""
+    own = {label: photos([noise(100 * label + n) for n in range(20)], label, 1000 * label) for label in (BEAR, COW)}
+    by_class = {BEAR: ClassPhotos(BEAR, halves(own[BEAR][:1], 0), 1), COW: ClassPhotos(COW, halves(own[COW], 0), 20)}
+    plan = planned(base, by_class, [BEAR], budget=2000, seed=0)
+    assert [len(one.recipients) for one in plan.tried] == [0] * len(plan.tried)
+    assert plan.tried
+
+
+def test_how_long_the_other_classes_take_is_reckoned_from_the_first(base: seewhy.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock is a second later: a block's maps take one second, and so does a class. 64 classes are a block."""
+    clock = itertools.count()
+    monkeypatch.setattr(sys.modules[planned.__module__], "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    nothing = ClassPhotos(COW, Halves([], [], 0), 0)
+    for count, seconds in ((2, 1.0), (64, 63.0), (100, 100.0)):
+        lines: list[str] = []
+        planned(base, dict.fromkeys(range(count), nothing), range(count), 2000, 0, lines.append)
+        assert lines == [
+            f"Candidates of the rest of {count} classes, without a pass of the network: about {runner.in_time(seconds)}"
+        ]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_what_keeps_a_class_undecided_is_said() -> None:
         "undecided: no photo of another class that is answered rightly is there to try anything on"
     )
     assert said(Judgement(UNDECIDED, None, donors=2), PhotoCounts(4, 4, 60)) == (
-        "undecided: too few photos of the class; 4 are answered rightly, each scene counted once, and 10 at least are needed"
+        "undecided: too few photos of the class; 4 are answered rightly, each scene counted once, and 9 at least are needed"
     )
     assert said(nothing) == "undecided: nothing of the class recurs that could be tried"
     passes = Judgement(UNDECIDED, None, recipients=8, available=60, needed=33, donors=9, tried=[0])
@@ -101,9 +101,9 @@ def test_what_the_photos_can_show_is_said_before() -> None:
     (half, third) = (format_share(power(share, 40, 2)) for share in (0.5, 0.3))
     assert (power(0.5, 10, 2), power(0.3, 10, 2)) == (pytest.approx(11 / 1024), pytest.approx(10 * 0.3**9 * 0.7 + 0.3**10))
     assert power_sentence(plan) == (
-        f"With these photos and passes a cue that turns 50 % of other photos is found with a probability of 1 % to {half}, "
-        f"one that turns 30 % with {format_share(power(0.3, 10, 2))} to {third}, from class to class; less where its controls "
-        "turn photos, too"
+        f"With these photos and passes a cue that is tried and turns 50 % of other photos is declared with a probability of "
+        f"1 % to {half}, one that turns 30 % with {format_share(power(0.3, 10, 2))} to {third}, from class to class; less "
+        "where its controls turn photos, too"
     )
     one_class = AuditPlan(tried[:1], [(1.0, 0.0)], {0: 40}, {0: 40})
     assert "from class to class" not in power_sentence(one_class)

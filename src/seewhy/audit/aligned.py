@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seewhy.audit.matching import CELLS, Floats, Pictures
+from seewhy.audit.matching import CELLS, LEAST_CELLS, Floats, Pictures
 from seewhy.audit.photos import AuditedPhoto
 
 _SAME_PLACE = 4  # cells; where most matches lie within so many, the place is a fixed one
@@ -15,7 +15,6 @@ _REACH = 14  # cells around a window that a cue may fill, too
 _STEADIER = 0.85  # of what photos differ where they are not aligned: what differs as much there shows nothing that recurs
 _NEARER = 0.4  # to what a cue shows than to what is anywhere: the cells at its edge show both
 _GAP = 5  # cells of a flat part of a cue, between its details
-_LEAST_CELLS = 24  # of a cue; less shows nothing
 _RING = (2, 5)  # cells around a cue that are its surroundings
 _TINY = 1e-6
 _LEAST_INNER = 12  # cells of a cue without its edges
@@ -105,7 +104,7 @@ def constant_region(pictures: Pictures, group: Alignment) -> tuple[Floats, npt.N
     region = int(np.bincount(inside[inside > 0]).argmax())
     (rows, columns) = find_objects(regions)[region - 1]
     mask: npt.NDArray[np.bool_] = binary_fill_holes(regions[rows, columns] == region) & known[rows, columns]
-    if mask.sum() < _LEAST_CELLS or max(mask.shape) > CELLS // 2:
+    if mask.sum() < LEAST_CELLS or max(mask.shape) > CELLS // 2:
         return None
     return np.ascontiguousarray(template[:, rows, columns]), mask
 

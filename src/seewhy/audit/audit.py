@@ -124,8 +124,8 @@ def audit(
         by_class = photos_by_class(base, seed, functools.partial(with_properties, clf, listed_photos))
         asked = [index for index in asked if index in by_class]  # the others' photos cannot be read
         plan = planned(base, by_class, asked, budget, seed, tell)
-        wrong = [] if any(one.used for one in by_class.values()) or not by_class else [_NONE_RIGHT]
-        for note in wrong:
+        none_right = [] if any(one.used for one in by_class.values()) or not by_class else [_NONE_RIGHT]
+        for note in none_right:
             tell(note)
         used = [
             photo.sha256 for own in by_class.values() for photo in (*own.halves.discovery, *own.halves.confirmation)
@@ -193,7 +193,7 @@ def audit(
             },
             not_tried=list(NOT_TRIED),
             power=power,
-            notes=[*base.notes, *wrong, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
+            notes=[*base.notes, *none_right, *_unread(base), *results.notes(), *_unmatched(acceptances, accept, verdicts)],
             planted=planted,
             skipped=[(photo.path, photo.reason) for photo in base.unread],
             left_out=listed_photos.left_out,

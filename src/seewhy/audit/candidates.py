@@ -12,6 +12,9 @@ from seewhy.edits import Box, Edit
 
 LEAST_SHARE = 0.10  # of a class's photos that carry a cue ...
 LEAST_LIFT = 3.0  # ... and how many times as often as others
+OVERLAY_CARRIERS = 5  # of the discovery half: fewer photos look alike by chance
+OVERLAY_FILLED = 0.75  # of an overlay's box that shows the same; a round one fills 0.79
+MOST_AREA = 0.25  # of the photo that what recurs may fill: laying more than that on another one shows little
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seewhy.audit.boxes import overlap, salient_boxes
-from seewhy.audit.candidates import Candidate, CueChange
+from seewhy.audit.candidates import OVERLAY_CARRIERS, OVERLAY_FILLED, Candidate, CueChange
 from seewhy.audit.fixed_place import taking_turns
 from seewhy.audit.kinds import COVERED, CUE, ELSEWHERE, FILLED, OTHER_PLACE, REPLACED, SHUFFLED, THIRD
 from seewhy.audit.matching import CELLS, Floats, Matches, best_matches, least_score, pictures_of
@@ -19,8 +19,6 @@ from seewhy.edits import Box, Edit, Inpaint, Paste
 _RIM = 1  # cells around a match: they show the cue and what lies behind it, mixed
 _OVERLAY_CONCORDANCE, _OF_FEW_CELLS = 0.79, 1.25  # without the edges, and more the fewer cells there are, see is_overlay
 _OVERLAY_EDGE = 0.15  # translucent marks of opacity 0.45 reach 0.18 and more
-_OVERLAY_CARRIERS = 5  # of the discovery half: fewer photos look alike by chance
-_OVERLAY_FILLED = 0.75  # of a cue's box that shows the same pixels
 _OTHERS_OF_A_KIND = 2  # controls
 _STRIDES = (
     0.7548776662466927,
@@ -54,7 +52,7 @@ class FreePlace(Candidate):
     def is_overlay(self) -> bool:
         least = _OVERLAY_CONCORDANCE + _OF_FEW_CELLS / np.sqrt(self.mask.sum())  # parts of 60 cells reach 0.93, of 160 cells 0.86
         alike = bool(self.concordance >= least) and self.edge >= _OVERLAY_EDGE
-        return alike and len(self.donors) >= _OVERLAY_CARRIERS and bool(self.mask.mean() >= _OVERLAY_FILLED)
+        return alike and len(self.donors) >= OVERLAY_CARRIERS and bool(self.mask.mean() >= OVERLAY_FILLED)
 
     @property
     def words(self) -> str:

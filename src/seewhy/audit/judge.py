@@ -80,13 +80,16 @@ class TrialOutcome:
 
         The lower end is below that kind's, whichever it is; for the upper end each kind has its share of what may be missed.
         """
-        kinds = list(self.effects_by_control.values())
-        lower = min((statistics.effect_interval(effects, alpha)[0] for effects in kinds), default=-1.0)
-        return lower, min((statistics.effect_interval(effects, alpha / len(kinds))[1] for effects in kinds), default=1.0)
+        return self.score(alpha), self.limit(alpha)
+
+    def score(self, alpha: float) -> float:
+        """The lower end of that interval."""
+        return min((statistics.lower_end(effects, alpha) for effects in self.effects_by_control.values()), default=-1.0)
 
     def limit(self, alpha: float) -> float:
-        """What that effect is at most, with confidence 1 - alpha."""
-        return self.interval(alpha)[1]
+        """Its upper end."""
+        kinds = list(self.effects_by_control.values())
+        return min((statistics.upper_end(effects, alpha / len(kinds)) for effects in kinds), default=1.0)
 
 
 @dataclass(frozen=True)
@@ -196,42 +199,42 @@ def judged(
     """
     declared = set(statistics.declared([found[number].log_e_value for number in range(len(candidates))], alpha=alpha))
     hypotheses = max(1, len(candidates))
-    selected_alpha = alpha * max(1, len(declared)) / hypotheses  # of an interval after selection
+    # One interval is shown for each class in which something is declared: that many are selected of all.
+    selected_alpha = alpha * max(1, len({candidates[number].class_index for number in declared})) / hypotheses
     judgements = {}
     for index in classes:
         own = [number for number, candidate in enumerate(candidates) if candidate.class_index == index]
         tried = [number for number in own if found[number].effects]
-        limit = _most([found[number] for number in tried], alpha / hypotheses)
-        judged_kinds = [found[number] for number in tried if candidates[number].kind != LOCAL]
-        count = min((len(found[number].effects) for number in tried), default=0)
+        limits = {number: found[number].limit(alpha / hypotheses) for number in tried}
+        judged_limits = {number: limit for number, limit in limits.items() if candidates[number].kind != LOCAL}
         of_class = sorted((number for number in tried if number in declared), key=lambda number: -found[number].effect)
         kinds = {number: _kind(candidates[number], found[number]) for number in tried}
-        scores = calibration.largest((kinds[number], found[number].interval(calibration.ALPHA)[0]) for number in tried)
+        scores = calibration.largest((kinds[number], found[number].score(calibration.ALPHA)) for number in tried)
         (kind, deciding, interval) = (UNDECIDED, None, (-1.0, 1.0))
         if of_class:
             deciding = _deciding(of_class, candidates, found, kinds)
             (kind, interval) = (kinds[deciding], found[deciding].interval(selected_alpha))
-        elif donors[index] >= LEAST_DONORS and tried and _most(judged_kinds, alpha / hypotheses) <= LEAST_EFFECT:
+        elif donors[index] >= LEAST_DONORS and tried and max(judged_limits.values(), default=1.0) <= LEAST_EFFECT:
             deciding = max(tried, key=lambda number: found[number].effect)
             (kind, interval) = (NONE, found[deciding].interval(alpha / hypotheses))
         used = photos or {}
-        recipients = 0 if deciding is None else len(found[deciding].effects)
-        beside = (bank or Bank()).beside(kind, scores, sum(map(bool, used.values())), used.get(index, 0), recipients)
+        tried_on = 0 if deciding is None else len(found[deciding].effects)
+        beside = (bank or Bank()).beside(kind, scores, sum(map(bool, used.values())), used.get(index, 0), tried_on)
         if beside is not None and beside.uncalibrated:
             kind = LOCAL
         judgements[index] = Judgement(
             kind,
             deciding,
             interval,
-            limit,
-            count,
-            available[index],
-            _needed(judged_kinds, alpha, hypotheses) if kind == UNDECIDED else None,
-            donors[index],
-            tried,
-            of_class,
-            scores,
-            beside,
+            limit=max(limits.values(), default=1.0),
+            recipients=min((len(found[number].effects) for number in tried), default=0),
+            available=available[index],
+            needed=_needed([found[number] for number in judged_limits], alpha, hypotheses) if kind == UNDECIDED else None,
+            donors=donors[index],
+            tried=tried,
+            declared=of_class,
+            scores=scores,
+            calibration=beside,
         )
     return judgements
 
@@ -270,11 +273,6 @@ def _decides(outcome: TrialOutcome, count: int, alpha: float, hypotheses: int) -
     repeated = {kind: np.resize(effects, count).tolist() for kind, effects in outcome.effects_by_control.items()}
     grown = replace(outcome, effects_by_control=repeated)
     return grown.limit(alpha / hypotheses) <= LEAST_EFFECT or grown.log_e_value >= math.log(hypotheses / alpha)
-
-
-def _most(tried: Sequence[TrialOutcome], alpha: float) -> float:
-    """What all of them turn at most, all at once; 1 of none."""
-    return max((outcome.limit(alpha) for outcome in tried), default=1.0)
 
 
 def _kind(candidate: Candidate, outcome: TrialOutcome) -> str:

@@ -15,6 +15,7 @@ from PIL import Image
 from seewhy.audit.photos import AuditedPhoto
 
 CELLS = 96  # rows and columns of a picture, whatever the photo's proportions: as many as the longer side of a thumbnail
+LEAST_CELLS = 24  # of a cue; less shows nothing
 _AT_ONCE = 8  # templates: so many sums over all places fit into memory
 _FINE = 2.0  # cells; what is larger than that is the ground's own brightness and colour, which shines through a translucent mark
 _CARRIED, _BY_CHANCE = 0.5, 2.6  # other photos reach 0.77 with 8 × 8 cells, 0.5 with 18 × 18 (99 %, measured)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from seewhy.audit.aligned import LEAST_CARRIERS, Alignment, constant_region, edge, inner_concordance
 from seewhy.audit.boxes import meet
-from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, MOST_AREA
 from seewhy.audit.free_place import FreePlace, changes_of, match_box, matches_of
 from seewhy.audit.kinds import MOVING
 from seewhy.audit.matching import CELLS, Floats, Matches, Pictures, best_matches, least_score, pictures_of
@@ -31,7 +31,6 @@ _MOST_OTHERS = 256  # photos of other classes ...
 _OTHERS_AT_FIRST = 32  # ... of which so many are searched for every window
 _LEAST_CONTRAST = 0.015  # standard deviation of a window's details, as a share of white; flat ones are everywhere
 _LEAST_FILLED = 0.5  # of its box
-_MOST_AREA = 0.25  # of the photo: laying more than that on another one shows little
 
 
 def moving_cues(
@@ -144,12 +143,7 @@ class _Search:
             if not self._is_large(group):
                 return None
         area = group.mask.size / CELLS**2
-        if (
-            area > _MOST_AREA
-            or group.mask.mean() < _LEAST_FILLED
-            or group.at_one_place
-            or not self._own_of([group], _MOST_OTHERS)
-        ):
+        if area > MOST_AREA or group.mask.mean() < _LEAST_FILLED or group.at_one_place or not self._own_of([group], _MOST_OTHERS):
             return None
         order = np.argsort(-group.scores, kind="stable")
         donors = [group.photos[place] for place in order]

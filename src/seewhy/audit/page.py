@@ -51,7 +51,7 @@ UNCALIBRATED = "uncalibrated"
 _WHY = {
     RECURRING: "the same pixels recur there",
     EVIDENCE: "the maps are brightest there",
-    CORNER: "it is a corner; nothing else was known of the class",
+    CORNER: "it is a corner; no other place was known of the class",
     MOVING: "the same pixels recur, elsewhere in each photo",
     BORDER: "some photos of the class have the same border",
     RING: "it is the outer ring of the photos",
@@ -219,7 +219,7 @@ def _figures(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         "no candidate turns more, beyond its controls, than": _percent(verdict["limit"])
         if verdict["limit"] < 1 and verdict["kind"] in (NONE, UNDECIDED)
         else "",
-        "clean networks of ours that reach its score, the lower end of a 97.5 % interval": _reached(verdict["calibration"]),
+        "clean networks of ours that reach its score, the lower end of a 95 % interval": _reached(verdict["calibration"]),
         "candidates tried": f"{verdict['candidates']:,}",
         "photos of other classes that it was tried on": f"{verdict['recipients']:,}",
         "photos of the class kept for the trials that show it": ""

@@ -134,11 +134,14 @@ def planned(
     discovery = in_turn([photo for own in by_class.values() for photo in own.halves.discovery], seed)
     confirmation = in_turn([photo for own in by_class.values() for photo in own.halves.confirmation], seed)
     plan = AuditPlan([], [], {}, {})
-    begin = time.perf_counter()
-    for start in range(0, len(asked), _CLASSES_AT_ONCE):
-        part = asked[start : start + _CLASSES_AT_ONCE]
+    blocks = range(0, len(asked), _CLASSES_AT_ONCE)
+    for first in blocks:
+        part = asked[first : first + _CLASSES_AT_ONCE]
+        start = time.perf_counter()
         maps = _maps_of(base, {index: by_class[index].halves.discovery for index in part})
+        seconds_of_maps = time.perf_counter() - start
         for index in part:
+            start = time.perf_counter()
             others = _of_no_class(discovery, {index}, _OTHERS)
             pool = _of_no_class(confirmation, {index}, 2 * MOST_RECIPIENTS)
             plan.pool[index] = plan.available[index] = len(pool)
@@ -147,8 +150,9 @@ def planned(
                 candidates = _candidates(index, halves.discovery, others, maps[index])
                 _add(plan, candidates, halves, pool, others, budget)
             if told is not None and index == asked[0] and len(asked) > 1:
-                seconds = (len(asked) - 1) * (time.perf_counter() - begin)
-                told(f"Candidates of {len(asked):,} classes, without a pass of the network: about {runner.in_time(seconds)}")
+                seconds = (len(asked) - 1) * (time.perf_counter() - start) + (len(blocks) - 1) * seconds_of_maps
+                rest = f"Candidates of the rest of {len(asked):,} classes, without a pass of the network"
+                told(f"{rest}: about {runner.in_time(seconds)}")
     return plan
 
 
@@ -167,7 +171,8 @@ def _add(
         carried = {photo.number for photo in candidate.carriers([*strangers, *thirds])}
         thirds = [photo for photo in thirds if photo.number not in carried]  # controls are without the cue
         carriers = candidate.carriers(halves.confirmation)
-        recurs = len(carriers) >= LEAST_SHARE * len(halves.confirmation)  # else it is a hypothesis, but nothing to try
+        # Else it is a hypothesis, but nothing to try.
+        recurs = bool(carriers) and len(carriers) >= LEAST_SHARE * len(halves.confirmation)
         recipients = [photo for photo in strangers if recurs and photo.number not in carried]
         why_not = ""
         if recurs and candidate.shared and candidate.why in PROPERTIES and len(recipients) < _LEAST_OF_SHARED:

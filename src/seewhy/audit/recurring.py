@@ -6,18 +6,18 @@ differ. Takes no pass of the network."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from seewhy.audit.boxes import in_words as box_in_words
 from seewhy.audit.boxes import meet, salient_boxes
-from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE
+from seewhy.audit.candidates import LEAST_LIFT, LEAST_SHARE, MOST_AREA, OVERLAY_CARRIERS, OVERLAY_FILLED
 from seewhy.audit.fixed_place import OTHERS_OF_A_KIND, FixedPlace, Map
 from seewhy.audit.free_place import match_box
 from seewhy.audit.kinds import RECURRING
-from seewhy.audit.matching import CELLS, Floats, Pictures, pictures_of
+from seewhy.audit.matching import CELLS, LEAST_CELLS, Floats, Pictures, pictures_of
 from seewhy.audit.photos import AuditedPhoto
 from seewhy.audit.sharing import set_apart, share_elsewhere
 from seewhy.edits import Box
@@ -35,13 +35,9 @@ _UNCLEAR, _MOST_UNCLEAR, _BY_CHANCE = (0.25, 0.45), 1 / 3, 0.02
 _LEAST_APART = 0.2  # by which windows of carriers are more alike than 98 % of the others
 _NEARER = (0.3, 0.15, 0.07)  # to what a cue varies than to what is anywhere; where that leads beyond it, nearer
 _SMOOTHED = 5  # cells: digits that change fall together
-_MOST_AREA = 0.25  # of the photo: laying more than that on another one shows little
-_LEAST_CELLS = 24  # of a cue; less shows nothing
 _CONSTANT = 0.06  # standard deviation over the photos that carry a cue, as a share of white ...
 _STEADIER = 0.5  # ... and of what the class's photos have on the average
 _CONCORDANCE = 0.6  # of each carrier with what the others show, their median: dates reach 0.66, legs and horizons 0.64
-_OVERLAY_CARRIERS = 5  # of the discovery half: fewer photos look alike by chance
-_LEAST_FILLED = 0.75  # of a box that a cue fills; a round one fills 0.79
 _TINY = 1e-6
 
 
@@ -64,7 +60,7 @@ class RecurringPlace(FixedPlace):
     @property
     def is_overlay(self) -> bool:
         is_constant = self.variation < min(_CONSTANT, _STEADIER * self.spread)
-        return is_constant and len(self.donors) >= _OVERLAY_CARRIERS and float(self.mask.mean()) >= _LEAST_FILLED
+        return is_constant and len(self.donors) >= OVERLAY_CARRIERS and float(self.mask.mean()) >= OVERLAY_FILLED
 
     @property
     def words(self) -> str:
@@ -189,9 +185,9 @@ class _FixedSearch:
         template = _template(windows)
         if template is None:
             return None
-        carried = concordances(windows, template) >= _ALIKE
+        alike = concordances(windows, template) >= _ALIKE
         smoothed = uniform_filter(values, (0, 0, _SMOOTHED, _SMOOTHED))
-        variation = smoothed[carried].std(axis=0).mean(axis=0)
+        variation = smoothed[alike].std(axis=0).mean(axis=0)
         spread = float(smoothed.std(axis=0).mean())
         region = next((one for nearer in _NEARER if (one := _region(variation, spread, nearer, top, left)) is not None), None)
         if region is None:
@@ -199,28 +195,27 @@ class _FixedSearch:
         (rows, columns) = find_objects(region.astype(np.int64))[0]
         mask = region[rows, columns]
         box = match_box(rows.start, columns.start, (mask.shape[0], mask.shape[1]))
+        shown = np.median(details[alike][:, :, rows, columns], axis=0).astype(np.float32)
+        carries = concordances(details[:, :, rows, columns][:, :, mask], shown[:, mask]) >= _CARRIED
+        if not carries.any():
+            return None
         inner = binary_erosion(mask)
+        differences = smoothed[carries][:, :, rows, columns].std(axis=0).mean(axis=0)
         candidate = RecurringPlace(
             self.class_index,
             RECURRING,
-            list(self.own),
+            [photo for photo, is_carrier in zip(self.own, carries, strict=True) if is_carrier],
             box,
             salient_boxes(box, self.mean_map, OTHERS_OF_A_KIND),
             corner=(rows.start, columns.start),
-            template=np.median(details[carried][:, :, rows, columns], axis=0).astype(np.float32),
+            template=shown,
             mask=mask,
-            variation=0.0,
+            variation=float(differences[inner if inner.any() else mask].mean()),
             spread=spread,
         )
         candidate.look_at(self.own, details)
         candidate.look_at(self.others, self.other_pictures.details)
-        carriers = candidate.carriers(self.own)
-        if not carriers:
-            return None
-        numbers = {photo.number for photo in carriers}
-        shown = smoothed[[photo.number in numbers for photo in self.own]][:, :, rows, columns]
-        differing = float(shown.std(axis=0).mean(axis=0)[inner if inner.any() else mask].mean())
-        return replace(candidate, donors=carriers, variation=differing)
+        return candidate
 
 
 def _unclear(scores: Sequence[float]) -> float:
@@ -247,7 +242,7 @@ def _region(variation: Floats, spread: float, nearer: float, top: int, left: int
         return None
     region = _trimmed(binary_fill_holes(regions == int(np.bincount(inside[inside > 0]).argmax())))
     cells = np.argwhere(region)
-    return region if len(cells) >= _LEAST_CELLS and np.prod(np.ptp(cells, axis=0) + 1) <= _MOST_AREA * CELLS**2 else None
+    return region if len(cells) >= LEAST_CELLS and np.prod(np.ptp(cells, axis=0) + 1) <= MOST_AREA * CELLS**2 else None
 
 
 def _trimmed(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -118,10 +118,10 @@ class Verdict:
 @dataclass(frozen=True)
 class Audit:
     """verdicts : one for each class, in index order. photos : how many were read. passes : of the network, in all. not_tried :
-    what no candidate stood for. notes : on the labels. planted : what became of cues that were planted; None where none
-    were asked for. skipped : (path, reason) of photos that could not be read. left_out : how many have a label that is no class.
-    power : how probable it was beforehand that a cue is declared with the photos at hand, as a sentence. day : on which it was
-    made, YYYY-MM-DD."""
+    what no candidate stood for. notes : on labels and photos that were left out, and candidates that could not be tried.
+    planted : what became of cues that were planted; None where none were asked for. skipped : (path, reason) of photos that could
+    not be read. left_out : how many have a label that is no class. power : how probable it was beforehand that a cue is declared
+    with the photos at hand, as a sentence. day : on which it was made, YYYY-MM-DD."""
 
     verdicts: list[Verdict]
     model: str

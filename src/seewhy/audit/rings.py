@@ -49,7 +49,7 @@ class OuterRing(Candidate):
         """At least half of the place lies in it."""
         (top, left, bottom, right) = (max(self.width, side) for side in box)
         (height, across) = (min(1 - self.width, bottom) - top, min(1 - self.width, right) - left)
-        return self.why == RING and max(0.0, height) * max(0.0, across) <= area(box) / 2
+        return max(0.0, height) * max(0.0, across) <= area(box) / 2
 
     def put_on(self, recipient: AuditedPhoto, place: int, thirds: Sequence[AuditedPhoto]) -> list[CueChange]:
         changes = [CueChange(CUE, Ring(source=self.donor(place).path, width=self.width))]
@@ -71,6 +71,10 @@ class Border(OuterRing):
     @property
     def words(self) -> str:
         return "the same border around the photo"
+
+    def surrounds(self, box: Box) -> bool:
+        """Never: it is the same in all of its photos, and says what it is."""
+        return False
 
     def carriers(self, photos: Sequence[AuditedPhoto]) -> list[AuditedPhoto]:
         distances = _distances(outermost(small_stack(photos)), self.template)
@@ -108,7 +112,8 @@ def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[Audi
     alike = np.stack([_distances(cells, one) < _SAME for one in cells])
     carried = alike[int(alike.sum(axis=1).argmax())]
     carried = _distances(cells, np.median(cells[carried], axis=0)) < _SAME
-    if carried.sum() < max(_LEAST_CARRIERS, LEAST_SHARE * len(own)):
+    least = max(_LEAST_CARRIERS, LEAST_SHARE * len(own))
+    if carried.sum() < least:
         return None
     template: Floats = np.median(cells[carried], axis=0)
     elsewhere = share_elsewhere(_distances(outermost(other_pictures), template) < _SAME, [photo.label for photo in others])
@@ -122,4 +127,4 @@ def _border(class_index: int, own: Sequence[AuditedPhoto], others: Sequence[Audi
     # One cell more: it shows the border and what lies behind it, mixed.
     border = Border(class_index, BORDER, list(own), width=(layers + 1) / SIDE, template=template)
     donors = border.carriers(own)
-    return set_apart(replace(border, donors=donors), own, others) if donors else None
+    return set_apart(replace(border, donors=donors), own, others) if len(donors) >= least else None

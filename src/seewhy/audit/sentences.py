@@ -73,7 +73,7 @@ def power_sentence(plan: AuditPlan) -> str:
         parts.append(
             f"one that turns {share} with {probability}"
             if parts
-            else f"a cue that turns {share} of other photos is found with a probability of {probability}"
+            else f"a cue that is tried and turns {share} of other photos is declared with a probability of {probability}"
         )
     across = ", from class to class" if len(plan.available) > 1 else ""
     return f"With these photos and passes {', '.join(parts)}{across}; less where its controls turn photos, too"
@@ -97,7 +97,7 @@ def _undecided(judgement: Judgement, photos: PhotoCounts, budget: int | None) ->
     if judgement.donors < LEAST_DONORS:
         return (
             f"undecided: too few photos of the class; {photos.right} are answered rightly, each scene counted once, and "
-            f"{2 * LEAST_DONORS} at least are needed"
+            f"{2 * LEAST_DONORS - 1} at least are needed"
         )
     if not judgement.tried:
         return "undecided: nothing of the class recurs that could be tried"

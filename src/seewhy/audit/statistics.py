@@ -75,15 +75,23 @@ def declared(log_e_values: Sequence[float], hypotheses: int | None = None, alpha
 def effect_interval(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) -> tuple[float, float]:
     """Where the mean effect lies, with confidence 1 - alpha, by betting against every mean from both sides; (-1, 1) of none.
 
-    Of r declared of H hypotheses each with alpha · r / H, the expected share of intervals that miss is at most alpha.
+    Of r that are shown of H, whichever they are, each with alpha · r / H, the expected share that misses is at most alpha.
     """
+    return (lower_end(effects, alpha), upper_end(effects, alpha))
+
+
+def lower_end(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) -> float:
+    """Of that interval; -1 of none."""
     values = (np.asarray(effects, np.float64) + 1) / 2
     if not len(values):
-        return (-1.0, 1.0)
+        return -1.0
     least = math.log(2 / alpha)  # each side has half: the mean of two e-values is one
-    low = _boundary(lambda mean: _log_bet(values, mean) >= least, float(values.mean()), 0.0)
-    high = 1 - _boundary(lambda mean: _log_bet(1 - values, mean) >= least, 1 - float(values.mean()), 0.0)
-    return (2 * low - 1, 2 * high - 1)
+    return 2 * _boundary(lambda mean: _log_bet(values, mean) >= least, float(values.mean()), 0.0) - 1
+
+
+def upper_end(effects: npt.ArrayLike, alpha: float = FALSE_DISCOVERIES) -> float:
+    """Of that interval; 1 of none."""
+    return -lower_end(-np.asarray(effects, np.float64), alpha)
 
 
 def _boundary(is_refuted: Callable[[float], bool], inside: float, outside: float) -> float:

@@ -69,7 +69,8 @@ class Trying:
             ]
             trials = [trial for tried in seen for trial in tried.trials()]
             if place == 0 and told is not None:
-                told(self._cost(trials, [folder_at(self.folder_of(name)) for name in names]))
+                passes = self.plan.passes() - sum(tried.passes() for tried in block if reasons[tried.number])
+                told(self._cost(passes, trials, [folder_at(self.folder_of(name)) for name in names]))
             task = "Trials" if len(blocks) == 1 else f"Trials, part {place + 1} of {len(blocks)}"
             answered = self._run(names[place], trials, results, task)
             for tried in block:
@@ -112,9 +113,9 @@ class Trying:
             answered[trial.candidate].append((trial, answers.predicted.get(place)))
         return answered
 
-    def _cost(self, trials: Sequence[AuditTrial], folders: Sequence[Folder]) -> str:
-        """trials : of the first part, which are timed. folders : of all parts."""
-        (count, passes) = (len(self.plan.tried), self.plan.passes())
+    def _cost(self, passes: int, trials: Sequence[AuditTrial], folders: Sequence[Folder]) -> str:
+        """passes : of all parts. trials : of the first part, which are timed. folders : of all parts."""
+        count = len(self.plan.tried)
         words = (
             f"{count:,} candidate{'' if count == 1 else 's'}, {passes:,} passes of the network with what is changed in the photos"
         )
